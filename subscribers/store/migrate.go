@@ -1,0 +1,64 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/database"
+)
+
+// Migrate brings the tables of one package up to date: every NNNN_name.sql of files that has not run yet runs in a
+// transaction of its own, in order. The versions are kept in NAME_migrations. It fails with ErrNewer, and changes
+// nothing, where the database has a version that files does not know.
+func Migrate(ctx context.Context, db *DB, name string, files fs.FS) error {
+	provider, err := provider(db, name, files)
+	if err != nil {
+		return fmt.Errorf("migrate %s: %w", name, err)
+	}
+	have, err := provider.GetDBVersion(ctx)
+	if err != nil {
+		return fmt.Errorf("migrate %s: %w", name, fault(err))
+	}
+	sources := provider.ListSources()
+	if newest := sources[len(sources)-1].Version; have > newest {
+		return fmt.Errorf("migrate %s: version %d is above ours, %d: %w", name, have, newest, ErrNewer)
+	}
+	if _, err := provider.Up(ctx); err != nil {
+		return fmt.Errorf("migrate %s: %w", name, fault(err))
+	}
+	return nil
+}
+
+// Pending counts the migrations of one package that have not run yet.
+func Pending(ctx context.Context, db *DB, name string, files fs.FS) (int, error) {
+	provider, err := provider(db, name, files)
+	if err != nil {
+		return 0, fmt.Errorf("migrations of %s: %w", name, err)
+	}
+	states, err := provider.Status(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("migrations of %s: %w", name, fault(err))
+	}
+	n := 0
+	for _, s := range states {
+		if s.State == goose.StatePending {
+			n++
+		}
+	}
+	return n, nil
+}
+
+func provider(db *DB, name string, files fs.FS) (*goose.Provider, error) {
+	versions, err := database.NewStore(database.DialectSQLite3, name+"_migrations")
+	if err != nil {
+		return nil, err
+	}
+	p, err := goose.NewProvider(database.DialectCustom, db.writer, files, goose.WithStore(versions), goose.WithDisableGlobalRegistry(true))
+	if errors.Is(err, goose.ErrNoMigrations) {
+		return nil, fmt.Errorf("no migration files: %w", err)
+	}
+	return p, err
+}

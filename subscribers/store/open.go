@@ -1,0 +1,169 @@
+// Package store opens the database, migrates it and runs transactions. It knows no table: each package that owns
+// tables brings its own migrations and SQL.
+//
+// One writer connection takes transactions one after the other, immediate from their first statement, so that a
+// read followed by a write never meets "database is locked"; readers have a pool of their own and see the last commit.
+// Synchronous is FULL: what InTx reported as committed is on the disk, also after a power cut.
+package store
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"github.com/mattn/go-sqlite3"
+)
+
+var (
+	// ErrNotFound is returned by Row.Scan where the query had no row.
+	ErrNotFound = errors.New("not found")
+	// ErrForeign says that the file holds something else than a Pressrun database; it was left as it is.
+	ErrForeign = errors.New("not a Pressrun database")
+	// ErrNewer says that a newer Pressrun has migrated the database; nothing was changed.
+	ErrNewer = errors.New("the database was made by a newer Pressrun")
+	// ErrBusy says that another program held the write lock for longer than five seconds.
+	ErrBusy = errors.New("the database is locked by another program")
+	// ErrDisk says that the disk is full, failing or read-only, or the file damaged: nothing may be sent from here on,
+	// since a mark could not be kept.
+	ErrDisk = errors.New("the database can't be written")
+	// ErrNoCgo says that the program was built without a C compiler, which SQLite needs.
+	ErrNoCgo = errors.New("built without cgo, so without SQLite: install a C compiler and build with CGO_ENABLED=1")
+)
+
+// applicationID marks our files in SQLite's header ("Prsr"), so that a foreign database is never migrated.
+const applicationID = 0x50727372
+
+// DB is one database file: a writer and a pool of readers.
+type DB struct {
+	path           string
+	writer, reader *sql.DB
+}
+
+// Open opens the database file at path and makes it where it is missing. The caller closes it.
+// A file that is not ours fails with ErrForeign and stays untouched.
+func Open(ctx context.Context, path string) (*DB, error) {
+	if !haveCgo {
+		return nil, fmt.Errorf("open database %s: %w", path, ErrNoCgo)
+	}
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("open database %s: %w", path, err)
+	}
+	if err := looksLikeSQLite(abs); err != nil {
+		return nil, fmt.Errorf("open database %s: %w", path, err)
+	}
+	db := &DB{path: abs}
+	if err := db.connect(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("open database %s: %w", path, fault(err)), db.Close())
+	}
+	return db, nil
+}
+
+func (db *DB) connect(ctx context.Context) (err error) {
+	const shared = "_busy_timeout=5000&_foreign_keys=on&_stmt_cache_size=64"
+	if db.writer, err = sql.Open("sqlite3", dsn(db.path, shared+"&_journal_mode=WAL&_synchronous=FULL&_txlock=immediate")); err != nil {
+		return err
+	}
+	db.writer.SetMaxOpenConns(1)
+	if err := db.claimFile(ctx); err != nil {
+		return err
+	}
+	if db.reader, err = sql.Open("sqlite3", dsn(db.path, shared+"&_query_only=on")); err != nil {
+		return err
+	}
+	db.reader.SetMaxOpenConns(4)
+	db.reader.SetMaxIdleConns(4)
+	return db.reader.PingContext(ctx)
+}
+
+// looksLikeSQLite keeps the driver away from files that hold something else: it would switch them to WAL before
+// it noticed.
+func looksLikeSQLite(path string) error {
+	f, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	head := make([]byte, 72)
+	n, err := io.ReadFull(f, head)
+	switch {
+	case errors.Is(err, io.EOF):
+		return nil // empty: SQLite makes such a file itself
+	case err != nil && !errors.Is(err, io.ErrUnexpectedEOF):
+		return err
+	case n < len(head) || !bytes.HasPrefix(head, []byte("SQLite format 3\x00")):
+		return ErrForeign
+	}
+	// SQLite file format, section 1.3: the application id is at offset 68, big-endian. Zero is a database that our
+	// first transaction has not reached yet; claimFile looks whether it has tables.
+	id := uint32(head[68])<<24 | uint32(head[69])<<16 | uint32(head[70])<<8 | uint32(head[71])
+	if id != 0 && id != applicationID {
+		return ErrForeign
+	}
+	return nil
+}
+
+func (db *DB) claimFile(ctx context.Context) error {
+	return db.InTx(ctx, func(tx *Tx) error {
+		var id, tables int
+		if err := tx.QueryRow(ctx, `SELECT application_id FROM pragma_application_id`).Scan(&id); err != nil {
+			return err
+		}
+		if id == applicationID {
+			return nil
+		}
+		if err := tx.QueryRow(ctx, `SELECT count(*) FROM sqlite_schema`).Scan(&tables); err != nil {
+			return err
+		}
+		if tables > 0 {
+			return ErrForeign
+		}
+		_, err := tx.Exec(ctx, fmt.Sprintf(`PRAGMA application_id = %d`, applicationID))
+		return err
+	})
+}
+
+func dsn(path, query string) string {
+	u := url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: query}
+	return u.String()
+}
+
+// Path is the absolute path of the database file.
+func (db *DB) Path() string { return db.path }
+
+// Close closes all connections. It is safe to call twice.
+func (db *DB) Close() error {
+	var errs []error
+	for _, pool := range []*sql.DB{db.reader, db.writer} {
+		if pool != nil {
+			errs = append(errs, pool.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// fault gives the driver's errors the names that callers act on.
+func fault(err error) error {
+	var e sqlite3.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	switch e.Code {
+	case sqlite3.ErrBusy, sqlite3.ErrLocked:
+		return fmt.Errorf("%w (%w)", ErrBusy, err)
+	case sqlite3.ErrNotADB:
+		return fmt.Errorf("%w (%w)", ErrForeign, err)
+	case sqlite3.ErrFull, sqlite3.ErrIoErr, sqlite3.ErrCorrupt, sqlite3.ErrReadonly, sqlite3.ErrCantOpen:
+		return fmt.Errorf("%w (%w)", ErrDisk, err)
+	}
+	return err
+}

@@ -1,0 +1,218 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"testing/fstest"
+
+	"pressrun/subscribers/store"
+	"pressrun/subscribers/store/storetest"
+)
+
+const tables = "-- +goose Up\nCREATE TABLE things (id INTEGER PRIMARY KEY, n INTEGER NOT NULL) STRICT;\n"
+
+func migrateThings(files ...string) func(context.Context, *store.DB) error {
+	fsys := fstest.MapFS{"0001_things.sql": {Data: []byte(tables)}}
+	for i, content := range files {
+		fsys[fmt.Sprintf("%04d_more.sql", i+2)] = &fstest.MapFile{Data: []byte(content)}
+	}
+	return func(ctx context.Context, db *store.DB) error { return store.Migrate(ctx, db, "things", fsys) }
+}
+
+// TestPragmas asks every connection that the pools can open, since a pragma set on one of them alone is a trap.
+func TestPragmas(t *testing.T) {
+	db := storetest.Open(t)
+	ask := func(q store.Querier, pragma string) string {
+		var got string
+		if err := q.QueryRow(t.Context(), "SELECT * FROM pragma_"+pragma).Scan(&got); err != nil {
+			t.Fatalf("%s: %v", pragma, err)
+		}
+		return got
+	}
+	want := map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "5000", "query_only": "0"}
+	err := db.InTx(t.Context(), func(tx *store.Tx) error {
+		for pragma, want := range want {
+			if got := ask(tx, pragma); got != want {
+				t.Errorf("writer: %s: got %s, want %s", pragma, got, want)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := ask(db, "query_only"); got != "1" {
+		t.Errorf("reader: query_only: got %s, want 1", got)
+	}
+}
+
+// TestReadThenWrite runs read-then-write transactions against each other: immediate transactions never meet a lock.
+func TestReadThenWrite(t *testing.T) {
+	db := storetest.Open(t, migrateThings())
+	err := db.InTx(t.Context(), func(tx *store.Tx) error {
+		_, err := tx.Exec(t.Context(), `INSERT INTO things (id, n) VALUES (1, 0)`)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const writers, rounds = 8, 25
+	var all sync.WaitGroup
+	for range writers {
+		all.Go(func() {
+			for range rounds {
+				err := db.InTx(t.Context(), func(tx *store.Tx) error {
+					var n int
+					if err := tx.QueryRow(t.Context(), `SELECT n FROM things WHERE id = ?1`, 1).Scan(&n); err != nil {
+						return err
+					}
+					_, err := tx.Exec(t.Context(), `UPDATE things SET n = ?1 WHERE id = ?2`, n+1, 1)
+					return err
+				})
+				if err != nil {
+					t.Errorf("read then write: %v", err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	var n int
+	if err := db.QueryRow(t.Context(), `SELECT n FROM things`).Scan(&n); err != nil || n != writers*rounds {
+		t.Errorf("got %d (%v), want %d", n, err, writers*rounds)
+	}
+}
+
+// TestRollback: an error and a panic leave nothing behind.
+func TestRollback(t *testing.T) {
+	db := storetest.Open(t, migrateThings())
+	fault := errors.New("fault")
+	insert := func(tx *store.Tx) {
+		if _, err := tx.Exec(t.Context(), `INSERT INTO things (n) VALUES (?1)`, 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := db.InTx(t.Context(), func(tx *store.Tx) error { insert(tx); return fault }); !errors.Is(err, fault) {
+		t.Errorf("got %v, want the error of the function", err)
+	}
+	func() {
+		defer func() { _ = recover() }()
+		_ = db.InTx(t.Context(), func(tx *store.Tx) error { insert(tx); panic("inside") })
+	}()
+	var id int
+	if err := db.QueryRow(t.Context(), `SELECT id FROM things`).Scan(&id); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("got row %d, %v, want ErrNotFound", id, err)
+	}
+}
+
+// TestForeign: files of others are refused and not changed by a byte.
+func TestForeign(t *testing.T) {
+	dir := t.TempDir()
+	other := filepath.Join(dir, "other.db")
+	makeOther(t, other)
+	for name, path := range map[string]string{
+		"text":          writeFile(t, dir, "notes.txt", "Dear diary, nothing in here is a database, and so it shall stay for all of these many words."),
+		"short":         writeFile(t, dir, "short.txt", "short"),
+		"other program": other,
+	} {
+		t.Run(name, func(t *testing.T) {
+			before, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			db, err := store.Open(t.Context(), path)
+			if !errors.Is(err, store.ErrForeign) {
+				t.Errorf("got %v, %v, want ErrForeign", db, err)
+			}
+			if after, err := os.ReadFile(path); err != nil || string(after) != string(before) {
+				t.Errorf("the file was changed (%v)", err)
+			}
+		})
+	}
+}
+
+// makeOther makes a database that another program could have made: ours, with its mark taken away.
+func makeOther(t *testing.T, path string) {
+	t.Helper()
+	db, err := store.Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := migrateThings()(t.Context(), db); err != nil {
+		t.Fatal(err)
+	}
+	err = db.InTx(t.Context(), func(tx *store.Tx) error {
+		_, err := tx.Exec(t.Context(), `PRAGMA application_id = 1234`)
+		return err
+	})
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func writeFile(t *testing.T, dir, name, content string) string {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestMigrate: each file once; a faulty file leaves nothing of itself; a newer database is refused.
+func TestMigrate(t *testing.T) {
+	db := storetest.Open(t, migrateThings(), migrateThings())
+	if err := migrateThings("-- +goose Up\nCREATE TABLE more (id INTEGER) STRICT;\nCREATE TABLE more (id INTEGER) STRICT;\n")(t.Context(), db); err == nil {
+		t.Error("a faulty migration: got no error")
+	}
+	var name string
+	if err := db.QueryRow(t.Context(), `SELECT name FROM sqlite_schema WHERE name = 'more'`).Scan(&name); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("half a migration stayed: %q, %v", name, err)
+	}
+	if err := migrateThings("-- +goose Up\nCREATE TABLE more (id INTEGER) STRICT;\n")(t.Context(), db); err != nil {
+		t.Errorf("the mended migration: %v", err)
+	}
+	if err := migrateThings()(t.Context(), db); !errors.Is(err, store.ErrNewer) {
+		t.Errorf("an older program: got %v, want ErrNewer", err)
+	}
+}
+
+// TestFull: a full disk is ErrDisk, what was committed stays, and the database goes on once there is room.
+func TestFull(t *testing.T) {
+	db := storetest.Open(t, migrateThings())
+	limit := func(pages int) {
+		err := db.InTx(t.Context(), func(tx *store.Tx) error {
+			var now int
+			return tx.QueryRow(t.Context(), fmt.Sprintf(`PRAGMA max_page_count = %d`, pages)).Scan(&now)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	fill := func() error {
+		return db.InTx(t.Context(), func(tx *store.Tx) error {
+			for i := range 20_000 {
+				if _, err := tx.Exec(t.Context(), `INSERT INTO things (n) VALUES (?1)`, i); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	limit(10)
+	if err := fill(); !errors.Is(err, store.ErrDisk) {
+		t.Errorf("full: got %v, want ErrDisk", err)
+	}
+	limit(1 << 20)
+	if err := fill(); err != nil {
+		t.Errorf("with room again: %v", err)
+	}
+	var rows int
+	if err := db.QueryRow(t.Context(), `SELECT count(*) FROM things`).Scan(&rows); err != nil || rows != 20_000 {
+		t.Errorf("got %d rows (%v), want those of the one whole transaction", rows, err)
+	}
+}

@@ -1,0 +1,77 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+)
+
+// Querier reads: from the last commit through a *DB, or inside a transaction through its *Tx.
+type Querier interface {
+	Query(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRow(ctx context.Context, query string, args ...any) Row
+}
+
+// Row is the one row of a query.
+type Row struct{ row *sql.Row }
+
+// Scan reads the row's columns. It returns ErrNotFound where there is no row.
+func (r Row) Scan(dest ...any) error {
+	err := r.row.Scan(dest...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return ErrNotFound
+	}
+	return fault(err)
+}
+
+// Query reads from the last commit.
+func (db *DB) Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	rows, err := db.reader.QueryContext(ctx, query, args...)
+	return rows, fault(err)
+}
+
+// QueryRow reads one row from the last commit.
+func (db *DB) QueryRow(ctx context.Context, query string, args ...any) Row {
+	return Row{db.reader.QueryRowContext(ctx, query, args...)}
+}
+
+// Tx is one transaction of the writer.
+type Tx struct{ tx *sql.Tx }
+
+// InTx runs f in the one writing transaction: committed and on the disk when InTx returns nil, rolled back when f
+// or the commit fails or f panics. No network call belongs inside f.
+func (db *DB) InTx(ctx context.Context, f func(*Tx) error) error {
+	tx, err := db.writer.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("begin: %w", fault(err))
+	}
+	defer func() { _ = tx.Rollback() }() // after a commit this does nothing
+	if err := f(&Tx{tx}); err != nil {
+		return fault(err)
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("commit: %w", fault(err))
+	}
+	return nil
+}
+
+// Query reads inside the transaction. The rows must be closed before the next statement that writes.
+func (tx *Tx) Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	rows, err := tx.tx.QueryContext(ctx, query, args...)
+	return rows, fault(err)
+}
+
+// QueryRow reads one row inside the transaction; an INSERT … RETURNING is read so too.
+func (tx *Tx) QueryRow(ctx context.Context, query string, args ...any) Row {
+	return Row{tx.tx.QueryRowContext(ctx, query, args...)}
+}
+
+// Exec runs a statement and returns how many rows it changed.
+func (tx *Tx) Exec(ctx context.Context, query string, args ...any) (int64, error) {
+	res, err := tx.tx.ExecContext(ctx, query, args...)
+	if err != nil {
+		return 0, fault(err)
+	}
+	return res.RowsAffected()
+}
