@@ -1,0 +1,368 @@
+package subscribers
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"pressrun/subscribers/store"
+)
+
+// Suppressed is no state of an enrolment; as ImportOptions.As it says that nobody in the file may be mailed.
+const Suppressed State = rowSuppressed
+
+// ImportOptions say how a CSV file is read.
+type ImportOptions struct {
+	SeriesID int64
+	File     string  // its name, for the evidence and the report
+	As       State   // Pending, Active, or Suppressed for rows without a state of their own; "" means Pending
+	Because  string  // needed for Active and Suppressed, and where the file itself says that somebody is active
+	Reading  []int64 // articles that these people had before; nil: none
+	DryRun   bool
+	// Then is called at the end of the transaction, of a dry run's too, where no row has a fault: to see what the import means
+	// before it is done. Its error undoes the import. nil: nobody.
+	Then func(tx *store.Tx) error
+}
+
+// What became of a row.
+const (
+	OutcomeAdded      = "added"
+	OutcomeChanged    = "changed"
+	OutcomeUnchanged  = "unchanged"
+	OutcomeSuppressed = "suppressed"
+	OutcomeKeptOut    = "kept out"
+	OutcomeRefused    = "refused"
+)
+
+// ImportRow is what became of one line of the file.
+type ImportRow struct {
+	Line    int    `json:"line"` // of the file, from 1
+	Email   string `json:"email"`
+	Outcome string `json:"outcome"` // added, changed, unchanged, suppressed, kept out, refused
+	Reason  string `json:"reason,omitempty"`
+}
+
+// ImportReport says what an import did, or in a dry run would do.
+type ImportReport struct {
+	DryRun     bool        `json:"dry_run"`
+	Added      int         `json:"added"`
+	Changed    int         `json:"changed"`
+	Unchanged  int         `json:"unchanged"`
+	Suppressed int         `json:"suppressed"`
+	KeptOut    int         `json:"kept_out"` // known as gone: never revived
+	Refused    int         `json:"refused"`  // rows with a fault; any of them undoes a real import
+	Rows       []ImportRow `json:"rows"`     // by line
+}
+
+func (rep *ImportReport) add(r row, outcome, reason string) {
+	rep.Rows = append(rep.Rows, ImportRow{Line: r.line, Email: r.email, Outcome: outcome, Reason: reason})
+	switch outcome {
+	case OutcomeAdded:
+		rep.Added++
+	case OutcomeChanged:
+		rep.Changed++
+	case OutcomeUnchanged:
+		rep.Unchanged++
+	case OutcomeSuppressed:
+		rep.Suppressed++
+	case OutcomeKeptOut:
+		rep.KeptOut++
+	case OutcomeRefused:
+		rep.Refused++
+	}
+}
+
+// fault names the first refused rows; nil where there are none.
+func (rep *ImportReport) fault() error {
+	const named = 3
+	var lines []string
+	for _, r := range rep.Rows {
+		if r.Outcome == OutcomeRefused && len(lines) < named {
+			lines = append(lines, fmt.Sprintf("line %d: %s", r.Line, r.Reason))
+		}
+	}
+	switch {
+	case rep.Refused == 0:
+		return nil
+	case rep.Refused > named:
+		lines = append(lines, fmt.Sprintf("and %d more", rep.Refused-named))
+	}
+	return fmt.Errorf("%w: %d of %d rows have a fault: %s", ErrImport, rep.Refused, len(rep.Rows), strings.Join(lines, "; "))
+}
+
+// errDryRun undoes a dry run's transaction.
+var errDryRun = errors.New("dry run")
+
+// Import reads a CSV file (any delimiter of , ; tab |, BOM or UTF-16, a header line with column names in any order,
+// unknown columns kept as fields; without header the one column is the address) in one transaction: all of it or,
+// where a row has a fault, nothing, with an error that names the first faulty lines. Suppressed rows count first.
+// The same file twice changes nothing the second time. Errors wrap ErrImport and, where active people come without a
+// reason, ErrBecause; the report is complete where rows were refused.
+func (r *Registry) Import(ctx context.Context, db *store.DB, file io.Reader, o ImportOptions) (ImportReport, error) {
+	o.Because = strings.TrimSpace(o.Because)
+	report := ImportReport{DryRun: o.DryRun, Rows: []ImportRow{}}
+	if err := o.check(); err != nil {
+		return report, fmt.Errorf("import %s: %w", o.File, err)
+	}
+	s, err := readSheet(file)
+	if err != nil {
+		return report, fmt.Errorf("import %s: %w", o.File, err)
+	}
+	err = db.InTx(ctx, func(tx *store.Tx) error {
+		now := r.now() // one instant for the whole import
+		im := importing{&Registry{Key: r.Key, Now: func() time.Time { return now }}, tx, o, s, &report}
+		if err := im.run(ctx); err != nil {
+			return err
+		}
+		if o.Then != nil && report.Refused == 0 {
+			if err := o.Then(tx); err != nil {
+				return err
+			}
+		}
+		if o.DryRun {
+			return errDryRun
+		}
+		return report.fault()
+	})
+	if errors.Is(err, errDryRun) {
+		return report, nil
+	}
+	if err != nil {
+		return report, fmt.Errorf("import %s: %w", o.File, err)
+	}
+	return report, nil
+}
+
+func (o ImportOptions) check() error {
+	switch o.As {
+	case "", Pending:
+	case Active, Suppressed:
+		if o.Because == "" {
+			return fmt.Errorf("as %s: %w: how these people came here, or why they may not be mailed", o.As, ErrBecause)
+		}
+	default:
+		return fmt.Errorf("%w: people come as %s, %s or %s, not as %q", ErrImport, Pending, Active, Suppressed, o.As)
+	}
+	return nil
+}
+
+// importing is one import inside its transaction.
+type importing struct {
+	*Registry
+	tx     *store.Tx
+	o      ImportOptions
+	sheet  *sheet
+	report *ImportReport
+}
+
+// run goes through the file twice: those who are gone first, so that no order of lines mails them.
+func (im importing) run(ctx context.Context) error {
+	readingID, err := im.reading(ctx)
+	if err != nil {
+		return err
+	}
+	for _, gone := range []bool{true, false} {
+		err := im.sheet.each(func(row row) error {
+			if row.state == "" {
+				row.state = cmp.Or(string(im.o.As), rowPending)
+			}
+			if gone != (isGone(row.state) && row.fault == nil) {
+				return nil
+			}
+			outcome, reason, err := im.take(ctx, row, readingID)
+			im.report.add(row, outcome, reason)
+			if err != nil {
+				return fmt.Errorf("line %d: %w", row.line, err)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	slices.SortStableFunc(im.report.Rows, func(a, b ImportRow) int { return cmp.Compare(a.Line, b.Line) })
+	return nil
+}
+
+func (im importing) take(ctx context.Context, row row, readingID int64) (outcome, reason string, err error) {
+	switch {
+	case row.fault != nil:
+		return OutcomeRefused, row.fault.Error(), nil
+	case isGone(row.state):
+		return im.takeGone(ctx, row)
+	case row.state != rowPending && im.o.Because == "":
+		return OutcomeRefused, "", fmt.Errorf("%w: the file says that people are active, so say how they came here", ErrBecause)
+	}
+	return im.takePerson(ctx, row, readingID)
+}
+
+const selectReadingByArticles = `SELECT id FROM readings WHERE series_id = ?1 AND articles = ?2`
+
+const insertReading = `INSERT INTO readings (series_id, articles, created) VALUES (?1, ?2, ?3) RETURNING id`
+
+// reading returns the number of the reading that these people share; 0 where they had nothing.
+func (im importing) reading(ctx context.Context) (id int64, err error) {
+	if len(im.o.Reading) == 0 {
+		return 0, nil
+	}
+	articles, err := json.Marshal(im.o.Reading)
+	if err != nil {
+		return 0, err
+	}
+	err = im.tx.QueryRow(ctx, selectReadingByArticles, im.o.SeriesID, string(articles)).Scan(&id)
+	if errors.Is(err, store.ErrNotFound) {
+		err = im.tx.QueryRow(ctx, insertReading, im.o.SeriesID, string(articles), im.now().UnixMilli()).Scan(&id)
+	}
+	return id, err
+}
+
+// consent records that the import brought somebody: file, line and hash are the evidence.
+func (im importing) consent(ctx context.Context, p person, row row, because string) error {
+	form := fmt.Sprintf("%s:%d sha256:%s", im.o.File, row.line, im.sheet.sum)
+	_, err := im.record(ctx, im.tx, p, Consent{
+		SeriesID: im.o.SeriesID, Event: eventImported, Email: row.addr.Typed, Evidence: Evidence{Form: form, Because: because},
+	})
+	return err
+}
+
+// takePerson takes somebody who may be mailed, now or once they confirm.
+func (im importing) takePerson(ctx context.Context, row row, readingID int64) (outcome, reason string, err error) {
+	f, err := im.find(ctx, im.tx, im.o.SeriesID, row.addr)
+	if err != nil {
+		return "", "", err
+	}
+	if gone := f.keptOut(); gone != "" {
+		return OutcomeKeptOut, goneWords(gone), nil
+	}
+	changed, err := im.put(ctx, im.tx, row.addr, row.Addition, &f.person)
+	if err != nil {
+		return "", "", err
+	}
+	e, err := im.enrolRow(ctx, f, row)
+	if err != nil {
+		return "", "", err
+	}
+	moved, err := im.setReading(ctx, e, readingID)
+	if err != nil {
+		return "", "", err
+	}
+	switch {
+	case f.enrolment.ID == 0:
+		return OutcomeAdded, "", nil
+	case changed || moved || e.State != f.enrolment.State:
+		return OutcomeChanged, "", nil
+	}
+	return OutcomeUnchanged, "", nil
+}
+
+// enrolRow brings a person's enrolment to what the row says, never back from it.
+func (im importing) enrolRow(ctx context.Context, f found, row row) (Enrolment, error) {
+	e := f.enrolment
+	since := row.since
+	if since.IsZero() {
+		since = im.now()
+	}
+	var err error
+	switch {
+	case e.ID == 0 && row.state == rowPending:
+		e, err = im.enrol(ctx, im.tx, im.o.SeriesID, f.ID, start{state: Pending})
+	case e.ID == 0 && row.state == rowPaused && row.until.After(im.now()):
+		e, err = im.enrol(ctx, im.tx, im.o.SeriesID, f.ID, start{state: Paused, since: since, until: row.until})
+	case e.ID == 0:
+		e, err = im.enrol(ctx, im.tx, im.o.SeriesID, f.ID, start{state: Active, since: since})
+	case e.State == Pending && row.state == rowActive:
+		e, err = im.activate(ctx, im.tx, e, since)
+	default:
+		return e, nil
+	}
+	if err != nil {
+		return Enrolment{}, err
+	}
+	return e, im.consent(ctx, f.person, row, im.o.Because)
+}
+
+const updateReading = `UPDATE enrolments SET reading_id = ?2, updated = ?3 WHERE id = ?1 AND coalesce(reading_id, 0) <> ?2`
+
+func (im importing) setReading(ctx context.Context, e Enrolment, readingID int64) (bool, error) {
+	if readingID == 0 {
+		return false, nil
+	}
+	n, err := im.tx.Exec(ctx, updateReading, e.ID, readingID, im.now().UnixMilli())
+	return n > 0, err
+}
+
+// takeGone takes somebody who must not be mailed. They are kept as people of the series, so that an export to another
+// service still says that they left.
+func (im importing) takeGone(ctx context.Context, row row) (outcome, reason string, err error) {
+	f, err := im.find(ctx, im.tx, im.o.SeriesID, row.addr)
+	if err != nil {
+		return "", "", err
+	}
+	if _, err := im.put(ctx, im.tx, row.addr, row.Addition, &f.person); err != nil {
+		return "", "", err
+	}
+	because := strings.TrimSuffix(row.state+": "+im.o.Because, ": ")
+	changed, err := im.shut(ctx, f.person, row.state, because)
+	if err != nil {
+		return "", "", err
+	}
+	if f.enrolment.ID == 0 {
+		changed = true
+		if _, err := im.enrol(ctx, im.tx, im.o.SeriesID, f.ID, goneStart(row)); err != nil {
+			return "", "", err
+		}
+	}
+	if !changed {
+		return OutcomeUnchanged, "", nil
+	}
+	return OutcomeSuppressed, row.state, im.consent(ctx, f.person, row, because)
+}
+
+// goneReason is the suppression that a word of a file stands for.
+func goneReason(state string) string {
+	switch state {
+	case rowUnsubscribed:
+		return reasonUnsubscribe
+	case rowBounced:
+		return reasonBounce
+	case rowComplained:
+		return reasonComplaint
+	}
+	return reasonManual
+}
+
+// goneStart is the enrolment of somebody who comes here as gone. Of those suppressed by hand it is pending: without the
+// suppression they would still have to confirm.
+func goneStart(row row) start {
+	if row.state == rowSuppressed {
+		return start{state: Pending}
+	}
+	return start{state: Ended, by: goneReason(row.state), since: row.since}
+}
+
+// shut suppresses and ends what a row says is over, and says whether that changed anything. An unsubscribe and a
+// suppression by hand are of the file's series; a bounce and a complaint are of the address, so of the whole site.
+func (im importing) shut(ctx context.Context, p person, state, because string) (bool, error) {
+	reason, scope := goneReason(state), im.o.SeriesID
+	if reason == reasonBounce || reason == reasonComplaint {
+		scope = 0
+	}
+	var stood int64
+	var err error
+	if reason == reasonUnsubscribe { // nothing new for somebody who left everything
+		stood, err = im.tx.Exec(ctx, insertLeave, p.address, scope, because, im.now().UnixMilli())
+	} else {
+		stood, err = im.tx.Exec(ctx, insertSuppression, p.address, scope, reason, because, im.now().UnixMilli())
+	}
+	if err != nil || reason == reasonManual {
+		return stood > 0, err
+	}
+	ended, err := end(ctx, im.tx, p, scope, reason, im.now())
+	return stood > 0 || ended > 0, err
+}

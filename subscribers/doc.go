@@ -1,0 +1,12 @@
+// Package subscribers owns people: their addresses, enrolments, consents, suppressions and the tokens in their links.
+// To it a series and an article are opaque numbers; it never sends and never decides what anybody gets.
+//
+// What other packages' SQL may read of people is the view mailable: who is confirmed, active in a series, not paused
+// and not suppressed. Consent is decided there and nowhere else.
+//
+// Only the person themselves makes an enrolment active that ended, by Confirm or Undo. What they agreed to and when they left
+// is in the consents, which the schema keeps from being changed; an erasure alone takes them away. Suppressions name addresses
+// by a keyed hash, so that they outlive the person's row without naming anybody.
+//
+// After a crash: what a function wrote in its caller's transaction is there if that transaction was committed, whole.
+package subscribers

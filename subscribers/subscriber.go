@@ -1,0 +1,340 @@
+package subscribers
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/language"
+
+	"pressrun/subscribers/store"
+)
+
+var (
+	// ErrField says that a name, a language or a field can't be stored; the text says which and why.
+	ErrField = errors.New("can't be stored")
+	// ErrBecause says that a written reason is missing where an owner's word stands in for the person's own.
+	ErrBecause = errors.New("a written reason is needed")
+)
+
+// Subscriber is one person.
+type Subscriber struct {
+	ID       int64
+	Email    string // as typed; empty once erased
+	Name     string
+	Language string // BCP 47; empty: the series'
+	Fields   map[string]string
+	Created  time.Time
+}
+
+// Registry holds what the functions about people need besides the transaction. Its methods never open transactions of
+// their own but Import: the caller's transaction decides what happens together.
+type Registry struct {
+	Key Key
+	Now func() time.Time // nil means time.Now
+}
+
+func (r *Registry) now() time.Time {
+	if r.Now == nil {
+		return time.Now()
+	}
+	return r.Now()
+}
+
+// instant reads a column of milliseconds; 0 stands for none.
+func instant(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
+}
+
+// person is a subscriber with the hashes that suppressions name; with number 0 nobody whom we know.
+type person struct {
+	Subscriber
+	address, domain string
+}
+
+type scanner interface{ Scan(dest ...any) error }
+
+// personRow is where the columns of a person are read into.
+type personRow struct {
+	person
+	fields  string
+	created int64
+}
+
+func (r *personRow) columns() []any {
+	return []any{&r.ID, &r.Email, &r.address, &r.domain, &r.Name, &r.Language, &r.fields, &r.created}
+}
+
+func (r *personRow) value() (person, error) {
+	if err := json.Unmarshal([]byte(r.fields), &r.Fields); err != nil {
+		return person{}, fmt.Errorf("fields of subscriber %d: %w", r.ID, err)
+	}
+	r.Created = instant(r.created)
+	return r.person, nil
+}
+
+func scanPerson(row scanner) (person, error) {
+	var r personRow
+	if err := row.Scan(r.columns()...); err != nil {
+		return person{}, err
+	}
+	return r.value()
+}
+
+// ByID returns store.ErrNotFound for nobody and for the erased.
+func ByID(ctx context.Context, q store.Querier, id int64) (Subscriber, error) {
+	p, err := personByID(ctx, q, id)
+	if err != nil {
+		return Subscriber{}, fmt.Errorf("subscriber %d: %w", id, err)
+	}
+	return p.Subscriber, nil
+}
+
+const selectPersonByID = `SELECT id, email, address_hash, domain_hash, name, language, fields, created
+FROM subscribers WHERE id = ?1 AND erased IS NULL`
+
+func personByID(ctx context.Context, q store.Querier, id int64) (person, error) {
+	return scanPerson(q.QueryRow(ctx, selectPersonByID, id))
+}
+
+// ByEmail finds the person by the comparison form of email; store.ErrNotFound for nobody, ErrAddress for no address.
+func ByEmail(ctx context.Context, q store.Querier, email string) (Subscriber, error) {
+	addr, err := ParseAddress(email)
+	if err != nil {
+		return Subscriber{}, err
+	}
+	p, err := personByKey(ctx, q, addr.Key)
+	if err != nil {
+		return Subscriber{}, fmt.Errorf("subscriber %s: %w", addr.Masked(), err)
+	}
+	return p.Subscriber, nil
+}
+
+const selectPersonByKey = `SELECT id, email, address_hash, domain_hash, name, language, fields, created
+FROM subscribers WHERE email_key = ?1`
+
+func personByKey(ctx context.Context, q store.Querier, key string) (person, error) {
+	return scanPerson(q.QueryRow(ctx, selectPersonByKey, key))
+}
+
+// Addition is somebody added by hand or by the form.
+type Addition struct {
+	Email, Name, Language string // Language may be empty
+	Fields                map[string]string
+}
+
+// Add stores the person where unknown (a known one keeps name, language and fields unless those were empty) and
+// returns them. It enrols nobody. Errors wrap ErrAddress or ErrField.
+func (r *Registry) Add(ctx context.Context, tx *store.Tx, a Addition) (Subscriber, error) {
+	addr, a, err := a.parse()
+	if err != nil {
+		return Subscriber{}, fmt.Errorf("add subscriber: %w", err)
+	}
+	p, err := r.lookUp(ctx, tx, addr)
+	if err == nil {
+		_, err = r.put(ctx, tx, addr, a, &p)
+	}
+	if err != nil {
+		return Subscriber{}, fmt.Errorf("add subscriber: %w", err)
+	}
+	return p.Subscriber, nil
+}
+
+// lookUp finds the person of an address; of nobody it returns the hashes alone, and number 0.
+func (r *Registry) lookUp(ctx context.Context, q store.Querier, addr Address) (person, error) {
+	p, err := personByKey(ctx, q, addr.Key)
+	if errors.Is(err, store.ErrNotFound) {
+		return person{address: r.Key.hashAddress(addr.Key), domain: r.Key.hashAddress("@" + addr.Domain)}, nil
+	}
+	return p, err
+}
+
+// put stores a checked addition of somebody looked up, and says whether that changed anything.
+func (r *Registry) put(ctx context.Context, tx *store.Tx, addr Address, a Addition, p *person) (changed bool, err error) {
+	if p.ID == 0 {
+		return true, r.insert(ctx, tx, addr, a, p)
+	}
+	if !p.complete(a) {
+		return false, nil
+	}
+	return true, update(ctx, tx, p.Subscriber)
+}
+
+const insertPerson = `INSERT INTO subscribers (email, email_key, address_hash, domain_hash, name, language, fields, created)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) RETURNING id`
+
+func (r *Registry) insert(ctx context.Context, tx *store.Tx, addr Address, a Addition, p *person) error {
+	now := r.now().UnixMilli()
+	p.Subscriber = Subscriber{Email: addr.Typed, Name: a.Name, Language: a.Language, Fields: a.Fields, Created: instant(now)}
+	fields, err := p.fieldsJSON()
+	if err != nil {
+		return err
+	}
+	row := tx.QueryRow(ctx, insertPerson, addr.Typed, addr.Key, p.address, p.domain, p.Name, p.Language, fields, now)
+	return row.Scan(&p.ID)
+}
+
+const updatePerson = `UPDATE subscribers SET name = ?1, language = ?2, fields = ?3 WHERE id = ?4`
+
+func update(ctx context.Context, tx *store.Tx, s Subscriber) error {
+	fields, err := s.fieldsJSON()
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, updatePerson, s.Name, s.Language, fields, s.ID)
+	return err
+}
+
+func (s Subscriber) fieldsJSON() (string, error) {
+	if len(s.Fields) == 0 {
+		return "{}", nil
+	}
+	b, err := json.Marshal(s.Fields) // keys come out sorted
+	return string(b), err
+}
+
+// complete fills what is empty from a and says whether anything was.
+func (s *Subscriber) complete(a Addition) bool {
+	filled := false
+	for _, f := range []struct {
+		have *string
+		new  string
+	}{{&s.Name, a.Name}, {&s.Language, a.Language}} {
+		if *f.have == "" && f.new != "" {
+			*f.have, filled = f.new, true
+		}
+	}
+	for key, value := range a.Fields {
+		if s.Fields[key] == "" && value != "" {
+			s.Fields[key], filled = value, true
+		}
+	}
+	return filled
+}
+
+// Octets, so that nobody stores a book in a form field.
+const (
+	maxName       = 200
+	maxFields     = 100
+	maxFieldName  = 100
+	maxFieldValue = 4000
+)
+
+// parse checks an addition and returns it in the form that is stored. Names end up in headers: no control character
+// gets that far (RFC 5322 section 2.2).
+func (a Addition) parse() (Address, Addition, error) {
+	addr, err := ParseAddress(a.Email)
+	if err != nil {
+		return Address{}, Addition{}, err
+	}
+	a.Name = strings.TrimSpace(a.Name)
+	if err := checkText("the name", a.Name, maxName); err != nil {
+		return Address{}, Addition{}, err
+	}
+	if a.Language != "" {
+		tag, err := language.Parse(a.Language)
+		if err != nil {
+			return Address{}, Addition{}, fmt.Errorf("the language %w: it is no BCP 47 tag such as en or pt-BR", ErrField)
+		}
+		a.Language = tag.String()
+	}
+	a.Fields, err = parseFields(a.Fields)
+	return addr, a, err
+}
+
+// parseFields leaves out empty fields and writes line ends as \n.
+func parseFields(fields map[string]string) (map[string]string, error) {
+	if len(fields) > maxFields {
+		return nil, fmt.Errorf("more than %d fields %w", maxFields, ErrField)
+	}
+	kept := make(map[string]string, len(fields))
+	for name, value := range fields {
+		if name == "" {
+			return nil, fmt.Errorf("a field without a name %w", ErrField)
+		}
+		if err := checkText("the name of a field", name, maxFieldName); err != nil {
+			return nil, err
+		}
+		value = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(value)
+		if err := checkText("the field "+name, strings.NewReplacer("\n", "", "\t", "").Replace(value), maxFieldValue); err != nil {
+			return nil, err
+		}
+		if value != "" {
+			kept[name] = value
+		}
+	}
+	return kept, nil
+}
+
+func checkText(what, s string, octets int) error {
+	switch {
+	case !utf8.ValidString(s):
+		return fmt.Errorf("%s %w: it is not UTF-8", what, ErrField)
+	case len(s) > octets:
+		return fmt.Errorf("%s %w: it is longer than %d octets", what, ErrField, octets)
+	case strings.ContainsFunc(s, isBreak):
+		return fmt.Errorf("%s %w: it has a line break or another control character in it", what, ErrField)
+	}
+	return nil
+}
+
+// isBreak says whether r may end a line or change how others are shown; U+2028 and U+2029 are breaks but no controls.
+func isBreak(r rune) bool { return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' }
+
+// Erase removes the person: address, name, fields, consents, enrolments. What stays is the row's number (deliveries
+// point to it) and keyed hashes in the suppressions with reason and day, so that no import brings them back. Only their
+// own new confirmation does. store.ErrNotFound for nobody.
+func (r *Registry) Erase(ctx context.Context, tx *store.Tx, subscriberID int64) error {
+	p, err := personByID(ctx, tx, subscriberID)
+	if err != nil {
+		return fmt.Errorf("erase subscriber %d: %w", subscriberID, err)
+	}
+	if err := r.blank(ctx, tx, p.ID); err != nil {
+		return fmt.Errorf("erase subscriber %d: %w", subscriberID, err)
+	}
+	if err := r.leaveHash(ctx, tx, p.address); err != nil {
+		return fmt.Errorf("erase subscriber %d: %w", subscriberID, err)
+	}
+	return nil
+}
+
+const (
+	blankPerson = `UPDATE subscribers SET email = '', email_key = NULL, address_hash = '', domain_hash = '', name = '',
+	language = '', fields = '{}', erased = ?2 WHERE id = ?1`
+	deletePersonConsents   = `DELETE FROM consents WHERE subscriber_id = ?1`
+	deletePersonEnrolments = `DELETE FROM enrolments WHERE subscriber_id = ?1`
+)
+
+// blank empties the row of a person and deletes what hangs on it. The row first: the trigger that keeps consents lets
+// go only of the erased.
+func (r *Registry) blank(ctx context.Context, tx *store.Tx, id int64) error {
+	if _, err := tx.Exec(ctx, blankPerson, id, r.now().UnixMilli()); err != nil {
+		return err
+	}
+	for _, query := range []string{deletePersonConsents, deletePersonEnrolments} {
+		if _, err := tx.Exec(ctx, query, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const silenceSuppressions = `UPDATE suppressions SET because = '' WHERE hash = ?1`
+
+// leaveHash adds the erasure to what stands against an address, and takes the texts off that.
+func (r *Registry) leaveHash(ctx context.Context, tx *store.Tx, hash string) error {
+	if _, err := tx.Exec(ctx, silenceSuppressions, hash); err != nil {
+		return err
+	}
+	day := r.now().UTC().Truncate(24 * time.Hour)
+	_, err := tx.Exec(ctx, insertSuppression, hash, 0, reasonErasure, "", day.UnixMilli())
+	return err
+}
