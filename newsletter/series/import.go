@@ -1,0 +1,250 @@
+package series
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"pressrun/subscribers/store"
+)
+
+// Incoming is one article of an import, in the order it shall have.
+type Incoming struct {
+	Slug   string
+	Draft  bool // its own front matter says draft
+	Source string
+	Text
+}
+
+// Imported is the change of one article by an import.
+type Imported struct {
+	Article Article
+	Outcome string // added, changed, unchanged
+}
+
+// ImportOptions say what happens to the articles of an import.
+type ImportOptions struct {
+	Ready          bool   // drafts become ready, but those whose front matter says draft
+	PublishedUntil string // YYYY-MM-DD: dated up to here are marked as published elsewhere (rule 5); empty: none
+}
+
+// ImportArticles stores the articles in the given order: unknown slugs are added after the article that precedes them
+// in the list (at the end where none does), a known slug with other content gets a revision, the same content changes
+// nothing. It never changes the rank of a known article, and a withdrawn one stays withdrawn. A slug that another series
+// has fails with ErrSlug. All that is wrong is said at once, and then nothing is stored.
+func ImportArticles(ctx context.Context, tx *store.Tx, seriesID int64, in []Incoming, o ImportOptions, now time.Time) ([]Imported, error) {
+	in = slices.Clone(in)
+	if err := checkIncoming(in, o); err != nil {
+		return nil, err
+	}
+	im := importing{tx: tx, seriesID: seriesID, options: o, now: now}
+	if err := im.load(ctx, in); err != nil {
+		return nil, err
+	}
+	out := make([]Imported, len(in))
+	after := len(im.order) // where the next unknown article goes
+	for i, one := range in {
+		known, ok := im.known[one.Slug]
+		var err error
+		if ok {
+			after = slices.IndexFunc(im.order, func(r ranked) bool { return r.id == known.ID }) + 1
+			out[i].Outcome, err = im.change(ctx, known, one)
+		} else {
+			out[i].Outcome, err = "added", im.add(ctx, one, after)
+			after++
+		}
+		if err != nil {
+			return nil, fmt.Errorf("import article %s: %w", one.Slug, err)
+		}
+	}
+	if err := renumber(ctx, tx, im.order); err != nil {
+		return nil, fmt.Errorf("import articles: %w", err)
+	}
+	for i, one := range in {
+		var err error
+		if out[i].Article, err = ArticleBySlug(ctx, tx, one.Slug); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// checkIncoming brings the texts into their stored form and refuses those that can't be stored.
+func checkIncoming(in []Incoming, o ImportOptions) error {
+	var problems []error
+	if o.PublishedUntil != "" && checkDate(o.PublishedUntil) != nil {
+		problems = append(problems, wrong(ErrInvalid, "--published-until: %v", checkDate(o.PublishedUntil)))
+	}
+	seen := map[string]bool{}
+	for i := range in {
+		one := &in[i]
+		if err := checkArticleSlug(one.Slug); err != nil {
+			problems = append(problems, fmt.Errorf("article %d of the import: %w", i+1, err))
+		} else if seen[one.Slug] {
+			problems = append(problems, wrong(ErrSlug, "article %s: it comes twice in this import", one.Slug))
+		}
+		seen[one.Slug] = true
+		if err := one.check(); err != nil {
+			problems = append(problems, wrong(ErrInvalid, "article %s: %v", printable(one.Slug), err))
+		}
+		if o.Ready && !one.Draft && one.Markdown == "" {
+			problems = append(problems, wrong(ErrInvalid, "article %s: it has no text; blank mail never leaves: give it a text, or mark it as draft", printable(one.Slug)))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// check normalises a text and says what of it can't be stored.
+func (t *Text) check() error {
+	var problems []error
+	for _, f := range []struct {
+		name  string
+		value *string
+		trim  func(string) string
+		check func(string, int) error
+		most  int
+	}{
+		{"title", &t.Title, strings.TrimSpace, checkLine, 500},
+		{"subject", &t.Subject, strings.TrimSpace, checkLine, 500},
+		{"preheader", &t.Preheader, strings.TrimSpace, checkLine, 500},
+		{"description", &t.Description, trimText, checkText, 2_000},
+		{"disclaimer", &t.Disclaimer, func(s string) string { return strings.TrimSpace(trimText(s)) }, checkText, 10_000},
+		{"text", &t.Markdown, trimText, checkText, 1 << 20},
+	} {
+		*f.value = f.trim(*f.value)
+		if err := f.check(*f.value, f.most); err != nil {
+			problems = append(problems, fmt.Errorf("%s: %w", f.name, err))
+		}
+	}
+	if t.Title == "" {
+		problems = append(problems, errors.New("title: it is required"))
+	}
+	if t.Date != "" && checkDate(t.Date) != nil {
+		problems = append(problems, fmt.Errorf("date: %w", checkDate(t.Date)))
+	}
+	switch t.DisclaimerMode {
+	case "":
+		t.DisclaimerMode = "add"
+	case "add", "replace":
+	default:
+		problems = append(problems, fmt.Errorf("disclaimer mode: %q is neither add nor replace", t.DisclaimerMode))
+	}
+	return errors.Join(problems...)
+}
+
+// same says whether two texts in their stored form have the same content.
+func (t Text) same(u Text) bool {
+	return t.Title == u.Title && t.Subject == u.Subject && t.Preheader == u.Preheader && t.Description == u.Description &&
+		t.Markdown == u.Markdown && t.Disclaimer == u.Disclaimer && t.DisclaimerMode == u.DisclaimerMode && t.Date == u.Date &&
+		maps.Equal(t.Meta, u.Meta)
+}
+
+// importing is one import on its way.
+type importing struct {
+	tx       *store.Tx
+	seriesID int64
+	options  ImportOptions
+	now      time.Time
+	known    map[string]Article // by slug, of this series
+	order    []ranked
+}
+
+// load reads the series as it is and refuses slugs of other series.
+func (im *importing) load(ctx context.Context, in []Incoming) error {
+	all, err := Articles(ctx, im.tx, im.seriesID)
+	if err != nil {
+		return err
+	}
+	im.known = make(map[string]Article, len(all))
+	for _, a := range all {
+		im.known[a.Slug] = a
+		im.order = append(im.order, ranked{a.ID, a.Rank})
+	}
+	var problems []error
+	for _, one := range in {
+		if _, ok := im.known[one.Slug]; ok {
+			continue
+		}
+		switch other, err := ArticleBySlug(ctx, im.tx, one.Slug); {
+		case err == nil:
+			owner, err := ByID(ctx, im.tx, other.SeriesID)
+			if err != nil {
+				return err
+			}
+			problems = append(problems, wrong(ErrSlug, "article %s: series %s has an article of this name, and names are unique in the site; give it another slug", one.Slug, owner.Slug))
+		case !errors.Is(err, store.ErrNotFound):
+			return err
+		}
+	}
+	return errors.Join(problems...)
+}
+
+func (im *importing) elsewhere(t Text) bool {
+	return t.Date != "" && t.Date <= im.options.PublishedUntil
+}
+
+const newArticle = `INSERT INTO articles (series_id, slug, rank, state, revision, placed, elsewhere, source, created, updated)
+VALUES (?1, ?2, 0, ?3, 1, ?4, ?5, ?6, ?4, ?4) RETURNING id`
+
+// add stores an unknown article at a place of the order.
+func (im *importing) add(ctx context.Context, one Incoming, at int) error {
+	state := Draft
+	if im.options.Ready && !one.Draft {
+		state = Ready
+	}
+	var id int64
+	err := im.tx.QueryRow(ctx, newArticle, im.seriesID, one.Slug, string(state), millis(im.now), flag(im.elsewhere(one.Text)), one.Source).Scan(&id)
+	if err != nil {
+		return err
+	}
+	im.order = slices.Insert(im.order, at, ranked{id: id})
+	return im.revise(ctx, id, 1, one.Text)
+}
+
+const newRevision = `INSERT INTO revisions (article_id, number, title, subject, preheader, description, markdown, disclaimer, disclaimer_mode, date, meta, created)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)`
+
+func (im *importing) revise(ctx context.Context, articleID, number int64, t Text) error {
+	meta := t.Meta
+	if meta == nil {
+		meta = map[string]string{}
+	}
+	encoded, err := json.Marshal(meta)
+	if err != nil {
+		return err
+	}
+	_, err = im.tx.Exec(ctx, newRevision, articleID, number, t.Title, t.Subject, t.Preheader, t.Description, t.Markdown, t.Disclaimer,
+		t.DisclaimerMode, t.Date, string(encoded), millis(im.now))
+	return err
+}
+
+const changeArticle = `UPDATE articles SET revision = ?2, state = ?3, placed = ?4, elsewhere = ?5, source = ?6, updated = ?7 WHERE id = ?1`
+
+// change stores what is new about a known article.
+func (im *importing) change(ctx context.Context, a Article, one Incoming) (outcome string, err error) {
+	ready := a.State == Draft && im.options.Ready && !one.Draft
+	elsewhere := im.elsewhere(one.Text) && !a.Elsewhere
+	revised := !a.Text.same(one.Text)
+	switch {
+	case !ready && !elsewhere && !revised:
+		return "unchanged", nil
+	case a.State == Ready && one.Markdown == "":
+		return "", wrong(ErrInvalid, "it is ready and has no text now; blank mail never leaves: give it a text, or withdraw it")
+	}
+	if revised {
+		a.Revision++
+		if err := im.revise(ctx, a.ID, a.Revision, one.Text); err != nil {
+			return "", err
+		}
+	}
+	if ready {
+		a.State, a.Placed = Ready, im.now
+	}
+	_, err = im.tx.Exec(ctx, changeArticle, a.ID, a.Revision, string(a.State), millis(a.Placed), flag(a.Elsewhere || elsewhere), one.Source, millis(im.now))
+	return "changed", err
+}

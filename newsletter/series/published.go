@@ -1,0 +1,140 @@
+package series
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"pressrun/subscribers/store"
+)
+
+// Published is an article as the public may see it: as last sent.
+type Published struct {
+	Article Article // its present slug, rank and state; Title and texts of the revision that was sent
+	Issue   Issue   // the newest issue of it that began sending (welcomes and drip included)
+	Part    int     // place among the ready articles, as in Neighbours, from 1; 0: withdrawn
+	Of      int     // how many are ready
+}
+
+// isPublic is the condition on an issue x that makes its article public: it began sending, and was not cancelled before
+// anybody had it.
+const isPublic = `x.sending_since IS NOT NULL AND NOT (x.state = 'cancelled' AND x.reached = 0)`
+
+const publishedRows = `SELECT ` + articleColumns + `, ` + issueHead + `, i.article_html
+FROM articles a
+JOIN issues i ON i.id = (SELECT x.id FROM issues x WHERE x.article_id = a.id AND ` + isPublic + ` ORDER BY x.sending_since DESC, x.id DESC LIMIT 1)
+JOIN revisions r ON r.article_id = a.id AND r.number = i.revision
+WHERE a.series_id = ?1`
+
+// scan reads a row of publishedRows.
+func (p *Published) scan(scan func(dest ...any) error) error {
+	return p.Issue.scan(func(issue ...any) error { return p.Article.scan(scan, issue...) }, &p.Issue.ArticleHTML)
+}
+
+const publishedArticles = publishedRows + ` AND a.state <> 'withdrawn' ORDER BY a.rank`
+
+// PublishedArticles lists by rank what of a series began to be sent; withdrawn articles are left out. The issues come
+// without their documents: PublishedBySlug has the one that a page shows.
+func PublishedArticles(ctx context.Context, q store.Querier, seriesID int64) ([]Published, error) {
+	all, err := collect(ctx, q, (*Published).scan, publishedArticles, seriesID)
+	if err != nil {
+		return nil, fmt.Errorf("published articles of series %d: %w", seriesID, err)
+	}
+	places, err := readyOnly(ctx, q, seriesID)
+	if err != nil {
+		return nil, err
+	}
+	for i := range all {
+		all[i].Part, all[i].Of = partOf(places, all[i].Article.ID), len(places)
+		all[i].Issue.ArticleHTML = ""
+	}
+	return all, nil
+}
+
+const publishedBySlug = publishedRows + ` AND a.slug = ?2`
+
+// PublishedBySlug finds one article that began to be sent, with its ArticleHTML, also where it was withdrawn since: see
+// Article.State. It returns store.ErrNotFound for all others.
+func PublishedBySlug(ctx context.Context, q store.Querier, seriesID int64, slug string) (Published, error) {
+	var p Published
+	if err := p.scan(q.QueryRow(ctx, publishedBySlug, seriesID, slug).Scan); err != nil {
+		return Published{}, fmt.Errorf("published article %s: %w", printable(slug), err)
+	}
+	places, err := readyOnly(ctx, q, seriesID)
+	if err != nil {
+		return Published{}, err
+	}
+	p.Part, p.Of = partOf(places, p.Article.ID), len(places)
+	return p, nil
+}
+
+// readyOnly lists the articles that parts are counted by.
+func readyOnly(ctx context.Context, q store.Querier, seriesID int64) ([]standing, error) {
+	places, err := placesOf(ctx, q, seriesID)
+	return slices.DeleteFunc(places, func(x standing) bool { return x.state != Ready }), err
+}
+
+// partOf is an article's place, from 1; 0: it is not among them.
+func partOf(places []standing, articleID int64) int {
+	return 1 + slices.IndexFunc(places, func(x standing) bool { return x.id == articleID })
+}
+
+// standing is what the neighbours of an article need to know of each other.
+type standing struct {
+	id     int64
+	state  ArticleState
+	public bool
+}
+
+func (s *standing) scan(scan func(dest ...any) error) error { return scan(&s.id, &s.state, &s.public) }
+
+const standings = `SELECT a.id, a.state, EXISTS (SELECT 1 FROM issues x WHERE x.article_id = a.id AND ` + isPublic + `)
+FROM articles a WHERE a.series_id = ?1 ORDER BY a.rank`
+
+func placesOf(ctx context.Context, q store.Querier, seriesID int64) ([]standing, error) {
+	all, err := collect(ctx, q, (*standing).scan, standings, seriesID)
+	if err != nil {
+		return nil, fmt.Errorf("articles of series %d: %w", seriesID, err)
+	}
+	return all, nil
+}
+
+// Neighbours are the articles before and after one, by today's ranks, among those ready or published (rule 17).
+type Neighbours struct {
+	Previous, Next             *Article // nil at the ends; with their newest revision
+	PreviousPublic, NextPublic bool     // may be linked
+	Part, Of                   int      // its own place among these articles, from 1
+}
+
+// NeighboursOf finds the neighbours of an article of its series. A draft has neighbours too: those it will have.
+func NeighboursOf(ctx context.Context, q store.Querier, articleID int64) (Neighbours, error) {
+	a, err := ArticleByID(ctx, q, articleID)
+	if err != nil {
+		return Neighbours{}, err
+	}
+	places, err := placesOf(ctx, q, a.SeriesID)
+	if err != nil {
+		return Neighbours{}, err
+	}
+	places = slices.DeleteFunc(places, func(x standing) bool { return x.state != Ready && x.id != articleID })
+	at := partOf(places, articleID) - 1
+	n := Neighbours{Part: at + 1, Of: len(places)}
+	if at > 0 {
+		if n.Previous, err = neighbour(ctx, q, places[at-1]); err != nil {
+			return Neighbours{}, err
+		}
+		n.PreviousPublic = places[at-1].public
+	}
+	if at < len(places)-1 {
+		if n.Next, err = neighbour(ctx, q, places[at+1]); err != nil {
+			return Neighbours{}, err
+		}
+		n.NextPublic = places[at+1].public
+	}
+	return n, nil
+}
+
+func neighbour(ctx context.Context, q store.Querier, at standing) (*Article, error) {
+	a, err := ArticleByID(ctx, q, at.id)
+	return &a, err
+}

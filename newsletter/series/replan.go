@@ -1,0 +1,85 @@
+package series
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"pressrun/subscribers/store"
+)
+
+const skipPlanned = `UPDATE slots SET state = 'skipped', reason = ?3, updated = ?2
+WHERE series_id = ?1 AND state = 'planned' AND fires <= ?2`
+
+// skipPassed records the slots that passed during a pause, with or without a row, as skipped.
+func skipPassed(ctx context.Context, tx *store.Tx, s Series, now time.Time) error {
+	const reason = "the series was paused"
+	c, err := s.calendar()
+	if err != nil {
+		return err
+	}
+	for p := range c.after(s.PlannedUntil) {
+		if p.At.After(now) {
+			break
+		}
+		if err := addSlot(ctx, tx, Slot{SeriesID: s.ID, Wall: p.Wall, At: p.At, State: SlotSkipped, Reason: reason}, now); err != nil {
+			return err
+		}
+	}
+	_, err = tx.Exec(ctx, skipPlanned, s.ID, millis(now), reason)
+	return err
+}
+
+const dropPlanned = `DELETE FROM slots WHERE series_id = ?1 AND fires > ?2 AND state IN ('planned', 'skipped')`
+
+// replan takes back the slots to come after a change of schedule, zone or first date. What an editor said of a date stays
+// with that date: a skip covers its slots of the new schedule, a pin or hold goes to the first of them, and all keep their
+// old time where the new schedule has none on that date. EnsureSlots then plans from now on, so that nothing bursts.
+func replan(ctx context.Context, tx *store.Tx, s Series, now time.Time) error {
+	c, err := s.calendar()
+	if err != nil {
+		return err
+	}
+	kept, err := Slots(ctx, tx, s.ID, now.Add(time.Millisecond), 0)
+	if err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, dropPlanned, s.ID, millis(now)); err != nil {
+		return err
+	}
+	for _, slot := range kept {
+		bound := slot.State == SlotPlanned && (slot.PinnedID != 0 || slot.Hold)
+		if !bound && slot.State != SlotSkipped {
+			continue
+		}
+		if err := keep(ctx, tx, c, slot, now); err != nil {
+			return err
+		}
+	}
+	return setPlanned(ctx, tx, s.ID, now, now)
+}
+
+// keep writes what an editor said of one date again under the new schedule.
+func keep(ctx context.Context, tx *store.Tx, c calendar, slot Slot, now time.Time) error {
+	wall, err := time.Parse(wallLayout, slot.Wall)
+	if err != nil {
+		return err
+	}
+	places := slices.Collect(c.on(wall.Truncate(24 * time.Hour)))
+	switch {
+	case len(places) == 0:
+		places = []Planned{{slot.Wall, place(wall, c.loc)}}
+	case slot.State == SlotPlanned: // pinned or on hold
+		places = places[:1]
+	}
+	if slot.State == SlotPlanned && !places[0].At.After(now) { // a change of the zone must not send at once
+		slot.State, slot.Reason = SlotMissed, "its time had passed when the schedule was changed"
+	}
+	for _, p := range places {
+		slot.Wall, slot.At = p.Wall, p.At
+		if err := addSlot(ctx, tx, slot, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}

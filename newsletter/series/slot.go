@@ -1,0 +1,302 @@
+package series
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"pressrun/subscribers/store"
+)
+
+// SlotState is the state of a slot.
+type SlotState string
+
+const (
+	SlotPlanned SlotState = "planned"
+	SlotIssued  SlotState = "issued"
+	SlotEmpty   SlotState = "empty"
+	SlotMissed  SlotState = "missed"
+	SlotSkipped SlotState = "skipped"
+	SlotWaiting SlotState = "waiting" // behind a held issue (rule 11)
+	SlotHeld    SlotState = "held"    // nothing could be frozen: a draft at the head, a missing disclaimer
+)
+
+// Slot is one planned local date and time of a series.
+type Slot struct {
+	ID, SeriesID int64
+	Wall         string    // 2027-03-28T02:30, local, without zone: the key
+	At           time.Time // the instant it fires, in UTC
+	State        SlotState
+	PinnedID     int64 // article; 0: none
+	Hold         bool  // an editor holds it: its issue will be frozen as held (rule 11)
+	Reason       string
+}
+
+// scan reads a row of slotRows.
+func (s *Slot) scan(scan func(dest ...any) error) error {
+	var fires int64
+	var pinned sql.NullInt64
+	err := scan(&s.ID, &s.SeriesID, &s.Wall, &fires, &s.State, &pinned, &s.Hold, &s.Reason)
+	s.At, s.PinnedID = instant(fires), pinned.Int64
+	return err
+}
+
+const slotRows = `SELECT s.id, s.series_id, s.wall, s.fires, s.state, s.article_id, s.hold, s.reason FROM slots s`
+
+const slotsFrom = slotRows + ` WHERE s.series_id = ?1 AND s.fires >= ?2 ORDER BY s.fires, s.wall LIMIT ?3`
+
+// Slots lists the rows of a series with from <= fires, by time, at most n (0: all).
+func Slots(ctx context.Context, q store.Querier, seriesID int64, from time.Time, n int) ([]Slot, error) {
+	slots, err := collect(ctx, q, (*Slot).scan, slotsFrom, seriesID, millis(from), limit(n))
+	if err != nil {
+		return nil, fmt.Errorf("slots of series %d: %w", seriesID, err)
+	}
+	return slots, nil
+}
+
+const slotByWall = slotRows + ` WHERE s.series_id = ?1 AND s.wall = ?2`
+
+// SlotByWall returns store.ErrNotFound where the series has no such row.
+func SlotByWall(ctx context.Context, q store.Querier, seriesID int64, wall string) (Slot, error) {
+	var s Slot
+	if err := s.scan(q.QueryRow(ctx, slotByWall, seriesID, wall).Scan); err != nil {
+		return Slot{}, fmt.Errorf("slot %s of series %d: %w", wall, seriesID, err)
+	}
+	return s, nil
+}
+
+const holdSlot = `UPDATE slots SET hold = ?2, reason = ?3, updated = ?4 WHERE id = ?1 AND state = 'planned' RETURNING id`
+
+// HoldSlot has a slot that has not fired yet hold its issue when it does, or with on false takes that back. The slot stays
+// planned; ErrSlot where it has ended already.
+func HoldSlot(ctx context.Context, tx *store.Tx, slotID int64, on bool, reason string, now time.Time) error {
+	err := tx.QueryRow(ctx, holdSlot, slotID, flag(on), reason, millis(now)).Scan(&slotID)
+	if errors.Is(err, store.ErrNotFound) {
+		return fmt.Errorf("hold slot %d: %w, or it was ended otherwise", slotID, ErrSlot)
+	}
+	if err != nil {
+		return fmt.Errorf("hold slot %d: %w", slotID, err)
+	}
+	return nil
+}
+
+// limit is n as SQL's LIMIT takes it; 0 means all.
+func limit(n int) int64 {
+	if n <= 0 {
+		return 1 << 40
+	}
+	return int64(n)
+}
+
+const dueSlots = slotRows + ` JOIN series x ON x.id = s.series_id
+WHERE s.state = 'planned' AND x.state = 'active' AND s.fires <= ?1 ORDER BY s.fires, s.id`
+
+// Due lists planned rows of all unpaused series that fire at or before now, by time.
+func Due(ctx context.Context, q store.Querier, now time.Time) ([]Slot, error) {
+	due, err := collect(ctx, q, (*Slot).scan, dueSlots, millis(now))
+	if err != nil {
+		return nil, fmt.Errorf("due slots: %w", err)
+	}
+	return due, nil
+}
+
+// EnsureSlots writes the rows of all slots of a series from its last known one (or PlannedFrom) up to until, and at
+// least one after now, so that none vanishes while the program is down. Existing rows stay, but their instants follow
+// the zone's rules of today. A paused series gets none.
+func EnsureSlots(ctx context.Context, tx *store.Tx, s Series, now, until time.Time) error {
+	s, err := ByID(ctx, tx, s.ID) // schedule and pause as they are inside this transaction
+	if err != nil || s.Paused {
+		return err
+	}
+	c, err := s.calendar()
+	if err != nil {
+		return fmt.Errorf("slots of series %s: %w", s.Slug, err)
+	}
+	if err := followZone(ctx, tx, s, c.loc, now); err != nil {
+		return fmt.Errorf("slots of series %s: %w", s.Slug, err)
+	}
+	known := s.PlannedUntil
+	for p := range c.after(s.PlannedUntil) {
+		if p.At.After(until) && known.After(now) {
+			break
+		}
+		if err := addSlot(ctx, tx, Slot{SeriesID: s.ID, Wall: p.Wall, At: p.At, State: SlotPlanned}, now); err != nil {
+			return fmt.Errorf("slots of series %s: %w", s.Slug, err)
+		}
+		known = p.At
+	}
+	if known.Equal(s.PlannedUntil) {
+		return nil
+	}
+	if err := setPlanned(ctx, tx, s.ID, s.PlannedFrom, known); err != nil {
+		return fmt.Errorf("slots of series %s: %w", s.Slug, err)
+	}
+	return nil
+}
+
+const newSlot = `INSERT INTO slots (series_id, wall, fires, state, article_id, hold, reason, created, updated)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8)
+ON CONFLICT (series_id, wall) DO NOTHING`
+
+// addSlot writes a row; one that is there already stays.
+func addSlot(ctx context.Context, tx *store.Tx, s Slot, now time.Time) error {
+	_, err := tx.Exec(ctx, newSlot, s.SeriesID, s.Wall, millis(s.At), string(s.State), orNull(s.PinnedID), flag(s.Hold), s.Reason, millis(now))
+	return err
+}
+
+const plannedSeries = `UPDATE series SET planned_from = ?2, planned_until = ?3 WHERE id = ?1`
+
+func setPlanned(ctx context.Context, tx *store.Tx, seriesID int64, from, until time.Time) error {
+	_, err := tx.Exec(ctx, plannedSeries, seriesID, millis(from), millis(until))
+	return err
+}
+
+const refire = `UPDATE slots SET fires = ?2, updated = ?3 WHERE id = ?1`
+
+// followZone places the slots to come anew: a country may have changed its clocks since they were written.
+func followZone(ctx context.Context, tx *store.Tx, s Series, loc *time.Location, now time.Time) error {
+	slots, err := Slots(ctx, tx, s.ID, now.Add(time.Millisecond), 0)
+	if err != nil {
+		return err
+	}
+	for _, slot := range slots {
+		wall, err := time.Parse(wallLayout, slot.Wall)
+		if err != nil {
+			return err
+		}
+		if at := place(wall, loc); !at.Equal(slot.At) {
+			if _, err := tx.Exec(ctx, refire, slot.ID, millis(at), millis(now)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+const recordSlot = `UPDATE slots SET state = ?2, reason = ?3, updated = ?4
+WHERE id = ?1 AND state IN ('planned', 'held', 'waiting') RETURNING id`
+
+// RecordSlot ends a planned (or held, or waiting) slot: issued, empty, missed, skipped, waiting, held, with its reason.
+// Ending it twice fails with ErrSlot.
+func RecordSlot(ctx context.Context, tx *store.Tx, slotID int64, state SlotState, reason string, now time.Time) error {
+	if state == SlotPlanned {
+		return wrong(ErrInvalid, "slot %d: a slot is planned once", slotID)
+	}
+	err := tx.QueryRow(ctx, recordSlot, slotID, string(state), reason, millis(now)).Scan(&slotID)
+	if errors.Is(err, store.ErrNotFound) {
+		return fmt.Errorf("slot %d: %w, or it was ended otherwise", slotID, ErrSlot)
+	}
+	if err != nil {
+		return fmt.Errorf("slot %d: %w", slotID, err)
+	}
+	return nil
+}
+
+const skipSlot = `INSERT INTO slots (series_id, wall, fires, state, reason, created, updated) VALUES (?1, ?2, ?3, 'skipped', ?4, ?5, ?5)
+ON CONFLICT (series_id, wall) DO UPDATE SET state = 'skipped', reason = excluded.reason, article_id = NULL, hold = 0,
+	updated = excluded.updated
+WHERE slots.state = 'planned'`
+
+// SkipDate marks the slots of a local date (YYYY-MM-DD) as skipped, also before they are planned as rows. It returns
+// their wall times; ErrInvalid where the schedule has none on that date or the date is past. An article pinned to the
+// date loses its pin and a hold its use. Skipping a date twice is no fault.
+func SkipDate(ctx context.Context, tx *store.Tx, s Series, date string, now time.Time) ([]string, error) {
+	planned, err := s.slotsOn(ctx, tx, date, now)
+	if err != nil {
+		return nil, fmt.Errorf("series %s: skip %s: %w", s.Slug, date, err)
+	}
+	var walls []string
+	for _, p := range planned {
+		if _, err := tx.Exec(ctx, skipSlot, s.ID, p.Wall, millis(p.At), "an editor skipped this date", millis(now)); err != nil {
+			return nil, fmt.Errorf("series %s: skip %s: %w", s.Slug, date, err)
+		}
+		walls = append(walls, p.Wall)
+	}
+	return walls, nil
+}
+
+const pinSlot = `INSERT INTO slots (series_id, wall, fires, article_id, created, updated) VALUES (?1, ?2, ?3, ?4, ?5, ?5)
+ON CONFLICT (series_id, wall) DO UPDATE SET article_id = excluded.article_id, updated = excluded.updated
+WHERE slots.state = 'planned'
+RETURNING id`
+
+// PinDate has the first slot of a local date send a given article, instead of one pinned to it before. ErrInvalid is as
+// for SkipDate; ErrState says that the date is skipped or that the article can't go out any more.
+func PinDate(ctx context.Context, tx *store.Tx, s Series, date string, articleID int64, now time.Time) (Slot, error) {
+	wrap := func(err error) error { return fmt.Errorf("series %s: pin %s: %w", s.Slug, date, err) }
+	planned, err := s.slotsOn(ctx, tx, date, now)
+	if err != nil {
+		return Slot{}, wrap(err)
+	}
+	if err := s.checkPin(ctx, tx, articleID); err != nil {
+		return Slot{}, wrap(err)
+	}
+	slot := Slot{SeriesID: s.ID, Wall: planned[0].Wall, At: planned[0].At.UTC(), State: SlotPlanned, PinnedID: articleID}
+	err = tx.QueryRow(ctx, pinSlot, s.ID, slot.Wall, millis(slot.At), articleID, millis(now)).Scan(&slot.ID)
+	if errors.Is(err, store.ErrNotFound) {
+		return Slot{}, wrap(wrong(ErrState, "the slot %s is skipped or over", slot.Wall))
+	}
+	if err != nil {
+		return Slot{}, wrap(err)
+	}
+	return slot, nil
+}
+
+func (s Series) checkPin(ctx context.Context, q store.Querier, articleID int64) error {
+	a, err := ArticleByID(ctx, q, articleID)
+	if err != nil {
+		return err
+	}
+	had, err := Had(ctx, q, s.ID)
+	if err != nil {
+		return err
+	}
+	_, issued := had[a.ID]
+	switch {
+	case a.SeriesID != s.ID:
+		return wrong(ErrInvalid, "article %s belongs to another series", a.Slug)
+	case a.State == Withdrawn:
+		return wrong(ErrState, "article %s is withdrawn; make it ready first", a.Slug)
+	case s.Mode == Live && issued:
+		return wrong(ErrState, "article %s had its issue already", a.Slug)
+	}
+	return nil
+}
+
+const slotsOfDate = slotRows + ` WHERE s.series_id = ?1 AND s.wall >= ?2 AND s.wall < ?3 AND s.fires > ?4 AND s.state IN ('planned', 'skipped')`
+
+// slotsOn finds the slots to come of a local date: those of the schedule, and one that was pinned to the date under an
+// older schedule.
+func (s Series) slotsOn(ctx context.Context, q store.Querier, date string, now time.Time) ([]Planned, error) {
+	day, err := time.Parse(time.DateOnly, date)
+	if err != nil {
+		return nil, wrong(ErrInvalid, "%v", checkDate(date))
+	}
+	c, err := s.calendar()
+	if err != nil {
+		return nil, err
+	}
+	all := slices.Collect(c.on(day))
+	rows, err := collect(ctx, q, (*Slot).scan, slotsOfDate, s.ID, date, date+"U", millis(now)) // U comes after the T of wall times
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range rows {
+		if !slices.ContainsFunc(all, func(p Planned) bool { return p.Wall == r.Wall }) {
+			all = append(all, Planned{r.Wall, r.At})
+		}
+	}
+	slices.SortFunc(all, func(a, b Planned) int { return strings.Compare(a.Wall, b.Wall) })
+	open := slices.DeleteFunc(slices.Clone(all), func(p Planned) bool { return !p.At.After(now) || !p.At.After(s.PlannedFrom) })
+	switch {
+	case len(open) > 0:
+		return open, nil
+	case len(all) > 0 || day.Before(wallClock(now.In(c.loc)).Truncate(24*time.Hour)):
+		return nil, wrong(ErrInvalid, "the date is past")
+	}
+	return nil, wrong(ErrInvalid, "the schedule (%s) has no slot on that date", DescribeSchedule(s.Schedule))
+}
