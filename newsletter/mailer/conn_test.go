@@ -1,0 +1,456 @@
+package mailer_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"pressrun/newsletter/mailer"
+	"pressrun/newsletter/mailer/smtptest"
+)
+
+// fault is what a relay does at a point, and what must come of it there.
+type fault struct {
+	name   string
+	script func(*smtptest.Rule)
+	before verdict // at MAIL, RCPT or DATA
+	after  verdict // at the content
+}
+
+type verdict struct {
+	state mailer.OutcomeState
+	class mailer.Class
+	code  int
+	err   bool
+}
+
+func faults() []fault {
+	reply := func(line string) func(*smtptest.Rule) { return func(r *smtptest.Rule) { r.Reply(line) } }
+	both := func(name string, script func(*smtptest.Rule), v verdict) fault { return fault{name, script, v, v} }
+	lost := func(name string, script func(*smtptest.Rule)) fault {
+		return fault{name, script, verdict{state: mailer.Away, err: true}, verdict{state: mailer.Unknown, err: true}}
+	}
+	return []fault{
+		both("451", reply("451 4.3.0 later"), verdict{mailer.Deferred, mailer.ClassTransient, 451, false}),
+		both("452 of two lines", reply("452-4.2.2 the mailbox\r\n452 4.2.2 is full"), verdict{mailer.Deferred, mailer.ClassMailbox, 452, false}),
+		both("550", reply("550 5.1.1 no such user"), verdict{mailer.Refused, mailer.ClassDead, 550, false}),
+		both("554 without text", reply("554"), verdict{mailer.Refused, mailer.ClassMailbox, 554, false}),
+		{
+			"421", reply("421 4.3.2 shutting down"),
+			verdict{mailer.Away, "", 421, true},
+			verdict{mailer.Deferred, mailer.ClassTransient, 421, true},
+		},
+		lost("hangs up", func(r *smtptest.Rule) { r.Drop(false) }),
+		lost("never answers", func(r *smtptest.Rule) { r.Silent() }),
+		lost("no reply", reply("hello?")),
+		lost("short reply", reply("25")),
+		lost("unknown code", reply("650 what")),
+		lost("codes differ", reply("250-one\r\n550 two")),
+		lost("half a reply", func(r *smtptest.Rule) { r.Reply("250-one").Drop(true) }),
+		lost("endless line", reply("250 "+strings.Repeat("x", 10<<20))),
+		lost("endless lines", reply(strings.Repeat("250-x\r\n", 1<<20)+"250 x")),
+		{
+			"go on where nothing is to go on", reply("334 go on"),
+			verdict{mailer.Away, "", 334, true},
+			verdict{mailer.Unknown, "", 334, true},
+		},
+	}
+}
+
+func check(t *testing.T, got mailer.Outcome, err error, want verdict) {
+	t.Helper()
+	if got.State != want.state || got.Class != want.class || got.Reply.Code != want.code || (err != nil) != want.err {
+		t.Errorf("got %+v, %v, want %+v", got, err, want)
+	}
+	var relayErr *mailer.RelayError
+	if err != nil && !errors.As(err, &relayErr) {
+		t.Errorf("got error %v of type %T, want a *RelayError", err, err)
+	}
+}
+
+func TestEveryFaultAtEveryPoint(t *testing.T) {
+	for _, kind := range []mailer.TLS{mailer.NoTLS, mailer.Implicit} {
+		for _, point := range []string{"MAIL", "RCPT", "DATA", "content"} {
+			for _, f := range faults() {
+				t.Run(fmt.Sprintf("%s %s %s", kind, point, f.name), func(t *testing.T) {
+					t.Parallel()
+					var options []smtptest.Option
+					if kind == mailer.Implicit {
+						options = append(options, smtptest.WithTLS(true))
+					}
+					srv := smtptest.New(t, options...)
+					f.script(srv.At(point).Times(1))
+					r := relay(srv, kind)
+					if f.name == "never answers" {
+						r.Timeouts = map[string]mailer.Timeouts{
+							"MAIL": {Command: short}, "RCPT": {Command: short}, "DATA": {Data: short}, "content": {Content: short},
+						}[point]
+					}
+					playFault(t, srv, connect(t, r), point, f)
+				})
+			}
+		}
+	}
+}
+
+func playFault(t *testing.T, srv *smtptest.Server, c *mailer.Conn, point string, f fault) {
+	first, next := draft(), draft()
+	next.MessageID = "next@news.example.org"
+	m := compose(t, first)
+	got, err := c.Envelope(t.Context(), m)
+	want := f.before
+	switch point {
+	case "MAIL": // says nothing about a recipient
+		switch {
+		case want.class == mailer.ClassMailbox && want.state == mailer.Deferred:
+			want.class = mailer.ClassTransient
+		case want.class == mailer.ClassMailbox, want.class == mailer.ClassDead:
+			want.class = mailer.ClassConfig
+		}
+	case "content":
+		if err != nil || got.State != mailer.Accepted {
+			t.Fatalf("envelope: got %+v, %v, want accepted", got, err)
+		}
+		got, err = c.Content(t.Context(), m)
+		want = f.after
+	}
+	check(t, got, err, want)
+	taken := len(srv.Messages())
+	if acked := got.State == mailer.Accepted; acked || got.State != mailer.Unknown && taken != 0 {
+		t.Errorf("got %s, and the relay has %d messages", got.State, taken)
+	}
+	if err != nil {
+		if err := c.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+		if now := len(srv.Messages()); now != taken {
+			t.Errorf("closing delivered something: %d messages, before %d", now, taken)
+		}
+		return
+	}
+	send(t, c, compose(t, next)) // the connection goes on
+	if n := srv.Connections(); n != 1 {
+		t.Errorf("got %d connections, want 1", n)
+	}
+}
+
+func TestConnectionLostBetweenPhases(t *testing.T) {
+	m := compose(t, draft())
+	for _, tt := range []struct {
+		point         string
+		envelope      mailer.OutcomeState
+		content, next mailer.OutcomeState
+	}{
+		{"MAIL", mailer.Away, "", ""},
+		{"RCPT", mailer.Away, "", ""},
+		{"DATA", mailer.Accepted, mailer.Unknown, ""},
+		{"content", mailer.Accepted, mailer.Accepted, mailer.Away},
+	} {
+		t.Run(tt.point, func(t *testing.T) {
+			srv := smtptest.New(t)
+			srv.At(tt.point).Drop(true)
+			c := connect(t, relay(srv, mailer.NoTLS))
+			got, err := c.Envelope(t.Context(), m)
+			if got.State != tt.envelope || (err != nil) != (tt.content == "") {
+				t.Fatalf("envelope: got %+v, %v, want %s", got, err, tt.envelope)
+			}
+			if tt.content == "" {
+				return
+			}
+			got, err = c.Content(t.Context(), m)
+			if got.State != tt.content || (err != nil) != (tt.next == "") {
+				t.Fatalf("content: got %+v, %v, want %s", got, err, tt.content)
+			}
+			if tt.next == "" {
+				return
+			}
+			if got, err = c.Envelope(t.Context(), m); got.State != tt.next || err == nil {
+				t.Errorf("next envelope: got %+v, %v, want %s", got, err, tt.next)
+			}
+		})
+	}
+}
+
+func TestIdleConnectionWithFarewell(t *testing.T) {
+	srv := smtptest.New(t)
+	srv.At("content").Reply("250 2.0.0 taken\r\n421 4.4.2 idle too long")
+	c := connect(t, relay(srv, mailer.NoTLS))
+	send(t, c, compose(t, draft()))
+	got, err := c.Envelope(t.Context(), compose(t, draft()))
+	check(t, got, err, verdict{state: mailer.Away, code: 421, err: true})
+	if n := strings.Count(strings.Join(srv.Commands(), "\n"), "MAIL"); n != 1 {
+		t.Errorf("got %d MAIL commands, want 1", n)
+	}
+}
+
+// A reply too many must never be taken for the reply to the content.
+func TestReplyOutOfTurnSettlesNothing(t *testing.T) {
+	for _, extra := range []string{"250 2.0.0 taken", "550 5.0.0 no", "421 4.0.0 bye", "hello"} {
+		srv := smtptest.New(t)
+		srv.At("DATA").Reply("354 go on\r\n" + extra)
+		c := connect(t, relay(srv, mailer.NoTLS))
+		m := compose(t, draft())
+		if got, err := c.Envelope(t.Context(), m); err != nil || got.State != mailer.Accepted {
+			t.Fatalf("envelope: got %+v, %v", got, err)
+		}
+		if got, err := c.Content(t.Context(), m); got.State != mailer.Away || err == nil {
+			t.Errorf("%s: got %+v, %v, want away", extra, got, err)
+		}
+		c.Close()
+		if n := len(srv.Messages()); n != 0 {
+			t.Errorf("%s: the relay has %d messages, want none", extra, n)
+		}
+	}
+}
+
+func TestResetFails(t *testing.T) {
+	for name, script := range map[string]func(*smtptest.Rule){
+		"refused": func(r *smtptest.Rule) { r.Reply("500 5.5.2 what") },
+		"dropped": func(r *smtptest.Rule) { r.Drop(false) },
+		"closing": func(r *smtptest.Rule) { r.Reply("421 4.3.2 bye") },
+	} {
+		srv := smtptest.New(t)
+		srv.At("RCPT").Reply("550 5.1.1 nobody")
+		script(srv.At("RSET"))
+		c := connect(t, relay(srv, mailer.NoTLS))
+		got, err := c.Envelope(t.Context(), compose(t, draft()))
+		if got.State != mailer.Refused || got.Class != mailer.ClassDead || got.Reply.Code != 550 {
+			t.Errorf("%s: got %+v, want the refusal kept", name, got)
+		}
+		var relayErr *mailer.RelayError
+		if !errors.As(err, &relayErr) || relayErr.Phase != "rset" {
+			t.Errorf("%s: got %v, want a RelayError of phase rset", name, err)
+		}
+	}
+}
+
+func TestContentCutInside(t *testing.T) {
+	m := compose(t, draft())
+	// More than the buffers between the two sockets hold.
+	m.Bytes = append(m.Bytes, bytes.Repeat([]byte(strings.Repeat("x", 70)+"\r\n"), 1<<19)...)
+	for _, kind := range []mailer.TLS{mailer.NoTLS, mailer.Implicit} {
+		var options []smtptest.Option
+		if kind == mailer.Implicit {
+			options = append(options, smtptest.WithTLS(true))
+		}
+		srv := smtptest.New(t, options...)
+		srv.At("content").DropMid(100)
+		c := connect(t, relay(srv, kind))
+		if got, err := c.Envelope(t.Context(), m); err != nil || got.State != mailer.Accepted {
+			t.Fatalf("envelope: got %+v, %v", got, err)
+		}
+		got, err := c.Content(t.Context(), m)
+		check(t, got, err, verdict{state: mailer.Cut, err: true})
+		c.Close()
+		if n := len(srv.Messages()); n != 0 {
+			t.Errorf("the relay has %d messages, want none", n)
+		}
+	}
+}
+
+func TestContextEndsAPhase(t *testing.T) {
+	m := compose(t, draft())
+	for point, want := range map[string]mailer.OutcomeState{
+		"MAIL": mailer.Away, "RCPT": mailer.Away, "DATA": mailer.Away, "content": mailer.Unknown,
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		srv := smtptest.New(t)
+		srv.At(point).Call(cancel).Silent()
+		c := connect(t, relay(srv, mailer.NoTLS))
+		got, err := c.Envelope(ctx, m)
+		if point == "content" {
+			got, err = c.Content(ctx, m)
+		}
+		if got.State != want || !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: got %+v, %v, want %s and context.Canceled", point, got, err, want)
+		}
+		if got, err := c.Envelope(t.Context(), m); got.State != mailer.Away || err == nil {
+			t.Errorf("%s: after it got %+v, %v, want away", point, got, err)
+		}
+	}
+}
+
+func TestEndedContextSendsNothing(t *testing.T) {
+	m := compose(t, draft())
+	srv := smtptest.New(t)
+	c := connect(t, relay(srv, mailer.NoTLS))
+	if got, err := c.Envelope(t.Context(), m); err != nil || got.State != mailer.Accepted {
+		t.Fatalf("envelope: got %+v, %v", got, err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if got, err := c.Content(ctx, m); got.State != mailer.Away || !errors.Is(err, context.Canceled) {
+		t.Errorf("got %+v, %v, want away and context.Canceled", got, err)
+	}
+	if n := len(srv.Messages()); n != 0 {
+		t.Errorf("the relay has %d messages, want none", n)
+	}
+}
+
+func TestCloseInsideTheTransactionSendsNoDot(t *testing.T) {
+	m := compose(t, draft())
+	for name, end := range map[string]func(*mailer.Conn) error{
+		"close": (*mailer.Conn).Close,
+		"quit":  func(c *mailer.Conn) error { return c.Quit(t.Context()) },
+	} {
+		var srv *smtptest.Server
+		t.Run(name, func(t *testing.T) {
+			srv = smtptest.New(t)
+			c := connect(t, relay(srv, mailer.NoTLS))
+			if got, err := c.Envelope(t.Context(), m); err != nil || got.State != mailer.Accepted {
+				t.Fatalf("envelope: got %+v, %v", got, err)
+			}
+			for range 2 {
+				if err := end(c); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+		if n := len(srv.Messages()); n != 0 { // the server has ended: nothing can still come
+			t.Errorf("%s: the relay has %d messages, want none", name, n)
+		}
+	}
+}
+
+func TestQuitMindsNoAnswer(t *testing.T) {
+	for name, script := range map[string]func(*smtptest.Rule){
+		"refused": func(r *smtptest.Rule) { r.Reply("500 5.5.2 what") },
+		"dropped": func(r *smtptest.Rule) { r.Drop(false) },
+		"silent":  func(r *smtptest.Rule) { r.Silent() },
+	} {
+		srv := smtptest.New(t)
+		script(srv.At("QUIT"))
+		r := relay(srv, mailer.NoTLS)
+		r.Timeouts.Command = 4 * short
+		c := connect(t, r)
+		if err := c.Quit(t.Context()); err != nil {
+			t.Errorf("%s: got %v, want none", name, err)
+		}
+	}
+}
+
+func TestContentNeedsItsEnvelope(t *testing.T) {
+	srv := smtptest.New(t)
+	c := connect(t, relay(srv, mailer.NoTLS))
+	m, other := compose(t, draft()), compose(t, draft())
+	other.To = "bob@example.org"
+	if got, err := c.Content(t.Context(), m); got.State != mailer.Away || err == nil {
+		t.Errorf("without envelope: got %+v, %v, want away", got, err)
+	}
+	if got, err := c.Envelope(t.Context(), m); err != nil || got.State != mailer.Accepted {
+		t.Fatalf("envelope: got %+v, %v", got, err)
+	}
+	if got, err := c.Content(t.Context(), other); got.State != mailer.Away || err == nil {
+		t.Errorf("content of another: got %+v, %v, want away", got, err)
+	}
+	if n := len(srv.Messages()); n != 0 {
+		t.Errorf("the relay has %d messages, want none", n)
+	}
+}
+
+func TestDotsAndHashSurviveTheWire(t *testing.T) {
+	srv := smtptest.New(t)
+	c := connect(t, relay(srv, mailer.NoTLS))
+	for i, body := range []string{".\r\n", "..\r\n.\r\n.x\r\n", "a\r\n.\r\n\r\n.\r\n", "\r\n", strings.Repeat(".\r\n", 5000)} {
+		m := compose(t, draft())
+		m.Bytes = append([]byte("Message-ID: <x@example.org>\r\n\r\n"), body...)
+		send(t, c, m)
+		if got := srv.Messages()[i].Data; !bytes.Equal(got, m.Bytes) {
+			t.Errorf("the relay has %q, want %q", got, m.Bytes)
+		}
+	}
+	m := compose(t, draft())
+	m.Bytes = []byte(".starts with a dot\r\n")
+	send(t, c, m)
+	if got := srv.Messages()[5].Data; !bytes.Equal(got, m.Bytes) {
+		t.Errorf("the relay has %q, want %q", got, m.Bytes)
+	}
+}
+
+func TestEnvelopeRefusesWhatWouldSayMore(t *testing.T) {
+	srv := smtptest.New(t)
+	c := connect(t, relay(srv, mailer.NoTLS))
+	for name, change := range map[string]func(*mailer.Message){
+		"second command": func(m *mailer.Message) { m.To = "a@example.org>\r\nRCPT TO:<b@example.org" },
+		"parameter":      func(m *mailer.Message) { m.From = "a@example.org> SIZE=1" },
+		"nobody":         func(m *mailer.Message) { m.To = "" },
+		"bare LF":        func(m *mailer.Message) { m.Bytes = []byte("a\n.\nMAIL FROM:<x>\r\n") },
+		"bare CR":        func(m *mailer.Message) { m.Bytes = []byte("a\r.\r\r\n") },
+		"no end":         func(m *mailer.Message) { m.Bytes = []byte("a\r\nb") },
+		"nothing":        func(m *mailer.Message) { m.Bytes = nil },
+	} {
+		m := compose(t, draft())
+		change(&m)
+		got, err := c.Envelope(t.Context(), m)
+		if err != nil || got.State != mailer.Refused || got.Class != mailer.ClassContent {
+			t.Errorf("%s: got %+v, %v, want refused, content", name, got, err)
+		}
+	}
+	if got := srv.Commands(); len(got) != 1 {
+		t.Errorf("the relay heard %q, want EHLO alone", got)
+	}
+	send(t, c, compose(t, draft()))
+}
+
+func TestSMTPUTF8OnlyWhenNeeded(t *testing.T) {
+	d := draft()
+	d.To.Email = "jörg@bücher.example"
+	intl, plain := compose(t, d), compose(t, draft())
+
+	without := connect(t, relay(smtptest.New(t), mailer.NoTLS))
+	got, err := without.Envelope(t.Context(), intl)
+	check(t, got, err, verdict{state: mailer.Refused, class: mailer.ClassUnsupported})
+	send(t, without, plain)
+
+	srv := smtptest.New(t, smtptest.WithExtensions("8BITMIME", "SMTPUTF8"))
+	with := connect(t, relay(srv, mailer.NoTLS))
+	send(t, with, intl)
+	send(t, with, plain)
+	var params []string
+	for _, m := range srv.Messages() {
+		params = append(params, m.Params)
+	}
+	if want := "[BODY=8BITMIME SMTPUTF8 ]"; fmt.Sprint(params) != want {
+		t.Errorf("got MAIL parameters %v, want %s", params, want)
+	}
+	if to := srv.Messages()[0].To; to != "jörg@xn--bcher-kva.example" {
+		t.Errorf("got recipient %s", to)
+	}
+}
+
+func TestRepliesAreRedacted(t *testing.T) {
+	for _, tt := range []struct{ line, enhanced, text string }{
+		{"550 5.1.1 <gone@example.org>: no such user", "5.1.1", "<[address]>: no such user"},
+		{"550-5.1.1 The account o'brien@example.org\r\n550 5.1.1 is gone. https://x.example/?q=a%40b.example", "5.1.1", "The account [address] is gone. https:[address]"},
+		{"450 bounce+ada=40example.org later\x1b[31m", "", "[address] later [31m"},
+		{"550 5.1.1", "5.1.1", ""},
+		{"550 5.1.1.2 odd", "", "5.1.1.2 odd"},
+		{"554 " + strings.Repeat("ä ", 800), "", strings.Repeat("ä ", 249) + "ä…"},
+	} {
+		srv := smtptest.New(t)
+		srv.At("RCPT").Reply(tt.line)
+		c := connect(t, relay(srv, mailer.NoTLS))
+		got, err := c.Envelope(t.Context(), compose(t, draft()))
+		if err != nil || got.Reply.Enhanced != tt.enhanced || got.Reply.Text != tt.text {
+			t.Errorf("%.60q: got %q %q, %v, want %q %q", tt.line, got.Reply.Enhanced, got.Reply.Text, err, tt.enhanced, tt.text)
+		}
+	}
+}
+
+func TestAcceptedKeepsTheReply(t *testing.T) {
+	srv := smtptest.New(t)
+	srv.At("content").Reply("250 2.0.0 Ok: queued as 4F2A1 for ada@example.org").Delay(time.Millisecond)
+	c := connect(t, relay(srv, mailer.NoTLS))
+	m := compose(t, draft())
+	if _, err := c.Envelope(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	got, err := c.Content(t.Context(), m)
+	if want := "250 2.0.0 Ok: queued as 4F2A1 for [address]"; err != nil || got.Reply.String() != want {
+		t.Errorf("got %q, %v, want %q", got.Reply, err, want)
+	}
+}

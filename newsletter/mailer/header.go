@@ -1,0 +1,191 @@
+package mailer
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net"
+	"net/mail"
+	"net/url"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	gomail "github.com/wneessen/go-mail"
+)
+
+// Limits in octets. A name can't be folded where it has no space, so it must leave a line under RFC 5322's 998.
+const (
+	maxName    = 256
+	maxSubject = 998
+	maxURL     = 900
+)
+
+// header is a draft's header values after every check; set is the only place that hands values to go-mail, and this file
+// the only one to use its preformatted setters, which check nothing.
+type header struct {
+	messageID   string
+	date        time.Time
+	from, to    *mail.Address // as on the wire
+	replyTo     *mail.Address // nil: none
+	utf8        bool          // an address needs SMTPUTF8
+	subject     string        // encoded
+	listID      string        // empty for a notice
+	unsubscribe string
+}
+
+func checkHeader(d Draft) (h header, err error) {
+	if h.from, err = h.mailbox(d.From); err != nil {
+		return h, fmt.Errorf("from: %w", err)
+	}
+	if h.to, err = h.mailbox(d.To); err != nil {
+		return h, fmt.Errorf("to: %w", err)
+	}
+	if d.ReplyTo != "" {
+		if h.replyTo, err = h.mailbox(Mailbox{Email: d.ReplyTo}); err != nil {
+			return h, fmt.Errorf("reply-to: %w", err)
+		}
+	}
+	if h.messageID = d.MessageID; !isMessageID(d.MessageID) {
+		return h, fmt.Errorf("message-id: %w", ErrHeader)
+	}
+	if h.date = d.Date; d.Date.IsZero() || d.Date.Year() < 1900 || d.Date.Year() > 9999 {
+		return h, fmt.Errorf("date: %w", ErrHeader)
+	}
+	subject, err := text(d.Subject, maxSubject)
+	if err != nil || subject == "" {
+		return h, fmt.Errorf("subject: %w", ErrHeader)
+	}
+	h.subject = encodeText(subject)
+	if d.List == nil {
+		return h, nil
+	}
+	return h, h.checkList(*d.List)
+}
+
+func (h *header) mailbox(m Mailbox) (*mail.Address, error) {
+	name, err := text(m.Name, maxName)
+	if err != nil {
+		return nil, fmt.Errorf("name: %w", err)
+	}
+	address, needsUTF8, err := wireAddress(m.Email)
+	if err != nil {
+		return nil, err
+	}
+	h.utf8 = h.utf8 || needsUTF8
+	return &mail.Address{Name: name, Address: address}, nil
+}
+
+// checkList makes List-Id (RFC 2919 section 2) and List-Unsubscribe (RFC 2369 section 2, RFC 8058 section 3.1).
+func (h *header) checkList(l List) error {
+	if len(l.ID) > 255 || !hostName(l.ID) || !strings.Contains(l.ID, ".") {
+		return fmt.Errorf("list-id: %w", ErrHeader)
+	}
+	name, err := text(l.Name, maxName)
+	if err != nil {
+		return fmt.Errorf("list-id: name: %w", err)
+	}
+	h.listID = "<" + l.ID + ">"
+	if name != "" {
+		h.listID = phrase(name) + " " + h.listID
+	}
+	if !oneClickURL(l.UnsubscribeURL) {
+		return fmt.Errorf("list-unsubscribe: %w", ErrHeader)
+	}
+	h.unsubscribe = "<" + l.UnsubscribeURL + ">"
+	return nil
+}
+
+// set hands all values to go-mail. One header goes out as it is, for a folded URL is no URL to some receivers; two would
+// come in random order.
+func (h *header) set(m *gomail.Msg) {
+	m.SetMessageIDWithValue(h.messageID)
+	m.SetDateWithValue(h.date)
+	m.SetGenHeader(gomail.HeaderSubject, h.subject)
+	m.FromMailAddress(h.from)
+	m.ToMailAddress(h.to)
+	if h.replyTo != nil {
+		m.ReplyToMailAddress(h.replyTo)
+	}
+	if h.listID == "" {
+		m.SetGenHeader("Auto-Submitted", "auto-generated")
+		return
+	}
+	m.SetGenHeader(gomail.HeaderPrecedence, "bulk")
+	m.SetGenHeader("List-Id", h.listID)
+	m.SetGenHeader(gomail.HeaderListUnsubscribePost, "List-Unsubscribe=One-Click")
+	m.SetGenHeaderPreformatted(gomail.HeaderListUnsubscribe, h.unsubscribe)
+}
+
+// text is a subject or name fit for a header, runs of spaces made one.
+func text(s string, limit int) (string, error) {
+	if len(s) > limit || !utf8.ValidString(s) || strings.ContainsFunc(s, breaks) {
+		return "", ErrHeader
+	}
+	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == ' ' }), " "), nil
+}
+
+// breaks tells whether some program might take the character for the end of a line or a header.
+func breaks(r rune) bool {
+	return unicode.IsControl(r) || r == '\u2028' || r == '\u2029'
+}
+
+// isMessageID takes dot-atom "@" dot-atom (RFC 5322 section 3.6.4), short enough for one line.
+func isMessageID(s string) bool {
+	left, right, ok := strings.Cut(s, "@")
+	return ok && len(s) <= 250 && ascii(s) && dotAtom(left) && dotAtom(right)
+}
+
+// oneClickURL is one https URI, or http on loopback, in characters that need no quoting inside "<>".
+func oneClickURL(s string) bool {
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" || u.User != nil || u.Fragment != "" || len(s) > maxURL {
+		return false
+	}
+	if strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7F || strings.ContainsRune(`<>",\`, r) }) {
+		return false
+	}
+	return u.Scheme == "https" || u.Scheme == "http" && loopback(u.Hostname())
+}
+
+// loopback tells whether a host is this machine by its name or number alone.
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// phrase writes a name as net/mail writes display names: quoted, or as encoded-words.
+func phrase(name string) string {
+	full := mail.Address{Name: name, Address: "a@b"}
+	return strings.TrimSuffix(full.String(), " <a@b>")
+}
+
+// wordOctets of text make an encoded-word of 60 characters, so that the first fits beside the header's name within RFC
+// 2047's 76.
+const wordOctets = 36
+
+// encodeText writes unstructured text (RFC 2047): as it is, if it is ASCII that no reader can take for an encoded-word and
+// that can be folded; else as encoded-words with whole characters in each.
+func encodeText(s string) string {
+	longest := 0
+	for word := range strings.SplitSeq(s, " ") {
+		longest = max(longest, len(word))
+	}
+	if ascii(s) && !strings.Contains(s, "=?") && longest <= 60 {
+		return s
+	}
+	var words []string
+	for s != "" {
+		end := 0
+		for end < len(s) {
+			_, size := utf8.DecodeRuneInString(s[end:])
+			if end+size > wordOctets {
+				break
+			}
+			end += size
+		}
+		words = append(words, "=?UTF-8?B?"+base64.StdEncoding.EncodeToString([]byte(s[:end]))+"?=")
+		s = s[end:]
+	}
+	return strings.Join(words, " ")
+}

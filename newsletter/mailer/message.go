@@ -1,0 +1,126 @@
+package mailer
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/wneessen/go-mail"
+)
+
+// ErrHeader is a value that may not stand in a header: a control character, broken UTF-8, too long, or empty where
+// something must be.
+var ErrHeader = errors.New("not fit for a header")
+
+// ErrAddress is an address that can't be sent to or from: no valid form, quoted, or without a domain name.
+var ErrAddress = errors.New("not a usable address")
+
+// ErrBody is a body part that is empty or not UTF-8.
+var ErrBody = errors.New("not fit for a body")
+
+// Mailbox is a display name and an address. The address may have its domain in any script; messages carry the A-label.
+type Mailbox struct{ Name, Email string }
+
+// List is what makes a message a newsletter's: RFC 2919 and RFC 8058 headers. Notices have none.
+type List struct {
+	ID             string // skin.news.example.org: a series' label under the site's host
+	Name           string
+	UnsubscribeURL string // https, or http on loopback; opaque token; answers POST List-Unsubscribe=One-Click
+}
+
+// Draft is what a message is composed from.
+type Draft struct {
+	MessageID  string // without angle brackets: deterministic, in the sender's domain
+	Date       time.Time
+	From, To   Mailbox
+	ReplyTo    string // empty: none
+	Subject    string
+	HTML, Text string
+	List       *List // nil for notices, which get Auto-Submitted: auto-generated (RFC 3834)
+}
+
+// Message is complete bytes ready for the wire, with its envelope. The same Draft always gives the same bytes.
+type Message struct {
+	MessageID string
+	From, To  string // envelope, without angle brackets
+	SMTPUTF8  bool   // an address needs it (RFC 6531)
+	Bytes     []byte // CRLF lines, not yet dot-stuffed
+	Hash      string // hex SHA-256 of Bytes before signing
+}
+
+// Compose builds the message through go-mail: text/plain first, text/html last, quoted-printable, boundary derived from
+// the Message-ID. Runs of spaces in the subject and in names become one. The error wraps ErrHeader, ErrAddress or ErrBody,
+// names the field and never its value; the same draft fails again.
+func Compose(d Draft) (Message, error) {
+	h, err := checkHeader(d)
+	if err != nil {
+		return Message{}, fmt.Errorf("compose: %w", err)
+	}
+	for _, part := range []struct{ name, body string }{{"text", d.Text}, {"html", d.HTML}} {
+		if strings.TrimSpace(part.body) == "" || !utf8.ValidString(part.body) {
+			return Message{}, fmt.Errorf("compose: %s: %w", part.name, ErrBody)
+		}
+	}
+	msg := mail.NewMsg(mail.WithNoDefaultUserAgent(), mail.WithBoundary(boundary(d)))
+	h.set(msg)
+	msg.SetBodyString(mail.TypeTextPlain, d.Text)
+	msg.AddAlternativeString(mail.TypeTextHTML, d.HTML)
+	var raw bytes.Buffer
+	if _, err := msg.WriteTo(&raw); err != nil {
+		return Message{}, fmt.Errorf("compose: %w", err)
+	}
+	content := shieldLines(raw.Bytes())
+	sum := sha256.Sum256(content)
+	return Message{
+		MessageID: d.MessageID, From: h.from.Address, To: h.to.Address, SMTPUTF8: h.utf8,
+		Bytes: content, Hash: hex.EncodeToString(sum[:]),
+	}, nil
+}
+
+// boundary is the first of a row of hashes of the Message-ID that occurs in no part. Its hex digits stand for themselves in
+// quoted-printable, so what isn't in the part isn't in its encoded form.
+func boundary(d Draft) string {
+	for n := 0; ; n++ {
+		sum := sha256.Sum256([]byte("boundary " + strconv.Itoa(n) + " " + d.MessageID))
+		text := hex.EncodeToString(sum[:16])
+		if !strings.Contains(d.Text, text) && !strings.Contains(d.HTML, text) {
+			return text
+		}
+	}
+}
+
+// maxLine is quoted-printable's limit for a line without its CRLF (RFC 2045 section 6.7).
+const maxLine = 76
+
+// shieldLines encodes the first octet of body lines that start with a dot or with "From ", which careless relays and
+// mailbox files alter on their way. The parts are quoted-printable, so the text stays the same.
+func shieldLines(raw []byte) []byte {
+	head, body, ok := bytes.Cut(raw, []byte("\r\n\r\n"))
+	if !ok {
+		return raw
+	}
+	out := bytes.NewBuffer(make([]byte, 0, len(raw)+64))
+	out.Write(head)
+	out.WriteString("\r\n\r\n")
+	for len(body) > 0 {
+		var line []byte
+		line, body, _ = bytes.Cut(body, []byte("\r\n"))
+		for len(line) > 0 && line[0] == '.' || bytes.HasPrefix(line, []byte("From ")) {
+			fmt.Fprintf(out, "=%02X", line[0])
+			line = line[1:]
+			if len(line)+len("=2E") <= maxLine {
+				break
+			}
+			out.WriteString("=\r\n") // a soft break; what follows starts a line again
+		}
+		out.Write(line)
+		out.WriteString("\r\n")
+	}
+	return out.Bytes()
+}
