@@ -1,0 +1,106 @@
+package render
+
+import (
+	"bytes"
+	"html/template"
+	"strings"
+
+	"golang.org/x/text/language"
+
+	"pressrun/templates"
+)
+
+// html is the letter's HTML part.
+func (c composition) html() (string, error) {
+	article, err := forMail(c.body)
+	if err != nil {
+		return "", err
+	}
+	note, err := forMail(c.notesBody)
+	if err != nil {
+		return "", err
+	}
+	v := templates.LetterView{
+		Frame:       frame(c.words, c.Language, c.SiteName, c.PostalAddress, c.Subject, c.preheader),
+		ViewURL:     c.ViewURL,
+		Greeting:    split(c.Greeting),
+		SeriesTitle: c.SeriesTitle,
+		Title:       c.Title,
+		Part:        c.Part,
+		Of:          c.Of,
+		Minutes:     minutes(plain(c.article.root, c.article.source)),
+		Article:     template.HTML(article), // sanitised
+		Previous:    (*templates.Place)(c.Previous),
+		Next:        (*templates.Place)(c.Next),
+		Reason:      c.why(),
+		Links:       c.lastLinks(),
+	}
+	v.ReasonIsFromCatalogue = c.Reason == ""
+	aside := &templates.NoteView{Start: v.Start(), Label: c.words.T("email.disclaimer"), HTML: template.HTML(note)} // sanitised
+	if c.atStart() {
+		v.NoteStart = aside
+	}
+	if c.atEnd() {
+		v.NoteEnd = aside
+	}
+	var b bytes.Buffer
+	if err := templates.WriteLetter(&b, v); err != nil {
+		return "", err
+	}
+	whole, err := inlineStyles(b.Bytes())
+	if err != nil {
+		return "", err
+	}
+	return whole, checkSize(len(whole))
+}
+
+// html is the notice's HTML part.
+func (n Note) html() (string, error) {
+	v := templates.NoticeView{
+		Frame:      frame(templates.In(n.Language), n.Language, n.SiteName, n.PostalAddress, n.Subject, n.preheader()),
+		Heading:    n.Heading,
+		Paragraphs: n.Paragraphs,
+		Button:     (*templates.Place)(n.Button),
+		After:      n.After,
+		PrivacyURL: n.PrivacyURL,
+	}
+	var b bytes.Buffer
+	if err := templates.WriteNotice(&b, v); err != nil {
+		return "", err
+	}
+	return inlineStyles(b.Bytes())
+}
+
+func (n Note) preheader() string { return opening(strings.Join(n.Paragraphs, " "), n.Subject) }
+
+func frame(words templates.Words, lang, site, address, subject, preheader string) templates.Frame {
+	return templates.Frame{
+		Words: words, Lang: lang, Subject: subject, Preheader: preheader, Padding: padding(preheader),
+		SiteName: site, PostalAddress: address, SansScript: !hasSerifs(lang),
+	}
+}
+
+// hasSerifs says whether the letter's script is one that Georgia and its usual substitutes can write.
+func hasSerifs(lang string) bool {
+	t, err := language.Parse(lang)
+	if err != nil {
+		return true
+	}
+	script, _ := t.Script()
+	switch script.String() {
+	case "Latn", "Cyrl", "Grek":
+		return true
+	}
+	return false
+}
+
+// split divides a plain text into its paragraphs.
+func split(s string) []string {
+	var all []string
+	for _, p := range strings.Split(s, "\n\n") {
+		if p = strings.Join(strings.Fields(p), " "); p != "" {
+			all = append(all, p)
+		}
+	}
+	return all
+}

@@ -1,0 +1,164 @@
+package render
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/net/html"
+	"golang.org/x/net/html/atom"
+)
+
+// forMail changes sanitised HTML where mail programs need other markup than web pages: no links within the letter, which
+// many of them can't follow, code that wraps without white-space, and marks that the style sheet hangs on.
+func forMail(source string) (string, error) {
+	body, err := fragment(source)
+	if err != nil {
+		return "", err
+	}
+	for _, a := range elements(body, atom.A) {
+		if strings.HasPrefix(attribute(a, "href"), "#") {
+			dropAnchor(a)
+		}
+	}
+	for n := range body.Descendants() {
+		removeAttribute(n, "id")
+	}
+	for _, item := range elements(body, atom.Li) {
+		markItem(item)
+	}
+	for _, table := range elements(body, atom.Table) {
+		addClass(table, "line")
+		markColumns(table)
+		for _, spacing := range []string{"cellpadding", "cellspacing", "border"} {
+			setAttribute(table, spacing, "0")
+		}
+	}
+	for _, rule := range elements(body, atom.Hr, atom.Blockquote) {
+		addClass(rule, "line")
+	}
+	for _, pre := range elements(body, atom.Pre) {
+		replacePre(pre)
+	}
+	return inner(body)
+}
+
+// dropAnchor takes away a link within the text; of the arrow back from a footnote nothing is left.
+func dropAnchor(a *html.Node) {
+	if attribute(a, "class") != "footnote-backref" {
+		unwrap(a)
+		return
+	}
+	if before := a.PrevSibling; before != nil && before.Type == html.TextNode {
+		before.Data = strings.TrimRight(before.Data, " \u00a0")
+	}
+	a.Parent.RemoveChild(a)
+}
+
+// markItem sets a list item apart from its number or bullet, which take the item's own colour and weight: all that is in
+// it, loose words too, goes into elements of class ink.
+func markItem(item *html.Node) {
+	addClass(item, "num")
+	if first := strings.TrimSpace(innerText(item)); strings.HasPrefix(first, "☐") || strings.HasPrefix(first, "☑") {
+		addClass(item, "task")
+	}
+	var run *html.Node
+	for child := item.FirstChild; child != nil; {
+		next := child.NextSibling
+		switch {
+		case !isInline(child):
+			run = nil
+			if child.Type == html.ElementNode && child.DataAtom != atom.Ul && child.DataAtom != atom.Ol {
+				addClass(child, "ink")
+			}
+		case run == nil && child.Type == html.TextNode && strings.TrimSpace(child.Data) == "":
+		default:
+			if run == nil {
+				run = element(atom.Span)
+				addClass(run, "ink")
+				item.InsertBefore(run, child)
+			}
+			item.RemoveChild(child)
+			run.AppendChild(child)
+		}
+		child = next
+	}
+}
+
+func isInline(n *html.Node) bool {
+	if n.Type != html.ElementNode {
+		return true
+	}
+	switch n.DataAtom {
+	case atom.P, atom.Ul, atom.Ol, atom.Dl, atom.Blockquote, atom.Pre, atom.Table, atom.Div, atom.Hr,
+		atom.H1, atom.H2, atom.H3, atom.H4, atom.H5, atom.H6:
+		return false
+	}
+	return true
+}
+
+// markColumns says which cells may break words to fit a phone: in a wide table all of them, there or everywhere.
+func markColumns(table *html.Node) {
+	columns := 0
+	if rows := elements(table, atom.Tr); len(rows) > 0 {
+		columns = len(elements(rows[0], atom.Td, atom.Th))
+	}
+	if columns > 3 {
+		addClass(table, "wide")
+	}
+	for _, cell := range elements(table, atom.Td, atom.Th) {
+		if columns > 5 || hasLongWord(innerText(cell)) {
+			addClass(cell, "long")
+		}
+	}
+}
+
+// hasLongWord says whether a text holds a word that may be wider than its column on a phone.
+func hasLongWord(s string) bool {
+	for _, word := range strings.Fields(s) {
+		if utf8.RuneCountInString(word) > 16 {
+			return true
+		}
+	}
+	return false
+}
+
+// replacePre makes a table's cell of preformatted text, its lines ending in br and its indentation kept by no-break
+// spaces: Outlook and Samsung know no white-space, and a phone must be able to wrap a long line.
+func replacePre(pre *html.Node) {
+	code := element(atom.Code)
+	for i, line := range strings.Split(strings.TrimRight(innerText(pre), "\n"), "\n") {
+		if i > 0 {
+			code.AppendChild(element(atom.Br))
+		}
+		code.AppendChild(&html.Node{Type: html.TextNode, Data: keepSpaces(line)})
+	}
+	cell, row, table := element(atom.Td), element(atom.Tr), element(atom.Table)
+	addClass(table, "block")
+	for _, a := range [][2]string{{"role", "presentation"}, {"width", "100%"}, {"cellpadding", "0"}, {"cellspacing", "0"}, {"border", "0"}} {
+		setAttribute(table, a[0], a[1])
+	}
+	addClass(cell, "code")
+	setAttribute(cell, "dir", "ltr")
+	setAttribute(cell, "align", "left")
+	cell.AppendChild(code)
+	row.AppendChild(cell)
+	table.AppendChild(row)
+	pre.Parent.InsertBefore(table, pre)
+	pre.Parent.RemoveChild(pre)
+}
+
+// keepSpaces keeps a line's indentation and its runs of spaces, but lets it wrap at single ones.
+func keepSpaces(line string) string {
+	line = strings.ReplaceAll(line, "\t", "    ")
+	text := strings.TrimLeft(line, " ")
+	indent := strings.Repeat("\u00a0", len(line)-len(text))
+	return indent + strings.ReplaceAll(text, "  ", "\u00a0 ")
+}
+
+func element(kind atom.Atom) *html.Node {
+	return &html.Node{Type: html.ElementNode, DataAtom: kind, Data: kind.String()}
+}
+
+func addClass(n *html.Node, class string) {
+	setAttribute(n, "class", strings.TrimSpace(attribute(n, "class")+" "+class))
+}

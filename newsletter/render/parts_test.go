@@ -1,0 +1,151 @@
+package render_test
+
+import (
+	"strings"
+	"testing"
+	"unicode"
+
+	"golang.org/x/net/html"
+	"pgregory.net/rapid"
+
+	"pressrun/newsletter/render"
+)
+
+// wordsOf splits a text into its words: runs of letters and digits, and each wide character by itself, since lines may
+// break between those.
+func wordsOf(s string) map[string]bool {
+	all := map[string]bool{}
+	for _, word := range strings.FieldsFunc(s, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsNumber(r) }) {
+		run := ""
+		for _, r := range word {
+			if unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul) {
+				all[string(r)] = true
+				all[run], run = true, ""
+				continue
+			}
+			run += string(r)
+		}
+		all[run] = true
+	}
+	delete(all, "")
+	return all
+}
+
+// reporter is what *testing.T and *rapid.T have in common.
+type reporter interface {
+	Helper()
+	Errorf(format string, args ...any)
+}
+
+// checkParts holds an email to its promises: the HTML is well formed, and the text says all that the HTML says, with every
+// link.
+func checkParts(t reporter, e render.Email) {
+	t.Helper()
+	root, err := html.Parse(strings.NewReader(strings.TrimSpace(e.HTML)))
+	if err != nil {
+		t.Errorf("the HTML can't be parsed: %v", err)
+		return
+	}
+	var again strings.Builder
+	if err := html.Render(&again, root); err != nil || again.String() != strings.TrimSpace(e.HTML) {
+		t.Errorf("the HTML changes when it is parsed and written again (%v):\n%s", err, e.HTML)
+	}
+	page, err := html.Parse(strings.NewReader(e.ArticleHTML))
+	if err != nil {
+		t.Errorf("the page can't be parsed: %v", err)
+		return
+	}
+	inText := wordsOf(e.Text)
+	for word := range wordsOf(content(page)) {
+		if !inText[word] {
+			t.Errorf("the word %q of the HTML is missing from the text:\n%s\n\n%s", word, e.ArticleHTML, e.Text)
+		}
+	}
+	for _, href := range links(root) {
+		if !strings.Contains(e.Text, strings.TrimPrefix(href, "mailto:")) {
+			t.Errorf("the link to %s is missing from the text:\n%s\n\n%s", href, e.ArticleHTML, e.Text)
+		}
+	}
+	if n := strings.Count(e.HTML, `href="`+hole+`"`); n < 1 {
+		t.Errorf("no unsubscribe link in:\n%s", e.HTML)
+	}
+	for _, line := range strings.Split(e.Text, "\n") {
+		if strings.ContainsFunc(line, func(r rune) bool { return unicode.IsControl(r) && r != '\t' }) {
+			t.Errorf("a control character in the text's line %q", line)
+		}
+	}
+}
+
+func TestGoldenLettersSayTheSameTwice(t *testing.T) {
+	for name, l := range letters(t) {
+		t.Run(name, func(t *testing.T) { checkParts(t, issue(t, l)) })
+	}
+}
+
+// markdown draws an article from everything that authors write, in any order and nesting.
+func markdown() *rapid.Generator[string] {
+	word := rapid.SampledFrom([]string{
+		"skin", "Cortisol", "“quotes”", "don't", "2027", "睡眠不足", "النوم", "naïve", "a-b", "e.g.", "<GP>", "3 < 4", "&amp;", "&copy;", "R&D", `\*`, "*", "_",
+		"`code`", "H<sub>2</sub>O", "one<br>two", "<!-- hidden -->", "https://example.org/bare", "me@example.org", "<https://example.org/auto>", "<me@example.org>",
+		"[link](https://example.org/a?b=c&d=e)", "[rel](/path \"title\")", "[ref]", "[](https://example.org/empty)", "[mail](mailto:me@example.org)", "[bad](javascript:x)",
+		"[*styled* `link`](https://example.org/s)", "![alt text](https://example.org/i.png)", "![](x.png)", "![local](img/x.png)", "[^1]", "[^long]", "~~gone~~", "**bold**", "*em*",
+		"***both***", "<a href=\"https://example.org/raw\">raw</a>", "<a href=\"relative\">r</a>", "<b>raw</b>", "<title>", "[münchen](https://münchen.example/ä?ö#ü)", "[x](<a b>)",
+		"[q](https://example.org/'\"%20|{}^)", "#tag", "[#](#frag)", "www.example.org", "$5", "100%", "{{.Env}}", "\u00a0", "\u202e",
+	})
+	line := rapid.Custom(func(t *rapid.T) string {
+		return strings.Join(rapid.SliceOfN(word, 1, 12).Draw(t, "words"), rapid.SampledFrom([]string{" ", ", ", "\n"}).Draw(t, "between"))
+	})
+	frame := rapid.SampledFrom([]string{
+		"%", "# %", "### %", "% \n===", "> %", "> > %", "* %", "1. %", "7) **%** more", "- [x] %", "    %", "```\n%\n```", "---", "%  \n%", "| % | b |\n| --- | ---: |\n| c | % |",
+		"Term\n: %", "<div>%</div>", "<p>%", "<table><tr><td>%</td></tr></table>", "</div></table>%", "<script>\n%\n</script>", "<ul><li>%<li>%</ul>", "* a\n\n  %\n\n  1. %", "<details>%</details>",
+	})
+	return rapid.Custom(func(t *rapid.T) string {
+		var blocks []string
+		for range rapid.IntRange(1, 8).Draw(t, "blocks") {
+			block := frame.Draw(t, "frame")
+			for strings.Contains(block, "%") {
+				block = strings.Replace(block, "%", strings.ReplaceAll(line.Draw(t, "line"), "%", "\x01"), 1)
+			}
+			blocks = append(blocks, strings.ReplaceAll(block, "\x01", "%"))
+		}
+		return "Words.\n\n" + strings.Join(blocks, "\n\n") + "\n\n[ref]: https://example.org/ref\n[^1]: A note with a [link](https://example.org/note).\n[^long]: Another.\n"
+	})
+}
+
+func TestTextSaysAllThatTheHTMLSays(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		e, err := render.Issue(letter(markdown().Draw(t, "markdown")))
+		if err != nil {
+			t.Fatalf("Issue: %v", err)
+		}
+		checkParts(t, e)
+	})
+}
+
+func FuzzIssue(f *testing.F) {
+	for _, payload := range payloads {
+		f.Add(payload, "A title")
+	}
+	for name := range letters(f) {
+		f.Add(source(f, name), name)
+	}
+	f.Add("a\x00b\r\nc\xff", "{{.}}")
+	clean, err := render.Issue(letter("Words."))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, markdown, title string) {
+		l := letter("Words.\n\n" + markdown)
+		l.Title = title
+		e, err := render.Issue(l)
+		if err != nil {
+			if len(render.Fields(err)) == 0 {
+				t.Errorf("an error that names no field: %v", err)
+			}
+			return
+		}
+		checkParts(t, e)
+		checkSafe(t, "the letter", e.HTML, comments(t, clean.HTML))
+		checkSafe(t, "the page", e.ArticleHTML, nil)
+	})
+}

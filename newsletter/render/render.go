@@ -1,0 +1,113 @@
+// Package render turns Markdown into sanitised HTML in the letter's layout with inlined CSS, and into plain text written
+// from the same source. It is pure: no database, no clock, no network; the same Letter gives the same Email, and a crash
+// leaves nothing behind. What an author or a stranger wrote is data throughout: it is never parsed as a template and never
+// reaches a reader as a script.
+package render
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Link is a neighbour or another place to go. An empty URL is a name without a link.
+type Link struct{ Title, URL string }
+
+// Letter is all that an issue's mail shows. Texts are data, never templates.
+type Letter struct {
+	Language                       string // BCP 47
+	SiteName, BaseURL              string
+	SeriesTitle, SeriesURL         string
+	Title, Subject, Preheader      string // Subject empty: Title; Preheader empty: from the first paragraph
+	Markdown                       string
+	Disclaimer, DisclaimerPlace    string // the series'; place: start, end, both
+	ArticleDisclaimer, ArticleMode string // the article's own: add or replace
+	Part, Of                       int    // 0: not shown
+	Previous, Next                 *Link  // nil: left out
+	ViewURL                        string // "view in browser"; empty: left out
+	Greeting                       string // above a welcome; plain text
+	PostalAddress                  string
+	PrivacyURL, ImprintURL         string
+	UnsubscribeURL                 string // a hole that outbox fills for each subscriber
+	Reason                         string // empty: the catalogue's "You get this because …"
+}
+
+// Email is a rendered letter.
+type Email struct {
+	Subject, Preheader string
+	HTML, Text         string // whole document; whole text part
+	ArticleHTML        string // the article and its disclaimers alone, sanitised, no inlined styles: for its public page
+}
+
+// Issue renders an article's letter. It fails with a *FieldError for each field that can't be used, joined; input above
+// 256 KB is refused. An issue always has a title, words, a disclaimer, a postal address and an unsubscribe link.
+func Issue(l Letter) (Email, error) {
+	l, err := l.checked()
+	if err != nil {
+		return Email{}, err
+	}
+	c, err := compose(l)
+	if err != nil {
+		return Email{}, err
+	}
+	html, err := c.html()
+	if err != nil {
+		return Email{}, fmt.Errorf("render %q: %w", l.Title, err)
+	}
+	return Email{Subject: l.Subject, Preheader: c.preheader, HTML: html, Text: c.text(), ArticleHTML: c.page()}, nil
+}
+
+// Note is a notice: a mail that belongs to no issue.
+type Note struct {
+	Language, SiteName        string
+	Subject, Heading          string
+	Paragraphs                []string // plain text
+	Button                    *Link    // at most one thing to do; nil: none
+	After                     []string // paragraphs below the button
+	PostalAddress, PrivacyURL string
+}
+
+// Notice renders a note in the same layout. ArticleHTML stays empty.
+func Notice(n Note) (Email, error) {
+	n, err := n.checked()
+	if err != nil {
+		return Email{}, err
+	}
+	html, err := n.html()
+	if err != nil {
+		return Email{}, fmt.Errorf("render notice %q: %w", n.Subject, err)
+	}
+	return Email{Subject: n.Subject, Preheader: n.preheader(), HTML: html, Text: n.text()}, nil
+}
+
+// HTML renders Markdown to sanitised HTML without layout or inlined styles, for the archive and the desk's preview. It
+// fails with a *FieldError for input that is too large or nested too deeply; empty Markdown gives "".
+func HTML(markdown string) (string, error) {
+	d, err := parseDocument(articles(), "Markdown", markdown, setting{})
+	if err != nil {
+		return "", err
+	}
+	return d.html()
+}
+
+// FieldError says which field of a Letter or Note can't be used, and why.
+type FieldError struct{ Field, Problem string }
+
+func (e *FieldError) Error() string { return e.Field + " " + e.Problem }
+
+// Fields are the names of the fields that an error of this package is about, in order.
+func Fields(err error) []string {
+	var names []string
+	var walk func(error)
+	walk = func(err error) {
+		var field *FieldError
+		if joined, ok := err.(interface{ Unwrap() []error }); ok {
+			for _, e := range joined.Unwrap() {
+				walk(e)
+			}
+		} else if errors.As(err, &field) {
+			names = append(names, field.Field)
+		}
+	}
+	walk(err)
+	return names
+}

@@ -1,0 +1,81 @@
+package render
+
+import (
+	"strings"
+
+	east "github.com/yuin/goldmark/extension/ast"
+)
+
+// table writes a table in columns where it fits the width, else row by row with the head's name before each cell, which
+// is also how it is best read aloud.
+func (w textWriter) table(t *east.Table, width int) []string {
+	var rows [][]string
+	for row := t.FirstChild(); row != nil; row = row.NextSibling() {
+		var cells []string
+		for cell := row.FirstChild(); cell != nil; cell = cell.NextSibling() {
+			cells = append(cells, strings.Join(strings.Fields(w.inlines(cell)), " "))
+		}
+		rows = append(rows, cells)
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	wide := make([]int, len(rows[0]))
+	total := -2
+	for i := range wide {
+		for _, row := range rows {
+			if i < len(row) {
+				wide[i] = max(wide[i], columnsOf(row[i]))
+			}
+		}
+		total += wide[i] + 2
+	}
+	if total > width {
+		return records(rows, width)
+	}
+	return aligned(rows, wide, t.Alignments)
+}
+
+func aligned(rows [][]string, wide []int, to []east.Alignment) []string {
+	var lines []string
+	for i, row := range rows {
+		var cells []string
+		for j, cell := range row {
+			space := strings.Repeat(" ", max(wide[j]-columnsOf(cell), 0))
+			if j < len(to) && to[j] == east.AlignRight {
+				cell = space + cell
+			} else {
+				cell += space
+			}
+			cells = append(cells, cell)
+		}
+		lines = append(lines, strings.TrimRight(strings.Join(cells, "  "), " "))
+		if i == 0 {
+			var rules []string
+			for _, n := range wide {
+				rules = append(rules, strings.Repeat("-", n))
+			}
+			lines = append(lines, strings.Join(rules, "  "))
+		}
+	}
+	return lines
+}
+
+func records(rows [][]string, width int) []string {
+	var lines []string
+	for _, row := range rows[1:] {
+		if len(lines) > 0 {
+			lines = append(lines, "")
+		}
+		for j, cell := range row {
+			if cell == "" {
+				continue
+			}
+			if j < len(rows[0]) && rows[0][j] != "" {
+				cell = rows[0][j] + ": " + cell
+			}
+			lines = append(lines, indent(wrap(cell, width-2), "", "  ")...)
+		}
+	}
+	return lines
+}

@@ -1,0 +1,218 @@
+package templates
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+)
+
+// shelves of our own, so that the rules can be seen on more languages than we ship.
+func testShelf(t *testing.T) shelf {
+	t.Helper()
+	s, err := loadShelf(fstest.MapFS{
+		"words/en.toml": {Data: []byte(`
+			plain = "Fish & chips < {what}"
+			link = 'Read <a href="{url}">the {name}</a><br>now'
+			only = "Only here: {n}"
+			[deep.er]
+			parcels = { one = "{n} parcel", other = "{n} parcels" }
+			[date]
+			long = "{weekday} {day} {month} {year}"
+			at = "{date} at {time}"
+			weekday = { Sunday = "Sunday" }
+			month = { March = "March" }`)},
+		"words/pl.toml": {Data: []byte(`
+			plain = "Ryba i frytki < {what}"
+			[deep.er]
+			parcels = { one = "{n} paczka", few = "{n} paczki", many = "{n} paczek", other = "{n} paczki" }`)},
+		"words/pt-BR.toml": {Data: []byte(`plain = "Peixe < {what}"`)},
+		"words/ar.toml":    {Data: []byte(`plain = "سمك {what}"`)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func (s shelf) words(t *testing.T, lang string) Words {
+	t.Helper()
+	for _, c := range s.order {
+		if c.tag.String() == lang {
+			return Words{c}
+		}
+	}
+	t.Fatalf("no catalogue %s", lang)
+	return Words{}
+}
+
+func TestT(t *testing.T) {
+	s := testShelf(t)
+	for _, tt := range []struct {
+		lang, key string
+		args      []any
+		want      string
+	}{
+		{"en", "plain", []any{"what", "peas"}, "Fish & chips < peas"},
+		{"en", "plain", []any{"what", "{what} {n}"}, "Fish & chips < {what} {n}"},
+		{"en", "plain", nil, "Fish & chips < {what}"},
+		{"en", "plain", []any{"what"}, "Fish & chips < {what}"},
+		{"en", "plain", []any{"what", 1840}, "Fish & chips < 1,840"},
+		{"en", "plain", []any{"what", "2027"}, "Fish & chips < 2027"},
+		{"en", "link", []any{"url", "https://example.org/?a=b&c", "name", "<tables>"}, "Read the <tables>now"},
+		{"en", "deep.er.parcels", []any{"n", 1}, "1 parcel"},
+		{"en", "deep.er.parcels", []any{"n", 0}, "0 parcels"},
+		{"en", "deep.er.parcels", []any{"n", int64(2000)}, "2,000 parcels"},
+		{"en", "deep.er.parcels", nil, "{n} parcels"},
+		{"pl", "deep.er.parcels", []any{"n", 1}, "1 paczka"},
+		{"pl", "deep.er.parcels", []any{"n", 3}, "3 paczki"},
+		{"pl", "deep.er.parcels", []any{"n", 12}, "12 paczek"},
+		{"pl", "deep.er.parcels", []any{"n", 22}, "22 paczki"},
+		{"pl", "plain", []any{"what", 1}, "Ryba i frytki < 1"},
+		{"ar", "deep.er.parcels", []any{"n", 2}, "2 parcels"}, // English words keep English rules
+		{"en", "no.such", []any{"n", 1}, "[no.such]"},
+	} {
+		if got := s.find(s.words(t, tt.lang), tt.key).write(tt.args, plainText); got != tt.want {
+			t.Errorf("%s: T(%q, %v)\n got %q\nwant %q", tt.lang, tt.key, tt.args, got, tt.want)
+		}
+	}
+}
+
+func TestHTML(t *testing.T) {
+	s := testShelf(t)
+	for _, tt := range []struct {
+		key  string
+		args []any
+		want string
+	}{
+		{"plain", []any{"what", "<b>peas</b>"}, "Fish &amp; chips &lt; &lt;b&gt;peas&lt;/b&gt;"},
+		{"link", []any{"url", "https://example.org/?a=b&c", "name", "<tables>"}, `Read <a href="https://example.org/?a=b&amp;c">the &lt;tables&gt;</a><br>now`},
+		{"link", []any{"url", "/there", "name", "{url}"}, `Read <a href="/there">the {url}</a><br>now`},
+		{"link", []any{"url", "#part", "name", "x"}, `Read <a href="#part">the x</a><br>now`},
+		{"link", []any{"url", "javascript:alert(1)", "name", "x"}, `Read <a href="#">the x</a><br>now`},
+		{"link", []any{"url", "//evil.example", "name", "x"}, `Read <a href="#">the x</a><br>now`},
+		{"link", []any{"url", `https://example.org/"onclick="x`, "name", "x"}, `Read <a href="https://example.org/&#34;onclick=&#34;x">the x</a><br>now`},
+		{"<script>", nil, "[&lt;script&gt;]"},
+	} {
+		if got := s.find(s.words(t, "en"), tt.key).write(tt.args, markup); got != tt.want {
+			t.Errorf("HTML(%q, %v)\n got %s\nwant %s", tt.key, tt.args, got, tt.want)
+		}
+	}
+}
+
+func TestIn(t *testing.T) {
+	s := testShelf(t)
+	for tag, want := range map[string]string{
+		"en": "en", "en-GB": "en", "pl-PL": "pl", "pt-BR": "pt-BR", "pt-PT": "pt-BR", "ar-EG": "ar", "ja": "en", "": "en", "no language": "en",
+		"pl-u-rg-chzzzz": "pl",
+	} {
+		if got := s.in(tag).Language(); got != want {
+			t.Errorf("In(%q) is %q, want %q", tag, got, want)
+		}
+	}
+}
+
+func TestDir(t *testing.T) {
+	for tag, want := range map[string]string{
+		"en": "ltr", "ar": "rtl", "he": "rtl", "fa-IR": "rtl", "ur": "rtl", "yi": "rtl", "ckb": "rtl", "uz-Arab": "rtl", "uz": "ltr", "zh": "ltr", "": "ltr", "no language": "ltr",
+	} {
+		if got := Dir(tag); got != want {
+			t.Errorf("Dir(%q) is %q, want %q", tag, got, want)
+		}
+	}
+}
+
+func TestDates(t *testing.T) {
+	at := time.Date(2027, 3, 14, 9, 5, 0, 0, time.UTC)
+	if got, want := In("en").Date(at), "Sunday 14 March 2027"; got != want {
+		t.Errorf("Date is %q, want %q", got, want)
+	}
+	if got, want := (Words{}).Time(at), "Sunday 14 March 2027 at 09:05"; got != want {
+		t.Errorf("Time is %q, want %q", got, want)
+	}
+	for m := time.January; m <= time.December; m++ {
+		if got := In("en").Date(time.Date(2027, m, 1, 0, 0, 0, 0, time.UTC)); strings.Contains(got, "[") {
+			t.Errorf("month %d is written %q", m, got)
+		}
+	}
+}
+
+func TestLoadRefuses(t *testing.T) {
+	for name, files := range map[string]fstest.MapFS{
+		"no English":      {"words/de.toml": {Data: []byte("a = 'b'")}},
+		"no TOML":         {"words/en.toml": {Data: []byte("a = ")}},
+		"no language":     {"words/en.toml": {}, "words/no language.toml": {}},
+		"a number":        {"words/en.toml": {Data: []byte("a = 3")}},
+		"form of numbers": {"words/en.toml": {Data: []byte("a = { one = 1, other = 2 }")}},
+		"no other":        {"words/en.toml": {Data: []byte("a = { one = 'x', few = 'y' }")}},
+	} {
+		if _, err := loadShelf(files); err == nil {
+			t.Errorf("%s: was loaded", name)
+		}
+	}
+}
+
+// A translation may lack texts, which is only reported, but not know others than English, nor other placeholders.
+func TestTranslations(t *testing.T) {
+	english := catalogues().english
+	for _, c := range catalogues().order {
+		for key := range english.texts {
+			if _, ok := c.texts[key]; !ok {
+				t.Logf("%s lacks %s: shown in English", c.tag, key)
+			}
+		}
+		for key, forms := range c.texts {
+			for form, text := range forms {
+				original, ok := english.texts[key]
+				if !ok {
+					t.Errorf("%s: %s is no text of ours", c.tag, key)
+				} else if got, want := placeholders(text), placeholders(original[other]); !subset(got, want) {
+					t.Errorf("%s: %s (%s) has the placeholders %q, English has %q", c.tag, key, form, got, want)
+				}
+			}
+		}
+	}
+}
+
+func placeholders(t text) []string {
+	var names []string
+	for _, s := range t {
+		if s.name != "" {
+			names = append(names, s.name)
+		}
+	}
+	return names
+}
+
+func subset(some, all []string) bool {
+	return !slices.ContainsFunc(some, func(s string) bool { return !slices.Contains(all, s) })
+}
+
+// Every text that a template asks for is there.
+func TestTemplatesFindTheirWords(t *testing.T) {
+	asked := regexp.MustCompile(`\.(?:T|HTML) "([a-z_.0-9]+)"`)
+	files, err := filepath.Glob("*/*.html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range asked.FindAllStringSubmatch(string(content), -1) {
+			n++
+			if !In("en").Has(m[1]) {
+				t.Errorf("%s asks for %q, which words/en.toml lacks", file, m[1])
+			}
+		}
+	}
+	if n == 0 {
+		t.Error("no template asks for any text: the test looks in the wrong place")
+	}
+}
