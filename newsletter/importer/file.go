@@ -1,0 +1,134 @@
+package importer
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"path/filepath"
+	"strings"
+)
+
+// formats are the kinds of files that are read, for messages.
+const formats = "Markdown (.md), plain text (.txt) and HTML (.html)"
+
+// reader turns the text of a file, with lines ending in \n, into a candidate; its problems still lack the file.
+type reader func(text string) (candidate, []Problem)
+
+// readerFor chooses by the ending of a file name; nil: not a format that is read.
+func readerFor(name string, named bool) reader {
+	switch strings.ToLower(path.Ext(name)) {
+	case ".md", ".markdown":
+		return readMarkdown
+	case ".txt", ".text":
+		return readPlain
+	case ".html", ".htm":
+		return readHTML
+	case "":
+		if named {
+			return readPlain
+		}
+	}
+	return nil
+}
+
+// file takes in one file. The error is for more text than an import may have.
+func (in *intake) file(s source) error {
+	if in.seen[s.file] {
+		return nil
+	}
+	in.seen[s.file] = true
+	read := readerFor(s.name, s.named)
+	if read == nil {
+		in.passOver(s)
+		return nil
+	}
+	b, err := s.bytes()
+	if err != nil {
+		in.fatal(s.file, "can't be read: "+cause(err), mendOpen(err))
+		return nil
+	}
+	if in.bytes += len(b); in.bytes > maxTotal {
+		return fmt.Errorf("%w: the files have more than 100 MB together; import a part of them at a time", ErrFile)
+	}
+	text, problems := decode(b)
+	if text != "" {
+		var c candidate
+		var more []Problem
+		c, more = read(text)
+		problems = append(problems, more...)
+		if !anyFatal(problems) {
+			problems = append(problems, in.take(s, c)...)
+		}
+	}
+	for _, p := range problems {
+		p.File = shown(s.file)
+		in.problems = append(in.problems, p)
+	}
+	return nil
+}
+
+// take adds a candidate with what its file name says, unless it has no text.
+func (in *intake) take(s source, c candidate) (problems []Problem) {
+	c.file, c.Source = shown(s.file), shown(s.name)
+	c.dir, c.base = filepath.Dir(s.file), strings.TrimSuffix(path.Base(s.name), path.Ext(s.name))
+	var date, rest string
+	date, c.number, rest = nameParts(c.base)
+	if c.Date == "" {
+		c.Date = date
+	}
+	if c.Title == "" {
+		c.Title = titleFromName(rest)
+		problems = append(problems, Problem{
+			What: "no title; it is called “" + shown(c.Title) + "” after its file name",
+			Mend: "write title: … into its front matter, or # … as its first line",
+		})
+	}
+	if c.Markdown == "" && !c.Draft {
+		return []Problem{{
+			What: "there is no text under its title", Fatal: true,
+			Mend: "write the text, or mark it draft: true in front matter",
+		}}
+	}
+	in.candidates = append(in.candidates, c)
+	return problems
+}
+
+// passOver says why a file isn't read. In a folder only what may hold articles is worth a word; pictures and the like
+// lie there for good reasons.
+func (in *intake) passOver(s source) {
+	p := Problem{File: shown(s.file), Fatal: s.named}
+	switch ext := strings.ToLower(path.Ext(s.name)); ext {
+	case ".zip", ".xml", ".rss", ".atom", ".json", ".opml":
+		p.What = "feeds and exports of other services are not read yet, only " + formats
+		p.Mend = "bring its articles as single files"
+	case ".doc", ".docx", ".odt", ".rtf", ".pdf", ".pages", ".epub":
+		p.What = ext + " files are not read, only " + formats
+		p.Mend = "save it as plain text or HTML"
+	default:
+		if !s.named {
+			return
+		}
+		p.What = "files of this kind are not read, only " + formats
+		p.Mend = "give it one of these endings if it is such a text"
+	}
+	in.problems = append(in.problems, p)
+}
+
+func mendOpen(err error) string {
+	switch {
+	case errors.Is(err, errTooLarge):
+		return "make two articles of it"
+	case errors.Is(err, errNotRegular):
+		return "put the file itself here"
+	}
+	return "check its permissions; a link must not lead out of its folder"
+}
+
+func anyFatal(problems []Problem) bool {
+	for _, p := range problems {
+		if p.Fatal {
+			return true
+		}
+	}
+	return false
+}

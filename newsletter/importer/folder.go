@@ -1,0 +1,167 @@
+package importer
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+const (
+	maxArticle = 256 << 10 // bytes of one file; the renderer takes no more either
+	maxTotal   = 100 << 20 // bytes of all files together
+	maxFiles   = 10_000
+	maxDepth   = 10
+)
+
+// intake gathers candidates and problems from paths.
+type intake struct {
+	candidates []candidate
+	problems   []Problem
+	seen       map[string]bool // files already taken in, so that overlapping paths don't collide with themselves
+	files      int
+	bytes      int
+}
+
+// path takes in a file or folder as it was named on the command line.
+func (in *intake) path(name string) error {
+	if strings.Contains(name, "://") {
+		return fmt.Errorf("%w: %s: web addresses are not read yet; save the page as a file", ErrFile, shown(name))
+	}
+	info, err := os.Stat(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s: %w; check the spelling", shown(name), fs.ErrNotExist)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", shown(name), err)
+	}
+	dir := name
+	if !info.IsDir() {
+		dir = filepath.Dir(name)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return fmt.Errorf("%s: %w", shown(name), err)
+	}
+	defer root.Close()
+	if info.IsDir() {
+		return in.folder(root.FS(), ".", name, 0)
+	}
+	return in.file(source{root.FS(), filepath.Base(name), name, true})
+}
+
+// folder takes in what lies below dir of fsys, in natural order. prefix is what the problems put before the names.
+func (in *intake) folder(fsys fs.FS, dir, prefix string, depth int) error {
+	here := filepath.Join(prefix, filepath.FromSlash(dir))
+	if depth > maxDepth {
+		in.doubt(here, fmt.Sprintf("folders nested deeper than %d are passed over", maxDepth), "move its texts further up")
+		return nil
+	}
+	entries, err := entriesOf(fsys, dir)
+	if err != nil {
+		in.fatal(here, "the folder can't be listed: "+cause(err), "check its permissions")
+	}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), ".") {
+			continue
+		}
+		if in.files++; in.files > maxFiles {
+			return fmt.Errorf("%w: %s holds more than %d files; import a part of it at a time", ErrFile, shown(here), maxFiles)
+		}
+		name := path.Join(dir, e.Name())
+		if e.IsDir() {
+			err = in.folder(fsys, name, prefix, depth+1)
+		} else {
+			err = in.file(source{fsys, name, filepath.Join(prefix, filepath.FromSlash(name)), false})
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// entriesOf lists at most one entry more than maxFiles, so that a huge folder doesn't fill the memory.
+func entriesOf(fsys fs.FS, dir string) ([]fs.DirEntry, error) {
+	f, err := fsys.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	d, ok := f.(fs.ReadDirFile)
+	if !ok {
+		return nil, fs.ErrInvalid
+	}
+	entries, err := d.ReadDir(maxFiles + 1)
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return compareNatural(a.Name(), b.Name()) })
+	return entries, err
+}
+
+// source is a file in its folder.
+type source struct {
+	fsys  fs.FS
+	name  string // in fsys
+	file  string // as the problems name it
+	named bool   // given by itself, not found in a folder
+}
+
+// bytes reads the file whole, at most maxArticle. What is no regular file is never opened: a pipe would wait for ever.
+func (s source) bytes() ([]byte, error) {
+	info, err := fs.Stat(s.fsys, s.name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errNotRegular
+	}
+	f, err := s.fsys.Open(s.name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxArticle+1))
+	if err == nil && len(b) > maxArticle {
+		err = errTooLarge
+	}
+	return b, err
+}
+
+var (
+	errNotRegular = errors.New("it is a link to a folder, a pipe or a device")
+	errTooLarge   = errors.New("it has more than 256 KB")
+)
+
+func (in *intake) fatal(file, what, mend string) {
+	in.problems = append(in.problems, Problem{File: shown(file), What: what, Mend: mend, Fatal: true})
+}
+
+func (in *intake) doubt(file, what, mend string) {
+	in.problems = append(in.problems, Problem{File: shown(file), What: what, Mend: mend})
+}
+
+// cause is the reason of an error without the path, which the problem names already.
+func cause(err error) string {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		err = p.Err
+	}
+	return err.Error()
+}
+
+// shown is a name as people may see it: quoted where a terminal could be misled by it.
+func shown(name string) string {
+	if !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool { return !strconv.IsPrint(r) && r != '\u00a0' }) {
+		return strconv.Quote(name)
+	}
+	return name
+}

@@ -1,0 +1,196 @@
+package importer
+
+import (
+	"regexp"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/JohannesKaufmann/html-to-markdown/v2/converter"
+	"github.com/JohannesKaufmann/html-to-markdown/v2/plugin/base"
+	"github.com/JohannesKaufmann/html-to-markdown/v2/plugin/commonmark"
+	"github.com/JohannesKaufmann/html-to-markdown/v2/plugin/strikethrough"
+	"github.com/JohannesKaufmann/html-to-markdown/v2/plugin/table"
+	"golang.org/x/net/html"
+	"golang.org/x/net/html/atom"
+
+	"pressrun/newsletter/series"
+)
+
+// maxBrackets bounds the [ of an HTML text: the converter takes quadratic time on them (20 seconds for 256 KB).
+const maxBrackets = 2_000
+
+// readHTML reads one article from a web page: the title from its first heading or its head, the text from its article, main
+// or body element, neighbours from links that say so (rel=prev, rel=next). What acts or navigates is left out.
+func readHTML(text string) (candidate, []Problem) {
+	c := candidate{Incoming: series.Incoming{Text: series.Text{DisclaimerMode: "add"}}}
+	if strings.Count(text, "[") > maxBrackets {
+		return c, []Problem{{What: "the page has more than 2,000 square brackets", Mend: "save it as plain text", Fatal: true}}
+	}
+	doc, err := html.Parse(strings.NewReader(text))
+	if err != nil {
+		return c, []Problem{{What: "the page can't be parsed: " + err.Error(), Mend: "save it as plain text", Fatal: true}}
+	}
+	c.previous, c.next = relTitle(doc, "prev"), relTitle(doc, "next")
+	c.Date, c.Description = metaOf(doc, "article:published_time"), oneLine(metaOf(doc, "description"))
+	if c.Date = clipDate(c.Date); c.Date == "" {
+		c.Date = clipDate(metaOf(doc, "date"))
+	}
+	body := mainPart(doc)
+	heading := oneOf(body, atom.H1)
+	if heading == nil {
+		heading = oneOf(doc, atom.Title)
+	}
+	if heading != nil {
+		c.Title = oneLine(words(heading))
+		heading.Parent.RemoveChild(heading)
+	}
+	if utf8.RuneCountInString(c.Title) > maxTitle {
+		return c, []Problem{longTitle(0)}
+	}
+	clean(body)
+	markdown, err := htmlConverter().ConvertNode(body)
+	if err != nil {
+		return c, []Problem{{What: "the page can't be converted: " + err.Error(), Mend: "save it as plain text", Fatal: true}}
+	}
+	c.Markdown = trimBody(string(markdown))
+	note, rest := closingNote(c.Markdown)
+	c.note, c.noteMarkdown = note, strings.TrimSpace(c.Markdown[len(rest):])
+	c.Markdown = rest
+	return c, nil
+}
+
+func htmlConverter() *converter.Converter {
+	return converter.NewConverter(converter.WithPlugins(
+		base.NewBasePlugin(),
+		commonmark.NewCommonmarkPlugin(commonmark.WithListEndComment(false)),
+		strikethrough.NewStrikethroughPlugin(),
+		table.NewTablePlugin(),
+	))
+}
+
+// mainPart is the element that holds the article.
+func mainPart(doc *html.Node) *html.Node {
+	for _, a := range []atom.Atom{atom.Article, atom.Main, atom.Body} {
+		if n := oneOf(doc, a); n != nil {
+			return n
+		}
+	}
+	return doc
+}
+
+// oneOf is the only element of a kind, or the first heading or title; nil: there is none, or there are several.
+func oneOf(root *html.Node, kind atom.Atom) *html.Node {
+	var found *html.Node
+	for n := range root.Descendants() {
+		if n.Type != html.ElementNode || n.DataAtom != kind || n.Namespace != "" {
+			continue
+		}
+		if found != nil {
+			return nil
+		}
+		found = n
+		if kind == atom.H1 || kind == atom.Title {
+			break
+		}
+	}
+	return found
+}
+
+// clean takes out what is no text of the article, and spans of table cells, which could ask for millions of cells.
+func clean(root *html.Node) {
+	var out []*html.Node
+	for n := range root.Descendants() {
+		if n.Type == html.CommentNode || n.Type == html.ElementNode && (noText(n.DataAtom) || neighbour(n) != "") {
+			out = append(out, n)
+		}
+		attributes := n.Attr[:0]
+		for _, a := range n.Attr {
+			if a.Key != "colspan" && a.Key != "rowspan" {
+				attributes = append(attributes, a)
+			}
+		}
+		n.Attr = attributes
+	}
+	for _, n := range out {
+		n.Parent.RemoveChild(n)
+	}
+}
+
+func noText(a atom.Atom) bool {
+	switch a {
+	case atom.Script, atom.Style, atom.Template, atom.Noscript, atom.Nav, atom.Form, atom.Iframe, atom.Object, atom.Embed,
+		atom.Svg, atom.Math, atom.Canvas, atom.Video, atom.Audio, atom.Button, atom.Input, atom.Select, atom.Textarea, atom.Head:
+		return true
+	}
+	return false
+}
+
+var labelWords = regexp.MustCompile(`(?i)^(?:[\s←→«»‹›:-]|previous|next)+`)
+
+// relTitle is the title in the link of a page that leads to its neighbour.
+func relTitle(doc *html.Node, rel string) string {
+	for n := range doc.Descendants() {
+		if n.Type == html.ElementNode && neighbour(n) == rel {
+			return labelWords.ReplaceAllString(oneLine(words(n)), "")
+		}
+	}
+	return ""
+}
+
+// neighbour is prev or next for a link that says that it leads there.
+func neighbour(n *html.Node) string {
+	if n.DataAtom != atom.A {
+		return ""
+	}
+	for _, rel := range strings.Fields(strings.ToLower(attribute(n, "rel"))) {
+		switch rel {
+		case "prev", "next":
+			return rel
+		}
+	}
+	return ""
+}
+
+// metaOf is the content of a meta element by its name or property.
+func metaOf(doc *html.Node, name string) string {
+	for n := range doc.Descendants() {
+		if n.DataAtom == atom.Meta && (attribute(n, "name") == name || attribute(n, "property") == name) {
+			return attribute(n, "content")
+		}
+	}
+	return ""
+}
+
+func attribute(n *html.Node, key string) string {
+	for _, a := range n.Attr {
+		if a.Key == key && a.Namespace == "" {
+			return a.Val
+		}
+	}
+	return ""
+}
+
+// words is the text below n.
+func words(n *html.Node) string {
+	var b strings.Builder
+	for d := range n.Descendants() {
+		if d.Type == html.TextNode {
+			b.WriteString(d.Data)
+		} else if d.DataAtom == atom.Br {
+			b.WriteByte(' ')
+		}
+	}
+	return b.String()
+}
+
+// clipDate is the day of a date and time; empty: it is none.
+func clipDate(s string) string {
+	if len(s) < len(time.DateOnly) {
+		return ""
+	}
+	if _, err := time.Parse(time.DateOnly, s[:len(time.DateOnly)]); err != nil {
+		return ""
+	}
+	return s[:len(time.DateOnly)]
+}

@@ -1,0 +1,128 @@
+// Package importer reads articles from files and folders into drafts and proposes their order; it writes them out again
+// as files that it can read. It touches no database and no network, and it never guesses in silence: what it left out or
+// read with a doubt is a Problem that names file, line and mend. Every file is opened below its folder's root (os.Root),
+// so that no link leads out. It keeps nothing between calls, so a crash leaves nothing behind but files that a broken
+// Export had not taken back.
+package importer
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"pressrun/newsletter/series"
+)
+
+// ErrFile says that a file can't be read as an article; the text names file, line and mend.
+var ErrFile = errors.New("not an article")
+
+// Found is what a set of paths holds.
+type Found struct {
+	Articles   []series.Incoming // in the proposed order
+	OrderedBy  string            // weight, chain, number, date, name: what decided
+	Disclaimer string            // closing note that the texts share, taken out of their bodies; empty: none
+	Problems   []Problem         // files that were left out or read with a doubt
+}
+
+// Problem is one file's trouble: it is an article that can't be read and was left out (Fatal), or it was read with a
+// doubt, such as a broken chain, or it is a file of another kind that was passed over.
+type Problem struct {
+	File   string // its name as given, in quotation marks where that could hide something
+	Line   int    // 0: the file as a whole
+	Column int    // 0: the line as a whole
+	What   string
+	Mend   string
+	Fatal  bool
+}
+
+// String is the problem in one line: "skin/01-a.md:3:9: weight is text, not a whole number; write weight: 3".
+func (p Problem) String() string {
+	var b strings.Builder
+	b.WriteString(p.File)
+	if p.Line > 0 {
+		fmt.Fprintf(&b, ":%d", p.Line)
+		if p.Column > 0 {
+			fmt.Fprintf(&b, ":%d", p.Column)
+		}
+	}
+	b.WriteString(": " + p.What)
+	if p.Mend != "" {
+		b.WriteString("; " + p.Mend)
+	}
+	return b.String()
+}
+
+// Read reads files and folders (Markdown with TOML or YAML front matter, plain text like the sample, HTML) and orders them:
+// explicit weight, a complete Previous/Next chain, number in the file name, date, name. A file that can't be read is
+// a Problem, not an error; the error is for paths that do not exist (fs.ErrNotExist), and for more than 10,000 files,
+// more than 100 MB, or no article at all (ErrFile). With ErrFile the problems come along.
+func Read(paths ...string) (Found, error) {
+	in := intake{seen: map[string]bool{}}
+	for _, path := range paths {
+		if err := in.path(path); err != nil {
+			return Found{Problems: in.problems}, err
+		}
+	}
+	return in.found()
+}
+
+// ReadFS is Read for one folder of fsys, such as the samples that are embedded in the program.
+func ReadFS(fsys fs.FS, dir string) (Found, error) {
+	sub, err := fs.Sub(fsys, dir)
+	if err != nil {
+		return Found{}, fmt.Errorf("%s: %w", shown(dir), err)
+	}
+	in := intake{seen: map[string]bool{}}
+	if err := in.folder(sub, ".", strings.TrimPrefix(dir, "."), 0); err != nil {
+		return Found{Problems: in.problems}, err
+	}
+	return in.found()
+}
+
+// candidate is an article as its file gives it, before the set decides on order, slug and closing note.
+type candidate struct {
+	series.Incoming
+	file           string // as problems name it
+	dir, base      string // folder and name without its ending
+	weight         *int64 // nil: none given
+	number         int    // in the file name; -1: none
+	previous, next string // titles that the labels at the end name; empty: none
+
+	note         string // closing note as plain text; not part of Markdown any more
+	noteMarkdown string // the same as it stood in the text, to put it back
+	closing      string // closing note of a Markdown file, which stays in its text
+}
+
+// found settles what only the whole set can decide.
+func (in *intake) found() (Found, error) {
+	if len(in.candidates) == 0 {
+		return Found{Problems: in.problems}, in.nothing()
+	}
+	f := Found{Problems: in.problems}
+	keep := func(ps []Problem) { f.Problems = append(f.Problems, ps...) }
+
+	disclaimer, ps := settleNotes(in.candidates)
+	f.Disclaimer = disclaimer
+	keep(ps)
+	articles, ps := settleSlugs(in.candidates)
+	keep(ps)
+	by, ps := order(articles)
+	f.OrderedBy = by
+	keep(ps)
+	for _, c := range articles {
+		f.Articles = append(f.Articles, c.Incoming)
+	}
+	return f, nil
+}
+
+// nothing is the error for paths without a single article.
+func (in *intake) nothing() error {
+	switch len(in.problems) {
+	case 0:
+		return fmt.Errorf("%w: nothing here to read; %s are read", ErrFile, formats)
+	case 1:
+		return fmt.Errorf("%w: %s", ErrFile, in.problems[0])
+	}
+	return fmt.Errorf("%w: none of %d files can be read, the first: %s", ErrFile, len(in.problems), in.problems[0])
+}

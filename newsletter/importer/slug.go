@@ -1,0 +1,87 @@
+package importer
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"regexp"
+	"strings"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+const maxSlug = 80
+
+// letters that have no accent to take off.
+var letters = strings.NewReplacer("ß", "ss", "æ", "ae", "œ", "oe", "ø", "o", "ł", "l", "đ", "d", "ð", "d", "þ", "th", "ı", "i",
+	"'", "", "’", "", "‘", "")
+
+var slugForm = regexp.MustCompile(`^[a-z0-9]+(?:-[a-z0-9]+)*$`)
+
+// slugify makes a slug of a text: [a-z0-9-], accents taken off, at most 80 characters, cut at a word. It is empty where
+// less than half of the text's letters have a place in it.
+func slugify(s string) string {
+	plain := letters.Replace(strings.ToLower(norm.NFKD.String(strings.ToLower(s))))
+	var b strings.Builder
+	kept, lost := 0, 0
+	for _, r := range plain {
+		switch {
+		case r >= 'a' && r <= 'z' || r >= '0' && r <= '9':
+			b.WriteRune(r)
+			kept++
+		case unicode.Is(unicode.Mn, r):
+		default:
+			if unicode.IsLetter(r) || unicode.IsDigit(r) {
+				lost++
+			}
+			b.WriteByte('-')
+		}
+	}
+	if kept < lost {
+		return ""
+	}
+	words := strings.FieldsFunc(b.String(), func(r rune) bool { return r == '-' })
+	slug := ""
+	for i, w := range words {
+		if len(slug)+1+len(w) > maxSlug {
+			if i == 0 {
+				slug = w[:maxSlug]
+			}
+			break
+		}
+		slug = strings.TrimPrefix(slug+"-"+w, "-")
+	}
+	return slug
+}
+
+// slugOf is the slug of an article that brings none: from its title, its file name, or, where neither has Latin letters,
+// a number that only depends on its title.
+func slugOf(title, base string) string {
+	if s := slugify(title); s != "" {
+		return s
+	}
+	if s := slugify(base); s != "" {
+		return s
+	}
+	return fmt.Sprintf("article-%x", sha256.Sum256([]byte(fold(title))))[:len("article-")+8]
+}
+
+// settleSlugs gives every article its slug and leaves out those whose slug another one of the set has.
+func settleSlugs(all []candidate) (kept []candidate, problems []Problem) {
+	taken := map[string]string{}
+	for _, c := range all {
+		if c.Slug == "" {
+			c.Slug = slugOf(c.Title, c.base)
+		}
+		if other, ok := taken[c.Slug]; ok {
+			problems = append(problems, Problem{
+				File: c.file, What: fmt.Sprintf("has the same slug as %s, %s", other, c.Slug), Fatal: true,
+				Mend: "give one of them another title, or its own slug: … in front matter",
+			})
+			continue
+		}
+		taken[c.Slug] = c.file
+		kept = append(kept, c)
+	}
+	return kept, problems
+}
