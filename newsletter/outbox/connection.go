@@ -1,0 +1,154 @@
+package outbox
+
+import (
+	"context"
+	"time"
+
+	"pressrun/newsletter/mailer"
+)
+
+const (
+	perSocket = 100 // messages offered on one connection
+	idleLimit = 5 * time.Second
+	restTime  = time.Minute
+)
+
+// connection takes claimed deliveries to the relay, one after the other. It opens when there is something to send and
+// closes after 100 messages or five idle seconds.
+type connection struct {
+	w    *Worker
+	conn Conn // nil: closed
+	used int  // messages offered since it opened
+	rest time.Time
+	last time.Time // when it was used, by the wall clock
+}
+
+// run works until ctx ends. Content that is out by then has until hard ends to be answered.
+func (c *connection) run(ctx, hard context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	defer c.quit(hard)
+	for ctx.Err() == nil {
+		rows := c.w.rows
+		if c.w.now().Before(c.rest) {
+			rows = nil
+		}
+		select {
+		case <-ctx.Done():
+		case r := <-rows:
+			c.deliver(ctx, hard, r)
+			c.last = time.Now()
+		case <-tick.C:
+			if time.Since(c.last) >= idleLimit {
+				c.quit(hard)
+			}
+		}
+	}
+}
+
+// deliver takes one delivery as far as it goes now. Afterwards its row is not ours any more, once the writer is through.
+func (c *connection) deliver(ctx, hard context.Context, r row) {
+	w := c.w
+	if away, _ := w.breaker.state(w.now()); away || w.writer.trouble() != nil {
+		w.giveBack(r, r.nextTry)
+		return
+	}
+	l, ok := w.prepare(ctx, r)
+	if !ok || !c.envelope(ctx, r, l) {
+		return
+	}
+	if ctx.Err() != nil {
+		c.close()
+		w.giveBack(r, r.nextTry)
+		return
+	}
+	if r, ok = w.marked(r, l); !ok {
+		c.close() // the relay waits for content; without a dot it gets none
+		return
+	}
+	out, err := c.conn.Content(hard, l.Message)
+	if err != nil {
+		c.close()
+	}
+	if out.State == "" {
+		out.State = mailer.Unknown // an error that says nothing about the relay: it may have the message
+	}
+	if out.State == mailer.Unknown && hard.Err() != nil {
+		w.cutShort.Add(1)
+	}
+	w.settle(ctx, r, inflight, out)
+	if c.used >= perSocket {
+		c.quit(hard)
+	}
+}
+
+// envelope offers the message and says whether the relay waits for its content; if not, the row has gone where it belongs.
+// A connection that the relay closed since its last message says nothing about this one: it is tried again on a new one.
+func (c *connection) envelope(ctx context.Context, r row, l letter) bool {
+	for {
+		if err := c.open(ctx); err != nil {
+			c.w.giveBack(r, r.nextTry)
+			return false
+		}
+		fresh := c.used == 0
+		c.used++
+		out, err := c.conn.Envelope(ctx, l.Message)
+		if err != nil {
+			c.close()
+		}
+		switch {
+		case err != nil && (out.State == "" || out.State == mailer.Away) && !fresh && ctx.Err() == nil:
+			continue
+		case out.State == mailer.Accepted:
+			c.w.breaker.works()
+			return true
+		case out.State == mailer.Refused || out.State == mailer.Deferred:
+			c.w.breaker.works()
+			c.w.settle(ctx, r, claimed, out)
+		case ctx.Err() != nil:
+			c.w.giveBack(r, r.nextTry)
+		default:
+			c.w.lost(ctx, r, out, err)
+		}
+		return false
+	}
+}
+
+// open connects where there is no connection. A relay that takes some connections and refuses one more is not away: that
+// one rests.
+func (c *connection) open(ctx context.Context) error {
+	if c.conn != nil {
+		return nil
+	}
+	conn, err := c.w.cfg.Relay.Connect(ctx)
+	switch {
+	case err == nil:
+		c.conn, c.used = conn, 0
+		c.w.opened.Add(1)
+	case ctx.Err() != nil:
+	case c.w.opened.Load() > 0:
+		c.rest = c.w.now().Add(restTime)
+		c.w.log.Warn("the relay takes no further connection", "open", c.w.opened.Load(), "error", err)
+	default:
+		c.w.away(err)
+	}
+	return err
+}
+
+func (c *connection) close() {
+	if c.conn == nil {
+		return
+	}
+	_ = c.conn.Close() // what it had to say was in its outcomes
+	c.conn = nil
+	c.w.opened.Add(-1)
+}
+
+// quit says goodbye, so that the relay need not wait for a next message. What it answers changes nothing.
+func (c *connection) quit(ctx context.Context) {
+	if c.conn == nil {
+		return
+	}
+	_ = c.conn.Quit(ctx)
+	c.close()
+}

@@ -1,0 +1,20 @@
+// Package outbox owns deliveries: the record of getting one issue, or one notice, to one person, and the worker that hands
+// the messages to the relay. It never decides what an issue says or who may be mailed (that is the view mailable, read
+// inside the mark's own transaction), and it never shows a number that is not a count of rows.
+//
+// A relay has a message once it answers 250 to the last octet, and that answer can be lost (RFC 1047). All else is exact:
+//
+//   - A message is complete before its transaction begins, and depends on its row and its issue alone: the same
+//     Message-ID, Date and boundary on every try.
+//   - The mark: a row becomes inflight in a committed transaction before the first octet of content leaves. That
+//     transaction reads whether the person may still be mailed, whether the issue is still sending, and whether the row is
+//     still ours (owner and epoch). The envelope before it promises nothing; a row found out of place after 354 is
+//     dropped by closing the socket without a dot.
+//   - Results and marks of all connections share commits. A result that can't be written is kept and tried again for as
+//     long as the process lives, and meanwhile nothing is marked, so nothing is sent.
+//   - A reply to the content is believed. No reply is uncertain for an issue (never twice) and one more try for a notice,
+//     ten minutes later and recorded before (never lost).
+//
+// After a crash: the next worker makes pending of what was claimed and uncertain of what was in flight: at most one row
+// for each connection. What is sent, failed or skipped stays so; what is pending is sent; nobody is mailed twice.
+package outbox

@@ -1,0 +1,229 @@
+package outbox
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"pressrun/newsletter/series"
+	"pressrun/subscribers"
+	"pressrun/subscribers/store"
+)
+
+// How many people one transaction of a fill looks at, and how long it may hold the database. The first grows and shrinks
+// with the time that the last one took.
+const (
+	firstChunk = 500
+	largeChunk = 20_000
+	longChunk  = 40 * time.Millisecond // then half as many
+	shortChunk = 15 * time.Millisecond // then twice as many
+)
+
+const welcome = "welcome"
+
+// FillLive writes the rows of an issue in state planned (which becomes filling) or filling: everybody mailable in its series
+// who has not had its article in this cycle, nor read it before they came; of a correction, those who had the article in an
+// earlier revision. It works in short transactions and goes on where an interrupted call stopped. The last one opens the
+// issue as Open does. It returns how many rows the issue has.
+func FillLive(ctx context.Context, db *store.DB, issueID int64, now func() time.Time) (int64, error) {
+	issue, err := series.IssueByID(ctx, db, issueID)
+	if err == nil && issue.SeriesID == 0 {
+		err = fmt.Errorf("the issue belongs to no series: %w", series.ErrInvalid)
+	}
+	if err == nil {
+		err = checkHole(issue)
+	}
+	f := fill{issue: issue, span: firstChunk}
+	if err == nil {
+		f.read, err = readingsWith(ctx, db, issue.SeriesID, issue.ArticleID)
+	}
+	for err == nil && !f.full {
+		began := time.Now()
+		err = db.InTx(ctx, func(tx *store.Tx) error { return f.chunk(ctx, tx, now()) })
+		f.adapt(time.Since(began))
+	}
+	if err != nil {
+		return 0, fmt.Errorf("issue %d: fill: %w", issueID, err)
+	}
+	counts, err := Count(ctx, db, issueID)
+	return counts.Total(), err
+}
+
+// fill is one call of FillLive.
+type fill struct {
+	issue series.Issue
+	read  string // readings that have the article, as ",3,17,"
+	span  int64  // numbers of people in a chunk
+	full  bool
+}
+
+func (f *fill) adapt(took time.Duration) {
+	switch {
+	case took > longChunk:
+		f.span = max(f.span/2, 1)
+	case took < shortChunk:
+		f.span = min(2*f.span, largeChunk)
+	}
+}
+
+const nextMailable = `SELECT min(m.subscriber_id) FROM (
+	SELECT subscriber_id FROM mailable WHERE series_id = ?1 AND subscriber_id > ?2 ORDER BY subscriber_id LIMIT 1) m`
+
+// chunk writes the rows of the next people and where it stopped, or opens the issue where there are none.
+func (f *fill) chunk(ctx context.Context, tx *store.Tx, now time.Time) error {
+	issue, err := series.IssueByID(ctx, tx, f.issue.ID)
+	if err != nil {
+		return err
+	}
+	if issue.State == series.IssuePlanned {
+		if err := series.Transition(ctx, tx, issue.ID, series.IssueFilling, "", now); err != nil {
+			return err
+		}
+	} else if issue.State != series.IssueFilling {
+		return fmt.Errorf("the issue is %s: %w", issue.State, series.ErrState)
+	}
+	var first *int64
+	if err := tx.QueryRow(ctx, nextMailable, issue.SeriesID, issue.FillAfter).Scan(&first); err != nil {
+		return err
+	}
+	if first == nil {
+		f.full = true
+		return Open(ctx, tx, now, issue.ID)
+	}
+	last := *first + f.span - 1
+	if err := f.insert(ctx, tx, *first, last, now); err != nil {
+		return err
+	}
+	return series.Filled(ctx, tx, issue.ID, last)
+}
+
+// Rows are shuffled within a chunk, so that one provider's people, imported together, don't all come in a row.
+const (
+	insertReaders = `INSERT INTO deliveries (kind, issue_id, subscriber_id, series_id, article_id, cycle, next_try, created, updated)
+SELECT 'issue', ?1, m.subscriber_id, ?2, ?3, m.cycle, ?4, ?4, ?4
+FROM mailable m
+WHERE m.series_id = ?2 AND m.subscriber_id BETWEEN ?5 AND ?6
+	AND (m.reading_id IS NULL OR ?7 NOT LIKE '%,' || m.reading_id || ',%')
+ORDER BY (m.subscriber_id * 7919) % 1009
+ON CONFLICT DO NOTHING`
+	insertCorrected = `INSERT INTO deliveries (kind, issue_id, subscriber_id, series_id, cycle, next_try, created, updated)
+SELECT 'issue', ?1, m.subscriber_id, ?2, m.cycle, ?4, ?4, ?4
+FROM mailable m
+WHERE m.series_id = ?2 AND m.subscriber_id BETWEEN ?5 AND ?6
+	AND EXISTS (SELECT 1 FROM deliveries d JOIN issues i ON i.id = d.issue_id
+		WHERE d.subscriber_id = m.subscriber_id AND d.series_id = ?2 AND d.article_id = ?3 AND i.revision < ?7
+			AND d.state IN ('pending', 'claimed', 'inflight', 'sent', 'uncertain'))
+ORDER BY (m.subscriber_id * 7919) % 1009
+ON CONFLICT DO NOTHING`
+)
+
+func (f *fill) insert(ctx context.Context, tx *store.Tx, first, last int64, now time.Time) error {
+	query, extra := insertReaders, any(f.read)
+	if f.issue.Kind == "correction" {
+		query, extra = insertCorrected, f.issue.Revision
+	}
+	_, err := tx.Exec(ctx, query, f.issue.ID, f.issue.SeriesID, orNull(f.issue.ArticleID), now.UnixMilli(), first, last, extra)
+	return err
+}
+
+// readingsWith lists the readings of a series that have an article, as ",3,17,".
+func readingsWith(ctx context.Context, q store.Querier, seriesID, articleID int64) (string, error) {
+	all, err := subscribers.Readings(ctx, q, seriesID)
+	if err != nil {
+		return "", err
+	}
+	var list strings.Builder
+	list.WriteByte(',')
+	for id, articles := range all {
+		if articleID != 0 && slices.Contains(articles, articleID) {
+			list.WriteString(strconv.FormatInt(id, 10))
+			list.WriteByte(',')
+		}
+	}
+	return list.String(), nil
+}
+
+const countReaders = `SELECT count(*) FROM mailable m
+WHERE m.series_id = ?1 AND (m.reading_id IS NULL OR ?3 NOT LIKE '%,' || m.reading_id || ',%')
+	AND NOT EXISTS (SELECT 1 FROM deliveries d
+		WHERE d.subscriber_id = m.subscriber_id AND d.series_id = ?1 AND d.article_id = ?2 AND d.cycle = m.cycle
+			AND (d.state IN ('pending', 'claimed', 'inflight', 'sent', 'uncertain') OR (d.state = 'failed' AND d.class = 'content')))`
+
+// CountFill counts the rows that FillLive would write for an article now.
+func CountFill(ctx context.Context, q store.Querier, seriesID, articleID int64) (n int64, err error) {
+	read, err := readingsWith(ctx, q, seriesID, articleID)
+	if err == nil {
+		err = q.QueryRow(ctx, countReaders, seriesID, articleID, read).Scan(&n)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("article %d: count readers: %w", articleID, err)
+	}
+	return n, nil
+}
+
+const countCorrected = `SELECT count(*) FROM articles a JOIN mailable m ON m.series_id = a.series_id
+WHERE a.id = ?1 AND EXISTS (SELECT 1 FROM deliveries d JOIN issues i ON i.id = d.issue_id
+	WHERE d.subscriber_id = m.subscriber_id AND d.series_id = m.series_id AND d.article_id = ?1 AND i.revision < ?2
+		AND d.state IN ('pending', 'claimed', 'inflight', 'sent', 'uncertain'))`
+
+// CountCorrection counts the mailable people who had an article in a revision below the given one.
+func CountCorrection(ctx context.Context, q store.Querier, articleID, revision int64) (n int64, err error) {
+	if err := q.QueryRow(ctx, countCorrected, articleID, revision).Scan(&n); err != nil {
+		return 0, fmt.Errorf("article %d: count readers of a correction: %w", articleID, err)
+	}
+	return n, nil
+}
+
+// Add writes rows of an issue in state filling (or of a welcome in any open state) for the given people, those among them
+// who are mailable in its series at that moment; a row that exists or counts as had already is left alone. It returns how
+// many were written.
+func Add(ctx context.Context, tx *store.Tx, issueID int64, subscriberIDs []int64, now time.Time) (int64, error) {
+	return AddFor(ctx, tx, issueID, 0, subscriberIDs, now)
+}
+
+const insertReader = `INSERT INTO deliveries (kind, issue_id, subscriber_id, series_id, article_id, cycle, next_try, created, updated)
+SELECT 'issue', ?1, m.subscriber_id, ?2, ?3, m.cycle, ?4, ?4, ?4
+FROM mailable m WHERE m.series_id = ?2 AND m.subscriber_id = ?5
+ON CONFLICT DO NOTHING`
+
+// AddFor is Add for an announcement, which belongs to no series: the people get it as readers of seriesID, and its
+// unsubscribe link leaves that one. Who reads several of the announcement's series has one row.
+func AddFor(ctx context.Context, tx *store.Tx, issueID, seriesID int64, subscriberIDs []int64, now time.Time) (added int64, err error) {
+	issue, err := series.IssueByID(ctx, tx, issueID)
+	if err == nil {
+		err = mayAdd(issue)
+	}
+	if issue.SeriesID != 0 {
+		seriesID = issue.SeriesID
+	}
+	article := orNull(issue.ArticleID)
+	if issue.Kind == "correction" {
+		article = orNull(0) // the original counts as had
+	}
+	for _, id := range subscriberIDs {
+		if err != nil {
+			break
+		}
+		var n int64
+		n, err = tx.Exec(ctx, insertReader, issueID, seriesID, article, now.UnixMilli(), id)
+		added += n
+	}
+	if err == nil && issue.State == series.IssueFilling && len(subscriberIDs) > 0 {
+		err = series.Filled(ctx, tx, issueID, max(issue.FillAfter, slices.Max(subscriberIDs)))
+	}
+	if err != nil {
+		return 0, fmt.Errorf("issue %d: add readers: %w", issueID, err)
+	}
+	return added, nil
+}
+
+func mayAdd(issue series.Issue) error {
+	closed := issue.State == series.IssueDone || issue.State == series.IssueCancelled
+	if issue.State != series.IssueFilling && (issue.Kind != welcome || closed) {
+		return fmt.Errorf("the issue is %s: %w", issue.State, series.ErrState)
+	}
+	return checkHole(issue)
+}

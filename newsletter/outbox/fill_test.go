@@ -1,0 +1,432 @@
+package outbox_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"pressrun/newsletter/mailer/smtptest"
+	"pressrun/newsletter/outbox"
+	"pressrun/newsletter/series"
+	"pressrun/subscribers/store"
+)
+
+func (s *site) fill(issue int64) (int64, error) {
+	return outbox.FillLive(context.Background(), s.db, issue, s.now)
+}
+
+func (s *site) add(issue int64, readers ...int64) (n int64, err error) {
+	err = s.db.InTx(context.Background(), func(tx *store.Tx) error {
+		n, err = outbox.Add(context.Background(), tx, issue, readers, s.now())
+		return err
+	})
+	return n, err
+}
+
+func (s *site) exec(query string, args ...any) {
+	s.Helper()
+	s.tx(func(ctx context.Context, tx *store.Tx) error { _, err := tx.Exec(ctx, query, args...); return err })
+}
+
+// read has people of the series have had articles before they came to us.
+func (s *site) read(of series.Series, readers []int64, articles ...int64) {
+	s.Helper()
+	list, err := json.Marshal(articles)
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.exec(`INSERT INTO readings (series_id, articles, created) VALUES (?1, ?2, 0)`, of.ID, string(list))
+	for _, id := range readers {
+		s.exec(`UPDATE enrolments SET reading_id = (SELECT max(id) FROM readings) WHERE subscriber_id = ?1 AND series_id = ?2`, id, of.ID)
+	}
+}
+
+func TestFillLeavesOut(t *testing.T) {
+	s := newSite(t)
+	ids := s.readers(s.skin, 12)
+	article := s.article(s.skin, "rest")
+	before := s.freeze(s.frozen(s.skin, article))
+	if n, err := s.add(before.ID, ids[0], ids[1]); n != 2 || err != nil {
+		t.Fatalf("add: got %d, %v, want 2", n, err)
+	}
+	s.unsubscribe(ids[2], s.skin)
+	s.suppress(address(4), "bounce")
+	s.read(s.skin, ids[4:6], article.ID, 999)
+	s.read(s.skin, ids[6:8], 10*article.ID+1, 999) // not this one, though its number is in theirs
+	f := s.frozen(s.skin, article)
+	f.Kind = "now"
+	issue := s.freeze(f)
+	want, err := outbox.CountFill(t.Context(), s.db, s.skin.ID, article.ID)
+	if err != nil || want != 6 {
+		t.Errorf("count: got %d, %v, want 6", want, err)
+	}
+	if got, err := s.fill(issue.ID); got != 6 || err != nil {
+		t.Errorf("fill: got %d, %v, want 6", got, err)
+	}
+	s.wants(issue.ID, "6 pending")
+	if got := s.state(issue.ID); got.State != series.IssueSending || got.SendingSince.IsZero() {
+		t.Errorf("got state %s, want sending", got.State)
+	}
+}
+
+// TestFillGoesOnAfterACrash stops a fill in the middle; the next call writes the others and nobody twice.
+func TestFillGoesOnAfterACrash(t *testing.T) {
+	s := newSite(t)
+	s.readers(s.skin, 3000)
+	issue := s.freeze(s.frozen(s.skin, s.article(s.skin, "rest")))
+	ctx, crash := context.WithCancel(t.Context())
+	calls := 0
+	_, err := outbox.FillLive(ctx, s.db, issue.ID, func() time.Time {
+		if calls++; calls == 3 {
+			crash()
+		}
+		return s.now()
+	})
+	if err == nil {
+		t.Fatal("got no error from a fill that was stopped")
+	}
+	half := s.counts(issue.ID)
+	if half.Total() == 0 || half.Total() == 3000 || s.state(issue.ID).State != series.IssueFilling {
+		t.Fatalf("got %d rows, issue %s, want some of 3000 and filling", half.Total(), s.state(issue.ID).State)
+	}
+	srv := smtptest.New(t)
+	s.send(srv)
+	if n := len(srv.Messages()); n != 0 {
+		t.Errorf("got %d messages of an issue that is filling, want none", n)
+	}
+	if n, err := s.fill(issue.ID); n != 3000 || err != nil {
+		t.Errorf("got %d, %v, want 3000", n, err)
+	}
+	s.wants(issue.ID, "3000 pending")
+	if _, err := s.fill(issue.ID); !errors.Is(err, series.ErrState) {
+		t.Errorf("a second fill: got %v, want ErrState", err)
+	}
+	checkInvariants(t, s.db, nil, 0)
+}
+
+func TestOpenChecksAgain(t *testing.T) {
+	for _, tt := range []struct {
+		name      string
+		meanwhile func(s *site, a series.Article) func(context.Context, *store.Tx) error
+		want      series.IssueState
+		rows      string
+	}{
+		{"nothing changed", func(*site, series.Article) func(context.Context, *store.Tx) error {
+			return func(context.Context, *store.Tx) error { return nil }
+		}, series.IssueSending, "2 pending"},
+		{"article edited", func(s *site, a series.Article) func(context.Context, *store.Tx) error {
+			return func(ctx context.Context, tx *store.Tx) error {
+				in := []series.Incoming{{Slug: a.Slug, Text: series.Text{Title: a.Title, Markdown: "Other words."}}}
+				_, err := series.ImportArticles(ctx, tx, a.SeriesID, in, series.ImportOptions{}, s.now())
+				return err
+			}
+		}, series.IssueHeld, "2 pending"},
+		{"disclaimer changed", func(s *site, a series.Article) func(context.Context, *store.Tx) error {
+			return func(ctx context.Context, tx *store.Tx) error {
+				_, err := series.Set(ctx, tx, "skin", series.Change{Disclaimer: ptr("Ask somebody who knows.")}, s.now())
+				return err
+			}
+		}, series.IssueHeld, "2 pending"},
+		{"article withdrawn", func(s *site, a series.Article) func(context.Context, *store.Tx) error {
+			return func(ctx context.Context, tx *store.Tx) error { return series.Withdraw(ctx, tx, a.ID, s.now()) }
+		}, series.IssueCancelled, "2 skipped"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newSite(t)
+			ids := s.readers(s.skin, 2)
+			article := s.article(s.skin, "rest")
+			issue := s.freeze(s.frozen(s.skin, article))
+			if _, err := s.add(issue.ID, ids...); err != nil {
+				t.Fatal(err)
+			}
+			s.tx(tt.meanwhile(s, article))
+			s.tx(func(ctx context.Context, tx *store.Tx) error { return outbox.Open(ctx, tx, s.now(), issue.ID) })
+			got := s.state(issue.ID)
+			if got.State != tt.want || (got.Reason == "") != (tt.want == series.IssueSending) {
+				t.Errorf("got issue %s, %q, want %s with its reason", got.State, got.Reason, tt.want)
+			}
+			s.wants(issue.ID, tt.rows)
+			checkInvariants(t, s.db, nil, 0)
+		})
+	}
+}
+
+func TestIssueWithoutReadersIsDone(t *testing.T) {
+	s := newSite(t)
+	issue := s.freeze(s.frozen(s.skin, s.article(s.skin, "rest")))
+	if n, err := s.fill(issue.ID); n != 0 || err != nil {
+		t.Errorf("got %d, %v, want 0", n, err)
+	}
+	if got := s.state(issue.ID); got.State != series.IssueDone || got.Reached {
+		t.Errorf("got %s, reached %v, want done and reached nobody", got.State, got.Reached)
+	}
+}
+
+func TestIssueWithoutUnsubscribeLinkIsNotSent(t *testing.T) {
+	for _, part := range []string{"HTML", "text"} {
+		s := newSite(t)
+		ids := s.readers(s.skin, 2)
+		f := s.frozen(s.skin, s.article(s.skin, "rest"))
+		where := map[string]*string{"HTML": &f.HTML, "text": &f.Text}[part]
+		*where = strings.ReplaceAll(*where, outbox.UnsubscribeHole, "https://news.example.org/")
+		issue := s.freeze(f)
+		if _, err := s.fill(issue.ID); !errors.Is(err, outbox.ErrHole) || !strings.Contains(err.Error(), part) {
+			t.Errorf("fill: got %v, want ErrHole in %s", err, part)
+		}
+		if _, err := s.add(issue.ID, ids...); !errors.Is(err, outbox.ErrHole) {
+			t.Errorf("add: got %v, want ErrHole", err)
+		}
+		s.wants(issue.ID, "")
+	}
+}
+
+// TestHoldAndRelease holds an issue that is half filled, and releases it to be filled to its end.
+func TestHoldAndRelease(t *testing.T) {
+	s := newSite(t)
+	ids := s.readers(s.skin, 3)
+	issue := s.freeze(s.frozen(s.skin, s.article(s.skin, "rest")))
+	if _, err := s.add(issue.ID, ids[0]); err != nil {
+		t.Fatal(err)
+	}
+	s.tx(func(ctx context.Context, tx *store.Tx) error {
+		return outbox.Hold(ctx, tx, issue.ID, "look again", s.now())
+	})
+	if _, err := s.fill(issue.ID); !errors.Is(err, series.ErrState) {
+		t.Errorf("fill of a held issue: got %v, want ErrState", err)
+	}
+	s.tx(func(ctx context.Context, tx *store.Tx) error { return outbox.Release(ctx, tx, issue.ID, s.now()) })
+	if got := s.state(issue.ID).State; got != series.IssuePlanned {
+		t.Errorf("got %s, want planned", got)
+	}
+	if n, err := s.fill(issue.ID); n != 3 || err != nil {
+		t.Errorf("got %d, %v, want 3", n, err)
+	}
+	err := s.db.InTx(t.Context(), func(tx *store.Tx) error { return outbox.Release(t.Context(), tx, issue.ID, s.now()) })
+	if !errors.Is(err, series.ErrState) {
+		t.Errorf("release of an issue that sends: got %v, want ErrState", err)
+	}
+}
+
+func TestWelcomesAreAddedSingly(t *testing.T) {
+	s, srv := newSite(t), smtptest.New(t)
+	ids := s.readers(s.skin, 3)
+	f := s.frozen(s.skin, s.article(s.skin, "rest"))
+	f.Kind = "welcome"
+	issue := s.freeze(f)
+	s.tx(func(ctx context.Context, tx *store.Tx) error { return outbox.Open(ctx, tx, s.now(), issue.ID) })
+	for i, id := range ids[:2] {
+		if n, err := s.add(issue.ID, id); n != 1 || err != nil {
+			t.Errorf("add: got %d, %v, want 1", n, err)
+		}
+		if n, err := s.add(issue.ID, id); n != 0 || err != nil {
+			t.Errorf("add again: got %d, %v, want 0", n, err)
+		}
+		s.send(srv)
+		s.finish()
+		if got := s.state(issue.ID).State; got != series.IssueSending {
+			t.Errorf("after %d: got %s, want it open for the next", i+1, got)
+		}
+	}
+	s.wants(issue.ID, "2 sent")
+	slot := s.freeze(s.frozen(s.skin, s.article(s.skin, "other")))
+	if _, err := s.fill(slot.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.add(slot.ID, ids[2]); !errors.Is(err, series.ErrState) {
+		t.Errorf("add to a slot's issue after its fill: got %v, want ErrState", err)
+	}
+	checkInvariants(t, s.db, taken(srv), 0)
+}
+
+// TestAnnouncement goes to the readers of two series, once to who reads both, and each may leave the series they got it by.
+func TestAnnouncement(t *testing.T) {
+	s, srv := newSite(t), smtptest.New(t)
+	gut := s.addSeries("gut")
+	skinReaders, gutReaders := s.readers(s.skin, 3), s.readers(gut, 5)
+	f := s.frozen(s.skin, series.Article{})
+	f.Kind, f.Subject, f.Article = "announcement", "We move", series.Article{}
+	issue := s.freeze(f)
+	s.tx(func(ctx context.Context, tx *store.Tx) error {
+		one, err := outbox.AddFor(ctx, tx, issue.ID, s.skin.ID, skinReaders, s.now())
+		if err != nil {
+			return err
+		}
+		two, err := outbox.AddFor(ctx, tx, issue.ID, gut.ID, gutReaders, s.now())
+		if one != 3 || two != 2 {
+			t.Errorf("got %d and %d rows, want 3 and 2", one, two)
+		}
+		if err == nil {
+			err = outbox.Open(ctx, tx, s.now(), issue.ID)
+		}
+		return err
+	})
+	s.unsubscribe(skinReaders[0], s.skin) // reads gut still, but got it as a reader of skin
+	s.send(srv)
+	s.wants(issue.ID, "4 sent, 1 skipped")
+	checkInvariants(t, s.db, taken(srv), 0)
+}
+
+func TestCorrectionGoesToWhoHadLess(t *testing.T) {
+	s, srv := newSite(t), smtptest.New(t)
+	s.readers(s.skin, 4)
+	issue := s.issue(s.skin, "rest")
+	srv.At("RCPT " + address(1)).Reply("550 5.1.1 nobody")
+	s.send(srv)
+	s.readers(s.skin, 6) // two more, who had nothing
+	article := must(series.ArticleBySlug(t.Context(), s.db, "rest"))
+	s.tx(func(ctx context.Context, tx *store.Tx) error {
+		in := []series.Incoming{{Slug: "rest", Text: series.Text{Title: article.Title, Markdown: "Better words."}}}
+		all, err := series.ImportArticles(ctx, tx, s.skin.ID, in, series.ImportOptions{}, s.now())
+		if err == nil {
+			article = all[0].Article
+		}
+		return err
+	})
+	if n, err := outbox.CountCorrection(t.Context(), s.db, article.ID, article.Revision); n != 3 || err != nil {
+		t.Errorf("count: got %d, %v, want 3", n, err)
+	}
+	f := s.frozen(s.skin, article)
+	f.Kind = "correction"
+	correction := s.freeze(f)
+	if n, err := s.fill(correction.ID); n != 3 || err != nil {
+		t.Errorf("fill: got %d, %v, want 3", n, err)
+	}
+	s.send(srv)
+	s.wants(issue.ID, "3 sent, 1 failed")
+	s.wants(correction.ID, "3 sent")
+	checkInvariants(t, s.db, taken(srv), 0)
+}
+
+func TestReaders(t *testing.T) {
+	s, srv := newSite(t), smtptest.New(t)
+	ids := s.readers(s.skin, 5)
+	first := s.article(s.skin, "first")
+	f := s.frozen(s.skin, first)
+	f.Kind = "welcome"
+	hello := s.freeze(f)
+	s.tx(func(ctx context.Context, tx *store.Tx) error { return outbox.Open(ctx, tx, s.now(), hello.ID) })
+	if _, err := s.add(hello.ID, ids[1]); err != nil {
+		t.Fatal(err)
+	}
+	s.send(srv)
+	srv.At("RCPT " + address(4)).Reply("550 5.1.1 nobody")
+	issue := s.issue(s.skin, "second")
+	s.send(srv)
+	s.read(s.skin, ids[4:5], first.ID)
+	s.unsubscribe(ids[2], s.skin)
+	s.exec(`UPDATE enrolments SET cycle = 2 WHERE subscriber_id = ?1`, ids[0])
+
+	all, err := outbox.Readers(t.Context(), s.db, s.skin.ID, 0, 10)
+	if err != nil || len(all) != 4 {
+		t.Fatalf("got %d readers, %v, want 4", len(all), err)
+	}
+	for i, tt := range []struct {
+		id       int64
+		had      int
+		before   bool
+		welcomed bool
+	}{
+		{ids[0], 0, false, false}, // begins again
+		{ids[1], 2, false, true},
+		{ids[3], 0, false, false}, // refused: not had
+		{ids[4], 1, true, false},
+	} {
+		r := all[i]
+		if r.SubscriberID != tt.id || len(r.Had) != tt.had || r.Before[first.ID] != tt.before || r.Welcomed.IsZero() == tt.welcomed {
+			t.Errorf("got %+v, want %+v", r, tt)
+		}
+		one, err := outbox.ReaderOf(t.Context(), s.db, s.skin.ID, tt.id)
+		if err != nil || len(one.Had) != tt.had || one.Before[first.ID] != tt.before || !one.Welcomed.Equal(r.Welcomed) {
+			t.Errorf("one: got %+v, %v, want %+v", one, err, tt)
+		}
+	}
+	if when := all[1].Had[issue.ArticleID]; when.IsZero() || when.After(s.now()) {
+		t.Errorf("got had at %v, want when it was sent", when)
+	}
+	page, err := outbox.Readers(t.Context(), s.db, s.skin.ID, ids[0], 2)
+	if err != nil || len(page) != 2 || page[0].SubscriberID != ids[1] {
+		t.Errorf("a page: got %+v, %v, want two from the second", page, err)
+	}
+	if r, err := outbox.ReaderOf(t.Context(), s.db, s.skin.ID, ids[2]); err != nil || len(r.Had) != 1 {
+		t.Errorf("somebody who left: got %+v, %v, want their facts", r, err)
+	}
+	if _, err := outbox.ReaderOf(t.Context(), s.db, s.skin.ID, 999); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("a stranger: got %v, want ErrNotFound", err)
+	}
+}
+
+// TestRetrySkipsWhoHadItSince: a failed row is not sent again to somebody who got the article through another issue.
+func TestRetrySkipsWhoHadItSince(t *testing.T) {
+	s, srv := newSite(t), smtptest.New(t)
+	ids := s.readers(s.skin, 2)
+	srv.At("RCPT").Reply("550 5.7.1 blocked").Times(2)
+	one := s.issue(s.skin, "rest")
+	s.send(srv)
+	s.wants(one.ID, "2 failed")
+	f := s.frozen(s.skin, must(series.ArticleBySlug(t.Context(), s.db, "rest")))
+	f.Kind = "now"
+	two := s.freeze(f)
+	if _, err := s.add(two.ID, ids[0]); err != nil {
+		t.Fatal(err)
+	}
+	s.tx(func(ctx context.Context, tx *store.Tx) error {
+		if err := outbox.Open(ctx, tx, s.now(), two.ID); err != nil {
+			return err
+		}
+		n, err := outbox.Retry(ctx, tx, one.ID, s.now())
+		if n != 1 {
+			t.Errorf("got %d retried, want 1", n)
+		}
+		return err
+	})
+	s.send(srv)
+	s.wants(one.ID, "1 sent, 1 failed")
+	s.wants(two.ID, "1 sent")
+	checkInvariants(t, s.db, taken(srv), 0)
+}
+
+func TestSettleRefusesOtherWords(t *testing.T) {
+	s := newStage(t)
+	for _, tt := range []struct {
+		as   string
+		want error
+	}{{"perhaps", series.ErrInvalid}, {"sent", nil}, {"again", nil}} {
+		err := s.db.InTx(t.Context(), func(tx *store.Tx) error {
+			_, err := outbox.Settle(t.Context(), tx, s.issue.ID, tt.as, s.now())
+			return err
+		})
+		if !errors.Is(err, tt.want) {
+			t.Errorf("%s: got %v, want %v", tt.as, err, tt.want)
+		}
+	}
+	s.tx(s.cancel)
+	for name, f := range map[string]func(context.Context, *store.Tx) error{
+		"again": func(ctx context.Context, tx *store.Tx) error {
+			_, err := outbox.Settle(ctx, tx, s.issue.ID, "again", s.now())
+			return err
+		},
+		"retry": func(ctx context.Context, tx *store.Tx) error {
+			_, err := outbox.Retry(ctx, tx, s.issue.ID, s.now())
+			return err
+		},
+	} {
+		if err := s.db.InTx(t.Context(), func(tx *store.Tx) error { return f(t.Context(), tx) }); !errors.Is(err, series.ErrState) {
+			t.Errorf("%s of a cancelled issue: got %v, want ErrState", name, err)
+		}
+	}
+}
+
+func TestCountPending(t *testing.T) {
+	s := newStage(t)
+	if n, next, err := outbox.CountPending(t.Context(), s.db); n != 1 || next.IsZero() || err != nil {
+		t.Errorf("got %d, %v, %v, want 1 and when", n, next, err)
+	}
+	s.enqueue(s.notice("login", "a"))
+	s.tx(s.pause)
+	if n, _, err := outbox.CountPending(t.Context(), s.db); n != 1 || err != nil {
+		t.Errorf("paused: got %d, %v, want the notice alone", n, err)
+	}
+}

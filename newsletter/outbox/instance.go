@@ -1,0 +1,179 @@
+package outbox
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"pressrun/subscribers/store"
+)
+
+// ErrHeld says that this database may not send: restored, copied, or not live yet.
+var ErrHeld = errors.New("sending is on hold")
+
+// Instance is what the database says of where it is and whether it may send.
+type Instance struct {
+	Held      string    // why not; empty: it may
+	LiveSince time.Time // zero: go-live has not passed
+	Heartbeat time.Time
+}
+
+// clockSlack is how far in the future a heartbeat may be: clocks are corrected by seconds, not by more than this.
+const clockSlack = 10 * time.Minute
+
+// place is a machine and a file on it.
+type place struct {
+	machine string
+	inode   int64
+}
+
+const selectInstance = `SELECT machine, inode, heartbeat, held, live_since FROM instance WHERE id = 1`
+
+func readInstance(ctx context.Context, q store.Querier) (Instance, place, error) {
+	var inst Instance
+	var at place
+	var beat, live sql.NullInt64
+	err := q.QueryRow(ctx, selectInstance).Scan(&at.machine, &at.inode, &beat, &inst.Held, &live)
+	inst.Heartbeat, inst.LiveSince = instant(beat), instant(live)
+	return inst, at, err
+}
+
+// ReadInstance reads the record; the zero Instance where there is none yet.
+func ReadInstance(ctx context.Context, q store.Querier) (Instance, error) {
+	inst, _, err := readInstance(ctx, q)
+	if errors.Is(err, store.ErrNotFound) {
+		return Instance{}, nil
+	}
+	if err != nil {
+		return Instance{}, fmt.Errorf("instance: %w", err)
+	}
+	return inst, nil
+}
+
+const (
+	insertInstance = `INSERT INTO instance (id, machine, inode, heartbeat) VALUES (1, ?1, ?2, ?3)`
+	holdInstance   = `UPDATE instance SET held = ?1 WHERE id = 1 AND held = ''`
+)
+
+// CheckInstance compares the database's record with this machine and file and puts it in hold where they differ (a copy, a
+// restored backup), where the lock file knows a later heartbeat (an older copy in the same place), or where the last
+// heartbeat is in the future by more than ten minutes. The first call on a new database makes the record.
+func CheckInstance(ctx context.Context, db *store.DB, now time.Time) (Instance, error) {
+	here, err := whereIs(db.Path())
+	if err != nil {
+		return Instance{}, fmt.Errorf("instance: %w", err)
+	}
+	last, err := noted(db.Path())
+	if err != nil {
+		return Instance{}, fmt.Errorf("instance: %w", err)
+	}
+	var inst Instance
+	err = db.InTx(ctx, func(tx *store.Tx) error {
+		var at place
+		inst, at, err = readInstance(ctx, tx)
+		if errors.Is(err, store.ErrNotFound) {
+			inst = Instance{Heartbeat: now}
+			_, err = tx.Exec(ctx, insertInstance, here.machine, here.inode, now.UnixMilli())
+			return err
+		}
+		if err != nil || inst.Held != "" {
+			return err
+		}
+		if inst.Held = misplaced(inst, at, here, last, now); inst.Held == "" {
+			return nil
+		}
+		_, err = tx.Exec(ctx, holdInstance, inst.Held)
+		return err
+	})
+	if err != nil {
+		return Instance{}, fmt.Errorf("instance: %w", err)
+	}
+	return inst, nil
+}
+
+// misplaced says why a database should not send by itself; empty: nothing is odd.
+func misplaced(inst Instance, at, here place, noted, now time.Time) string {
+	switch {
+	case at.machine != here.machine:
+		return "this database comes from another machine: if that one still sends, readers would get everything twice"
+	case at.inode != here.inode:
+		return "this file is a copy or a restored backup: what was sent since it was made, it does not know"
+	case noted.After(inst.Heartbeat):
+		return fmt.Sprintf("this database is older than the last sender here, of %s: what was sent since, it does not know",
+			noted.UTC().Format(time.RFC3339))
+	case inst.Heartbeat.Sub(now) > clockSlack:
+		return fmt.Sprintf("this machine's clock is behind: the last sender here was alive at %s", inst.Heartbeat.UTC().Format(time.RFC3339))
+	}
+	return ""
+}
+
+const heartbeat = `UPDATE instance SET heartbeat = ?1 WHERE id = 1`
+
+// Heartbeat records that the sender lives.
+func Heartbeat(ctx context.Context, tx *store.Tx, now time.Time) error {
+	if _, err := tx.Exec(ctx, heartbeat, now.UnixMilli()); err != nil {
+		return fmt.Errorf("heartbeat: %w", err)
+	}
+	return nil
+}
+
+const bindInstance = `INSERT INTO instance (id, machine, inode, heartbeat) VALUES (1, ?1, ?2, ?3)
+ON CONFLICT (id) DO UPDATE SET machine = ?1, inode = ?2, heartbeat = ?3, held = ''`
+
+// LiftHold lets a held database send again from this machine and the file at path.
+func LiftHold(ctx context.Context, tx *store.Tx, path string, now time.Time) error {
+	here, err := whereIs(path)
+	if err == nil {
+		_, err = tx.Exec(ctx, bindInstance, here.machine, here.inode, now.UnixMilli())
+	}
+	if err == nil {
+		err = renote(path, now)
+	}
+	if err != nil {
+		return fmt.Errorf("lift hold: %w", err)
+	}
+	return nil
+}
+
+const goLive = `UPDATE instance SET live_since = coalesce(live_since, ?1) WHERE id = 1`
+
+// GoLive records that the checklist passed. It fails with store.ErrNotFound before the first CheckInstance or LiftHold.
+func GoLive(ctx context.Context, tx *store.Tx, now time.Time) error {
+	n, err := tx.Exec(ctx, goLive, now.UnixMilli())
+	if err == nil && n == 0 {
+		err = store.ErrNotFound
+	}
+	if err != nil {
+		return fmt.Errorf("go live: %w", err)
+	}
+	return nil
+}
+
+// whereIs names this machine and the file at path. The machine's id is a secret of the machine, so that its hash is kept.
+func whereIs(path string) (place, error) {
+	id, err := os.ReadFile("/etc/machine-id")
+	if err != nil || strings.TrimSpace(string(id)) == "" {
+		name, err := os.Hostname()
+		if err != nil {
+			return place{}, err
+		}
+		id = []byte(name)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return place{}, err
+	}
+	sys, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return place{}, fmt.Errorf("%s has no inode: %w", path, errors.ErrUnsupported)
+	}
+	sum := sha256.Sum256([]byte("pressrun instance " + strings.TrimSpace(string(id))))
+	return place{machine: hex.EncodeToString(sum[:16]), inode: int64(sys.Ino)}, nil
+}

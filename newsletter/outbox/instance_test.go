@@ -1,0 +1,201 @@
+package outbox_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"pressrun/newsletter/mailer/smtptest"
+	"pressrun/newsletter/outbox"
+	"pressrun/subscribers/store"
+)
+
+func TestOneSenderAFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "pressrun.db")
+	one, err := outbox.TryLock(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := outbox.TryLock(path); !errors.Is(err, outbox.ErrRunning) {
+		t.Errorf("got %v, want ErrRunning", err)
+	}
+	for range 2 {
+		if err := one.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	}
+	two, err := outbox.TryLock(path)
+	if err != nil {
+		t.Fatalf("after it was given back: %v", err)
+	}
+	if err := two.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestOneWorkerAFile(t *testing.T) {
+	s, srv := newSite(t), smtptest.New(t)
+	one := s.start(s.config(relay(srv)))
+	if _, err := outbox.Start(s.config(relay(srv))); !errors.Is(err, outbox.ErrRunning) {
+		t.Errorf("a second worker: got %v, want ErrRunning", err)
+	}
+	for range 2 {
+		if err := one.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	}
+	if err := one.Drain(t.Context()); err == nil {
+		t.Error("drain of a closed worker: got nil")
+	}
+	lock := must(outbox.TryLock(s.db.Path()))
+	cfg := s.config(relay(srv))
+	cfg.Lock = lock
+	if err := s.start(cfg).Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := outbox.TryLock(s.db.Path()); !errors.Is(err, outbox.ErrRunning) {
+		t.Errorf("after the worker is closed: got %v, want the lock still its owner's", err)
+	}
+	if err := lock.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestStartSaysAllThatIsMissing(t *testing.T) {
+	_, err := outbox.Start(outbox.Config{})
+	for _, name := range []string{"DB", "Relay", "Key", "BaseURL"} {
+		if err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("got %v, want %s named", err, name)
+		}
+	}
+}
+
+func check(t *testing.T, db *store.DB, now time.Time) outbox.Instance {
+	t.Helper()
+	inst, err := outbox.CheckInstance(t.Context(), db, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return inst
+}
+
+// TestSenderIsNeverHeldByItself starts and stops senders, also by a clock of their own, as a demo's.
+func TestSenderIsNeverHeldByItself(t *testing.T) {
+	s, srv := newSite(t), smtptest.New(t)
+	s.advance(73 * 365 * 24 * time.Hour)
+	for i := range 10 {
+		if inst := check(t, s.db, time.Now()); inst.Held != "" {
+			t.Fatalf("start %d: held: %s", i, inst.Held)
+		}
+		w := s.start(s.config(relay(srv)))
+		s.drain(w)
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// close closes the database, so that all of it is in its file.
+func (s *site) close() {
+	s.Helper()
+	if err := s.db.Close(); err != nil {
+		s.Fatal(err)
+	}
+}
+
+// copyFile copies a database that nobody has open.
+func copyFile(t *testing.T, from, to string) {
+	t.Helper()
+	content, err := os.ReadFile(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(to, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestCopiedAndRestoredDatabasesAreHeld(t *testing.T) {
+	now := time.Now()
+	for _, tt := range []struct {
+		name  string
+		spoil func(t *testing.T, s *site) (path string, at time.Time)
+		want  string
+	}{
+		{"as it is", func(_ *testing.T, s *site) (string, time.Time) { return s.db.Path(), now }, ""},
+		{"clock a little behind", func(_ *testing.T, s *site) (string, time.Time) { return s.db.Path(), now.Add(-9 * time.Minute) }, ""},
+		{"clock far behind", func(_ *testing.T, s *site) (string, time.Time) { return s.db.Path(), now.Add(-time.Hour) }, "clock"},
+		{"off for a month", func(_ *testing.T, s *site) (string, time.Time) { return s.db.Path(), now.Add(30 * 24 * time.Hour) }, ""},
+		{"copied", func(t *testing.T, s *site) (string, time.Time) {
+			path := filepath.Join(t.TempDir(), "copy.db")
+			s.close()
+			copyFile(t, s.db.Path(), path)
+			return path, now
+		}, "copy"},
+		{"from another machine", func(_ *testing.T, s *site) (string, time.Time) {
+			s.exec(`UPDATE instance SET machine = 'another'`)
+			return s.db.Path(), now
+		}, "another machine"},
+		{"restored in its place", func(t *testing.T, s *site) (string, time.Time) {
+			path := filepath.Join(t.TempDir(), "backup.db")
+			s.close()
+			copyFile(t, s.db.Path(), path)
+			s.db = must(store.Open(t.Context(), s.db.Path()))
+			s.send(smtptest.New(t)) // goes on, and notes a later heartbeat
+			s.close()
+			copyFile(t, path, s.db.Path())
+			return s.db.Path(), now.Add(time.Minute)
+		}, "older"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newSite(t)
+			check(t, s.db, now)
+			path, at := tt.spoil(t, s)
+			db, err := store.Open(t.Context(), path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer db.Close()
+			for range 2 { // a hold stays
+				if got := check(t, db, at).Held; !strings.Contains(got, tt.want) || (got == "") != (tt.want == "") {
+					t.Errorf("got held %q, want %q in it", got, tt.want)
+				}
+			}
+			err = db.InTx(t.Context(), func(tx *store.Tx) error { return outbox.LiftHold(t.Context(), tx, path, at) })
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := check(t, db, at); got.Held != "" {
+				t.Errorf("lifted: got held %q, want none", got.Held)
+			}
+		})
+	}
+}
+
+func TestGoLive(t *testing.T) {
+	s := newSite(t)
+	live := func(at time.Time) error {
+		return s.db.InTx(t.Context(), func(tx *store.Tx) error { return outbox.GoLive(t.Context(), tx, at) })
+	}
+	if err := live(s.now()); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("before there is a record: got %v, want ErrNotFound", err)
+	}
+	if inst := must(outbox.ReadInstance(t.Context(), s.db)); inst != (outbox.Instance{}) {
+		t.Errorf("got %+v, want the zero Instance", inst)
+	}
+	if inst := check(t, s.db, s.now()); inst.Held != "" || !inst.LiveSince.IsZero() {
+		t.Errorf("a new database: got %+v, want neither held nor live", inst)
+	}
+	first := s.now().Truncate(time.Millisecond)
+	for _, at := range []time.Time{first, first.Add(time.Hour)} {
+		if err := live(at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if inst := must(outbox.ReadInstance(t.Context(), s.db)); !inst.LiveSince.Equal(first) {
+		t.Errorf("got live since %v, want %v", inst.LiveSince, first)
+	}
+}

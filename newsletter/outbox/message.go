@@ -1,0 +1,139 @@
+package outbox
+
+import (
+	"context"
+	"encoding/base32"
+	"errors"
+	"fmt"
+	"html"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"pressrun/newsletter/mailer"
+	"pressrun/newsletter/series"
+	"pressrun/subscribers"
+)
+
+// UnsubscribeHole stands in an issue's HTML and text where each person's own unsubscribe link belongs.
+const UnsubscribeHole = "https://unsubscribe.invalid/HOLE"
+
+// ErrHole says that an issue lacks the place for the unsubscribe link in HTML or text: it is not sent.
+var ErrHole = errors.New("no unsubscribe link")
+
+func checkHole(issue series.Issue) error {
+	for _, part := range []struct{ name, body string }{{"HTML", issue.HTML}, {"text", issue.Text}} {
+		if !strings.Contains(part.body, UnsubscribeHole) {
+			return fmt.Errorf("issue %s: %s: %w", issue.Name, part.name, ErrHole)
+		}
+	}
+	return nil
+}
+
+// letter is a message, complete before its transaction begins, with the person it was written to.
+type letter struct {
+	mailer.Message
+	to    person
+	dated int64
+}
+
+// messageID is the same for every try of a delivery, unique for ever and says nothing about the person. The domain is the
+// sender's.
+func (w *Worker) messageID(r row, fromEmail string) string {
+	mac := w.cfg.Key.MAC("message-id", strconv.FormatInt(r.id, 10))
+	id := strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(mac[:20]))
+	from, err := subscribers.ParseAddress(fromEmail)
+	if err != nil {
+		return id + "@" // composing it says what is wrong with the sender
+	}
+	return id + "@" + from.Domain
+}
+
+// write composes a delivery's message for the person. It depends on the row, its issue and the person alone, so that the
+// next try is the same to the octet. Errors of mailer.Compose and ErrHole come again each time.
+func (w *Worker) write(ctx context.Context, r row, n Notice, to person) (letter, error) {
+	dated := r.dated
+	if dated == 0 {
+		dated = w.now().Truncate(time.Second).UnixMilli()
+	}
+	d := mailer.Draft{Date: time.UnixMilli(dated).UTC(), To: mailer.Mailbox{Name: to.name, Email: to.email}}
+	if r.issue != 0 {
+		issue, err := w.issues.get(ctx, w, r.issue)
+		if err != nil {
+			return letter{}, err
+		}
+		w.fillDraft(&d, r, issue)
+	} else {
+		d.From, d.ReplyTo = mailer.Mailbox{Name: n.FromName, Email: n.FromEmail}, n.ReplyTo
+		d.Subject, d.HTML, d.Text = n.Subject, n.HTML, n.Text
+	}
+	d.MessageID = w.messageID(r, d.From.Email)
+	m, err := mailer.Compose(d)
+	return letter{m, to, dated}, err
+}
+
+func (w *Worker) fillDraft(d *mailer.Draft, r row, issue series.Issue) {
+	token := w.cfg.Key.Seal(subscribers.Token{Purpose: subscribers.PurposeUnsubscribe, SubscriberID: r.subscriber, SeriesID: r.seriesID})
+	link := w.cfg.BaseURL.JoinPath("u", token).String()
+	d.From, d.ReplyTo = mailer.Mailbox{Name: issue.FromName, Email: issue.FromEmail}, issue.ReplyTo
+	d.Subject = issue.Subject
+	d.HTML = strings.ReplaceAll(issue.HTML, UnsubscribeHole, html.EscapeString(link))
+	d.Text = strings.ReplaceAll(issue.Text, UnsubscribeHole, link)
+	d.List = &mailer.List{ID: ListID(issue.Name, issue.FromEmail), Name: issue.FromName, UnsubscribeURL: link}
+}
+
+// ListID is constant for the life of a series: its slug, which leads the issue's name and never changes, in the sender's
+// domain. It is empty for a sender without valid address, with whom nothing can be composed.
+func ListID(issueName, fromEmail string) string {
+	from, err := subscribers.ParseAddress(fromEmail)
+	if err != nil {
+		return ""
+	}
+	slug, _, _ := strings.Cut(issueName, "/")
+	return slug + "." + from.Domain
+}
+
+// keptIssues is how many issues' contents stay in memory: a drip slot has one for each article.
+const keptIssues = 64
+
+// frozen keeps the content of the issues being sent, which never changes.
+type frozen struct {
+	mu     sync.Mutex
+	issues map[int64]series.Issue
+}
+
+func (f *frozen) get(ctx context.Context, w *Worker, id int64) (series.Issue, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if issue, ok := f.issues[id]; ok {
+		return issue, nil
+	}
+	issue, err := series.IssueByID(ctx, w.cfg.DB, id)
+	if err == nil {
+		err = checkHole(issue)
+	}
+	if err != nil {
+		return series.Issue{}, err
+	}
+	if f.issues == nil || len(f.issues) >= keptIssues {
+		f.issues = map[int64]series.Issue{}
+	}
+	f.issues[id] = issue
+	return issue, nil
+}
+
+// unwritable says what a message that can't be composed comes to: it is judged like a refusal, since the next try would end
+// the same. The field alone is named, never its value. ok is false for other errors.
+func unwritable(err error) (out mailer.Outcome, ok bool) {
+	out = mailer.Outcome{State: mailer.Refused, Class: mailer.ClassConfig}
+	switch {
+	case errors.Is(err, mailer.ErrAddress):
+		out.Class = mailer.ClassUnsupported
+	case errors.Is(err, mailer.ErrHeader), errors.Is(err, mailer.ErrBody), errors.Is(err, ErrHole):
+	default:
+		return mailer.Outcome{}, false
+	}
+	out.Reply.Text = err.Error()
+	return out, true
+}

@@ -1,0 +1,130 @@
+package outbox
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"pressrun/subscribers"
+	"pressrun/subscribers/store"
+)
+
+// Reader is one mailable subscriber of a series with the facts that series.Next needs in drip.
+type Reader struct {
+	SubscriberID, Cycle int64
+	Had                 map[int64]time.Time // article -> when: rows that count as had, of this cycle
+	Before              map[int64]bool      // had before they came (readings)
+	Welcomed            time.Time           // when a welcome of this series was had; zero: never
+}
+
+const selectReaders = `SELECT subscriber_id, cycle, coalesce(reading_id, 0) FROM mailable
+WHERE series_id = ?1 AND subscriber_id > ?2 ORDER BY subscriber_id LIMIT ?3`
+
+// Readers lists up to n mailable subscribers of a series with a number above after, in order.
+func Readers(ctx context.Context, q store.Querier, seriesID, after int64, n int) ([]Reader, error) {
+	all, err := scanReaders(q.Query(ctx, selectReaders, seriesID, after, n))
+	if err == nil {
+		err = addFacts(ctx, q, seriesID, all)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("readers of series %d: %w", seriesID, err)
+	}
+	readers := make([]Reader, len(all))
+	for i, f := range all {
+		readers[i] = f.Reader
+	}
+	return readers, nil
+}
+
+// ReaderOf is one person's facts whether mailable or not; store.ErrNotFound for somebody never in the series.
+func ReaderOf(ctx context.Context, q store.Querier, seriesID, subscriberID int64) (Reader, error) {
+	e, err := subscribers.EnrolmentOf(ctx, q, seriesID, subscriberID)
+	all := []factual{{Reader: Reader{SubscriberID: subscriberID, Cycle: e.Cycle}, reading: e.ReadingID}}
+	if err == nil {
+		err = addFacts(ctx, q, seriesID, all)
+	}
+	if err != nil {
+		return Reader{}, fmt.Errorf("reader %d of series %d: %w", subscriberID, seriesID, err)
+	}
+	return all[0].Reader, nil
+}
+
+// factual is a reader whose facts are being gathered.
+type factual struct {
+	Reader
+	reading int64
+}
+
+func scanReaders(rows *sql.Rows, err error) (all []factual, _ error) {
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var f factual
+		if err := rows.Scan(&f.SubscriberID, &f.Cycle, &f.reading); err != nil {
+			return nil, err
+		}
+		all = append(all, f)
+	}
+	return all, rows.Err()
+}
+
+// addFacts fills in what readers, in order of their numbers, had.
+func addFacts(ctx context.Context, q store.Querier, seriesID int64, all []factual) error {
+	if len(all) == 0 {
+		return nil
+	}
+	readings, err := subscribers.Readings(ctx, q, seriesID)
+	if err != nil {
+		return err
+	}
+	before := make(map[int64]map[int64]bool, len(readings))
+	for id, articles := range readings {
+		before[id] = make(map[int64]bool, len(articles))
+		for _, article := range articles {
+			before[id][article] = true
+		}
+	}
+	at := make(map[int64]*Reader, len(all))
+	for i := range all {
+		f := &all[i]
+		f.Had, f.Before = map[int64]time.Time{}, before[f.reading]
+		at[f.SubscriberID] = &f.Reader
+	}
+	return addHad(ctx, q, seriesID, all[0].SubscriberID, all[len(all)-1].SubscriberID, at)
+}
+
+// The plus keeps the planner to the people at hand: the index of what counts as had would bring all of the series.
+const selectHad = `SELECT d.subscriber_id, d.cycle, d.article_id, i.kind, coalesce(d.dated, d.created)
+FROM deliveries d JOIN issues i ON i.id = d.issue_id
+WHERE d.subscriber_id BETWEEN ?2 AND ?3 AND +d.series_id = ?1 AND d.article_id IS NOT NULL
+	AND (d.state IN ('pending', 'claimed', 'inflight', 'sent', 'uncertain') OR (d.state = 'failed' AND d.class = 'content'))`
+
+func addHad(ctx context.Context, q store.Querier, seriesID, first, last int64, at map[int64]*Reader) error {
+	rows, err := q.Query(ctx, selectHad, seriesID, first, last)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var subscriber, cycle, article int64
+		var kind string
+		var when sql.NullInt64
+		if err := rows.Scan(&subscriber, &cycle, &article, &kind, &when); err != nil {
+			return err
+		}
+		r := at[subscriber]
+		if r == nil {
+			continue // not mailable, between two who are
+		}
+		if had := instant(when); cycle == r.Cycle {
+			r.Had[article] = had
+		}
+		if kind == welcome && instant(when).After(r.Welcomed) {
+			r.Welcomed = instant(when)
+		}
+	}
+	return rows.Err()
+}

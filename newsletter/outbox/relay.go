@@ -1,0 +1,102 @@
+package outbox
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"pressrun/newsletter/mailer"
+)
+
+// Relay opens connections that take messages one after the other; the mark falls between the phases.
+type Relay interface {
+	Connect(ctx context.Context) (Conn, error)
+}
+
+// Conn is one connection. mailer.Conn is the real one; see there what each Outcome means.
+type Conn interface {
+	Envelope(ctx context.Context, m mailer.Message) (mailer.Outcome, error) // promises nothing yet
+	Content(ctx context.Context, m mailer.Message) (mailer.Outcome, error)
+	Quit(ctx context.Context) error
+	Close() error // never writes a dot
+}
+
+// RelayFunc makes a Relay of a function.
+type RelayFunc func(ctx context.Context) (Conn, error)
+
+// Connect calls f.
+func (f RelayFunc) Connect(ctx context.Context) (Conn, error) { return f(ctx) }
+
+const (
+	breakerFirst = time.Minute
+	breakerLimit = 30 * time.Minute
+	alarmAfter   = 10 * time.Minute
+	// lostInARow is how many fresh connections may be lost in the envelope, with no message handed over between, before
+	// it is the relay that is away and not something about one recipient.
+	lostInARow = 3
+)
+
+// breaker keeps everybody from a relay that is away: 1, 2, 4 … 30 minutes, then one probe.
+type breaker struct {
+	mu      sync.Mutex
+	err     error // the last trouble; nil: all well
+	wait    time.Duration
+	until   time.Time // no try before
+	since   time.Time // when the trouble began
+	alarmed bool
+	lost    int
+}
+
+// trouble is the relay's last error; nil when it works.
+func (b *breaker) trouble() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.err
+}
+
+// open says whether nobody may try now, and probing whether one may.
+func (b *breaker) state(now time.Time) (open, probing bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.err != nil && now.Before(b.until), b.err != nil
+}
+
+// failed notes that the relay is away. Connections that fail together count once.
+func (b *breaker) failed(err error, now time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.err != nil && now.Before(b.until) {
+		return
+	}
+	if b.err == nil {
+		b.since, b.wait = now, breakerFirst/2
+	}
+	b.err, b.wait = err, min(2*b.wait, breakerLimit)
+	b.until = now.Add(b.wait)
+}
+
+// lostOne counts a fresh connection that was lost in the envelope and says whether they are too many in a row.
+func (b *breaker) lostOne() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.lost++
+	return b.lost >= lostInARow
+}
+
+// works notes that the relay took or judged a message.
+func (b *breaker) works() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.err, b.lost, b.alarmed = nil, 0, false
+}
+
+// alarm says once in each time of trouble that it has lasted for ten minutes.
+func (b *breaker) alarm(now time.Time) (since time.Time, due bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.err == nil || b.alarmed || now.Sub(b.since) < alarmAfter {
+		return time.Time{}, false
+	}
+	b.alarmed = true
+	return b.since, true
+}

@@ -1,0 +1,310 @@
+package outbox_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"pressrun/newsletter/mailer"
+	"pressrun/newsletter/mailer/smtptest"
+	"pressrun/newsletter/outbox"
+	"pressrun/subscribers/store"
+)
+
+// TestEveryPhaseTimesEveryFault breaks one transaction of three at each point in each way. Afterwards everybody has the
+// issue once, but who was refused, and who is uncertain where the content was not answered.
+func TestEveryPhaseTimesEveryFault(t *testing.T) {
+	faults := []struct {
+		name string
+		set  func(*smtptest.Rule)
+	}{
+		{"4xx", func(r *smtptest.Rule) { r.Reply("451 4.3.0 later") }},
+		{"5xx", func(r *smtptest.Rule) { r.Reply("550 5.2.0 never") }},
+		{"421", func(r *smtptest.Rule) { r.Reply("421 4.3.2 closing") }},
+		{"drop", func(r *smtptest.Rule) { r.Drop(false) }},
+		{"drop after", func(r *smtptest.Rule) { r.Drop(true) }},
+		{"gibberish", func(r *smtptest.Rule) { r.Reply("what?") }},
+		{"silence", func(r *smtptest.Rule) { r.Silent() }},
+	}
+	for _, point := range []string{"connect", "EHLO", "MAIL", "RCPT", "DATA", "content"} {
+		for _, fault := range faults {
+			t.Run(point+" "+fault.name, func(t *testing.T) {
+				t.Parallel()
+				s, srv := newSite(t), smtptest.New(t)
+				s.readers(s.skin, 3)
+				issue := s.issue(s.skin, "rest")
+				fault.set(srv.At(point).Times(1))
+				for range 3 { // what was put off comes later
+					w := s.start(s.config(impatient(srv)))
+					if err := w.Drain(t.Context()); err != nil && !isRelayError(err) {
+						t.Fatal(err)
+					}
+					if err := w.Close(); err != nil {
+						t.Fatal(err)
+					}
+					s.advance(2 * time.Minute)
+				}
+				want, lost := "3 sent", 0
+				transaction := point != "connect" && point != "EHLO"
+				unanswered := fault.name == "drop" || fault.name == "gibberish" || fault.name == "silence"
+				switch {
+				case fault.name == "5xx" && point == "MAIL":
+					want = "2 pending, 1 failed" // our sender is refused: the issue stops
+				case fault.name == "5xx" && transaction:
+					want = "2 sent, 1 failed"
+				case point == "content" && unanswered, point == "DATA" && fault.name == "drop after":
+					want, lost = "2 sent, 1 uncertain", 1
+				}
+				s.wants(issue.ID, want)
+				checkInvariants(t, s.db, taken(srv), lost)
+			})
+		}
+	}
+}
+
+// impatient is a relay whose client waits for no reply longer than a moment.
+func impatient(srv *smtptest.Server) outbox.Relay {
+	const moment = 300 * time.Millisecond
+	return smtp(mailer.SMTP{
+		Host: "127.0.0.1", Port: srv.Port(), TLS: mailer.NoTLS, Helo: "mail.example.org",
+		Timeouts: mailer.Timeouts{Connect: moment, Command: moment, Data: moment, Content: moment},
+	})
+}
+
+func isRelayError(err error) bool {
+	var relay *mailer.RelayError
+	return errors.As(err, &relay)
+}
+
+// TestRelayAwayForTwelveHours asks at most once a minute, touches no row, and sends all when the relay is back.
+func TestRelayAwayForTwelveHours(t *testing.T) {
+	s, srv := newSite(t), smtptest.New(t)
+	ids := s.readers(s.skin, 20)
+	issue := s.issue(s.skin, "rest")
+	var calls atomic.Int32
+	var back atomic.Bool
+	cfg := s.config(outbox.RelayFunc(func(ctx context.Context) (outbox.Conn, error) {
+		if !back.Load() {
+			calls.Add(1)
+			return nil, &mailer.RelayError{Phase: "connect", Err: errTest}
+		}
+		return relay(srv).Connect(ctx)
+	}))
+	cfg.Connections = 4
+	w := s.start(cfg)
+	for range 12 * 60 {
+		if err := w.Drain(t.Context()); !isRelayError(err) || !errors.Is(err, errTest) {
+			t.Fatalf("drain: got %v, want the relay's error", err)
+		}
+		if err := w.Trouble(); !errors.Is(err, errTest) {
+			t.Fatalf("trouble: got %v, want the relay's error", err)
+		}
+		s.advance(time.Minute)
+	}
+	// 1, 2, 4, 8, 16 and then every 30 minutes: each with the connections that were on their way together.
+	if got := calls.Load(); got < 5+22 || got > 5+24+4 {
+		t.Errorf("got %d tries in 12 hours, want about 29", got)
+	}
+	for _, id := range ids {
+		if d := s.delivery(id); d.State != "pending" || d.Tries != 0 || !d.Dated.IsZero() {
+			t.Fatalf("got %+v, want a row as it was", d)
+		}
+	}
+	back.Store(true)
+	s.advance(time.Hour)
+	s.drain(w)
+	s.wants(issue.ID, "20 sent")
+	if err := w.Trouble(); err != nil {
+		t.Errorf("got trouble %v, want none", err)
+	}
+	checkInvariants(t, s.db, taken(srv), 0)
+}
+
+// TestOneConnectionTooMany has a relay that takes two connections and refuses further ones: it is not away.
+func TestOneConnectionTooMany(t *testing.T) {
+	s, srv := newSite(t), smtptest.New(t)
+	s.readers(s.skin, 200)
+	issue := s.issue(s.skin, "rest")
+	srv.At("connect").Times(2)
+	srv.At("connect").Reply("421 4.7.0 too many connections")
+	cfg := s.config(relay(srv))
+	cfg.Connections = 6
+	w := s.start(cfg)
+	s.until("100 sent", func() bool { return s.counts(issue.ID).Sent >= 100 })
+	if err := w.Trouble(); err != nil && s.counts(issue.ID).Sent < 150 {
+		t.Errorf("got trouble %v, want none", err)
+	}
+	if err := w.Close(); err != nil {
+		t.Error(err)
+	}
+	checkInvariants(t, s.db, taken(srv), 0)
+}
+
+// TestPoisonousRecipient hangs up on one recipient, always: all others get theirs.
+func TestPoisonousRecipient(t *testing.T) {
+	s, srv := newSite(t), smtptest.New(t)
+	s.readers(s.skin, 30)
+	issue := s.issue(s.skin, "rest")
+	srv.At("RCPT " + address(7)).Drop(false)
+	for range 5 {
+		s.send(srv)
+		s.advance(2 * time.Minute)
+	}
+	s.wants(issue.ID, "1 pending, 29 sent")
+	checkInvariants(t, s.db, taken(srv), 0)
+}
+
+func TestConnectionsAreReused(t *testing.T) {
+	s, srv := newSite(t), smtptest.New(t)
+	s.readers(s.skin, 250)
+	s.issue(s.skin, "rest")
+	s.send(srv)
+	if got := srv.Connections(); got != 3 {
+		t.Errorf("got %d connections for 250 messages, want 3 of at most 100", got)
+	}
+	if n := strings.Count(strings.Join(srv.Commands(), "\n"), "QUIT"); n != 3 {
+		t.Errorf("got %d times QUIT, want 3", n)
+	}
+}
+
+// TestRelayHangsUpBetweenMessages costs no try, no wait and no word about the relay.
+func TestRelayHangsUpBetweenMessages(t *testing.T) {
+	s, srv := newSite(t), smtptest.New(t)
+	s.readers(s.skin, 20)
+	issue := s.issue(s.skin, "rest")
+	srv.At("content").Drop(true)
+	s.send(srv)
+	s.wants(issue.ID, "20 sent")
+	if got := srv.Connections(); got != 20 {
+		t.Errorf("got %d connections, want 20", got)
+	}
+	checkInvariants(t, s.db, taken(srv), 0)
+}
+
+// TestRefusalsAboutUsStopTheIssue: readers wait rather than fail one by one for what is our fault.
+func TestRefusalsAboutUsStopTheIssue(t *testing.T) {
+	for _, tt := range []struct {
+		point, reply, want string
+	}{
+		{"MAIL", "550 5.1.8 sender refused", "19 pending, 1 failed"},
+		{"content", "550 5.7.1 blocked by policy", "15 pending, 5 failed"},
+		{"RCPT", "550 5.1.1 no such user", "20 failed"},
+		{"content", "552 5.6.0 we don't like it", "20 failed"},
+	} {
+		t.Run(tt.reply, func(t *testing.T) {
+			s, srv := newSite(t), smtptest.New(t)
+			s.readers(s.skin, 20)
+			issue := s.issue(s.skin, "rest")
+			srv.At(tt.point).Reply(tt.reply)
+			s.send(srv)
+			s.wants(issue.ID, tt.want)
+			got := s.state(issue.ID)
+			if stopped := strings.Contains(tt.want, "pending"); stopped != (got.State == "paused") || stopped != strings.Contains(got.Reason, tt.reply[:9]) {
+				t.Errorf("got issue %s, %q, want it paused with the reply: %v", got.State, got.Reason, stopped)
+			}
+			checkInvariants(t, s.db, taken(srv), 0)
+		})
+	}
+}
+
+// TestResultThatCantBeWritten takes the message and has every write of its result fail: it is kept, nothing else is sent, and
+// once the database can be written all goes on, nobody twice.
+func TestResultThatCantBeWritten(t *testing.T) {
+	for _, tt := range []struct {
+		name        string
+		spoil, mend []string
+	}{
+		{"statement", []string{
+			`CREATE TRIGGER broken BEFORE UPDATE ON deliveries WHEN NEW.state = 'sent' BEGIN SELECT RAISE(ABORT, 'made by the test'); END`,
+		}, []string{`DROP TRIGGER broken`}},
+		{"disk full", []string{
+			`CREATE TABLE filler (x BLOB)`,
+			`CREATE TRIGGER broken BEFORE UPDATE ON deliveries WHEN NEW.state = 'sent' BEGIN INSERT INTO filler VALUES (zeroblob(1000000)); END`,
+			`PRAGMA max_page_count = 1`, // which means: as many as there are
+		}, []string{`PRAGMA max_page_count = 1000000`}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s, srv := newSite(t), smtptest.New(t)
+			s.readers(s.skin, 10)
+			issue := s.issue(s.skin, "rest")
+			run := func(queries []string) {
+				s.tx(func(ctx context.Context, tx *store.Tx) (err error) {
+					for _, query := range queries {
+						_, one := tx.Exec(ctx, query)
+						err = errors.Join(err, one)
+					}
+					return err
+				})
+			}
+			atNth(srv, "content", 3, func() { run(tt.spoil) })
+			cfg := s.config(relay(srv))
+			cfg.Connections = 2
+			w := s.start(cfg)
+			s.until("trouble", func() bool { return w.Trouble() != nil })
+			if tt.name == "disk full" && !errors.Is(w.Trouble(), store.ErrDisk) {
+				t.Errorf("got trouble %v, want ErrDisk", w.Trouble())
+			}
+			if err := w.Drain(t.Context()); err == nil {
+				t.Error("drain: got nil, want the database's error")
+			}
+			if n := len(srv.Messages()); n < 3 || n > 5 {
+				t.Errorf("got %d messages out, want 3 and what was marked already", n)
+			}
+			run(tt.mend)
+			s.until("all sent", func() bool { return words(s.counts(issue.ID)) == "10 sent" })
+			s.until("no trouble", func() bool { return w.Trouble() == nil })
+			s.drain(w)
+			checkInvariants(t, s.db, taken(srv), 0)
+		})
+	}
+}
+
+func TestLogsNameNobody(t *testing.T) {
+	s, srv := newSite(t), smtptest.New(t)
+	s.readers(s.skin, 5)
+	s.issue(s.skin, "rest")
+	srv.At("RCPT " + address(1)).Reply("550 5.1.1 <r1@example.org> is no user here")
+	srv.At("RCPT " + address(2)).Drop(false)
+	srv.At("content " + address(3)).Drop(false)
+	var log logged
+	cfg := s.config(relay(srv))
+	cfg.Log = log.logger()
+	w := s.start(cfg)
+	s.drain(w)
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	text := log.String()
+	if n := strings.Count(text, "delivery attempt"); n != 5 {
+		t.Errorf("got %d lines of attempts, want 5:\n%s", n, text)
+	}
+	for _, secret := range []string{"@example.org", "/u/", "Reader"} {
+		if strings.Contains(text, secret) {
+			t.Errorf("the log has %q:\n%s", secret, text)
+		}
+	}
+	if d := s.delivery(1); d.Reply == "" || strings.Contains(d.Reply, "@") {
+		t.Errorf("got reply %q, want one without address", d.Reply)
+	}
+}
+
+func TestOnSettledIsToldOfTheIssue(t *testing.T) {
+	s, srv := newSite(t), smtptest.New(t)
+	s.readers(s.skin, 5)
+	issue := s.issue(s.skin, "rest")
+	var told atomic.Int64
+	cfg := s.config(relay(srv))
+	cfg.OnSettled = func(id int64) {
+		if id != issue.ID {
+			t.Errorf("told of issue %d, want %d", id, issue.ID)
+		}
+		told.Add(1)
+	}
+	s.drain(s.start(cfg))
+	if told.Load() < 5 {
+		t.Errorf("told %d times, want at least once for each of 5 messages", told.Load())
+	}
+}

@@ -1,0 +1,179 @@
+package outbox
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"pressrun/newsletter/mailer"
+	"pressrun/newsletter/series"
+	"pressrun/subscribers/store"
+)
+
+// prepare writes the message of a claimed delivery. ok is false where there is nothing to send: then the row has gone where
+// it belongs.
+func (w *Worker) prepare(ctx context.Context, r row) (l letter, ok bool) {
+	n, to, v, err := w.addressee(ctx, w.cfg.DB, r)
+	if err == nil && v != eligible {
+		// Read outside a transaction: the drop looks again.
+		w.record(r, func(ctx context.Context, tx *store.Tx) error { return w.drop(ctx, tx, r) })
+		return letter{}, false
+	}
+	if err == nil {
+		if l, err = w.write(ctx, r, n, to); err == nil {
+			return l, true
+		}
+	}
+	if refused, ok := unwritable(err); ok {
+		w.settle(ctx, r, claimed, refused)
+		return letter{}, false
+	}
+	if ctx.Err() == nil {
+		w.log.Error("delivery not read", "delivery", r.id, "error", err)
+		r.nextTry = w.now().Add(lostWait).UnixMilli()
+	}
+	w.giveBack(r, r.nextTry)
+	return letter{}, false
+}
+
+// marked marks the delivery in a commit of its own or, more often, shared with others' marks and results. ok false: no content
+// may leave, and the row has gone where it belongs.
+func (w *Worker) marked(r row, l letter) (row, bool) {
+	var ok bool
+	err := w.writer.ask(r.issue, func(ctx context.Context, tx *store.Tx) (err error) {
+		ok, err = w.mark(ctx, tx, r, l)
+		return err
+	})
+	if err != nil {
+		w.log.Warn("delivery not marked, so not sent", "delivery", r.id, "error", err)
+		w.giveBack(r, r.nextTry)
+		return r, false
+	}
+	if !ok {
+		w.end()
+		return r, false
+	}
+	r.tries++
+	r.dated = l.dated
+	return r, true
+}
+
+// giveBack makes a delivery of which no content has left pending again. It may be in flight only where the commit of its
+// mark was reported as failed and wasn't.
+func (w *Worker) giveBack(r row, nextTry int64) {
+	r.nextTry = nextTry
+	w.record(r, func(ctx context.Context, tx *store.Tx) error {
+		for _, from := range []state{claimed, inflight} {
+			if became, err := (turn{row: r, from: from, to: pending}).make(ctx, tx, w.now()); err != nil || became != "" {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// lost deals with a fresh connection that was lost in the envelope: one more word on a relay that may be away. The row waits
+// a minute, so that a recipient whom a relay can't stand doesn't stand in the way of all others.
+func (w *Worker) lost(ctx context.Context, r row, out mailer.Outcome, err error) {
+	out.State = mailer.Away
+	if w.breaker.lostOne() {
+		w.away(err)
+	}
+	w.settle(ctx, r, claimed, out)
+}
+
+// away opens the breaker.
+func (w *Worker) away(err error) {
+	w.log.Warn("the relay is away", "error", err)
+	w.breaker.failed(err, w.now())
+}
+
+// settle writes what the relay's answer means for a delivery, soon: the writer keeps it until it is on the disk. Only where
+// the answer stops the issue does settle wait for that, so that no further message meets the same refusal.
+func (w *Worker) settle(ctx context.Context, r row, from state, out mailer.Outcome) {
+	t := arrow(r, from, out, w.cfg.ShelfLife, w.now())
+	w.log.Info("delivery attempt", "delivery", r.id, "issue", r.issue, "try", t.row.tries, "phase", phases[from], "outcome", string(out.State),
+		"code", out.Reply.Code, "enhanced", out.Reply.Enhanced, "class", string(out.Class), "state", string(t.to))
+	if !w.streaks.judge(r, out) {
+		w.record(r, func(ctx context.Context, tx *store.Tx) error { return w.make(ctx, tx, t) })
+		return
+	}
+	written := make(chan struct{})
+	w.writer.record(r.issue, func(ctx context.Context, tx *store.Tx) error {
+		if err := w.make(ctx, tx, t); err != nil {
+			return err
+		}
+		return w.stopIssue(ctx, tx, r.issue, out)
+	}, func() { w.end(); close(written) })
+	select {
+	case <-written:
+	case <-ctx.Done():
+	}
+}
+
+func (w *Worker) make(ctx context.Context, tx *store.Tx, t turn) error {
+	became, err := t.make(ctx, tx, w.now())
+	if err == nil && became == "" && t.to == sent {
+		// Another owner thought us dead and left it uncertain.
+		_, err = Evidence(ctx, tx, t.row.id, t.reply, w.now())
+	}
+	return err
+}
+
+var phases = map[state]string{claimed: "envelope", inflight: "content"}
+
+// record has the writer end our hold on a row.
+func (w *Worker) record(r row, do func(context.Context, *store.Tx) error) {
+	w.writer.record(r.issue, do, w.end)
+}
+
+// end counts a row that is not ours any more.
+func (w *Worker) end() {
+	if w.held.Add(-1) == 0 {
+		w.Wake()
+	}
+}
+
+// blockedInARow is how many refusals for our reputation, with no acceptance between, stop an issue.
+const blockedInARow = 5
+
+// streaks counts refusals that are about us and not about the recipient.
+type streaks struct {
+	mu      sync.Mutex
+	blocked map[int64]int // issue -> refusals in a row
+}
+
+// judge says whether an answer means that the rest of the issue would fare no better: the relay refuses our sender or login,
+// or has blocked five in a row. Then it is better to have readers wait than to fail them one by one.
+func (s *streaks) judge(r row, out mailer.Outcome) bool {
+	if r.issue == 0 {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case out.State == mailer.Accepted:
+		delete(s.blocked, r.issue)
+	case out.State != mailer.Refused:
+	case out.Class == mailer.ClassConfig:
+		return true
+	case out.Class == mailer.ClassBlocked:
+		if s.blocked == nil {
+			s.blocked = map[int64]int{}
+		}
+		s.blocked[r.issue]++
+		return s.blocked[r.issue] >= blockedInARow
+	}
+	return false
+}
+
+// stopIssue pauses an issue that is still sending.
+func (w *Worker) stopIssue(ctx context.Context, tx *store.Tx, issueID int64, out mailer.Outcome) error {
+	issue, err := series.IssueByID(ctx, tx, issueID)
+	if err != nil || issue.State != series.IssueSending {
+		return err
+	}
+	reason := fmt.Sprintf("The relay refuses our mail, so the rest of the issue waits: %s. When that is mended, resume the issue and retry what failed.", out.Reply)
+	w.log.Error("issue paused: the relay refuses our mail", "issue", issueID, "code", out.Reply.Code, "enhanced", out.Reply.Enhanced)
+	return Pause(ctx, tx, issueID, reason, w.now())
+}

@@ -1,0 +1,54 @@
+package outbox
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"pressrun/newsletter/series"
+	"pressrun/subscribers/store"
+)
+
+const (
+	settleSent  = `UPDATE deliveries SET state = 'sent', updated = ?2 WHERE issue_id = ?1 AND state = 'uncertain'`
+	settleAgain = `UPDATE deliveries SET state = 'pending', amb = 1, waited = 0, next_try = ?2, updated = ?2
+WHERE issue_id = ?1 AND state = 'uncertain'`
+)
+
+// Settle ends the uncertain rows of an issue by a person's decision: as "sent" they count as sent, as "again" they are sent
+// once more, and a done issue sends again for them. It returns how many rows those are. Another word fails with
+// series.ErrInvalid, "again" for a cancelled issue with series.ErrState.
+func Settle(ctx context.Context, tx *store.Tx, issueID int64, as string, now time.Time) (int64, error) {
+	var n int64
+	var err error
+	switch as {
+	case "sent":
+		n, err = tx.Exec(ctx, settleSent, issueID, now.UnixMilli())
+	case "again":
+		if err = notCancelled(ctx, tx, issueID); err == nil {
+			n, err = tx.Exec(ctx, settleAgain, issueID, now.UnixMilli())
+		}
+		if err == nil {
+			err = reopen(ctx, tx, issueID, n, now)
+		}
+	default:
+		err = fmt.Errorf("%w: %q is neither sent nor again", series.ErrInvalid, as)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("issue %d: settle: %w", issueID, err)
+	}
+	return n, nil
+}
+
+const settleByEvidence = `UPDATE deliveries SET state = 'sent', reply = ?2, updated = ?3 WHERE id = ?1 AND state = 'uncertain'`
+
+// Evidence makes sent of an uncertain delivery that turns out to have arrived: a bounce, a late line of the relay's log. was
+// is false where the delivery is not uncertain; then nothing is changed. reply, without addresses, is kept as the relay's
+// last words.
+func Evidence(ctx context.Context, tx *store.Tx, deliveryID int64, reply string, now time.Time) (was bool, err error) {
+	n, err := tx.Exec(ctx, settleByEvidence, deliveryID, reply, now.UnixMilli())
+	if err != nil {
+		return false, fmt.Errorf("delivery %d: evidence: %w", deliveryID, err)
+	}
+	return n == 1, nil
+}

@@ -1,0 +1,229 @@
+package outbox_test
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pressrun/newsletter/mailer"
+	"pressrun/newsletter/mailer/smtptest"
+	"pressrun/newsletter/outbox"
+)
+
+// line is a relay without network, for tests of what takes minutes: synctest can't wait for sockets.
+type line struct {
+	mu       sync.Mutex
+	takes    func(ctx context.Context) mailer.Outcome // answers content
+	got      []took
+	connects int
+	quits    int
+	away     bool
+}
+
+func (l *line) Connect(context.Context) (outbox.Conn, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.connects++
+	if l.away {
+		return nil, &mailer.RelayError{Phase: "connect", Err: errTest}
+	}
+	return &lineConn{l}, nil
+}
+
+type lineConn struct{ *line }
+
+func (c *lineConn) Envelope(context.Context, mailer.Message) (mailer.Outcome, error) {
+	return mailer.Outcome{State: mailer.Accepted}, nil
+}
+
+func (c *lineConn) Content(ctx context.Context, m mailer.Message) (mailer.Outcome, error) {
+	c.mu.Lock()
+	c.got = append(c.got, took{m.MessageID, m.Hash})
+	c.mu.Unlock()
+	if c.takes == nil {
+		return mailer.Outcome{State: mailer.Accepted, Reply: mailer.Reply{Code: 250}}, nil
+	}
+	return c.takes(ctx), nil
+}
+
+func (c *lineConn) Quit(context.Context) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.quits++
+	return nil
+}
+
+func (c *lineConn) Close() error { return nil }
+
+// bubble runs f in a bubble of its own time, with a site in it. The site's clock is the bubble's.
+func bubble(t *testing.T, f func(s *site)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) { f(newSite(t)) })
+}
+
+// TestStopWaitsForAnAnswer: SIGTERM between content and answer leaves nothing uncertain if the relay answers.
+func TestStopWaitsForAnAnswer(t *testing.T) {
+	bubble(t, func(s *site) {
+		s.readers(s.skin, 20)
+		issue := s.issue(s.skin, "rest")
+		asked := make(chan struct{}, 20)
+		l := &line{takes: func(context.Context) mailer.Outcome {
+			asked <- struct{}{}
+			time.Sleep(9 * time.Second)
+			return mailer.Outcome{State: mailer.Accepted, Reply: mailer.Reply{Code: 250}}
+		}}
+		cfg := s.config(l)
+		cfg.Connections = 3
+		w := s.start(cfg)
+		for range 3 {
+			<-asked
+		}
+		if err := w.Close(); err != nil {
+			s.Errorf("got %v, want no error", err)
+		}
+		s.wants(issue.ID, "17 pending, 3 sent")
+		checkInvariants(s, s.db, l.got, 0)
+	})
+}
+
+// TestStopDoesNotWaitForEver: what has no answer after ten seconds is uncertain and counted.
+func TestStopDoesNotWaitForEver(t *testing.T) {
+	bubble(t, func(s *site) {
+		s.readers(s.skin, 20)
+		issue := s.issue(s.skin, "rest")
+		asked := make(chan struct{}, 20)
+		l := &line{takes: func(ctx context.Context) mailer.Outcome {
+			asked <- struct{}{}
+			<-ctx.Done()
+			return mailer.Outcome{State: mailer.Unknown}
+		}}
+		cfg := s.config(l)
+		cfg.Connections = 3
+		w := s.start(cfg)
+		for range 3 {
+			<-asked
+		}
+		began := time.Now()
+		if err := w.Close(); err == nil || !strings.Contains(err.Error(), "3 deliveries are uncertain") {
+			s.Errorf("got %v, want 3 uncertain named", err)
+		}
+		if took := time.Since(began); took != 10*time.Second {
+			s.Errorf("got %v of waiting, want 10 s", took)
+		}
+		s.wants(issue.ID, "17 pending, 3 uncertain")
+		checkInvariants(s, s.db, l.got, 3)
+	})
+}
+
+func TestIdleConnectionsSayGoodbye(t *testing.T) {
+	bubble(t, func(s *site) {
+		s.readers(s.skin, 3)
+		s.issue(s.skin, "rest")
+		l := &line{}
+		w := s.start(s.config(l))
+		s.drain(w)
+		if l.quits != 0 {
+			s.Errorf("got QUIT at once, want the connection kept")
+		}
+		time.Sleep(7 * time.Second)
+		synctest.Wait()
+		if l.quits != 1 || l.connects != 1 {
+			s.Errorf("got %d QUIT on %d connections, want one on one after five idle seconds", l.quits, l.connects)
+		}
+		if err := w.Close(); err != nil {
+			s.Error(err)
+		}
+	})
+}
+
+// TestSlowRelayKeepsItsRows: a live worker renews its leases, however long the answer takes.
+func TestSlowRelayKeepsItsRows(t *testing.T) {
+	bubble(t, func(s *site) {
+		ids := s.readers(s.skin, 1)
+		s.issue(s.skin, "rest")
+		l := &line{takes: func(context.Context) mailer.Outcome {
+			time.Sleep(9 * time.Minute)
+			var lease int64
+			if err := s.db.QueryRow(context.Background(), `SELECT lease_until FROM deliveries`).Scan(&lease); err != nil {
+				s.Error(err)
+			}
+			if until := time.UnixMilli(lease); until.Before(s.now()) {
+				s.Errorf("the lease ended at %v, and it is %v", until, s.now())
+			}
+			return mailer.Outcome{State: mailer.Accepted, Reply: mailer.Reply{Code: 250}}
+		}}
+		w := s.start(s.config(l))
+		ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
+		defer cancel()
+		if err := w.Drain(ctx); err != nil {
+			s.Error(err)
+		}
+		if d := s.delivery(ids[0]); d.State != "sent" {
+			s.Errorf("got %s, want sent", d.State)
+		}
+		if err := w.Close(); err != nil {
+			s.Error(err)
+		}
+	})
+}
+
+// TestExpiredLeaseIsTakenOver frees a row whose owner died while we live, once its lease has ended.
+func TestExpiredLeaseIsTakenOver(t *testing.T) {
+	bubble(t, func(s *site) {
+		s.readers(s.skin, 1)
+		w := s.start(s.config(&line{}))
+		issue := s.freeze(s.frozen(s.skin, s.article(s.skin, "rest")))
+		if _, err := s.add(issue.ID, 1); err != nil {
+			s.Fatal(err)
+		}
+		s.dead("inflight") // of an issue that is filling, so that our worker leaves it alone
+		time.Sleep(50 * time.Minute)
+		synctest.Wait()
+		s.wants(issue.ID, "1 inflight")
+		time.Sleep(12 * time.Minute)
+		synctest.Wait()
+		s.wants(issue.ID, "1 uncertain")
+		if err := w.Close(); err != nil {
+			s.Error(err)
+		}
+	})
+}
+
+// TestAlarmAfterTenMinutes says once that the relay is away for long.
+func TestAlarmAfterTenMinutes(t *testing.T) {
+	bubble(t, func(s *site) {
+		s.readers(s.skin, 1)
+		s.issue(s.skin, "rest")
+		var log logged
+		cfg := s.config(&line{away: true})
+		cfg.Log = log.logger()
+		w := s.start(cfg)
+		const alarm = "the relay is away: deliveries wait"
+		time.Sleep(9 * time.Minute)
+		synctest.Wait()
+		if strings.Contains(log.String(), alarm) {
+			s.Error("got the alarm within ten minutes")
+		}
+		time.Sleep(12 * time.Hour)
+		synctest.Wait()
+		if n := strings.Count(log.String(), alarm); n != 1 {
+			s.Errorf("got %d alarms, want 1", n)
+		}
+		if err := w.Close(); err != nil {
+			s.Error(err)
+		}
+	})
+}
+
+// TestQueuedByAnotherProcess is found without a call of Wake.
+func TestQueuedByAnotherProcess(t *testing.T) {
+	s, srv := newSite(t), smtptest.New(t)
+	s.readers(s.skin, 3)
+	w := s.start(s.config(relay(srv)))
+	s.drain(w)
+	issue := s.issue(s.skin, "rest")
+	s.until("3 sent", func() bool { return words(s.counts(issue.ID)) == "3 sent" })
+}

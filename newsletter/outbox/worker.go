@@ -1,0 +1,367 @@
+package outbox
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"reflect"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"pressrun/subscribers"
+	"pressrun/subscribers/store"
+)
+
+// Config is what a Worker needs. Zero values are filled as said.
+type Config struct {
+	DB          *store.DB
+	Lock        *Lock // the right to send from DB; nil: Start takes it and Close gives it back
+	Relay       Relay
+	Key         subscribers.Key // of Message-IDs and unsubscribe tokens
+	BaseURL     *url.URL        // of unsubscribe links
+	Connections int             // 0 means 4
+	Now         func() time.Time
+	Log         *slog.Logger
+	Lease       time.Duration                   // how long a dead worker's claims stay its own; renewed at a third; 0 means 1 minute
+	ShelfLife   time.Duration                   // how long a delivery may wait between its tries, all together; 0 means 72 hours
+	MayLeave    func(ctx context.Context) error // asked before issues are claimed: ErrHeld and why; nil: always (demo)
+	OnSettled   func(issueID int64)             // told, on a goroutine that it must not keep, after commits that changed an issue's counts; nil: nobody
+}
+
+func (cfg Config) check() (Config, error) {
+	var errs []error
+	for name, missing := range map[string]bool{
+		"DB": cfg.DB == nil, "Relay": cfg.Relay == nil, "BaseURL": cfg.BaseURL == nil, "Key": reflect.ValueOf(cfg.Key).IsZero(),
+	} {
+		if missing {
+			errs = append(errs, fmt.Errorf("%s is missing", name))
+		}
+	}
+	cfg.Connections = cmp.Or(cfg.Connections, 4)
+	cfg.Log = cmp.Or(cfg.Log, slog.Default())
+	cfg.Lease = cmp.Or(cfg.Lease, time.Minute)
+	cfg.ShelfLife = cmp.Or(cfg.ShelfLife, 72*time.Hour)
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.OnSettled == nil {
+		cfg.OnSettled = func(int64) {}
+	}
+	return cfg, errors.Join(errs...)
+}
+
+// patience is how long Close waits for the relay's answers, and then for the disk.
+const patience = 10 * time.Second
+
+// Worker claims deliveries and hands their messages to the relay until it is closed.
+type Worker struct {
+	cfg     Config
+	lock    *Lock
+	owner   string // random: no two workers are one
+	log     *slog.Logger
+	now     func() time.Time
+	people  subscribers.Registry
+	writer  *writer
+	breaker breaker
+	issues  frozen
+	streaks streaks
+
+	rows   chan row // claimed, for the next free connection
+	signal chan struct{}
+	drains chan chan error
+
+	held     atomic.Int64 // rows that are claimed or in flight, until the commit that ends it
+	opened   atomic.Int64 // connections
+	cutShort atomic.Int64 // contents that Close did not wait for
+	alive    atomic.Int64 // ms of the last heartbeat
+
+	working            sync.WaitGroup
+	stopped            <-chan struct{} // closed when Close begins
+	stop, cut, abandon context.CancelFunc
+	closing            sync.Once
+	closeErr           error
+}
+
+// Start checks cfg, takes over what a dead owner left, and starts. ErrRunning where another process sends from the database.
+func Start(cfg Config) (*Worker, error) {
+	cfg, err := cfg.check()
+	if err != nil {
+		return nil, fmt.Errorf("start worker: %w", err)
+	}
+	w := &Worker{
+		cfg: cfg, lock: cfg.Lock, owner: rand.Text(), log: cfg.Log, now: cfg.Now,
+		people: subscribers.Registry{Key: cfg.Key, Now: cfg.Now}, writer: newWriter(cfg.DB, cfg.Log, cfg.OnSettled),
+		rows: make(chan row, cfg.Connections), signal: make(chan struct{}, 1), drains: make(chan chan error),
+	}
+	if w.lock == nil {
+		if w.lock, err = TryLock(cfg.DB.Path()); err != nil {
+			return nil, fmt.Errorf("start worker: %w", err)
+		}
+	}
+	err = cfg.DB.InTx(context.Background(), func(tx *store.Tx) error { return w.tidy(context.Background(), tx, anyLease) })
+	if err == nil {
+		err = w.lock.note(w.heartbeat())
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("start worker: %w", err), w.unlock())
+	}
+	var ctx, hard, flush context.Context
+	ctx, w.stop = context.WithCancel(context.Background())
+	hard, w.cut = context.WithCancel(context.Background())
+	flush, w.abandon = context.WithCancel(context.Background())
+	w.stopped = ctx.Done()
+	go w.writer.run(flush)
+	w.working.Go(func() { w.feed(ctx) })
+	w.working.Go(func() { w.keep(ctx) })
+	for range cfg.Connections {
+		c := &connection{w: w}
+		w.working.Go(func() { c.run(ctx, hard) })
+	}
+	return w, nil
+}
+
+// Wake tells the worker that deliveries may be waiting. It never blocks.
+func (w *Worker) Wake() {
+	select {
+	case w.signal <- struct{}{}:
+	default:
+	}
+}
+
+var errClosed = errors.New("the worker is closed")
+
+// Drain returns when nothing is claimed, in flight or pending that could be tried now; with a relay that is away it returns
+// the *mailer.RelayError, with a database that can't be written that error, and what MayLeave says where it keeps something
+// that is due.
+func (w *Worker) Drain(ctx context.Context) error {
+	answer := make(chan error, 1)
+	select {
+	case w.drains <- answer:
+	case <-w.stopped:
+		return fmt.Errorf("drain: %w", errClosed)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case err := <-answer:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Trouble is the relay's last error while its breaker is open, or a disk that can't be written; nil when all is well.
+func (w *Worker) Trouble() error {
+	if err := w.writer.trouble(); err != nil {
+		return err
+	}
+	return w.breaker.trouble()
+}
+
+// Close stops claiming, waits for transactions in progress (10 s at most), and leaves no row claimed. Safe to call twice.
+// What had no answer by then is uncertain; the error names how many.
+func (w *Worker) Close() error {
+	w.closing.Do(func() { w.closeErr = w.close() })
+	return w.closeErr
+}
+
+func (w *Worker) close() error {
+	w.stop()
+	cut := time.AfterFunc(patience, w.cut)
+	w.working.Wait()
+	cut.Stop()
+	w.writer.record(0, w.release, func() {})
+	w.writer.close()
+	abandon := time.AfterFunc(patience, w.abandon)
+	<-w.writer.ended
+	abandon.Stop()
+	w.cut()
+	w.abandon()
+	var errs []error
+	if n := w.cutShort.Load(); n > 0 {
+		errs = append(errs, fmt.Errorf("close worker: the relay did not answer in time: %d deliveries are uncertain", n))
+	}
+	if n := w.writer.unwritten(); n > 0 {
+		errs = append(errs, fmt.Errorf("close worker: %d changes could not be written: %w", n, w.writer.trouble()))
+	}
+	if len(errs) == 0 {
+		errs = append(errs, w.lock.note(w.heartbeat()))
+	}
+	return errors.Join(append(errs, w.unlock())...)
+}
+
+func (w *Worker) unlock() error {
+	if w.cfg.Lock != nil {
+		return nil // its owner gives it back
+	}
+	return w.lock.Close()
+}
+
+// feed claims what is due and hands it out until ctx ends. Once a second it looks for what other processes queued and for
+// tries whose time has come: timers would not see a clock that is set.
+func (w *Worker) feed(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	var drains []chan error
+	for ctx.Err() == nil {
+		idle := w.held.Load() == 0 // before the claim: what is given back after it must not be missed
+		rows, hold, err := w.next(ctx)
+		for _, r := range rows {
+			select {
+			case w.rows <- r:
+			case <-ctx.Done(): // release gives it back
+			}
+		}
+		if len(rows) > 0 {
+			continue
+		}
+		if trouble := w.writer.trouble(); trouble != nil {
+			idle, err = true, trouble // what is held can't end before the database can be written
+		}
+		if idle && len(drains) > 0 {
+			if err == nil && hold != nil {
+				err = w.unlessNothingDue(ctx, hold)
+			}
+			answer(drains, err)
+			drains = nil
+		}
+		select {
+		case <-ctx.Done():
+		case <-tick.C:
+		case <-w.signal:
+		case d := <-w.drains:
+			drains = append(drains, d)
+		}
+	}
+	answer(drains, fmt.Errorf("drain: %w", errClosed))
+}
+
+func answer(drains []chan error, err error) {
+	for _, d := range drains {
+		d <- err
+	}
+}
+
+// next claims as many rows as may be tried now: none while the relay is away, one to see whether it is back. hold is why
+// issues may not leave.
+func (w *Worker) next(ctx context.Context) (rows []row, hold, err error) {
+	n := perConnection * w.cfg.Connections
+	switch away, probing := w.breaker.state(w.now()); {
+	case away:
+		return nil, nil, w.breaker.trouble()
+	case probing && w.held.Load() > 0:
+		return nil, nil, nil
+	case probing:
+		n = 1
+	}
+	if w.cfg.MayLeave != nil {
+		hold = w.cfg.MayLeave(ctx)
+	}
+	rows, err = w.claim(n, hold == nil)
+	if err != nil && w.writer.trouble() == nil {
+		w.log.Warn("nothing claimed", "error", err)
+	}
+	w.held.Add(int64(len(rows)))
+	return rows, hold, err
+}
+
+const anyDue = `SELECT EXISTS (SELECT 1 FROM deliveries WHERE issue_id IS NULL AND state = 'pending' AND next_try <= ?1)
+	OR EXISTS (SELECT 1 FROM issues i CROSS JOIN deliveries d
+		WHERE i.state = 'sending' AND i.state NOT IN ('done', 'cancelled')
+			AND d.issue_id = i.id AND d.state = 'pending' AND d.next_try <= ?1)`
+
+// unlessNothingDue is hold, the reason why something that is due waits, or nil where nothing is.
+func (w *Worker) unlessNothingDue(ctx context.Context, hold error) error {
+	var due bool
+	if err := w.cfg.DB.QueryRow(ctx, anyDue, w.now().UnixMilli()).Scan(&due); err != nil {
+		return fmt.Errorf("drain: %w", err)
+	}
+	if due {
+		return hold
+	}
+	return nil
+}
+
+// keep looks after the rows and the record of the living sender until ctx ends.
+func (w *Worker) keep(ctx context.Context) {
+	tick := time.NewTicker(min(time.Second, w.cfg.Lease/3))
+	defer tick.Stop()
+	renewed, tidied := time.Now(), time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if since, due := w.breaker.alarm(w.now()); due {
+			w.log.Error("the relay is away: deliveries wait", "since", since, "error", w.breaker.trouble())
+		}
+		_, err := SkipCancelled(ctx, w.cfg.DB, w.now())
+		if err == nil && time.Since(renewed) >= w.cfg.Lease/3 {
+			renewed = time.Now()
+			err = w.renew()
+		}
+		if err == nil && time.Since(tidied) >= time.Minute {
+			tidied = time.Now()
+			now := w.now()
+			err = w.writer.ask(0, func(ctx context.Context, tx *store.Tx) error { return w.tidy(ctx, tx, now.UnixMilli()) })
+			if err == nil {
+				err = w.lock.note(w.heartbeat())
+			}
+		}
+		if err != nil && ctx.Err() == nil && w.writer.trouble() == nil {
+			w.log.Warn("the outbox could not be kept in order", "error", err)
+		}
+	}
+}
+
+// tidy takes over rows of dead owners whose lease ended before the given instant, brings tries back that a wrong clock put
+// off, and records that the sender lives.
+func (w *Worker) tidy(ctx context.Context, tx *store.Tx, leases int64) error {
+	now := w.now()
+	freed, unknown, err := takeOver(ctx, tx, w.owner, leases, w.cfg.ShelfLife, now)
+	if err != nil {
+		return err
+	}
+	if freed+unknown > 0 {
+		w.log.Warn("took over what a dead sender left", "claimed", freed, "inflight", unknown)
+	}
+	if err := clamp(ctx, tx, now); err != nil {
+		return err
+	}
+	return w.live(ctx, tx)
+}
+
+// live records that the sender lives, by the machine's own clock: the one of a demo says nothing about a restored database.
+// Only once its transaction is committed may the lock file keep the heartbeat, or this very database would look older.
+func (w *Worker) live(ctx context.Context, tx *store.Tx) error {
+	now := time.Now()
+	w.alive.Store(now.UnixMilli())
+	return Heartbeat(ctx, tx, now)
+}
+
+// heartbeat is the last one written.
+func (w *Worker) heartbeat() time.Time { return time.UnixMilli(w.alive.Load()) }
+
+const selectClaimed = `SELECT id, epoch, owner, state, coalesce(issue_id, 0), coalesce(notice_id, 0), coalesce(subscriber_id, 0),
+	coalesce(series_id, 0), cycle, tries, next_try, waited, coalesce(dated, 0), amb
+FROM deliveries WHERE state IN ('claimed', 'inflight') AND state = 'claimed' AND owner = ?1`
+
+// release gives back what was claimed and never tried, as the last thing a worker writes.
+func (w *Worker) release(ctx context.Context, tx *store.Tx) error {
+	rows, err := scanRows(tx.Query(ctx, selectClaimed, w.owner))
+	if err != nil {
+		return fmt.Errorf("release: %w", err)
+	}
+	for _, r := range rows {
+		if _, err := (turn{row: r, from: claimed, to: pending}).make(ctx, tx, w.now()); err != nil {
+			return fmt.Errorf("release: %w", err)
+		}
+	}
+	return w.live(ctx, tx)
+}
