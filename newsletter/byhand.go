@@ -1,0 +1,350 @@
+package newsletter
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"pressrun/newsletter/outbox"
+	"pressrun/newsletter/series"
+	"pressrun/subscribers/store"
+	"pressrun/templates"
+)
+
+// SendNow makes the next article (or the named one) an issue outside the slots and queues it; the coming slot then takes
+// the one after. In drip without a name everybody gets their own next: issue and article are those of the most readers.
+// readers is how many it goes to. With dryRun nothing is made. ErrNothing says why nothing can go.
+func (p *Publisher) SendNow(ctx context.Context, seriesSlug, articleSlug string, dryRun bool) (issue string, article string, readers int64, err error) {
+	p.due.Lock()
+	defer p.due.Unlock()
+	s, err := series.BySlug(ctx, p.db, seriesSlug)
+	if err == nil && !dryRun {
+		err = p.mayLeave(ctx)
+	}
+	if err != nil {
+		return "", "", 0, fmt.Errorf("send: %w", err)
+	}
+	slot := p.thisMinute(s)
+	if s.Mode == series.Drip && articleSlug == "" {
+		issue, article, readers, err = p.dripNow(ctx, s, slot, dryRun)
+	} else {
+		issue, article, readers, err = p.sendArticle(ctx, s, slot, articleSlug, dryRun)
+	}
+	if err != nil {
+		return "", "", 0, fmt.Errorf("send: %w", err)
+	}
+	p.wake()
+	return issue, article, readers, nil
+}
+
+// thisMinute is the stand-in for a slot of an issue that has none.
+func (p *Publisher) thisMinute(s series.Series) series.Slot {
+	now := p.now()
+	return series.Slot{SeriesID: s.ID, Wall: now.In(location(s)).Format(wallTime), At: now}
+}
+
+// sendArticle sends one article to everybody mailable who has not had it.
+func (p *Publisher) sendArticle(ctx context.Context, s series.Series, slot series.Slot, slug string, dryRun bool) (string, string, int64, error) {
+	a, err := p.articleNow(ctx, s, slot, slug)
+	if err != nil {
+		return "", "", 0, err
+	}
+	if dryRun {
+		n, err := outbox.CountFill(ctx, p.db, s.ID, a.ID)
+		return "", a.Slug, n, err
+	}
+	frozen, err := p.writeArticle(ctx, s, a)
+	if err != nil {
+		return "", "", 0, err
+	}
+	frozen.Slot, frozen.Kind = slot.Wall, "now"
+	name, n, err := p.freezeAndFill(ctx, frozen)
+	return name, a.Slug, n, err
+}
+
+// freezeAndFill makes an issue outside the slots of what was rendered.
+func (p *Publisher) freezeAndFill(ctx context.Context, f series.Frozen) (name string, readers int64, err error) {
+	var issue series.Issue
+	err = p.db.InTx(ctx, func(tx *store.Tx) error {
+		if f.Kind == "now" {
+			if err := notIssued(ctx, tx, f); err != nil {
+				return err
+			}
+		}
+		issue, err = series.Freeze(ctx, tx, f, p.now())
+		return err
+	})
+	if err != nil {
+		return "", 0, err
+	}
+	readers, err = outbox.FillLive(ctx, p.db, issue.ID, p.now)
+	return issue.Name, readers, err
+}
+
+// articleNow is the article that goes now: the named one, which must be ready and, in live, not issued yet; else the next.
+func (p *Publisher) articleNow(ctx context.Context, s series.Series, slot series.Slot, slug string) (series.Article, error) {
+	facts, err := liveFacts(ctx, p.db, s)
+	if err != nil {
+		return series.Article{}, err
+	}
+	if slug != "" {
+		a, err := p.articleOf(ctx, s, slug)
+		issued, had := facts.Had[a.ID]
+		switch {
+		case err != nil:
+			return a, err
+		case a.State != series.Ready:
+			return a, fmt.Errorf("%w: article %s is %s; make it ready first", ErrNothing, slug, a.State)
+		case had && s.Mode == series.Live:
+			return a, fmt.Errorf("%w: article %s had its issue on %s", ErrNothing, slug, at(s, issued))
+		}
+		return a, nil
+	}
+	if held, err := heldIssue(ctx, p.db, s); err != nil || held != "" {
+		return series.Article{}, errors.Join(err, fmt.Errorf("%w: %s is held and keeps its turn; release or cancel it first", ErrNothing, held))
+	}
+	d := series.Next(atSlot(facts, slot))
+	if d.Outcome != series.Send {
+		return series.Article{}, fmt.Errorf("series %s: %w: %s", s.Slug, ErrNothing, d.Why)
+	}
+	return d.Article, nil
+}
+
+// dripNow gives every reader of a drip series their next article now.
+func (p *Publisher) dripNow(ctx context.Context, s series.Series, slot series.Slot, dryRun bool) (issue, article string, readers int64, err error) {
+	forecast, err := p.dripForecaster(ctx, p.db, s)
+	if err != nil {
+		return "", "", 0, err
+	}
+	var row Planned
+	if err := forecast(ctx, slot, &row); err != nil {
+		return "", "", 0, err
+	}
+	if row.Readers == 0 {
+		return "", "", 0, fmt.Errorf("series %s: %w: %s", s.Slug, ErrNothing, row.Blocked)
+	}
+	if dryRun {
+		return "", row.Article, row.Readers, nil
+	}
+	d := &drip{p: p, s: s, slot: slot, kind: "now"}
+	if err := d.fill(ctx); err != nil {
+		return "", "", 0, d.discard(ctx, err)
+	}
+	if len(d.issues) == 0 {
+		return "", "", 0, fmt.Errorf("series %s: %w: %s", s.Slug, ErrNothing, d.reason())
+	}
+	if err := d.open(ctx, opening{state: series.IssueFilling}); err != nil {
+		return "", "", 0, err
+	}
+	h, err := d.happened(ctx, opening{})
+	for _, i := range d.issues {
+		if a, failed := series.ArticleByID(ctx, p.db, i.ArticleID); failed == nil && a.Slug == row.Article {
+			issue = i.Name
+		}
+	}
+	return cmp.Or(issue, h.Issues[0]), row.Article, h.Readers, err
+}
+
+// Correct makes a correction of an issue (rule 7): a one-off issue with a note above the article as it is now, to those
+// who had an older revision. ErrNothing where the article has not changed, or where nobody had an older one.
+func (p *Publisher) Correct(ctx context.Context, issueName, note string, dryRun bool) (issue string, readers int64, err error) {
+	p.due.Lock()
+	defer p.due.Unlock()
+	wrap := func(err error) error { return fmt.Errorf("correct %s: %w", issueName, err) }
+	s, a, err := p.corrected(ctx, issueName)
+	if err != nil {
+		return "", 0, wrap(err)
+	}
+	readers, err = outbox.CountCorrection(ctx, p.db, a.ID, a.Revision)
+	switch {
+	case err != nil:
+		return "", 0, wrap(err)
+	case readers == 0:
+		return "", 0, wrap(fmt.Errorf("%w: nobody had a revision of %s before %d", ErrNothing, a.Slug, a.Revision))
+	case dryRun:
+		return "", readers, nil
+	}
+	if err := p.mayLeave(ctx); err != nil {
+		return "", 0, wrap(err)
+	}
+	l, err := p.letter(ctx, p.db, s, a)
+	if err != nil {
+		return "", 0, wrap(err)
+	}
+	l.Greeting = strings.TrimSpace(note)
+	l.Subject = templates.In(l.Language).T("letter.correction_subject", "subject", cmp.Or(a.Subject, a.Title))
+	frozen, err := p.write(ctx, s, a, l)
+	if err != nil {
+		return "", 0, wrap(err)
+	}
+	frozen.Slot, frozen.Kind = p.thisMinute(s).Wall, "correction"
+	issue, readers, err = p.freezeAndFill(ctx, frozen)
+	if err != nil {
+		return "", 0, wrap(err)
+	}
+	p.wake()
+	return issue, readers, nil
+}
+
+// corrected finds the series and the article, as it is now, of an issue that shall be corrected.
+func (p *Publisher) corrected(ctx context.Context, name string) (s series.Series, a series.Article, err error) {
+	original, err := series.IssueByName(ctx, p.db, name)
+	if err != nil {
+		return s, a, err
+	}
+	if original.ArticleID == 0 || original.SeriesID == 0 {
+		return s, a, fmt.Errorf("%w: it carries no article of a series", series.ErrState)
+	}
+	if s, err = series.ByID(ctx, p.db, original.SeriesID); err != nil {
+		return s, a, err
+	}
+	if a, err = series.ArticleByID(ctx, p.db, original.ArticleID); err != nil {
+		return s, a, err
+	}
+	if a.Revision <= original.Revision {
+		return s, a, fmt.Errorf("%w: article %s has not changed since; edit and import it first", ErrNothing, a.Slug)
+	}
+	return s, a, nil
+}
+
+// Announce sends an article, or a Markdown text with a title, to the active readers of the given series, outside the order
+// (rule 18), once to each person. It carries the disclaimers of all of these series; the sender is the article's series,
+// else the first.
+func (p *Publisher) Announce(ctx context.Context, seriesSlugs []string, articleSlug, title, markdown string, dryRun bool) (issue string, readers int64, err error) {
+	p.due.Lock()
+	defer p.due.Unlock()
+	wrap := func(err error) error { return fmt.Errorf("announce: %w", err) }
+	to, err := p.addressed(ctx, seriesSlugs)
+	if err != nil {
+		return "", 0, wrap(err)
+	}
+	frozen, err := p.announcement(ctx, to, articleSlug, title, markdown)
+	if err != nil {
+		return "", 0, wrap(err)
+	}
+	if dryRun {
+		readers, err = p.countAnnouncement(ctx, to, frozen.Article.ID)
+		return "", readers, err
+	}
+	if err := p.mayLeave(ctx); err != nil {
+		return "", 0, wrap(err)
+	}
+	issue, readers, err = p.fillAnnouncement(ctx, frozen, to)
+	if err != nil {
+		return "", 0, wrap(err)
+	}
+	p.wake()
+	return issue, readers, nil
+}
+
+// addressed are the series that an announcement goes to.
+func (p *Publisher) addressed(ctx context.Context, slugs []string) ([]series.Series, error) {
+	if len(slugs) == 0 {
+		return nil, fmt.Errorf("%w: it needs at least one series", series.ErrInvalid)
+	}
+	var all []series.Series
+	for _, slug := range slugs {
+		s, err := series.BySlug(ctx, p.db, slug)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+// announcement renders what an announcement says.
+func (p *Publisher) announcement(ctx context.Context, to []series.Series, slug, title, markdown string) (series.Frozen, error) {
+	from := to[0]
+	var a series.Article
+	l := p.frame(from)
+	l.Title, l.Markdown = title, markdown
+	if slug != "" {
+		var err error
+		if a, err = series.ArticleBySlug(ctx, p.db, slug); err != nil {
+			return series.Frozen{}, err
+		}
+		if a.State != series.Ready {
+			return series.Frozen{}, fmt.Errorf("%w: article %s is %s; make it ready first", ErrNothing, slug, a.State)
+		}
+		if from, err = series.ByID(ctx, p.db, a.SeriesID); err != nil {
+			return series.Frozen{}, err
+		}
+		if l, err = p.letter(ctx, p.db, from, a); err != nil {
+			return series.Frozen{}, err
+		}
+	}
+	texts := []string{from.Disclaimer.Text}
+	for _, s := range to {
+		if !slices.Contains(texts, s.Disclaimer.Text) {
+			texts = append(texts, s.Disclaimer.Text)
+		}
+	}
+	l.Disclaimer = strings.Join(texts, "\n\n")
+	frozen, err := p.write(ctx, from, a, l)
+	frozen.Slot, frozen.Kind = p.thisMinute(series.Series{Zone: p.site.Zone}).Wall, "announcement"
+	return frozen, err
+}
+
+// countAnnouncement counts the people whom an announcement would go to.
+func (p *Publisher) countAnnouncement(ctx context.Context, to []series.Series, articleID int64) (int64, error) {
+	people := map[int64]bool{}
+	for _, s := range to {
+		err := eachReaders(ctx, p.db, s.ID, 0, func(readers []outbox.Reader) error {
+			for _, r := range readers {
+				if _, had := r.Had[articleID]; !had && !r.Before[articleID] {
+					people[r.SubscriberID] = true
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return 0, err
+		}
+	}
+	return int64(len(people)), nil
+}
+
+// fillAnnouncement freezes the issue, writes its rows in chunks and opens it.
+func (p *Publisher) fillAnnouncement(ctx context.Context, f series.Frozen, to []series.Series) (name string, readers int64, err error) {
+	var issue series.Issue
+	err = p.db.InTx(ctx, func(tx *store.Tx) error {
+		issue, err = series.Freeze(ctx, tx, f, p.now())
+		return err
+	})
+	if err != nil {
+		return "", 0, err
+	}
+	for _, s := range to {
+		n, err := p.addReaders(ctx, issue, s)
+		if err != nil {
+			discard := p.db.InTx(context.WithoutCancel(ctx), func(tx *store.Tx) error {
+				return outbox.Cancel(ctx, tx, issue.ID, "It could not be queued for all readers; nobody got it.", p.now())
+			})
+			return "", 0, errors.Join(err, discard)
+		}
+		readers += n
+	}
+	return issue.Name, readers, p.db.InTx(ctx, func(tx *store.Tx) error { return outbox.Open(ctx, tx, p.now(), issue.ID) })
+}
+
+// addReaders writes the rows of an announcement for the readers of one series, and says how many.
+func (p *Publisher) addReaders(ctx context.Context, issue series.Issue, s series.Series) (added int64, err error) {
+	err = eachReaders(ctx, p.db, s.ID, 0, func(some []outbox.Reader) error {
+		ids := make([]int64, 0, len(some))
+		for _, r := range some {
+			if !r.Before[issue.ArticleID] {
+				ids = append(ids, r.SubscriberID)
+			}
+		}
+		return p.db.InTx(ctx, func(tx *store.Tx) error {
+			n, err := outbox.AddFor(ctx, tx, issue.ID, s.ID, ids, p.now())
+			added += n
+			return err
+		})
+	})
+	return added, err
+}

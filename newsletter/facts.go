@@ -1,0 +1,174 @@
+package newsletter
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"pressrun/newsletter/outbox"
+	"pressrun/newsletter/series"
+	"pressrun/subscribers/store"
+)
+
+// seriesFacts are the facts of a series that hold for everybody: its mode and its articles by rank.
+func seriesFacts(ctx context.Context, q store.Querier, s series.Series) (series.Facts, error) {
+	articles, err := series.Articles(ctx, q, s.ID)
+	if err != nil {
+		return series.Facts{}, fmt.Errorf("series %s: facts: %w", s.Slug, err)
+	}
+	return series.Facts{
+		Mode: s.Mode, WhenNotReady: s.WhenNotReady, Articles: articles, MinGap: s.MinGap, Had: map[int64]time.Time{},
+	}, nil
+}
+
+// liveFacts are the facts of a live series, as if it were one reader: an article with an issue was had.
+func liveFacts(ctx context.Context, q store.Querier, s series.Series) (series.Facts, error) {
+	f, err := seriesFacts(ctx, q, s)
+	if err != nil {
+		return f, err
+	}
+	if f.Had, err = series.Had(ctx, q, s.ID); err != nil {
+		return f, fmt.Errorf("series %s: facts: %w", s.Slug, err)
+	}
+	return f, nil
+}
+
+// readerFacts are the facts of one reader of a series whose common facts are f. A forecast may add to Had.
+func readerFacts(f series.Facts, r outbox.Reader) series.Facts {
+	f.Had, f.Before, f.Welcomed = r.Had, r.Before, r.Welcomed
+	if f.Had == nil {
+		f.Had = map[int64]time.Time{}
+	}
+	return f
+}
+
+// atSlot are the facts at one slot.
+func atSlot(f series.Facts, slot series.Slot) series.Facts {
+	f.Pinned, f.At = slot.PinnedID, slot.At
+	return f
+}
+
+// step forecasts one slot: it decides and goes on as if the slot's article had been sent. A draft that blocks is taken to
+// be ready in time.
+func step(f series.Facts, slot series.Slot) series.Decision {
+	d := series.Next(atSlot(f, slot))
+	if d.Outcome == series.Send || d.Outcome == series.Blocked {
+		f.Had[d.Article.ID] = slot.At
+	}
+	return d
+}
+
+// readersAtOnce is how many readers are read, decided on and filled together.
+const readersAtOnce = 500
+
+// eachReaders calls f with the mailable readers of a series after a number, in order, some at a time.
+func eachReaders(ctx context.Context, q store.Querier, seriesID, after int64, f func([]outbox.Reader) error) error {
+	for {
+		readers, err := outbox.Readers(ctx, q, seriesID, after, readersAtOnce)
+		if err != nil || len(readers) == 0 {
+			return err
+		}
+		if err := f(readers); err != nil {
+			return err
+		}
+		after = readers[len(readers)-1].SubscriberID
+	}
+}
+
+// group is a number of readers of a drip series about whom Next can't tell a difference.
+type group struct {
+	facts   series.Facts
+	readers int64
+}
+
+// groups puts the mailable readers of a drip series together by what Next looks at, so that a forecast costs as much as
+// there are different positions, not people.
+func groups(ctx context.Context, q store.Querier, s series.Series, f series.Facts, now time.Time) ([]group, error) {
+	var all []group
+	index := map[string]int{}
+	placed := placements(f.Articles)
+	err := eachReaders(ctx, q, s.ID, 0, func(readers []outbox.Reader) error {
+		for _, r := range readers {
+			own := readerFacts(f, r)
+			key := signature(own, placed, now)
+			i, known := index[key]
+			if !known {
+				i = len(all)
+				index[key] = i
+				all = append(all, group{facts: own})
+			}
+			all[i].readers++
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("series %s: readers: %w", s.Slug, err)
+	}
+	return all, nil
+}
+
+// placements are the instants at which articles got their places, in order: all that rule 4 compares with.
+func placements(articles []series.Article) []int64 {
+	placed := make([]int64, 0, len(articles))
+	for _, a := range articles {
+		placed = append(placed, a.Placed.UnixMilli())
+	}
+	slices.Sort(placed)
+	return slices.Compact(placed)
+}
+
+// signature is equal for two readers exactly when Next decides the same for both at every slot after now: same articles
+// had and read before, on the same side of every placement (rule 4), and the same welcome while it still counts (rule 3).
+func signature(f series.Facts, placed []int64, now time.Time) string {
+	var key []byte
+	for _, a := range f.Articles {
+		if at, ok := f.Had[a.ID]; ok {
+			side, _ := slices.BinarySearch(placed, at.UnixMilli()+1)
+			key = strconv.AppendInt(append(key, 'h'), a.ID, 10)
+			key = strconv.AppendInt(append(key, '/'), int64(side), 10)
+		}
+		if f.Before[a.ID] {
+			key = strconv.AppendInt(append(key, 'b'), a.ID, 10)
+		}
+	}
+	if now.Sub(f.Welcomed) < f.MinGap {
+		key = strconv.AppendInt(append(key, 'w'), f.Welcomed.UnixMilli(), 10)
+	}
+	return string(key)
+}
+
+// coming lists the next n slots of a series after from that have not ended, skipped ones included: the rows that are there,
+// and beyond them what the schedule will have.
+func coming(ctx context.Context, q store.Querier, s series.Series, from time.Time, n int) ([]series.Slot, error) {
+	rows, err := series.Slots(ctx, q, s.ID, from, 0)
+	if err != nil {
+		return nil, fmt.Errorf("series %s: coming slots: %w", s.Slug, err)
+	}
+	var known []series.Slot
+	walls := map[string]bool{}
+	for _, row := range rows {
+		walls[row.Wall] = true
+		if row.At.After(from) && (row.State == series.SlotPlanned || row.State == series.SlotSkipped) {
+			known = append(known, row)
+		}
+	}
+	for ask := n; ; ask *= 2 { // of a played future some may have ended already
+		planned, err := series.Upcoming(s.Schedule, s.Zone, s.StartDate, from, ask)
+		if err != nil {
+			return nil, fmt.Errorf("series %s: coming slots: %w", s.Slug, err)
+		}
+		all := slices.Clone(known)
+		for _, x := range planned {
+			if !walls[x.Wall] {
+				all = append(all, series.Slot{SeriesID: s.ID, Wall: x.Wall, At: x.At, State: series.SlotPlanned})
+			}
+		}
+		slices.SortFunc(all, func(a, b series.Slot) int { return a.At.Compare(b.At) })
+		// Up to the last one planned nothing is missing; beyond it a row, pinned far ahead, may stand alone.
+		if len(planned) < ask || len(all) >= n && !all[n-1].At.After(planned[len(planned)-1].At) {
+			return all[:min(n, len(all))], nil
+		}
+	}
+}

@@ -1,0 +1,347 @@
+package newsletter_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"pressrun/newsletter"
+	"pressrun/newsletter/outbox"
+	"pressrun/newsletter/series"
+	"pressrun/subscribers/store"
+)
+
+// breakIssues makes the database refuse issues on a condition, as a fault that nobody foresaw would.
+func (w *world) breakIssues(condition string) {
+	w.t.Helper()
+	w.tx("break", func(tx *store.Tx) error {
+		_, err := tx.Exec(w.ctx, `CREATE TRIGGER broken BEFORE INSERT ON issues WHEN `+condition+` BEGIN SELECT raise(ABORT, 'broken'); END`)
+		return err
+	})
+}
+
+func (w *world) mend() {
+	w.t.Helper()
+	w.tx("mend", func(tx *store.Tx) error {
+		_, err := tx.Exec(w.ctx, `DROP TRIGGER broken`)
+		return err
+	})
+}
+
+func TestAFaultInOneSeriesDoesNotStopTheOthers(t *testing.T) {
+	w := newWorld(t)
+	for _, slug := range []string{"gut", "skin"} {
+		s := w.series(slug, series.Change{})
+		w.articles(s, slug+"-one")
+		w.enrol(s, "ada")
+	}
+	w.run(monday)
+	w.breakIssues(`NEW.name LIKE 'gut/%'`)
+	w.clock.set(tuesday(1))
+	for range 2 {
+		if _, err := w.p.RunDue(w.ctx); err == nil || !strings.Contains(err.Error(), "series gut: slot "+wall(1)) {
+			t.Errorf("run due: got %v, want an error that names series and slot", err)
+		}
+	}
+	equal(t, "issues", w.issues(), []string{"skin/" + wall(1) + " skin-one"})
+	told := strings.Join(w.notices("editors"), "\n")
+	if strings.Count(told, "The gut letters: a slot fails") != 1 {
+		t.Errorf("editors: got\n%s\nwant one word about gut", told)
+	}
+	w.mend()
+	equal(t, "once mended", w.run(tuesday(1).Add(time.Hour)), []string{wall(1) + " issued 1"})
+}
+
+func TestAWelcomeThatFailsDoesNotStopAConfirmation(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{Mode: ptr(series.Drip), Welcome: ptr("first")})
+	w.articles(s, "one")
+	w.breakIssues(`NEW.kind = 'welcome'`)
+	v, _ := w.join(s, "ada")
+	equal(t, "confirmed without a welcome", []any{string(v.State), v.Welcomed}, []any{"active", false})
+	w.mend()
+	w.run(monday)
+	equal(t, "her first issue", w.run(tuesday(1)), []string{wall(1) + " issued 1"})
+}
+
+func TestOneArticleThatCannotGoHoldsItsReadersOnly(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{Mode: ptr(series.Drip)})
+	long := series.Incoming{Slug: "two", Text: series.Text{Title: "Two", Markdown: strings.Repeat("A long **paragraph** of words.\n\n", 4000)}}
+	w.articles(s, "one")
+	w.importArticles(s, series.Incoming{Slug: "one", Text: series.Text{Title: "About one", Markdown: "Few words."}}, long)
+	w.enrol(s, "ada")
+	w.run(monday)
+	w.run(tuesday(1))
+	w.enrol(s, "ben")
+	equal(t, "ben gets his", w.run(tuesday(2)), []string{wall(2) + " issued 1"})
+	contains(t, "editors", strings.Join(w.notices("editors"), "\n"), "held, an article can't be sent")
+	long.Markdown = "Few words."
+	w.importArticles(s, long)
+	equal(t, "next slot", w.run(tuesday(3)), []string{wall(3) + " issued 2"})
+	equal(t, "ada", w.deliveriesOf("ada"), []string{"one pending", "two pending"})
+}
+
+func TestAnArticleEditedWhileItsIssueIsHeld(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{})
+	w.articles(s, "one")
+	w.enrol(s, "ada")
+	name := "skin/" + wall(1)
+	w.run(monday)
+	w.check("hold", w.p.HoldIssue(w.ctx, name, ""))
+	w.run(tuesday(1))
+	w.importArticles(s, series.Incoming{Slug: "one", Text: series.Text{Title: "About one", Markdown: "Better words."}})
+	if err := w.p.ReleaseIssue(w.ctx, name); !errors.Is(err, series.ErrState) {
+		t.Errorf("release what was edited: got %v, want ErrState", err)
+	}
+	equal(t, "still held", w.issue(name), "held pending=1")
+	w.check("cancel", w.p.CancelIssue(w.ctx, name, "edited"))
+	equal(t, "the better words go next", w.run(tuesday(2)), []string{wall(2) + " issued 1"})
+	st, err := w.p.Issue(w.ctx, "skin/"+wall(2))
+	w.check("issue", err)
+	contains(t, "text", st.Issue.Text, "Better words.")
+}
+
+func TestRule20TheNextArticleIsADraft(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{})
+	w.articles(s, "one", "two?")
+	w.enrol(s, "ada")
+	w.run(monday)
+	w.run(tuesday(1))
+	equal(t, "editors", w.notices("editors"), []string{"The skin letters: the next article is a draft"})
+}
+
+func TestTwoSendsByHandInOneMinuteOfADrip(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{Mode: ptr(series.Drip)})
+	w.articles(s, "one", "two", "three")
+	w.enrol(s, "ada")
+	w.run(monday)
+	w.run(tuesday(1))
+	w.enrol(s, "ben")
+	_, _, _, err := w.p.SendNow(w.ctx, "skin", "", false)
+	w.check("send", err)
+	if _, _, _, err := w.p.SendNow(w.ctx, "skin", "", false); !errors.Is(err, series.ErrSlot) {
+		t.Errorf("send in the same minute: got %v, want ErrSlot", err)
+	}
+	equal(t, "ben", w.deliveriesOf("ben"), []string{"one pending"})
+	w.clock.set(w.clock.now().Add(time.Minute))
+	_, _, _, err = w.p.SendNow(w.ctx, "skin", "", false)
+	w.check("send in the next minute", err)
+	equal(t, "ben", w.deliveriesOf("ben"), []string{"one pending", "two pending"})
+	equal(t, "ada", w.deliveriesOf("ada"), []string{"one pending", "two pending", "three pending"})
+}
+
+func TestTwoProcessesAtOneSlot(t *testing.T) {
+	w := newWorld(t)
+	live, drip := w.series("live", series.Change{}), w.series("drip", series.Change{Mode: ptr(series.Drip)})
+	w.articles(live, "one", "two")
+	w.articles(drip, "red", "blue")
+	w.enrol(live, names(600)...)
+	w.enrol(drip, names(600)...)
+	w.run(monday)
+	w.clock.set(tuesday(1))
+	var group sync.WaitGroup
+	for range 3 {
+		p := w.publisher(w.cfg)
+		group.Go(func() {
+			// Whoever loses finds the slot taken or half done; the next run sees it through.
+			if _, err := p.RunDue(w.ctx); err != nil && !errors.Is(err, series.ErrState) && !errors.Is(err, series.ErrSlot) {
+				t.Errorf("run due: %v", err)
+			}
+		})
+	}
+	group.Wait()
+	w.run(tuesday(1).Add(time.Second))
+	equal(t, "live", w.issue("live/"+wall(1)), "sending pending=600")
+	equal(t, "drip", w.issue("drip/"+wall(1)), "sending pending=600")
+	equal(t, "issues", len(w.issues()), 2)
+}
+
+func TestASlotDoneByAnotherProcessMeanwhile(t *testing.T) {
+	for _, mode := range []series.Mode{series.Live, series.Drip} {
+		t.Run(string(mode), func(t *testing.T) {
+			w := newWorld(t)
+			s := w.series("skin", series.Change{Mode: &mode})
+			w.articles(s, "one", "two")
+			w.enrol(s, "ada", "ben")
+			w.run(monday)
+			w.clock.set(tuesday(1))
+			cfg := w.cfg
+			cfg.MayLeave = func(ctx context.Context) error { // asked between reading what is due and doing it
+				_, err := w.p.RunDue(ctx)
+				return err
+			}
+			happened, err := w.publisher(cfg).RunDue(w.ctx)
+			w.check("run due", err)
+			equal(t, "happened", len(happened), 0)
+			w.run(tuesday(1).Add(time.Second))
+			equal(t, "ada", w.deliveriesOf("ada"), []string{"one pending"})
+			equal(t, "issues", len(w.issues()), 1)
+		})
+	}
+}
+
+// hook is a log that does something at a message.
+type hook struct {
+	slog.Handler
+	message string
+	do      func()
+}
+
+func (h hook) Enabled(context.Context, slog.Level) bool { return true }
+
+func (h hook) Handle(_ context.Context, r slog.Record) error {
+	if r.Message == h.message {
+		h.do()
+	}
+	return nil
+}
+
+// nearlyTooLong adds an article whose mail is so large that the log says so, between the decision and the freeze.
+func (w *world) nearlyTooLong(s series.Series, slug string) series.Incoming {
+	w.t.Helper()
+	var a series.Incoming
+	size := func(paragraphs int) int {
+		a = series.Incoming{Slug: slug, Text: series.Text{Title: "About " + slug, Markdown: strings.Repeat("A long paragraph of words.\n\n", paragraphs)}}
+		w.importArticles(s, a)
+		v, err := w.p.Preview(w.ctx, s.Slug, slug, "")
+		w.check("preview", err)
+		return len(v.HTML)
+	}
+	few, more := size(100), size(200)
+	if n := size(200 + (96_000-more)*100/(more-few)); n < 91_000 || n > 101_000 {
+		w.t.Fatalf("the mail has %d bytes of HTML, want a little less than 102,400", n)
+	}
+	return a
+}
+
+func TestAnArticleSentByHandMeanwhile(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{})
+	big := w.nearlyTooLong(s, "one")
+	w.importArticles(s, big, series.Incoming{Slug: "two", Text: series.Text{Title: "About two", Markdown: "Words."}})
+	w.enrol(s, "ada")
+	w.run(monday)
+	w.clock.set(tuesday(1))
+	cfg := w.cfg
+	var sent sync.Once
+	cfg.Log = slog.New(hook{slog.DiscardHandler, "article nearly too long for a mail", func() {
+		sent.Do(func() {
+			_, _, _, err := w.p.SendNow(w.ctx, "skin", "", false)
+			w.check("send", err)
+		})
+	}})
+	_, err := w.publisher(cfg).RunDue(w.ctx)
+	w.check("run due", err)
+	equal(t, "issues", w.issues(), []string{"skin/" + wall(1) + "/now one", "skin/" + wall(1) + " two"})
+	equal(t, "ada", w.deliveriesOf("ada"), []string{"one pending", "two pending"})
+}
+
+// TestAnEditorsWordCountsUpToTheFreeze gives it after the slot was found due and its letter rendered.
+func TestAnEditorsWordCountsUpToTheFreeze(t *testing.T) {
+	for _, tt := range []struct {
+		word string
+		mode series.Mode
+		want []string
+	}{
+		{"hold", series.Live, []string{wall(1) + " held 0"}},
+		{"hold", series.Drip, []string{wall(1) + " held 1"}},
+		{"pause", series.Live, []string{}},
+		{"pause", series.Drip, []string{}},
+		{"edit", series.Live, []string{wall(1) + " issued 1"}},
+	} {
+		t.Run(tt.word+" "+string(tt.mode), func(t *testing.T) {
+			w := newWorld(t)
+			s := w.series("skin", series.Change{Mode: &tt.mode})
+			w.nearlyTooLong(s, "one")
+			w.enrol(s, "ada")
+			w.run(monday)
+			w.clock.set(tuesday(1))
+			cfg := w.cfg
+			var once sync.Once
+			cfg.Log = slog.New(hook{slog.DiscardHandler, "article nearly too long for a mail", func() {
+				once.Do(func() {
+					switch tt.word {
+					case "hold":
+						w.check("hold", w.p.HoldIssue(w.ctx, "skin/"+wall(1), "stop"))
+					case "pause":
+						w.tx("pause", func(tx *store.Tx) error { return series.Pause(w.ctx, tx, "skin", w.clock.now()) })
+					case "edit":
+						w.importArticles(s, series.Incoming{Slug: "one", Text: series.Text{Title: "About one", Markdown: "Better words."}})
+					}
+				})
+			}})
+			w.p = w.publisher(cfg)
+			equal(t, "slot", w.run(tuesday(1)), tt.want)
+			for _, name := range w.issues() {
+				if name, _, _ := strings.Cut(name, " "); tt.word == "edit" {
+					st, err := w.p.Issue(w.ctx, name)
+					w.check("issue", err)
+					contains(t, "text", st.Issue.Text, "Better words.")
+				}
+			}
+		})
+	}
+}
+
+func TestAFillByHandThatACrashCutIsDiscarded(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{})
+	w.enrol(s, "ada")
+	var cut series.Issue
+	w.tx("freeze", func(tx *store.Tx) (err error) {
+		words := "We move house. This is no medical advice. " + outbox.UnsubscribeHole
+		cut, err = series.Freeze(w.ctx, tx, series.Frozen{
+			Series: s, Slot: "2027-03-01T08:00", Kind: "announcement", State: series.IssueFilling, Subject: "We move house", HTML: words, Text: words,
+		}, w.clock.now())
+		return err
+	})
+	w.run(monday.Add(time.Minute)) // another process may be at it still
+	equal(t, "a minute later", w.issue(cut.Name), "filling")
+	w.run(monday.Add(time.Hour))
+	equal(t, "an hour later", w.issue(cut.Name), "cancelled")
+}
+
+func TestADripSlotCutAndThenPausedIsTakenBack(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{Mode: ptr(series.Drip)})
+	w.articles(s, "one", "two")
+	w.enrol(s, names(1200)...)
+	w.run(monday)
+	w.clock.set(tuesday(1))
+	ctx, cancel := context.WithCancel(w.ctx)
+	cfg := w.cfg
+	cfg.Now = func() time.Time { // the process dies once the first readers have their rows
+		if len(w.issues()) > 0 && w.issue("skin/"+wall(1)) == "filling pending=500" {
+			cancel()
+		}
+		return w.clock.now()
+	}
+	if _, err := w.publisher(cfg).RunDue(ctx); err == nil {
+		t.Fatal("the run was not cut")
+	}
+	w.tx("pause", func(tx *store.Tx) error { return series.Pause(w.ctx, tx, "skin", w.clock.now()) })
+	w.run(tuesday(1).Add(time.Minute))
+	w.clock.set(tuesday(1).Add(24 * time.Hour))
+	w.tx("resume", func(tx *store.Tx) error { return series.Resume(w.ctx, tx, "skin", w.clock.now()) })
+	w.run(w.clock.now())
+	equal(t, "taken back", w.issue("skin/"+wall(1)), "cancelled skipped=500")
+	equal(t, "next slot", w.run(tuesday(2)), []string{wall(2) + " issued 1200"})
+	equal(t, "the first article again", w.issue("skin/"+wall(2)+"/one"), "sending pending=1200")
+}
+
+func TestListBombing(t *testing.T) {
+	w := newWorld(t)
+	w.series("skin", series.Change{})
+	for range 50 {
+		w.check("subscribe", w.p.Subscribe(w.ctx, newsletter.Signup{Series: "skin", Email: "victim@reader.example", Evidence: evidence()}))
+	}
+	equal(t, "confirmations", len(w.notices("confirmation")), 1)
+}

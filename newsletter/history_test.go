@@ -1,0 +1,362 @@
+package newsletter_test
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"pressrun/newsletter"
+	"pressrun/newsletter/mailer"
+	"pressrun/newsletter/outbox"
+	"pressrun/newsletter/series"
+	"pressrun/subscribers"
+	"pressrun/subscribers/store"
+)
+
+func TestMain(m *testing.M) {
+	// Every history commits some hundred times to a real disk; -rapid.checks plays more of them.
+	if err := flag.Set("rapid.checks", "2"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(2)
+	}
+	os.Exit(m.Run())
+}
+
+// tape is a relay that takes every message and remembers it.
+type tape struct {
+	mu    sync.Mutex
+	taken []taken
+}
+
+// taken is one message of an issue: who got which article of which series.
+type taken struct{ to, series, article string }
+
+func (r *tape) Connect(context.Context) (outbox.Conn, error) { return r, nil }
+
+func (r *tape) Envelope(context.Context, mailer.Message) (mailer.Outcome, error) {
+	return mailer.Outcome{State: mailer.Accepted, Reply: mailer.Reply{Code: 354}}, nil
+}
+
+func (r *tape) Content(_ context.Context, m mailer.Message) (mailer.Outcome, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	head := string(m.Bytes)
+	if _, list, isIssue := strings.Cut(head, "\r\nList-Id:"); isIssue {
+		_, list, _ = strings.Cut(list, "<")
+		slug, _, _ := strings.Cut(list, ".")
+		_, subject, _ := strings.Cut(head, "\r\nSubject: About ")
+		article, _, _ := strings.Cut(subject, "\r\n")
+		r.taken = append(r.taken, taken{m.To, slug, article})
+	}
+	return mailer.Outcome{State: mailer.Accepted, Reply: mailer.Reply{Code: 250, Text: "taken"}}, nil
+}
+
+func (r *tape) Quit(context.Context) error { return nil }
+func (r *tape) Close() error               { return nil }
+
+func (r *tape) all() []taken {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.taken)
+}
+
+// history plays random steps against a site with a live and a drip series and a real worker, and checks after each step
+// what SERIES.md promises of all histories.
+type history struct {
+	*world
+	rt       *rapid.T
+	relay    *tape
+	worker   *outbox.Worker
+	series   []series.Series
+	slugs    map[int64][]string // in order
+	people   []string
+	left     map[string]bool // series and person: an unsubscribe was acknowledged
+	articles int
+	seen     int // messages checked
+}
+
+func TestHistories(t *testing.T) {
+	for i := range 4 { // side by side, since they mostly wait for the disk
+		t.Run(itoa(i), func(t *testing.T) {
+			t.Parallel()
+			playHistories(t)
+		})
+	}
+}
+
+func playHistories(t *testing.T) {
+	n := 0
+	rapid.Check(t, func(rt *rapid.T) {
+		n++
+		db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), fmt.Sprintf("history%d.db", n)))
+		if err != nil {
+			rt.Fatalf("open: %v", err)
+		}
+		defer db.Close()
+		if err := newsletter.Migrate(t.Context(), db); err != nil {
+			rt.Fatalf("migrate: %v", err)
+		}
+		h := newHistory(rt, worldOn(rt, db))
+		defer func() {
+			if err := h.worker.Close(); err != nil {
+				rt.Errorf("close worker: %v", err)
+			}
+		}()
+		for step := range 40 {
+			h.step(step)
+		}
+		h.runOut()
+		h.nobodyTwice()
+	})
+}
+
+func newHistory(rt *rapid.T, w *world) *history {
+	h := &history{world: w, rt: rt, relay: &tape{}, slugs: map[int64][]string{}, left: map[string]bool{}}
+	welcome := rapid.SampledFrom([]string{"none", "first", "latest"})
+	h.series = []series.Series{
+		w.series("live", series.Change{Welcome: ptr(welcome.Draw(rt, "welcome in live"))}),
+		w.series("drip", series.Change{Mode: ptr(series.Drip), Welcome: ptr(welcome.Draw(rt, "welcome in drip"))}),
+	}
+	for _, s := range h.series {
+		for range 4 {
+			h.insert(s, len(h.slugs[s.ID]))
+		}
+	}
+	h.worker = w.start(h.relay)
+	for range 3 {
+		h.join(h.series[len(h.people)%2], "")
+	}
+	h.deliver()
+	h.seen = len(h.relay.all())
+	return h
+}
+
+// step does one random thing. Only time, a confirmation, a release and a send by hand may make mail; nothing else does,
+// and time gives nobody more than one issue a series however much of it went by.
+func (h *history) step(n int) {
+	s := rapid.SampledFrom(h.series).Draw(h.rt, "series")
+	kinds := []string{
+		"week", "week", "week", "weeks", "insert", "move", "withdraw", "ready", "pause", "resume", "join", "return", "leave",
+		"undo", "restart", "send", "hold", "release", "cancel",
+	}
+	kind := rapid.SampledFrom(kinds).Draw(h.rt, fmt.Sprintf("step %d", n))
+	h.do(kind, s)
+	h.deliver()
+	perSeries := map[taken]int{}
+	for _, m := range h.relay.all()[h.seen:] {
+		if h.left[m.series+" "+m.to] {
+			h.rt.Fatalf("step %d (%s): %s left %s and got %s", n, kind, m.to, m.series, m.article)
+		}
+		perSeries[taken{m.to, m.series, ""}]++
+		if most := h.most(kind); perSeries[taken{m.to, m.series, ""}] > most {
+			h.rt.Fatalf("step %d (%s): %s got %d issues of %s, want at most %d", n, kind, m.to, perSeries[taken{m.to, m.series, ""}], m.series, most)
+		}
+	}
+	h.seen = len(h.relay.all())
+}
+
+// most is how many issues of a series one person may get by one step.
+func (h *history) most(kind string) int {
+	switch kind {
+	case "week", "weeks", "join", "return", "send":
+		return 1
+	case "release":
+		return len(h.issues()) // as many as were held: each by an editor's word
+	}
+	return 0
+}
+
+func (h *history) do(kind string, s series.Series) {
+	slugs := h.slugs[s.ID]
+	pick := func() string { return rapid.SampledFrom(slugs).Draw(h.rt, "article") }
+	switch kind {
+	case "week":
+		h.clock.set(h.clock.now().Add(7 * 24 * time.Hour))
+	case "weeks":
+		h.clock.set(h.clock.now().Add(rapid.SampledFrom([]time.Duration{8 * time.Hour, 15 * 24 * time.Hour, 24 * 24 * time.Hour}).Draw(h.rt, "time")))
+	case "insert":
+		h.insert(s, rapid.IntRange(0, len(slugs)).Draw(h.rt, "place"))
+	case "move":
+		h.move(s, pick(), pick())
+	case "withdraw":
+		_, err := h.p.Withdraw(h.ctx, pick())
+		h.check("withdraw", err)
+	case "ready":
+		h.article(pick(), series.MarkReady)
+	case "pause":
+		h.tx("pause", func(tx *store.Tx) error { return series.Pause(h.ctx, tx, s.Slug, h.clock.now()) })
+	case "resume":
+		h.tx("resume", func(tx *store.Tx) error { return series.Resume(h.ctx, tx, s.Slug, h.clock.now()) })
+	case "join":
+		h.join(s, "")
+	case "return":
+		h.join(s, rapid.SampledFrom(h.people).Draw(h.rt, "person"))
+	case "leave", "undo":
+		h.leave(kind, s)
+	case "restart":
+		h.check("close worker", h.worker.Close())
+		h.worker = h.start(h.relay)
+	case "send":
+		if _, _, _, err := h.p.SendNow(h.ctx, s.Slug, "", false); err != nil && !errors.Is(err, newsletter.ErrNothing) && !errors.Is(err, series.ErrSlot) {
+			h.rt.Fatalf("send now: %v", err)
+		}
+	case "hold", "release", "cancel":
+		h.change(kind, s)
+	}
+}
+
+// insert adds an article; one in four is a draft.
+func (h *history) insert(s series.Series, place int) {
+	h.articles++
+	slug := fmt.Sprintf("a%d", h.articles)
+	h.slugs[s.ID] = slices.Insert(h.slugs[s.ID], place, slug)
+	var in []series.Incoming
+	for _, known := range h.slugs[s.ID] {
+		in = append(in, series.Incoming{
+			Slug: known, Draft: rapid.IntRange(0, 3).Draw(h.rt, "draft") == 0,
+			Text: series.Text{Title: "About " + known, Markdown: "Words of " + known + "."},
+		})
+	}
+	h.importArticles(s, in...)
+}
+
+func (h *history) move(s series.Series, slug, other string) {
+	if slug == other {
+		return
+	}
+	h.tx("move", func(tx *store.Tx) error {
+		a, err := series.ArticleBySlug(h.ctx, tx, slug)
+		if err != nil {
+			return err
+		}
+		b, err := series.ArticleBySlug(h.ctx, tx, other)
+		if err != nil {
+			return err
+		}
+		return series.Move(h.ctx, tx, a.ID, true, b.ID, h.clock.now())
+	})
+	all, err := series.Articles(h.ctx, h.db, s.ID)
+	h.check("articles", err)
+	h.slugs[s.ID] = nil
+	for _, a := range all {
+		h.slugs[s.ID] = append(h.slugs[s.ID], a.Slug)
+	}
+}
+
+// join asks for a series and confirms where a mail came; name "" is somebody new.
+func (h *history) join(s series.Series, name string) {
+	if name == "" {
+		name = fmt.Sprintf("p%d", len(h.people))
+		h.people = append(h.people, name)
+	}
+	before := len(h.notices("confirmation"))
+	h.check("subscribe", h.p.Subscribe(h.ctx, newsletter.Signup{Series: s.Slug, Email: name + "@reader.example", Evidence: evidence()}))
+	if len(h.notices("confirmation")) == before {
+		return // in the series already, or asked too often
+	}
+	_, _, err := h.p.Confirm(h.ctx, h.confirmLink(), evidence())
+	h.check("confirm", err)
+	delete(h.left, s.Slug+" "+name+"@reader.example")
+}
+
+func (h *history) leave(kind string, s series.Series) {
+	name := rapid.SampledFrom(h.people).Draw(h.rt, "person")
+	key := s.Slug + " " + name + "@reader.example"
+	link := h.link(s, name)
+	if kind == "leave" {
+		h.check("leave", h.p.Unsubscribe(h.ctx, link, false, evidence()))
+		h.left[key] = true
+		return
+	}
+	if err := h.p.UndoUnsubscribe(h.ctx, link, evidence()); err == nil {
+		delete(h.left, key)
+	} else if !errors.Is(err, subscribers.ErrNotPending) {
+		h.rt.Fatalf("undo: %v", err)
+	}
+}
+
+// change holds the coming slot, or releases or cancels what is held.
+func (h *history) change(kind string, s series.Series) {
+	if kind == "hold" {
+		planned, err := h.p.Plan(h.ctx, s.Slug, 1, time.Time{})
+		h.check("plan", err)
+		if err := h.p.HoldIssue(h.ctx, s.Slug+"/"+planned[0].Slot, "by chance"); err != nil && !errors.Is(err, series.ErrSlot) && !errors.Is(err, store.ErrNotFound) {
+			h.rt.Fatalf("hold: %v", err)
+		}
+		return
+	}
+	all, err := h.p.IssueList(h.ctx, s.Slug, 0)
+	h.check("issues", err)
+	for _, st := range all {
+		if st.Issue.State != series.IssueHeld {
+			continue
+		}
+		if kind == "release" {
+			h.check("release", h.p.ReleaseIssue(h.ctx, st.Issue.Name))
+		} else {
+			h.check("cancel", h.p.CancelIssue(h.ctx, st.Issue.Name, "by chance"))
+		}
+	}
+}
+
+// deliver does what is due and hands over what can be.
+func (h *history) deliver() {
+	_, err := h.p.RunDue(h.ctx)
+	h.check("run due", err)
+	h.check("drain", h.worker.Drain(h.ctx))
+}
+
+// runOut lets time go on until everybody active has had everything that isn't behind them (drip).
+func (h *history) runOut() {
+	for range len(h.slugs[h.series[1].ID]) + 2 {
+		for _, s := range h.series {
+			h.do("resume", s)
+			h.change("release", s)
+		}
+		h.clock.set(h.clock.now().Add(7 * 24 * time.Hour))
+		h.deliver()
+	}
+	for _, m := range h.relay.all()[h.seen:] {
+		if h.left[m.series+" "+m.to] {
+			h.rt.Fatalf("at the end: %s left %s and got %s", m.to, m.series, m.article)
+		}
+	}
+	for _, name := range h.people {
+		lines, err := h.p.Explain(h.ctx, name+"@reader.example", 1)
+		h.check("explain", err)
+		for _, line := range lines {
+			if line.Series == "drip" && line.Outcome != "empty" && line.Outcome != "out" {
+				h.rt.Fatalf("%s has a next in drip after all that time: %+v", name, line)
+			}
+		}
+	}
+}
+
+const hadTwice = `SELECT count(*) FROM (SELECT 1 FROM deliveries
+WHERE article_id IS NOT NULL AND state IN ('pending', 'claimed', 'inflight', 'sent', 'uncertain')
+GROUP BY series_id, article_id, subscriber_id, cycle HAVING count(*) > 1) x`
+
+// nobodyTwice asks the database, and the relay, whether somebody had an article twice.
+func (h *history) nobodyTwice() {
+	var twice int
+	h.check("count", h.db.QueryRow(h.ctx, hadTwice).Scan(&twice))
+	if twice > 0 {
+		h.rt.Fatalf("%d people have an article twice", twice)
+	}
+	count := map[taken]int{}
+	for _, m := range h.relay.all() {
+		if count[m]++; count[m] > 1 {
+			h.rt.Fatalf("the relay took %s of %s for %s twice", m.article, m.series, m.to)
+		}
+	}
+}

@@ -1,0 +1,340 @@
+package newsletter
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"pressrun/newsletter/outbox"
+	"pressrun/newsletter/series"
+	"pressrun/subscribers/store"
+)
+
+// Status is what the desk and `issue show` say of an issue.
+type Status struct {
+	Issue   series.Issue
+	Series  series.Series // zero for an announcement
+	Article string        // slug; empty: none
+	Counts  outbox.Counts
+}
+
+// Issue returns an issue with its counts. A slot that has no issue is shown by its own state (held, empty, missed, …).
+func (p *Publisher) Issue(ctx context.Context, name string) (Status, error) {
+	issues, err := p.resolve(ctx, p.db, name)
+	if errors.Is(err, store.ErrNotFound) {
+		return p.slotStatus(ctx, name)
+	}
+	if err != nil {
+		return Status{}, err
+	}
+	if len(issues) > 1 {
+		var names []string
+		for _, issue := range issues {
+			names = append(names, issue.Name)
+		}
+		return Status{}, fmt.Errorf("%s has %d issues, name one of them: %s: %w", name, len(issues), strings.Join(names, ", "), store.ErrNotFound)
+	}
+	return p.status(ctx, issues[0])
+}
+
+func (p *Publisher) status(ctx context.Context, issue series.Issue) (st Status, err error) {
+	st.Issue = issue
+	if issue.SeriesID != 0 {
+		if st.Series, err = series.ByID(ctx, p.db, issue.SeriesID); err != nil {
+			return st, err
+		}
+	}
+	if issue.ArticleID != 0 {
+		a, err := series.ArticleByID(ctx, p.db, issue.ArticleID)
+		if err != nil {
+			return st, err
+		}
+		st.Article = a.Slug
+	}
+	st.Counts, err = outbox.Count(ctx, p.db, issue.ID)
+	return st, err
+}
+
+// slotStatus shows a slot that has no issue as if it were one.
+func (p *Publisher) slotStatus(ctx context.Context, name string) (Status, error) {
+	s, slot, err := p.slotByName(ctx, p.db, name)
+	if err != nil {
+		return Status{}, err
+	}
+	issue := series.Issue{Name: name, SeriesID: s.ID, Slot: slot.Wall, Kind: "slot", State: series.IssueState(slot.State), Reason: slot.Reason}
+	if slot.Hold {
+		issue.State = series.IssueHeld
+	}
+	return Status{Issue: issue, Series: s}, nil
+}
+
+// IssueList lists issues with counts, newest first; "" means all series, n 0 all.
+func (p *Publisher) IssueList(ctx context.Context, seriesSlug string, n int) ([]Status, error) {
+	seriesID := int64(0)
+	if seriesSlug != "" {
+		s, err := series.BySlug(ctx, p.db, seriesSlug)
+		if err != nil {
+			return nil, err
+		}
+		seriesID = s.ID
+	}
+	issues, err := series.Issues(ctx, p.db, seriesID, n)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]Status, len(issues))
+	for i, issue := range issues {
+		if all[i], err = p.status(ctx, issue); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// resolve finds the issue of a name, or in drip all issues of the slot that is named. store.ErrNotFound where there are none.
+func (p *Publisher) resolve(ctx context.Context, q store.Querier, name string) ([]series.Issue, error) {
+	issue, err := series.IssueByName(ctx, q, name)
+	if !errors.Is(err, store.ErrNotFound) {
+		return []series.Issue{issue}, err
+	}
+	slug, wall, _ := strings.Cut(name, "/")
+	s, unknown := series.BySlug(ctx, q, slug)
+	if unknown != nil {
+		return nil, err
+	}
+	all, failed := series.Issues(ctx, q, s.ID, 0)
+	if failed != nil {
+		return nil, failed
+	}
+	var found []series.Issue
+	for _, issue := range all {
+		if issue.Slot == wall && issue.Kind == "slot" {
+			found = append(found, issue)
+		}
+	}
+	if len(found) == 0 {
+		return nil, err
+	}
+	return found, nil
+}
+
+// slotByName finds the slot SERIES/WALL.
+func (p *Publisher) slotByName(ctx context.Context, q store.Querier, name string) (s series.Series, slot series.Slot, err error) {
+	slug, wall, _ := strings.Cut(name, "/")
+	if s, err = series.BySlug(ctx, q, slug); err != nil {
+		return s, slot, fmt.Errorf("issue %s: %w", name, err)
+	}
+	if slot, err = series.SlotByWall(ctx, q, s.ID, wall); err != nil {
+		return s, slot, fmt.Errorf("issue %s: %w", name, err)
+	}
+	return s, slot, nil
+}
+
+// each runs f on the issues of a name in one transaction.
+func (p *Publisher) each(ctx context.Context, name string, f func(*store.Tx, int64, time.Time) error) error {
+	defer p.wake()
+	return p.db.InTx(ctx, func(tx *store.Tx) error {
+		issues, err := p.resolve(ctx, tx, name)
+		if err != nil {
+			return err
+		}
+		for _, issue := range issues {
+			if err := f(tx, issue.ID, p.now()); err != nil {
+				return fmt.Errorf("issue %s: %w", issue.Name, err)
+			}
+		}
+		return nil
+	})
+}
+
+// HoldIssue keeps an issue from sending before anything of it left, or a coming slot from sending at all: at its time its
+// issue is frozen and held. The other functions here change an issue by name in one transaction each too; their errors
+// are series.ErrState and store.ErrNotFound.
+func (p *Publisher) HoldIssue(ctx context.Context, name, reason string) error {
+	reason = cmp.Or(reason, "by an editor")
+	err := p.each(ctx, name, func(tx *store.Tx, id int64, now time.Time) error { return outbox.Hold(ctx, tx, id, reason, now) })
+	if errors.Is(err, series.ErrState) {
+		return fmt.Errorf("%w; what is being sent can be paused: pressrun issue pause %s", err, name)
+	}
+	if !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	return p.db.InTx(ctx, func(tx *store.Tx) error { return p.holdSlot(ctx, tx, name, true, reason) })
+}
+
+// holdSlot marks a slot that has not fired, or takes the mark away. Its row is made where the slot is far ahead.
+func (p *Publisher) holdSlot(ctx context.Context, tx *store.Tx, name string, on bool, reason string) error {
+	slug, wall, _ := strings.Cut(name, "/")
+	s, err := series.BySlug(ctx, tx, slug)
+	if err != nil {
+		return fmt.Errorf("issue %s: %w", name, err)
+	}
+	if at, err := time.ParseInLocation(wallTime, wall, location(s)); err == nil && at.Before(p.now().AddDate(1, 0, 0)) {
+		if err := series.EnsureSlots(ctx, tx, s, p.now(), at); err != nil {
+			return fmt.Errorf("issue %s: %w", name, err)
+		}
+	}
+	_, slot, err := p.slotByName(ctx, tx, name)
+	if err != nil {
+		return err
+	}
+	if err := series.HoldSlot(ctx, tx, slot.ID, on, reason, p.now()); err != nil {
+		return fmt.Errorf("issue %s: %w", name, err)
+	}
+	return nil
+}
+
+// ReleaseIssue lets a held issue send: at once, also where its time is long past, since an editor says so. A coming slot
+// that was held sends at its time again; a slot that was held without an issue is tried once more now.
+func (p *Publisher) ReleaseIssue(ctx context.Context, name string) error {
+	p.due.Lock()
+	defer p.due.Unlock()
+	err := p.each(ctx, name, func(tx *store.Tx, id int64, now time.Time) error { return outbox.Release(ctx, tx, id, now) })
+	if errors.Is(err, store.ErrNotFound) {
+		return p.releaseSlot(ctx, name)
+	}
+	if err != nil {
+		return err
+	}
+	defer p.wake()
+	if err := p.continueFills(ctx); err != nil {
+		return err
+	}
+	issues, err := p.resolve(ctx, p.db, name)
+	for _, issue := range issues {
+		if issue.State == series.IssueHeld {
+			return fmt.Errorf("issue %s: it is held again: %s: %w", issue.Name, issue.Reason, series.ErrState)
+		}
+	}
+	return err
+}
+
+func (p *Publisher) releaseSlot(ctx context.Context, name string) error {
+	s, slot, err := p.slotByName(ctx, p.db, name)
+	switch {
+	case err != nil:
+		return err
+	case slot.State == series.SlotPlanned && slot.Hold:
+		return p.db.InTx(ctx, func(tx *store.Tx) error { return p.holdSlot(ctx, tx, name, false, "") })
+	case slot.State != series.SlotHeld:
+		return fmt.Errorf("issue %s: the slot is %s: %w", name, slot.State, series.ErrState)
+	}
+	defer p.wake()
+	h, err := p.publish(ctx, s, slot, opening{state: series.IssueFilling})
+	if err != nil {
+		return fmt.Errorf("issue %s: %w", name, err)
+	}
+	if h.State != string(series.SlotIssued) {
+		return fmt.Errorf("issue %s: it can't go yet: %s: %w", name, h.Reason, series.ErrState)
+	}
+	return nil
+}
+
+// PauseIssue stops an issue that sends, within one message a connection; ResumeIssue goes on with the rows left.
+func (p *Publisher) PauseIssue(ctx context.Context, name, reason string) error {
+	return p.each(ctx, name, func(tx *store.Tx, id int64, now time.Time) error { return outbox.Pause(ctx, tx, id, reason, now) })
+}
+
+// ResumeIssue ends a pause.
+func (p *Publisher) ResumeIssue(ctx context.Context, name string) error {
+	return p.each(ctx, name, func(tx *store.Tx, id int64, now time.Time) error { return outbox.Resume(ctx, tx, id, now) })
+}
+
+// CancelIssue ends an issue: what was not handed over isn't. One that reached nobody gives its article back (rule 11).
+func (p *Publisher) CancelIssue(ctx context.Context, name, reason string) error {
+	err := p.each(ctx, name, func(tx *store.Tx, id int64, now time.Time) error { return outbox.Cancel(ctx, tx, id, reason, now) })
+	if err == nil {
+		_, err = outbox.SkipCancelled(ctx, p.db, p.now())
+	}
+	return err
+}
+
+// SettleIssue ends the uncertain deliveries of an issue: as "sent" they count as sent, as "again" they are sent once more.
+func (p *Publisher) SettleIssue(ctx context.Context, name, as string) (int64, error) {
+	return p.count(ctx, name, func(tx *store.Tx, id int64, now time.Time) (int64, error) { return outbox.Settle(ctx, tx, id, as, now) })
+}
+
+// RetryIssue makes deliveries that failed for our own reasons pending again.
+func (p *Publisher) RetryIssue(ctx context.Context, name string) (int64, error) {
+	return p.count(ctx, name, func(tx *store.Tx, id int64, now time.Time) (int64, error) { return outbox.Retry(ctx, tx, id, now) })
+}
+
+// count is each for what changes a number of deliveries.
+func (p *Publisher) count(ctx context.Context, name string, f func(*store.Tx, int64, time.Time) (int64, error)) (all int64, err error) {
+	err = p.each(ctx, name, func(tx *store.Tx, id int64, now time.Time) error {
+		n, err := f(tx, id, now)
+		all += n
+		return err
+	})
+	return all, err
+}
+
+// Withdraw takes an article out of next and cancels what of it was not handed over yet (rule 8).
+func (p *Publisher) Withdraw(ctx context.Context, articleSlug string) (cancelled int64, err error) {
+	err = p.db.InTx(ctx, func(tx *store.Tx) error {
+		a, err := series.ArticleBySlug(ctx, tx, articleSlug)
+		if err != nil {
+			return err
+		}
+		if err := series.Withdraw(ctx, tx, a.ID, p.now()); err != nil {
+			return err
+		}
+		cancelled, err = outbox.WithdrawArticle(ctx, tx, a.ID, p.now())
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	_, err = outbox.SkipCancelled(ctx, p.db, p.now())
+	return cancelled, err
+}
+
+// Past says how many active readers of a series are past an article's place in the order and how many are before it
+// (rule 6): past is who had a later one. A live series is past a place for all of its readers or for none.
+func (p *Publisher) Past(ctx context.Context, articleSlug string) (past, before int64, err error) {
+	a, err := series.ArticleBySlug(ctx, p.db, articleSlug)
+	if err != nil {
+		return 0, 0, err
+	}
+	return p.PastIn(ctx, p.db, a)
+}
+
+// PastIn is Past as q sees it, so that a move can be looked at before it is committed.
+func (p *Publisher) PastIn(ctx context.Context, q store.Querier, a series.Article) (past, before int64, err error) {
+	s, err := series.ByID(ctx, q, a.SeriesID)
+	if err != nil {
+		return 0, 0, err
+	}
+	facts, err := liveFacts(ctx, q, s)
+	if err != nil {
+		return 0, 0, err
+	}
+	err = eachReaders(ctx, q, s.ID, 0, func(readers []outbox.Reader) error {
+		for _, r := range readers {
+			own := facts
+			if s.Mode == series.Drip {
+				own = readerFacts(facts, r)
+			}
+			if isPast(own, a) {
+				past++
+			} else {
+				before++
+			}
+		}
+		return nil
+	})
+	return past, before, err
+}
+
+// isPast says whether an article that ranks after a was had.
+func isPast(f series.Facts, a series.Article) bool {
+	for _, x := range f.Articles {
+		if _, had := f.Had[x.ID]; x.Rank > a.Rank && (had || f.Before[x.ID]) {
+			return true
+		}
+	}
+	return false
+}

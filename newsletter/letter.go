@@ -1,0 +1,113 @@
+package newsletter
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+
+	"pressrun/newsletter/outbox"
+	"pressrun/newsletter/render"
+	"pressrun/newsletter/series"
+	"pressrun/subscribers/store"
+)
+
+// largestHTML is how many bytes of HTML a mail may have: Gmail clips longer ones, and the unsubscribe link with them
+// (STANDARDS section 1). From warnHTML on the log says so.
+const (
+	largestHTML = 102_400
+	warnHTML    = 90_000
+)
+
+// hindrance is what keeps an article from becoming an issue until somebody acts: what is wrong and what to do. Its slot
+// is held, and the series keeps its turn.
+type hindrance struct{ what, mend string }
+
+func (h *hindrance) Error() string { return h.what + " " + h.mend }
+
+// letter puts together all that the mail of an article shows (rules 16 and 17).
+func (p *Publisher) letter(ctx context.Context, q store.Querier, s series.Series, a series.Article) (render.Letter, error) {
+	near, err := series.NeighboursOf(ctx, q, a.ID)
+	if err != nil {
+		return render.Letter{}, fmt.Errorf("article %s: neighbours: %w", a.Slug, err)
+	}
+	l := p.frame(s)
+	l.Title, l.Subject, l.Preheader, l.Markdown = a.Title, a.Subject, a.Preheader, a.Markdown
+	l.ArticleDisclaimer, l.ArticleMode = a.Disclaimer, a.DisclaimerMode
+	l.Part, l.Of = near.Part, near.Of
+	l.ViewURL = p.articleURL(s, a.Slug)
+	if near.Previous != nil && near.PreviousPublic {
+		l.Previous = &render.Link{Title: near.Previous.Title, URL: p.articleURL(s, near.Previous.Slug)}
+	}
+	if near.Next != nil {
+		l.Next = &render.Link{Title: near.Next.Title}
+		if near.NextPublic {
+			l.Next.URL = p.articleURL(s, near.Next.Slug)
+		}
+	}
+	return l, nil
+}
+
+// frame is a letter of a series that has no article yet.
+func (p *Publisher) frame(s series.Series) render.Letter {
+	return render.Letter{
+		Language: cmp.Or(s.Language, p.site.Language), SiteName: p.site.Name, BaseURL: p.url(),
+		SeriesTitle: s.Title, SeriesURL: p.url("s", s.Slug),
+		Disclaimer: s.Disclaimer.Text, DisclaimerPlace: s.Disclaimer.Place,
+		PostalAddress: cmp.Or(s.PostalAddress, p.site.PostalAddress),
+		PrivacyURL:    p.site.PrivacyURL, ImprintURL: p.site.ImprintURL,
+		UnsubscribeURL: outbox.UnsubscribeHole,
+	}
+}
+
+// articleURL is the public page of an article.
+func (p *Publisher) articleURL(s series.Series, slug string) string { return p.url("s", s.Slug, slug) }
+
+// lacks says what a series misses without which nothing of it may leave (rule 16, STANDARDS section 9); nil: nothing.
+func (p *Publisher) lacks(s series.Series) error {
+	set := "Set it with: pressrun series set " + s.Slug
+	switch {
+	case s.FromEmail == "":
+		return &hindrance{"The series has no sender.", set + ` --from "Name <name@example.org>"`}
+	case cmp.Or(s.PostalAddress, p.site.PostalAddress) == "":
+		return &hindrance{"The series has no postal address.", set + " --postal-address TEXT"}
+	case s.Disclaimer.Text == "":
+		return &hindrance{"The series has no disclaimer.", set + " --disclaimer TEXT"}
+	}
+	return nil
+}
+
+// write renders a letter of a series into what Freeze keeps; slot, kind and state are the caller's to add. The error is a
+// *hindrance where an editor can mend it. No lock is held meanwhile.
+func (p *Publisher) write(ctx context.Context, s series.Series, a series.Article, l render.Letter) (series.Frozen, error) {
+	if err := p.lacks(s); err != nil {
+		return series.Frozen{}, err
+	}
+	mail, err := render.Issue(l)
+	if err != nil {
+		return series.Frozen{}, &hindrance{
+			fmt.Sprintf("“%s” can't be made into a mail: %v.", l.Title, err),
+			"Edit the article and import it again.",
+		}
+	}
+	if n := len(mail.HTML); n >= largestHTML {
+		return series.Frozen{}, &hindrance{
+			fmt.Sprintf("“%s” is too long for a mail: %d bytes of HTML, and from %d on Gmail cuts the end off, the unsubscribe link too.", l.Title, n, largestHTML),
+			"Shorten the article or split it in two.",
+		}
+	} else if n >= warnHTML {
+		p.log.WarnContext(ctx, "article nearly too long for a mail", "article", a.Slug, "bytes", n)
+	}
+	return series.Frozen{
+		Series: s, Article: a, State: series.IssueFilling,
+		Subject: mail.Subject, HTML: mail.HTML, Text: mail.Text, ArticleHTML: mail.ArticleHTML,
+	}, nil
+}
+
+// writeArticle is write for an article's ordinary letter.
+func (p *Publisher) writeArticle(ctx context.Context, s series.Series, a series.Article) (series.Frozen, error) {
+	l, err := p.letter(ctx, p.db, s, a)
+	if err != nil {
+		return series.Frozen{}, err
+	}
+	return p.write(ctx, s, a, l)
+}

@@ -1,0 +1,120 @@
+package newsletter
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	"pressrun/newsletter/outbox"
+	"pressrun/newsletter/render"
+	"pressrun/newsletter/series"
+	"pressrun/subscribers/store"
+	"pressrun/templates"
+)
+
+// editorsExpire is how long a word to the editors is worth sending.
+const editorsExpire = 7 * 24 * time.Hour
+
+// word is something the editors must hear once (rule 20).
+type word struct {
+	dedupe, subject string
+	paragraphs      []string
+}
+
+// Tell queues a word to the editors, once for each dedupe key (rule 20).
+func (p *Publisher) Tell(ctx context.Context, dedupe, subject string, paragraphs []string) error {
+	notices := p.notices(ctx, word{dedupe, subject, paragraphs})
+	err := p.db.InTx(ctx, func(tx *store.Tx) error { return p.enqueue(ctx, tx, notices) })
+	if err != nil {
+		return fmt.Errorf("tell the editors %s: %w", dedupe, err)
+	}
+	p.wake()
+	return nil
+}
+
+// notices writes words as the mails of all editors, without a lock. What can't be written is logged and left out: telling
+// the editors never stops what they are told about.
+func (p *Publisher) notices(ctx context.Context, words ...word) []outbox.Notice {
+	var all []outbox.Notice
+	for _, w := range words {
+		mail, err := p.note(render.Note{Subject: w.subject, Paragraphs: w.paragraphs, Button: &render.Link{
+			Title: templates.In(p.site.Language).T("letter.desk_button"), URL: p.url("desk") + "/",
+		}})
+		if err != nil {
+			p.log.ErrorContext(ctx, "word to the editors not written", "subject", w.subject, "error", err)
+			continue
+		}
+		from := p.sender(ctx)
+		for _, to := range p.site.NotifyTo {
+			n := outbox.Notice{
+				Kind: "editors", Dedupe: w.dedupe + " to " + to, ToEmail: to, FromName: from.FromName, FromEmail: cmp.Or(from.FromEmail, to),
+				Subject: mail.Subject, HTML: mail.HTML, Text: mail.Text, Expires: p.now().Add(editorsExpire),
+			}
+			all = append(all, n)
+		}
+	}
+	return all
+}
+
+// note renders a note with what all of the site's notes share.
+func (p *Publisher) note(n render.Note) (render.Email, error) {
+	n.Language = cmp.Or(n.Language, p.site.Language)
+	n.SiteName, n.PostalAddress, n.PrivacyURL = p.site.Name, cmp.Or(n.PostalAddress, p.site.PostalAddress), p.site.PrivacyURL
+	n.Heading = cmp.Or(n.Heading, n.Subject)
+	return render.Notice(n)
+}
+
+// sender is who writes on behalf of the site: its name, from the address of its first series.
+func (p *Publisher) sender(ctx context.Context) series.Series {
+	from := series.Series{FromName: p.site.Name}
+	all, err := series.All(ctx, p.db)
+	if err != nil {
+		p.log.ErrorContext(ctx, "sender of notices not found", "error", err)
+	}
+	if len(all) > 0 {
+		from.FromEmail = all[0].FromEmail
+	}
+	return from
+}
+
+func (p *Publisher) enqueue(ctx context.Context, tx *store.Tx, notices []outbox.Notice) error {
+	for _, n := range notices {
+		queued, err := outbox.Enqueue(ctx, tx, n, p.now())
+		if err != nil {
+			return err
+		}
+		if queued {
+			p.log.InfoContext(ctx, "notice queued", "kind", n.Kind)
+		}
+	}
+	return nil
+}
+
+// MailLoginLink queues the mail with a one-time login link to a user of the desk. The same link is mailed once.
+func (p *Publisher) MailLoginLink(ctx context.Context, email, link string, expires time.Time) error {
+	w := templates.In(p.site.Language)
+	mail, err := p.note(render.Note{
+		Subject:    w.T("desk.login_mail_subject", "site", p.site.Name),
+		Paragraphs: []string{w.T("desk.login_mail_text", "site", p.site.Name)},
+		Button:     &render.Link{Title: w.T("desk.login_mail_button"), URL: link},
+		After:      []string{w.T("desk.login_mail_after")},
+	})
+	if err != nil {
+		return fmt.Errorf("login link: %w", err)
+	}
+	from := p.sender(ctx)
+	hash := sha256.Sum256([]byte(link))
+	n := outbox.Notice{
+		Kind: "login", Dedupe: "login " + hex.EncodeToString(hash[:]), ToEmail: email,
+		FromName: from.FromName, FromEmail: cmp.Or(from.FromEmail, email),
+		Subject: mail.Subject, HTML: mail.HTML, Text: mail.Text, Expires: expires,
+	}
+	if err := p.db.InTx(ctx, func(tx *store.Tx) error { return p.enqueue(ctx, tx, []outbox.Notice{n}) }); err != nil {
+		return fmt.Errorf("login link: %w", err)
+	}
+	p.wake()
+	return nil
+}

@@ -1,0 +1,276 @@
+package newsletter
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"pressrun/newsletter/outbox"
+	"pressrun/newsletter/series"
+	"pressrun/subscribers/store"
+)
+
+// Planned is one coming slot, as `plan` shows it.
+type Planned struct {
+	Series   string           `json:"series"`
+	Slot     string           `json:"slot"`
+	At       time.Time        `json:"at"`      // in the series' zone
+	Article  string           `json:"article"` // slug; empty: none. In drip the article of the most readers
+	Readers  int64            `json:"readers"`
+	Blocked  string           `json:"blocked"` // what is in the way; empty: nothing
+	Title    string           `json:"title,omitempty"`
+	Articles []PlannedArticle `json:"articles,omitempty"` // drip: all of the slot's articles with their readers
+}
+
+// PlannedArticle is one of a drip slot's articles.
+type PlannedArticle struct {
+	Article string `json:"article"`
+	Readers int64  `json:"readers"`
+}
+
+// Plan forecasts the next slots of a series ("" means all) by the decision the sender uses, article after article as if
+// all went well: drafts in the way get ready in time, what is held is released. Slots that are due already come first.
+// from zero means Now; a later one leaves out the slots before it, not what they send.
+func (p *Publisher) Plan(ctx context.Context, seriesSlug string, slots int, from time.Time) ([]Planned, error) {
+	chosen, err := p.chosen(ctx, seriesSlug)
+	if err != nil {
+		return nil, err
+	}
+	all := []Planned{}
+	for _, s := range chosen {
+		planned, err := p.planSeries(ctx, p.db, s, slots, from)
+		if err != nil {
+			return nil, fmt.Errorf("plan: %w", err)
+		}
+		all = append(all, planned...)
+	}
+	slices.SortStableFunc(all, func(a, b Planned) int { return a.At.Compare(b.At) })
+	return all, nil
+}
+
+// Foresee is the plan's row of the next slot of a series as q sees it, so that a change can be looked at before it is
+// committed; zero where no slot comes.
+func (p *Publisher) Foresee(ctx context.Context, q store.Querier, s series.Series) (Planned, error) {
+	planned, err := p.planSeries(ctx, q, s, 1, time.Time{})
+	if err != nil || len(planned) == 0 {
+		return Planned{}, err
+	}
+	return planned[0], nil
+}
+
+// chosen is the series of a slug, or all of them.
+func (p *Publisher) chosen(ctx context.Context, slug string) ([]series.Series, error) {
+	if slug == "" {
+		return series.All(ctx, p.db)
+	}
+	s, err := series.BySlug(ctx, p.db, slug)
+	return []series.Series{s}, err
+}
+
+// forecastSlots lists the slots that a forecast goes through, of which the last n are shown: all from now on, since
+// what a later slot sends depends on those before it. With from in the past the forecast starts there.
+func (p *Publisher) forecastSlots(ctx context.Context, q store.Querier, s series.Series, n int, from time.Time) (all []series.Slot, shown int, err error) {
+	now := p.now()
+	start := now
+	if from.IsZero() || from.After(now) {
+		if all, err = dueSlots(ctx, q, s, now); err != nil {
+			return nil, 0, err
+		}
+	} else {
+		start = from
+	}
+	for more := n; ; more *= 2 {
+		next, err := coming(ctx, q, s, start, more)
+		if err != nil {
+			return nil, 0, err
+		}
+		slots := slices.Concat(all, next)
+		shown = 0
+		for shown < len(slots) && slots[shown].At.Before(from) {
+			shown++
+		}
+		if len(slots)-shown >= n || len(next) < more {
+			return slots[:min(len(slots), shown+n)], shown, nil
+		}
+	}
+}
+
+// dueSlots lists what of a series is due by now, rows or not: after an outage those that RunDue is going to write.
+func dueSlots(ctx context.Context, q store.Querier, s series.Series, now time.Time) ([]series.Slot, error) {
+	if s.Paused {
+		return nil, nil
+	}
+	rows, err := series.Due(ctx, q, now)
+	if err != nil {
+		return nil, err
+	}
+	due := slices.DeleteFunc(rows, func(slot series.Slot) bool { return slot.SeriesID != s.ID })
+	for last := s.PlannedUntil; ; {
+		more, err := series.Upcoming(s.Schedule, s.Zone, s.StartDate, last, 100)
+		if err != nil {
+			return nil, fmt.Errorf("series %s: due slots: %w", s.Slug, err)
+		}
+		for _, x := range more {
+			if x.At.After(now) {
+				return due, nil
+			}
+			if !slices.ContainsFunc(due, func(slot series.Slot) bool { return slot.Wall == x.Wall }) {
+				due = append(due, series.Slot{SeriesID: s.ID, Wall: x.Wall, At: x.At, State: series.SlotPlanned})
+			}
+			last = x.At
+		}
+		if len(more) == 0 {
+			return due, nil
+		}
+	}
+}
+
+// planSeries forecasts one series.
+func (p *Publisher) planSeries(ctx context.Context, q store.Querier, s series.Series, n int, from time.Time) ([]Planned, error) {
+	slots, shown, err := p.forecastSlots(ctx, q, s, n, from)
+	if err != nil {
+		return nil, err
+	}
+	decide, err := p.forecaster(ctx, q, s)
+	if err != nil {
+		return nil, err
+	}
+	obstacle, err := p.obstacle(ctx, q, s)
+	if err != nil {
+		return nil, err
+	}
+	now := p.now()
+	if !from.IsZero() && from.Before(now) {
+		now = from
+	}
+	judged := judge(s, slots, now)
+	var all []Planned
+	for i, slot := range slots {
+		row := Planned{Series: s.Slug, Slot: slot.Wall, At: slot.At.In(location(s)), Blocked: judged[i].obstacle}
+		if !judged[i].idle {
+			if err := decide(ctx, slot, &row); err != nil {
+				return nil, err
+			}
+			row.Blocked = cmp.Or(obstacle, row.Blocked, judged[i].obstacle)
+			if !s.Paused {
+				obstacle = "" // it is in the way of the first slot; once mended, the others go
+			}
+		}
+		all = append(all, row)
+	}
+	return all[shown:], nil
+}
+
+// judgement is what the state of a slot says before any article is looked at: whether it sends nothing at all, and what
+// is in its way.
+type judgement struct {
+	idle     bool
+	rule     int
+	obstacle string
+}
+
+// judge looks at the states of slots: skipped and missed ones send nothing, late and held ones wait for an editor.
+func judge(s series.Series, slots []series.Slot, now time.Time) []judgement {
+	all := make([]judgement, len(slots))
+	for i, slot := range slots {
+		due := !slot.At.After(now)
+		lastDue := i+1 == len(slots) || slots[i+1].At.After(now)
+		switch {
+		case slot.State == series.SlotSkipped:
+			all[i] = judgement{true, 10, "The date is skipped: " + cmp.Or(slot.Reason, "by an editor") + "."}
+		case due && !lastDue:
+			all[i] = judgement{true, 12, "Its time passed while Pressrun did not run."}
+		case due && late(s, slot, now):
+			all[i] = judgement{false, 12, "It is late: its issue will be held until an editor releases it."}
+		case slot.Hold:
+			all[i] = judgement{false, 11, "It is held by an editor: " + cmp.Or(slot.Reason, "no reason given") + "."}
+		}
+	}
+	return all
+}
+
+// obstacle is what keeps the next slot of a series from sending as things are; empty: nothing.
+func (p *Publisher) obstacle(ctx context.Context, q store.Querier, s series.Series) (string, error) {
+	if s.Paused {
+		return "The series is paused; resume it with: pressrun series resume " + s.Slug, nil
+	}
+	if err := p.lacks(s); err != nil {
+		return err.Error(), nil
+	}
+	held, err := heldIssue(ctx, q, s)
+	if held != "" {
+		return held + " is held and keeps its turn; release or cancel it.", err
+	}
+	return "", err
+}
+
+// forecaster returns the function that decides one slot after the other, as if each were sent, and fills in its row.
+func (p *Publisher) forecaster(ctx context.Context, q store.Querier, s series.Series) (func(context.Context, series.Slot, *Planned) error, error) {
+	if s.Mode == series.Drip {
+		return p.dripForecaster(ctx, q, s)
+	}
+	facts, err := liveFacts(ctx, q, s)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, slot series.Slot, row *Planned) error {
+		d := step(facts, slot)
+		if d.Outcome != series.Send {
+			row.Blocked = d.Why
+		}
+		if d.Article.ID == 0 {
+			return nil
+		}
+		row.Article, row.Title = d.Article.Slug, d.Article.Title
+		row.Readers, err = outbox.CountFill(ctx, q, s.ID, d.Article.ID)
+		return err
+	}, nil
+}
+
+func (p *Publisher) dripForecaster(ctx context.Context, q store.Querier, s series.Series) (func(context.Context, series.Slot, *Planned) error, error) {
+	facts, err := seriesFacts(ctx, q, s)
+	if err != nil {
+		return nil, err
+	}
+	readers, err := groups(ctx, q, s, facts, p.now())
+	if err != nil {
+		return nil, err
+	}
+	return func(_ context.Context, slot series.Slot, row *Planned) error {
+		sent := map[int64]int64{}
+		waiting := map[int64]int64{}
+		for _, g := range readers {
+			switch d := step(g.facts, slot); d.Outcome {
+			case series.Send:
+				sent[d.Article.ID] += g.readers
+			case series.Blocked:
+				waiting[d.Article.ID] += g.readers
+			}
+		}
+		row.tally(facts.Articles, sent, waiting)
+		return nil
+	}, nil
+}
+
+// tally fills in a drip slot's articles with their readers, those of the most readers first.
+func (row *Planned) tally(articles []series.Article, sent, waiting map[int64]int64) {
+	most := int64(0)
+	for _, a := range articles {
+		if n := sent[a.ID]; n > 0 {
+			row.Articles = append(row.Articles, PlannedArticle{a.Slug, n})
+			row.Readers += n
+			if n > most {
+				most, row.Article, row.Title = n, a.Slug, a.Title
+			}
+		}
+		if n := waiting[a.ID]; n > 0 {
+			row.Blocked = fmt.Sprintf("“%s” is still a draft; readers who wait for it: %d.", a.Title, n)
+		}
+	}
+	slices.SortStableFunc(row.Articles, func(a, b PlannedArticle) int { return cmp.Compare(b.Readers, a.Readers) })
+	if len(row.Articles) == 0 && row.Blocked == "" {
+		row.Blocked = "Nobody has a next article then."
+	}
+}

@@ -1,0 +1,173 @@
+package newsletter
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"fmt"
+	"strings"
+	"time"
+
+	"pressrun/newsletter/mailer"
+	"pressrun/newsletter/outbox"
+	"pressrun/newsletter/series"
+	"pressrun/subscribers"
+	"pressrun/subscribers/store"
+	"pressrun/templates"
+)
+
+// Preview is a message as a reader would get it.
+type Preview struct {
+	Article, Subject string
+	HTML, Text       string
+	EML              []byte
+}
+
+// Preview renders the next article of a series (or the named one) as the message for a subscriber (or for a sample reader,
+// email ""). Its links are inert: the token belongs to nobody. ErrNothing where no article is next.
+func (p *Publisher) Preview(ctx context.Context, seriesSlug, articleSlug, email string) (Preview, error) {
+	s, err := series.BySlug(ctx, p.db, seriesSlug)
+	if err != nil {
+		return Preview{}, fmt.Errorf("preview: %w", err)
+	}
+	to := mailer.Mailbox{Name: "Ada Reader", Email: "reader@example.org"}
+	var subscriberID int64
+	if email != "" {
+		person, err := subscribers.ByEmail(ctx, p.db, email)
+		if err != nil {
+			return Preview{}, fmt.Errorf("preview: %w", err)
+		}
+		address, err := subscribers.ParseAddress(person.Email)
+		if err != nil {
+			return Preview{}, fmt.Errorf("preview: %w", err)
+		}
+		subscriberID, to = person.ID, mailer.Mailbox{Name: person.Name, Email: address.Wire}
+	}
+	a, err := p.articleFor(ctx, s, articleSlug, subscriberID)
+	if err != nil {
+		return Preview{}, fmt.Errorf("preview: %w", err)
+	}
+	frozen, err := p.writeArticle(ctx, s, a)
+	if err != nil {
+		return Preview{}, fmt.Errorf("preview: %w", err)
+	}
+	return p.previewOf(frozen, to)
+}
+
+// previewOf composes the message as the outbox would.
+func (p *Publisher) previewOf(f series.Frozen, to mailer.Mailbox) (Preview, error) {
+	inert := p.inertLink(f.Series)
+	v := Preview{Article: f.Article.Slug, Subject: f.Subject, HTML: fillHole(f.HTML, inert), Text: fillHole(f.Text, inert)}
+	from, err := subscribers.ParseAddress(f.Series.FromEmail)
+	if err != nil {
+		return Preview{}, fmt.Errorf("preview: sender of series %s: %w", f.Series.Slug, err)
+	}
+	m, err := mailer.Compose(mailer.Draft{
+		MessageID: "preview." + f.Article.Slug + "@" + from.Domain, Date: p.now(),
+		From: mailer.Mailbox{Name: f.Series.FromName, Email: from.Wire}, To: to, ReplyTo: f.Series.ReplyTo,
+		Subject: v.Subject, HTML: v.HTML, Text: v.Text,
+		List: &mailer.List{ID: outbox.ListID(f.Series.Slug, f.Series.FromEmail), Name: f.Series.FromName, UnsubscribeURL: inert},
+	})
+	if err != nil {
+		return Preview{}, fmt.Errorf("preview: %w", err)
+	}
+	v.EML = m.Bytes
+	return v, nil
+}
+
+// inertLink is an unsubscribe link that looks like a reader's and belongs to nobody: pressing its button changes nothing.
+func (p *Publisher) inertLink(s series.Series) string {
+	return p.url("u", p.key.Seal(subscribers.Token{Purpose: subscribers.PurposeUnsubscribe, SeriesID: s.ID}))
+}
+
+func fillHole(text, link string) string {
+	return strings.ReplaceAll(text, outbox.UnsubscribeHole, link)
+}
+
+// articleFor is the article of a slug, or, where it is empty, what comes next in the series; in drip for that reader. A
+// draft that would block is next too: it is what the editor wants to see.
+func (p *Publisher) articleFor(ctx context.Context, s series.Series, slug string, subscriberID int64) (series.Article, error) {
+	if slug != "" {
+		return p.articleOf(ctx, s, slug)
+	}
+	slots, err := coming(ctx, p.db, s, p.now(), 1)
+	if err != nil {
+		return series.Article{}, err
+	}
+	slot := series.Slot{At: p.now()}
+	if len(slots) > 0 {
+		slot = slots[0]
+	}
+	facts, err := liveFacts(ctx, p.db, s)
+	if err == nil && s.Mode == series.Drip {
+		facts, err = p.dripFacts(ctx, s, subscriberID)
+	}
+	if err != nil {
+		return series.Article{}, err
+	}
+	d := series.Next(atSlot(facts, slot))
+	if d.Article.ID == 0 {
+		return series.Article{}, fmt.Errorf("series %s: %w: %s Any article can be named", s.Slug, ErrNothing, d.Why)
+	}
+	return series.ArticleByID(ctx, p.db, d.Article.ID)
+}
+
+// dripFacts are the facts of one reader; of somebody new for subscriberID 0.
+func (p *Publisher) dripFacts(ctx context.Context, s series.Series, subscriberID int64) (series.Facts, error) {
+	facts, err := seriesFacts(ctx, p.db, s)
+	if err != nil || subscriberID == 0 {
+		return facts, err
+	}
+	reader, err := outbox.ReaderOf(ctx, p.db, s.ID, subscriberID)
+	if err != nil {
+		return facts, fmt.Errorf("series %s: this person was never in it: %w", s.Slug, err)
+	}
+	return readerFacts(facts, reader), nil
+}
+
+// articleOf is an article by its slug; store.ErrNotFound too where it belongs to another series.
+func (p *Publisher) articleOf(ctx context.Context, s series.Series, slug string) (series.Article, error) {
+	a, err := series.ArticleBySlug(ctx, p.db, slug)
+	if err != nil {
+		return a, err
+	}
+	if a.SeriesID != s.ID {
+		return a, fmt.Errorf("article %s is not in series %s: %w", slug, s.Slug, store.ErrNotFound)
+	}
+	return a, nil
+}
+
+// testExpires is how long a test is worth sending.
+const testExpires = 24 * time.Hour
+
+// SendTest queues an article (the next one where articleSlug is empty) as a test notice to one address, as readers will
+// see it; its unsubscribe link is inert. Who may send tests where is the caller's to decide.
+func (p *Publisher) SendTest(ctx context.Context, seriesSlug, articleSlug, to string) error {
+	address, err := subscribers.ParseAddress(to)
+	if err != nil {
+		return fmt.Errorf("test: %w", err)
+	}
+	s, err := series.BySlug(ctx, p.db, seriesSlug)
+	if err != nil {
+		return fmt.Errorf("test: %w", err)
+	}
+	a, err := p.articleFor(ctx, s, articleSlug, 0)
+	if err != nil {
+		return fmt.Errorf("test: %w", err)
+	}
+	f, err := p.writeArticle(ctx, s, a)
+	if err != nil {
+		return fmt.Errorf("test: %w", err)
+	}
+	inert := p.inertLink(s)
+	n := outbox.Notice{
+		Kind: "test", Dedupe: "test " + rand.Text(), ToEmail: address.Typed, FromName: s.FromName, FromEmail: s.FromEmail, ReplyTo: s.ReplyTo,
+		Subject: templates.In(cmp.Or(s.Language, p.site.Language)).T("letter.test_subject", "subject", f.Subject),
+		HTML:    fillHole(f.HTML, inert), Text: fillHole(f.Text, inert), Expires: p.now().Add(testExpires),
+	}
+	if err := p.db.InTx(ctx, func(tx *store.Tx) error { return p.enqueue(ctx, tx, []outbox.Notice{n}) }); err != nil {
+		return fmt.Errorf("test: %w", err)
+	}
+	p.wake()
+	return nil
+}

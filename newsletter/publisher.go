@@ -1,0 +1,113 @@
+package newsletter
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/url"
+	"sync"
+	"time"
+
+	"pressrun/newsletter/outbox"
+	"pressrun/newsletter/series"
+	"pressrun/subscribers"
+	"pressrun/subscribers/store"
+)
+
+// Site is what all series share: from the configuration.
+type Site struct {
+	Name, PostalAddress    string
+	BaseURL                *url.URL
+	Zone, Language         string
+	PrivacyURL, ImprintURL string
+	NotifyTo               []string // editors who are told what needs a decision; empty: nobody by mail
+}
+
+// Config is what a Publisher needs.
+type Config struct {
+	DB       *store.DB
+	Key      subscribers.Key
+	Site     Site
+	Now      func() time.Time                // nil means time.Now
+	Log      *slog.Logger                    // nil means slog.Default
+	Wake     func()                          // told when deliveries were queued; nil: nobody
+	MayLeave func(ctx context.Context) error // as the worker's: while it errs, due slots wait (rule 12); nil: always
+	Trouble  func() error                    // the worker's, for Run's alarm (rule 20); nil: none
+}
+
+// Publisher is the conductor. Its methods may be called from many goroutines, and from several processes on one database.
+type Publisher struct {
+	db       *store.DB
+	key      subscribers.Key
+	people   *subscribers.Registry
+	site     Site
+	now      func() time.Time
+	log      *slog.Logger
+	wake     func()
+	mayLeave func(ctx context.Context) error
+	trouble  func() error
+
+	due sync.Mutex // RunDue, and whatever fills, once at a time in this process
+}
+
+// ErrNothing says that a series has nothing to send; the text says why.
+var ErrNothing = errors.New("nothing to send")
+
+// New checks cfg.
+func New(cfg Config) (*Publisher, error) {
+	switch {
+	case cfg.DB == nil:
+		return nil, errors.New("publisher: no database")
+	case cfg.Site.BaseURL == nil || cfg.Site.BaseURL.Host == "":
+		return nil, errors.New("publisher: base_url is missing or has no host")
+	}
+	p := &Publisher{
+		db: cfg.DB, key: cfg.Key, site: cfg.Site, now: cfg.Now, log: cfg.Log,
+		wake: cfg.Wake, mayLeave: cfg.MayLeave, trouble: cfg.Trouble,
+	}
+	if p.now == nil {
+		p.now = time.Now
+	}
+	if p.log == nil {
+		p.log = slog.Default()
+	}
+	if p.wake == nil {
+		p.wake = func() {}
+	}
+	if p.mayLeave == nil {
+		p.mayLeave = func(context.Context) error { return nil }
+	}
+	if p.trouble == nil {
+		p.trouble = func() error { return nil }
+	}
+	p.people = &subscribers.Registry{Key: cfg.Key, Now: p.now}
+	return p, nil
+}
+
+// Site is what the publisher was made with.
+func (p *Publisher) Site() Site { return p.site }
+
+// Migrate brings the tables of all packages below up to date, in the order of the arrows.
+func Migrate(ctx context.Context, db *store.DB) error {
+	for _, migrate := range []func(context.Context, *store.DB) error{subscribers.Migrate, series.Migrate, outbox.Migrate} {
+		if err := migrate(ctx, db); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// url is the absolute address of a path of the site.
+func (p *Publisher) url(path ...string) string { return p.site.BaseURL.JoinPath(path...).String() }
+
+// location is where a series' wall-clock times are; its zone was checked when it was stored.
+func location(s series.Series) *time.Location {
+	zone, err := time.LoadLocation(s.Zone)
+	if err != nil {
+		return time.UTC
+	}
+	return zone
+}
+
+// wallTime is how slots and issues outside a slot are named: the local minute.
+const wallTime = "2006-01-02T15:04"

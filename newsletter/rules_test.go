@@ -1,0 +1,705 @@
+package newsletter_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"pressrun/newsletter"
+	"pressrun/newsletter/outbox"
+	"pressrun/newsletter/series"
+	"pressrun/subscribers/store"
+)
+
+// equal compares what happened with what the rule says.
+func equal(t *testing.T, what string, got, want any) {
+	t.Helper()
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", what, diff)
+	}
+}
+
+func contains(t *testing.T, what, text string, wants ...string) {
+	t.Helper()
+	for _, want := range wants {
+		if !strings.Contains(text, want) {
+			t.Errorf("%s lacks %q:\n%s", what, want, text)
+		}
+	}
+}
+
+func TestRule1NextIsTheLowestRankedWithoutAnIssue(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{})
+	w.articles(s, "one", "two", "three")
+	w.enrol(s, "ada", "ben")
+	w.run(monday)
+	equal(t, "plan", w.plan("skin", 4), []string{wall(1) + " one 2", wall(2) + " two 2", wall(3) + " three 2", wall(4) + "  0 !"})
+	equal(t, "first slot", w.run(tuesday(1)), []string{wall(1) + " issued 2"})
+	equal(t, "same slot again", w.run(tuesday(1).Add(time.Minute)), []string{})
+	equal(t, "second slot", w.run(tuesday(2)), []string{wall(2) + " issued 2"})
+	equal(t, "issues", w.issues(), []string{"skin/" + wall(1) + " one", "skin/" + wall(2) + " two"})
+	equal(t, "issue", w.issue("skin/"+wall(1)), "sending pending=2")
+}
+
+func TestRule2DripStartsEachReaderAtTheFirst(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{Mode: ptr(series.Drip)})
+	w.articles(s, "one", "two", "three")
+	w.enrol(s, "ada")
+	w.run(monday)
+	w.run(tuesday(1))
+	w.enrol(s, "ben", "cyd")
+	planned, err := w.p.Plan(w.ctx, "skin", 1, time.Time{})
+	w.check("plan", err)
+	equal(t, "plan", planned[0].Articles, []newsletter.PlannedArticle{{Article: "one", Readers: 2}, {Article: "two", Readers: 1}})
+	equal(t, "second slot", w.run(tuesday(2)), []string{wall(2) + " issued 3"})
+	equal(t, "issues", w.issues(), []string{
+		"skin/" + wall(1) + "/one one", "skin/" + wall(2) + "/one one", "skin/" + wall(2) + "/two two",
+	})
+	equal(t, "ada", w.deliveriesOf("ada"), []string{"one pending", "two pending"})
+	equal(t, "ben", w.deliveriesOf("ben"), []string{"one pending"})
+	w.run(tuesday(3))
+	equal(t, "all had", w.run(tuesday(5)), []string{wall(4) + " missed 0", wall(5) + " issued 2"})
+	equal(t, "nobody has a next", w.run(tuesday(6)), []string{wall(6) + " empty 0"})
+	w.articles(s, "one", "two", "three", "four")
+	equal(t, "a new article is everybody's next", w.run(tuesday(7)), []string{wall(7) + " issued 3"})
+}
+
+func TestRule4InsertedBehindIsNotSent(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{})
+	w.articles(s, "one", "three")
+	w.enrol(s, "ada")
+	w.run(monday)
+	w.run(tuesday(1))
+	w.run(tuesday(2))
+	w.clock.set(tuesday(2).Add(time.Hour))
+	w.articles(s, "one", "two", "three", "four")
+	past, before, err := w.p.Past(w.ctx, "two")
+	w.check("past", err)
+	equal(t, "past and before", [2]int64{past, before}, [2]int64{1, 0})
+	equal(t, "plan", w.plan("skin", 1), []string{wall(3) + " four 1"})
+	w.article("two", series.Backfill)
+	equal(t, "plan after a backfill", w.plan("skin", 2), []string{wall(3) + " two 1", wall(4) + " four 1"})
+}
+
+func TestRule7AnIssueIsFrozenAtItsSlot(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{})
+	w.articles(s, "one")
+	w.enrol(s, "ada")
+	w.run(monday)
+	w.run(tuesday(1))
+	w.importArticles(s, series.Incoming{Slug: "one", Text: series.Text{Title: "About one", Markdown: "Quite another text."}})
+	st, err := w.p.Issue(w.ctx, "skin/"+wall(1))
+	w.check("issue", err)
+	contains(t, "the frozen issue", st.Issue.Text, "A few words about one")
+}
+
+func TestRule7ACorrectionGoesToThoseWhoHadAnOlderRevision(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{})
+	w.articles(s, "one")
+	w.enrol(s, "ada", "ben")
+	w.run(monday)
+	w.run(tuesday(1))
+	original := "skin/" + wall(1)
+	if _, _, err := w.p.Correct(w.ctx, original, "Sorry.", false); !errors.Is(err, newsletter.ErrNothing) {
+		t.Errorf("correct an unchanged article: got %v, want ErrNothing", err)
+	}
+	w.importArticles(s, series.Incoming{Slug: "one", Text: series.Text{Title: "About one", Markdown: "Two drops, not two spoons."}})
+	w.enrol(s, "cyd")
+	_, readers, err := w.p.Correct(w.ctx, original, "The dose was wrong.", true)
+	w.check("dry run", err)
+	equal(t, "readers of the dry run", readers, int64(2))
+	name, readers, err := w.p.Correct(w.ctx, original, "The dose was wrong.", false)
+	w.check("correct", err)
+	equal(t, "readers", readers, int64(2))
+	equal(t, "cyd had no older one", w.deliveriesOf("cyd"), []string{})
+	st, err := w.p.Issue(w.ctx, name)
+	w.check("correction", err)
+	equal(t, "kind", st.Issue.Kind, "correction")
+	contains(t, "correction", st.Issue.Text, "The dose was wrong.", "Two drops", "This is no medical advice.")
+	contains(t, "subject", st.Issue.Subject, "Correction")
+}
+
+func TestRule8WithdrawCancelsAndClosesUp(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{})
+	w.articles(s, "one", "two", "three")
+	w.enrol(s, "ada", "ben")
+	w.run(monday)
+	w.run(tuesday(1))
+	cancelled, err := w.p.Withdraw(w.ctx, "one")
+	w.check("withdraw", err)
+	equal(t, "cancelled", cancelled, int64(2))
+	equal(t, "issue", w.issue("skin/"+wall(1)), "cancelled skipped=2")
+	_, err = w.p.Withdraw(w.ctx, "two")
+	w.check("withdraw", err)
+	equal(t, "plan", w.plan("skin", 1), []string{wall(2) + " three 2"})
+}
+
+func TestRule10SkippedDatesCostTimeNotContent(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{})
+	w.articles(s, "one", "two", "three")
+	w.enrol(s, "ada")
+	w.run(monday)
+	w.tx("skip", func(tx *store.Tx) error {
+		_, err := series.SkipDate(w.ctx, tx, s, tuesday(1).Format(time.DateOnly), w.clock.now())
+		return err
+	})
+	w.tx("pin", func(tx *store.Tx) error {
+		a, err := series.ArticleBySlug(w.ctx, tx, "three")
+		if err != nil {
+			return err
+		}
+		_, err = series.PinDate(w.ctx, tx, s, tuesday(3).Format(time.DateOnly), a.ID, w.clock.now())
+		return err
+	})
+	equal(t, "plan", w.plan("skin", 4), []string{wall(1) + "  0 !", wall(2) + " one 1", wall(3) + " three 1", wall(4) + " two 1"})
+	equal(t, "skipped", w.run(tuesday(1)), []string{})
+	w.run(tuesday(2))
+	w.run(tuesday(3))
+	w.run(tuesday(4))
+	equal(t, "issues", w.issues(), []string{"skin/" + wall(2) + " one", "skin/" + wall(3) + " three", "skin/" + wall(4) + " two"})
+}
+
+func TestRule10ResumingIsNoBurst(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{})
+	w.articles(s, "one", "two")
+	w.enrol(s, "ada")
+	w.run(monday)
+	w.tx("pause", func(tx *store.Tx) error { return series.Pause(w.ctx, tx, "skin", w.clock.now()) })
+	equal(t, "paused", w.run(tuesday(2)), []string{})
+	planned, err := w.p.Plan(w.ctx, "skin", 2, time.Time{})
+	w.check("plan", err)
+	for _, row := range planned {
+		contains(t, "plan of a paused series", row.Blocked, "paused")
+	}
+	w.clock.set(tuesday(3).Add(time.Hour))
+	w.tx("resume", func(tx *store.Tx) error { return series.Resume(w.ctx, tx, "skin", w.clock.now()) })
+	equal(t, "just resumed", w.run(tuesday(3).Add(2*time.Hour)), []string{})
+	equal(t, "next slot", w.run(tuesday(4)), []string{wall(4) + " issued 1"})
+	equal(t, "issues", w.issues(), []string{"skin/" + wall(4) + " one"})
+}
+
+func TestRule11ADraftHoldsTheSlot(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{})
+	w.articles(s, "one?", "two")
+	w.enrol(s, "ada")
+	w.run(monday)
+	equal(t, "plan", w.plan("skin", 2), []string{wall(1) + " one 1 !", wall(2) + " two 1"})
+	equal(t, "slot", w.run(tuesday(1)), []string{wall(1) + " held 0"})
+	contains(t, "editors", strings.Join(w.notices("editors"), "\n"), "still a draft")
+	equal(t, "show", w.issue("skin/"+wall(1)), "held")
+	if err := w.p.ReleaseIssue(w.ctx, "skin/"+wall(1)); !errors.Is(err, series.ErrState) {
+		t.Errorf("release while it is a draft: got %v, want ErrState", err)
+	}
+	w.article("one", series.MarkReady)
+	equal(t, "making it ready sends nothing", w.run(tuesday(1).Add(time.Hour)), []string{})
+	w.check("release", w.p.ReleaseIssue(w.ctx, "skin/"+wall(1)))
+	equal(t, "released", w.issue("skin/"+wall(1)), "sending pending=1")
+	equal(t, "next slot", w.run(tuesday(2)), []string{wall(2) + " issued 1"})
+	equal(t, "issues", w.issues(), []string{"skin/" + wall(1) + " one", "skin/" + wall(2) + " two"})
+}
+
+func TestRule11SkipLetsTheNextReadyOneGo(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{WhenNotReady: ptr("skip")})
+	w.articles(s, "one?", "two")
+	w.enrol(s, "ada")
+	w.run(monday)
+	equal(t, "slot", w.run(tuesday(1)), []string{wall(1) + " issued 1"})
+	equal(t, "issues", w.issues(), []string{"skin/" + wall(1) + " two"})
+}
+
+func TestRule11AnEmptySlotIsRecordedAndTold(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{})
+	w.enrol(s, "ada")
+	w.run(monday)
+	equal(t, "slot", w.run(tuesday(1)), []string{wall(1) + " empty 0"})
+	w.articles(s, "one")
+	equal(t, "a later article waits", w.run(tuesday(1).Add(time.Hour)), []string{})
+	equal(t, "editors", w.notices("editors"), []string{"The skin letters: nothing to send"})
+	equal(t, "next slot", w.run(tuesday(2)), []string{wall(2) + " issued 1"})
+}
+
+func TestRule11ACancelledIssueGivesItsArticleBack(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{})
+	w.articles(s, "one", "two")
+	w.enrol(s, "ada")
+	w.run(monday)
+	w.run(tuesday(1))
+	w.check("cancel", w.p.CancelIssue(w.ctx, "skin/"+wall(1), "a wrong figure"))
+	equal(t, "cancelled", w.issue("skin/"+wall(1)), "cancelled skipped=1")
+	equal(t, "plan", w.plan("skin", 1), []string{wall(2) + " one 1"})
+	w.run(tuesday(2))
+	equal(t, "ada", w.deliveriesOf("ada"), []string{"one skipped", "one pending"})
+}
+
+func TestRule11AHeldIssueKeepsItsTurn(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{})
+	w.articles(s, "one", "two")
+	w.enrol(s, "ada")
+	w.run(monday)
+	w.check("hold the coming slot", w.p.HoldIssue(w.ctx, "skin/"+wall(1), "wait for the lawyer"))
+	equal(t, "plan", w.plan("skin", 2), []string{wall(1) + " one 1 !", wall(2) + " two 1"})
+	equal(t, "held slot", w.run(tuesday(1)), []string{wall(1) + " held 0"})
+	equal(t, "held issue", w.issue("skin/"+wall(1)), "held")
+	equal(t, "next slot waits", w.run(tuesday(2)), []string{wall(2) + " waiting 0"})
+	w.check("release", w.p.ReleaseIssue(w.ctx, "skin/"+wall(1)))
+	equal(t, "released long after its time", w.issue("skin/"+wall(1)), "sending pending=1")
+	equal(t, "the slot that waited sends nothing later", w.run(tuesday(2).Add(time.Hour)), []string{})
+	equal(t, "third slot", w.run(tuesday(3)), []string{wall(3) + " issued 1"})
+	equal(t, "issues", w.issues(), []string{"skin/" + wall(1) + " one", "skin/" + wall(3) + " two"})
+	equal(t, "editors", w.notices("editors")[:2], []string{"The skin letters: an issue is held", "The skin letters: still held"})
+}
+
+func TestRule11AHeldSlotReleasedInTimeSendsInTime(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{})
+	w.articles(s, "one")
+	w.enrol(s, "ada")
+	w.check("hold", w.p.HoldIssue(w.ctx, "skin/"+wall(1), "later"))
+	w.check("release", w.p.ReleaseIssue(w.ctx, "skin/"+wall(1)))
+	equal(t, "before its time", w.run(monday.Add(time.Hour)), []string{})
+	equal(t, "at its time", w.run(tuesday(1)), []string{wall(1) + " issued 1"})
+}
+
+func TestRule12LateSlots(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		back time.Time
+		want []string
+	}{
+		{"on time", tuesday(1), []string{wall(1) + " issued 1"}},
+		{"within grace", tuesday(1).Add(6 * time.Hour), []string{wall(1) + " issued 1"}},
+		{"after grace", tuesday(1).Add(6*time.Hour + time.Minute), []string{wall(1) + " held 0"}},
+		{"weeks later", tuesday(3).Add(24 * time.Hour), []string{wall(1) + " missed 0", wall(2) + " missed 0", wall(3) + " held 0"}},
+		{"weeks later, the last in time", tuesday(3).Add(time.Hour), []string{wall(1) + " missed 0", wall(2) + " missed 0", wall(3) + " issued 1"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t)
+			s := w.series("skin", series.Change{})
+			w.articles(s, "one", "two", "three")
+			w.enrol(s, "ada")
+			w.run(monday)
+			w.clock.set(tt.back)
+			planned := w.plan("skin", len(tt.want))
+			equal(t, "slots", w.run(tt.back), tt.want)
+			last := len(tt.want) - 1
+			name := "skin/" + tt.want[last][:len(wall(1))]
+			equal(t, "the plan named the article", planned[last][:len(wall(1))+4], tt.want[last][:len(wall(1))]+" one")
+			st, err := w.p.Issue(w.ctx, name)
+			w.check("issue", err)
+			equal(t, "no content is lost", st.Article, "one")
+		})
+	}
+}
+
+func TestRule12LateDripIsHeldAndReleased(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{Mode: ptr(series.Drip)})
+	w.articles(s, "one", "two")
+	w.enrol(s, "ada", "ben")
+	w.run(monday)
+	equal(t, "a day late", w.run(tuesday(1).Add(24*time.Hour)), []string{wall(1) + " held 2"})
+	equal(t, "held", w.issue("skin/"+wall(1)+"/one"), "held pending=2")
+	w.check("release by slot", w.p.ReleaseIssue(w.ctx, "skin/"+wall(1)))
+	equal(t, "released", w.issue("skin/"+wall(1)+"/one"), "sending pending=2")
+	equal(t, "next", w.run(tuesday(2)), []string{wall(2) + " issued 2"})
+}
+
+func TestRule12NothingHappensWhileSendingIsOnHold(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{})
+	w.articles(s, "one", "two")
+	w.enrol(s, "ada")
+	w.run(monday)
+	hold := outbox.ErrHeld
+	cfg := w.cfg
+	cfg.MayLeave = func(context.Context) error { return hold }
+	p := w.publisher(cfg)
+	w.clock.set(tuesday(2).Add(time.Hour))
+	if _, err := p.RunDue(w.ctx); !errors.Is(err, outbox.ErrHeld) {
+		t.Errorf("run due on hold: got %v, want ErrHeld", err)
+	}
+	if _, _, _, err := p.SendNow(w.ctx, "skin", "", false); !errors.Is(err, outbox.ErrHeld) {
+		t.Errorf("send on hold: got %v, want ErrHeld", err)
+	}
+	equal(t, "issues", w.issues(), []string{})
+	hold = nil
+	equal(t, "after the hold", w.run(tuesday(2).Add(48*time.Hour)), []string{wall(1) + " missed 0", wall(2) + " held 0"})
+}
+
+func TestRule13OnlyTheMailableAreInTheIssue(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{})
+	w.articles(s, "one")
+	w.enrol(s, "ada", "ben")
+	w.check("unsubscribe", w.p.Unsubscribe(w.ctx, w.link(s, "ben"), false, evidence()))
+	w.check("subscribe", w.p.Subscribe(w.ctx, newsletter.Signup{Series: "skin", Email: "cyd@reader.example", Evidence: evidence()}))
+	w.run(monday)
+	equal(t, "slot", w.run(tuesday(1)), []string{wall(1) + " issued 1"})
+}
+
+func TestRule14NobodyTwice(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{})
+	w.articles(s, "one", "two")
+	w.enrol(s, "ada")
+	w.run(monday)
+	name, article, readers, err := w.p.SendNow(w.ctx, "skin", "", false)
+	w.check("send now", err)
+	equal(t, "sent", []any{name, article, readers}, []any{name, "one", int64(1)})
+	contains(t, "name", name, "skin/2027-03-01T08:00/now")
+	w.enrol(s, "ben")
+	equal(t, "the coming slot takes the one after", w.run(tuesday(1)), []string{wall(1) + " issued 2"})
+	if _, _, _, err := w.p.SendNow(w.ctx, "skin", "one", false); !errors.Is(err, newsletter.ErrNothing) {
+		t.Errorf("send an issued article again: got %v, want ErrNothing", err)
+	}
+	equal(t, "ada", w.deliveriesOf("ada"), []string{"one pending", "two pending"})
+}
+
+func TestSendNowTwiceInOneMinute(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{})
+	w.articles(s, "one", "two")
+	w.enrol(s, "ada")
+	for _, want := range []string{"one", "two"} {
+		_, article, _, err := w.p.SendNow(w.ctx, "skin", "", false)
+		w.check("send now", err)
+		equal(t, "article", article, want)
+	}
+	if _, _, _, err := w.p.SendNow(w.ctx, "skin", "", false); !errors.Is(err, newsletter.ErrNothing) {
+		t.Errorf("send when all are sent: got %v, want ErrNothing", err)
+	}
+}
+
+func TestSendNowInDripGivesEverybodyTheirOwn(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{Mode: ptr(series.Drip)})
+	w.articles(s, "one", "two")
+	w.enrol(s, "ada")
+	w.run(monday)
+	w.run(tuesday(1))
+	w.enrol(s, "ben", "cyd")
+	_, article, readers, err := w.p.SendNow(w.ctx, "skin", "", true)
+	w.check("dry run", err)
+	equal(t, "dry run", []any{article, readers}, []any{"one", int64(3)})
+	name, article, readers, err := w.p.SendNow(w.ctx, "skin", "", false)
+	w.check("send", err)
+	equal(t, "send", []any{article, readers}, []any{"one", int64(3)})
+	equal(t, "issue of the most", w.issue(name), "sending pending=2")
+	equal(t, "ada", w.deliveriesOf("ada"), []string{"one pending", "two pending"})
+	equal(t, "ben", w.deliveriesOf("ben"), []string{"one pending"})
+}
+
+func TestRule16WhatLacksIsHeldAndTold(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{})
+	w.importArticles(s, series.Incoming{Slug: "long", Text: series.Text{Title: "Too long", Markdown: strings.Repeat("A long **paragraph** of words.\n\n", 4000)}})
+	w.enrol(s, "ada")
+	w.run(monday)
+	equal(t, "slot", w.run(tuesday(1)), []string{wall(1) + " held 0"})
+	contains(t, "editors", strings.Join(strings.Fields(w.noticeText("editors")), " "), "“Too long” can't be made into a mail", "102 KB", "Nothing is lost")
+	w.importArticles(s, series.Incoming{Slug: "long", Text: series.Text{Title: "Short now", Markdown: "Few words."}})
+	equal(t, "it keeps its turn", w.run(tuesday(2)), []string{wall(2) + " issued 1"})
+}
+
+func TestRule16EveryIssueCarriesTheDisclaimer(t *testing.T) {
+	for _, place := range []string{"start", "end", "both"} {
+		t.Run(place, func(t *testing.T) {
+			w := newWorld(t)
+			s := w.series("skin", series.Change{DisclaimerPlace: &place, Welcome: ptr("first"), Mode: ptr(series.Drip)})
+			w.importArticles(s,
+				series.Incoming{Slug: "one", Text: series.Text{Title: "One", Markdown: "Words.", Disclaimer: "Not for children.", DisclaimerMode: "add"}},
+				series.Incoming{Slug: "two", Text: series.Text{Title: "Two", Markdown: "Words.", Disclaimer: "Only for adults.", DisclaimerMode: "replace"}})
+			w.enrol(s, "ada")
+			w.join(s, "ben")
+			w.run(monday)
+			w.run(tuesday(1))
+			w.run(tuesday(2))
+			all, err := series.Issues(w.ctx, w.db, s.ID, 0)
+			w.check("issues", err)
+			if len(all) < 3 {
+				t.Fatalf("issues: got %d, want 3 or more", len(all))
+			}
+			for _, head := range all {
+				issue, err := series.IssueByID(w.ctx, w.db, head.ID)
+				w.check("issue", err)
+				want := []string{"This is no medical advice.", "Not for children."}
+				if strings.Contains(issue.Subject, "Two") {
+					want = []string{"Only for adults."}
+				}
+				contains(t, issue.Name+" text", strings.Join(strings.Fields(issue.Text), " "), want...)
+				contains(t, issue.Name+" HTML", strings.Join(strings.Fields(issue.HTML), " "), want...)
+			}
+		})
+	}
+}
+
+func TestRule17PreviousAndNext(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{})
+	w.articles(s, "one", "two", "three")
+	w.enrol(s, "ada")
+	w.run(monday)
+	w.run(tuesday(1))
+	w.run(tuesday(2))
+	st, err := w.p.Issue(w.ctx, "skin/"+wall(2))
+	w.check("issue", err)
+	contains(t, "text", st.Issue.Text, "About one", "http://127.0.0.1:8080/s/skin/one", "About three", "http://127.0.0.1:8080/s/skin/two")
+	if strings.Contains(st.Issue.Text, "/s/skin/three") {
+		t.Errorf("the next article is linked before it is public:\n%s", st.Issue.Text)
+	}
+}
+
+func TestRule18AnAnnouncementMovesNobody(t *testing.T) {
+	w := newWorld(t)
+	skin, gut := w.series("skin", series.Change{}), w.series("gut", series.Change{})
+	w.articles(skin, "one", "two")
+	w.articles(gut, "oats")
+	w.enrol(skin, "ada", "ben")
+	w.enrol(gut, "ben", "cyd")
+	w.run(monday)
+	_, readers, err := w.p.Announce(w.ctx, []string{"skin", "gut"}, "", "We move house", "From May we are *next door*.", true)
+	w.check("dry run", err)
+	equal(t, "dry run", readers, int64(3))
+	name, readers, err := w.p.Announce(w.ctx, []string{"skin", "gut"}, "", "We move house", "From May we are *next door*.", false)
+	w.check("announce", err)
+	equal(t, "announced", []any{name, readers, w.issue(name)}, []any{"site/2027-03-01T08:00/announcement", int64(3), "sending pending=3"})
+	equal(t, "plan", w.plan("skin", 1), []string{wall(1) + " one 2"})
+
+	_, readers, err = w.p.Announce(w.ctx, []string{"skin"}, "one", "", "", false)
+	w.check("announce an article", err)
+	equal(t, "readers", readers, int64(2))
+	equal(t, "it counts as had", w.plan("skin", 1), []string{wall(1) + " two 2"})
+}
+
+func TestRule20ArticlesRunOut(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{})
+	w.articles(s, "a", "b", "c", "d", "e", "f")
+	w.enrol(s, "ada")
+	w.run(monday)
+	for n := 1; n <= 6; n++ {
+		w.run(tuesday(n))
+		w.run(tuesday(n).Add(time.Hour))
+	}
+	equal(t, "editors", w.notices("editors"), []string{
+		"The skin letters: four articles left", "The skin letters: one article left", "The skin letters: no article left",
+	})
+}
+
+func TestRule20FourLeftNamesTheLastDate(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{})
+	w.articles(s, "a", "b", "c", "d", "e")
+	w.enrol(s, "ada")
+	w.run(monday)
+	w.run(tuesday(1))
+	contains(t, "editors", strings.Join(strings.Fields(w.noticeText("editors")), " "), "About e", "Tuesday 30 March 2027 at 09:00")
+}
+
+func TestRule20NobodyToTellIsNoError(t *testing.T) {
+	w := newWorld(t)
+	cfg := w.cfg
+	cfg.Site.NotifyTo = nil
+	w.p = w.publisher(cfg)
+	w.series("skin", series.Change{})
+	w.run(monday)
+	equal(t, "slot", w.run(tuesday(1)), []string{wall(1) + " empty 0"})
+	equal(t, "notices", w.notices("editors"), []string{})
+}
+
+func TestRule21ExplainAgreesWithThePlanAndTheSender(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{})
+	w.articles(s, "one", "two?", "three")
+	w.enrol(s, "ada", "ben")
+	w.run(monday)
+	w.run(tuesday(1))
+	w.check("unsubscribe", w.p.Unsubscribe(w.ctx, w.link(s, "ben"), false, evidence()))
+	lines, err := w.p.Explain(w.ctx, "ada@reader.example", 3)
+	w.check("explain", err)
+	equal(t, "ada", short(lines), []string{wall(2) + " two blocked 11", wall(3) + " three send 1", wall(4) + "  empty 11"})
+	lines, err = w.p.Explain(w.ctx, "ben@reader.example", 1)
+	w.check("explain", err)
+	equal(t, "ben", short(lines), []string{wall(2) + "  out 13"})
+	if _, err := w.p.Explain(w.ctx, "nobody@reader.example", 1); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("explain nobody: got %v, want ErrNotFound", err)
+	}
+}
+
+func short(lines []newsletter.Explained) []string {
+	all := []string{}
+	for _, l := range lines {
+		all = append(all, strings.Join([]string{l.Slot, l.Article, l.Outcome}, " ")+" "+itoa(l.Rule))
+	}
+	return all
+}
+
+func TestPlanFromALaterTime(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{})
+	w.articles(s, "one", "two", "three", "four")
+	w.enrol(s, "ada")
+	planned, err := w.p.Plan(w.ctx, "", 2, tuesday(3))
+	w.check("plan", err)
+	got := []string{}
+	for _, row := range planned {
+		got = append(got, row.Slot+" "+row.Article)
+	}
+	equal(t, "plan", got, []string{wall(3) + " three", wall(4) + " four"})
+	if _, err := w.p.Plan(w.ctx, "nothing", 2, time.Time{}); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("plan of an unknown series: got %v, want ErrNotFound", err)
+	}
+}
+
+func TestPlanAfterAPlayedFuture(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{})
+	w.articles(s, "one", "two", "three")
+	w.enrol(s, "ada")
+	w.run(monday)
+	w.run(tuesday(1))
+	w.run(tuesday(2))
+	w.clock.set(monday) // as after run-due --now
+	equal(t, "plan", w.plan("skin", 2), []string{wall(3) + " three 1", wall(4) + "  0 !"})
+}
+
+func TestPlanOfDripAdvancesEveryReader(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{Mode: ptr(series.Drip)})
+	w.articles(s, "one", "two", "three")
+	w.enrol(s, "ada")
+	w.run(monday)
+	w.run(tuesday(1))
+	w.enrol(s, "ben", "cyd")
+	equal(t, "plan", w.plan("skin", 4), []string{
+		wall(2) + " one 3", wall(3) + " two 3", wall(4) + " three 2", wall(5) + "  0 !",
+	})
+}
+
+func TestAFillThatACrashInterruptedIsContinued(t *testing.T) {
+	for _, mode := range []series.Mode{series.Live, series.Drip} {
+		t.Run(string(mode), func(t *testing.T) {
+			w := newWorld(t)
+			s := w.series("skin", series.Change{Mode: &mode})
+			w.articles(s, "one", "two")
+			w.enrol(s, names(1200)...)
+			w.run(monday)
+			w.clock.set(tuesday(1))
+			for cut := 1; ; cut++ {
+				ctx, cancel := context.WithCancel(w.ctx)
+				ticks := 0
+				cfg := w.cfg
+				cfg.Now = func() time.Time { // asked in every step of a fill: the process dies at the cut
+					if ticks++; ticks == cut*7 {
+						cancel()
+					}
+					return w.clock.now()
+				}
+				_, err := w.publisher(cfg).RunDue(ctx)
+				cancel()
+				if err == nil {
+					break
+				}
+			}
+			w.run(tuesday(1).Add(time.Minute))
+			rows := int64(0)
+			all, err := w.p.IssueList(w.ctx, "skin", 0)
+			w.check("issues", err)
+			for _, st := range all {
+				equal(t, st.Issue.Name, st.Issue.State, series.IssueSending)
+				rows += st.Counts.Total()
+			}
+			equal(t, "rows", rows, int64(1200))
+			equal(t, "one issue", len(all), 1)
+		})
+	}
+}
+
+func TestPreviewIsInertAndShowsTheMail(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{})
+	w.articles(s, "one", "two")
+	w.enrol(s, "ada")
+	v, err := w.p.Preview(w.ctx, "skin", "", "ada@reader.example")
+	w.check("preview", err)
+	equal(t, "article", v.Article, "one")
+	contains(t, "message", string(v.EML), "ada@reader.example", "List-Unsubscribe: <http://127.0.0.1:8080/u/", "Subject: About one")
+	if strings.Contains(v.HTML+v.Text, outbox.UnsubscribeHole) {
+		t.Error("the preview has a hole where the unsubscribe link belongs")
+	}
+	_, rest, _ := strings.Cut(v.Text, "/u/")
+	token := strings.Fields(rest)[0]
+	w.check("its link does nothing", w.p.Unsubscribe(w.ctx, token, true, evidence()))
+	w.run(monday)
+	equal(t, "ada is still there", w.run(tuesday(1)), []string{wall(1) + " issued 1"})
+	if _, err := w.p.Preview(w.ctx, "skin", "three", ""); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("preview of an unknown article: got %v, want ErrNotFound", err)
+	}
+}
+
+func TestSendTestIsANotice(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{})
+	w.articles(s, "one")
+	w.enrol(s, "ada")
+	for range 2 {
+		w.check("test", w.p.SendTest(w.ctx, "skin", "one", "me@example.org"))
+	}
+	equal(t, "notices", w.notices("test"), []string{"[Test] About one", "[Test] About one"})
+	equal(t, "plan", w.plan("skin", 1), []string{wall(1) + " one 1"})
+	equal(t, "issues", w.issues(), []string{})
+}
+
+func TestTellSaysNothingTwice(t *testing.T) {
+	w := newWorld(t)
+	for range 2 {
+		w.check("tell", w.p.Tell(w.ctx, "fire", "The house burns", []string{"Nothing is lost."}))
+	}
+	equal(t, "notices", w.notices("editors"), []string{"The house burns"})
+	w.check("login link", w.p.MailLoginLink(w.ctx, "owner@example.org", "http://127.0.0.1:8080/desk/login/abc", monday.Add(time.Hour)))
+	equal(t, "login", len(w.notices("login")), 1)
+}
+
+func TestRunEndsWithItsContext(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{})
+	w.articles(s, "one")
+	w.enrol(s, "ada")
+	w.run(monday)
+	w.clock.set(tuesday(1))
+	ctx, cancel := context.WithCancel(w.ctx)
+	cfg := w.cfg
+	woken := make(chan struct{}, 1)
+	cfg.Wake = func() {
+		select {
+		case woken <- struct{}{}:
+		default:
+		}
+	}
+	ended := make(chan error)
+	go func() { ended <- w.publisher(cfg).Run(ctx) }()
+	<-woken
+	cancel()
+	w.check("run", <-ended)
+	if !slices.Contains(w.issues(), "skin/"+wall(1)+" one") {
+		t.Errorf("issues: got %v, want that of the first slot", w.issues())
+	}
+}

@@ -1,0 +1,336 @@
+package newsletter
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"pressrun/newsletter/outbox"
+	"pressrun/newsletter/render"
+	"pressrun/newsletter/series"
+	"pressrun/subscribers"
+	"pressrun/subscribers/store"
+	"pressrun/templates"
+)
+
+// Signup is what a subscribe form brings.
+type Signup struct {
+	Series, Email, Name string
+	Language            string
+	Evidence            subscribers.Evidence
+}
+
+// requestLives is how long a request to join can be confirmed, so how long its mail is worth sending.
+const requestLives = 14 * 24 * time.Hour
+
+// tokenHole stands for the confirmation token while the mail is rendered, before the request is made: so rendering holds
+// no lock and takes the same time for every address.
+const tokenHole = "CONFIRMATION-TOKEN"
+
+// Subscribe stores the request and queues the confirmation mail, in one transaction. It answers the same for a new, a
+// known and a suppressed address, so that nobody can probe the list; errors are only for what the visitor can mend
+// (subscribers.ErrAddress, subscribers.ErrField) or an unknown series. Nothing that the visitor typed stands in the mail.
+func (p *Publisher) Subscribe(ctx context.Context, form Signup) error {
+	s, err := series.BySlug(ctx, p.db, form.Series)
+	if err != nil {
+		return fmt.Errorf("subscribe: %w", err)
+	}
+	mail, err := p.confirmation(s)
+	if err != nil {
+		return fmt.Errorf("subscribe: %w", err)
+	}
+	err = p.db.InTx(ctx, func(tx *store.Tx) error {
+		person := subscribers.Addition{Email: form.Email, Name: form.Name, Language: form.Language}
+		request, err := p.people.Join(ctx, tx, s.ID, person, form.Evidence)
+		if err != nil || request.Token == "" {
+			return err
+		}
+		return p.enqueue(ctx, tx, []outbox.Notice{{
+			Kind: "confirmation", Dedupe: fmt.Sprintf("confirmation %d", request.Serial),
+			SubscriberID: request.Subscriber.ID, SeriesID: s.ID,
+			FromName: s.FromName, FromEmail: s.FromEmail, ReplyTo: s.ReplyTo, Subject: mail.Subject,
+			HTML: strings.ReplaceAll(mail.HTML, tokenHole, request.Token), Text: strings.ReplaceAll(mail.Text, tokenHole, request.Token),
+			Expires: p.now().Add(requestLives),
+		}})
+	})
+	if err != nil {
+		return fmt.Errorf("subscribe: %w", err)
+	}
+	p.wake()
+	return nil
+}
+
+// confirmation renders the mail that asks whether somebody really wants a series.
+func (p *Publisher) confirmation(s series.Series) (render.Email, error) {
+	language := cmp.Or(s.Language, p.site.Language)
+	w := templates.In(language)
+	return p.note(render.Note{
+		Language: language, PostalAddress: s.PostalAddress,
+		Subject:    w.T("letter.confirm_subject", "series", s.Title),
+		Paragraphs: []string{w.T("letter.confirm_text", "series", s.Title, "site", p.site.Name)},
+		Button:     &render.Link{Title: w.T("letter.confirm_button"), URL: p.url("c", tokenHole)},
+		After:      []string{w.T("letter.confirm_after")},
+	})
+}
+
+// Visit is what a token page shows. Nothing is changed by looking.
+type Visit struct {
+	Series     series.Series
+	Masked     string // the address, not given away; empty where the person is gone
+	State      subscribers.State
+	Everything bool // left everything
+	CanUndo    bool
+	Welcomed   bool // Confirm: a welcome letter was queued just now, or by an earlier press
+}
+
+// VisitConfirm reads a confirmation link; subscribers.ErrToken where it is not ours, subscribers.ErrNotPending where the
+// person is gone.
+func (p *Publisher) VisitConfirm(ctx context.Context, token string) (Visit, error) {
+	t, err := p.key.Open(token, subscribers.PurposeConfirm)
+	if err != nil {
+		return Visit{}, err
+	}
+	v, err := p.visit(ctx, t)
+	if err == nil && v.Masked == "" {
+		return v, subscribers.ErrNotPending
+	}
+	return v, err
+}
+
+// VisitUnsubscribe reads an unsubscribe link; subscribers.ErrToken where it is not ours. Whoever is gone, and whoever
+// never was (the link of a preview), looks like somebody who has left.
+func (p *Publisher) VisitUnsubscribe(ctx context.Context, token string) (Visit, error) {
+	t, err := p.key.Open(token, subscribers.PurposeUnsubscribe)
+	if err != nil {
+		return Visit{}, err
+	}
+	return p.visit(ctx, t)
+}
+
+func (p *Publisher) visit(ctx context.Context, t subscribers.Token) (Visit, error) {
+	v := Visit{State: subscribers.Ended}
+	var err error
+	if v.Series, err = series.ByID(ctx, p.db, t.SeriesID); err != nil {
+		return v, fmt.Errorf("visit: %w", err)
+	}
+	person, err := subscribers.ByID(ctx, p.db, t.SubscriberID)
+	if errors.Is(err, store.ErrNotFound) {
+		return v, nil
+	}
+	if err != nil {
+		return v, fmt.Errorf("visit: %w", err)
+	}
+	address, err := subscribers.ParseAddress(person.Email)
+	if err != nil {
+		return v, fmt.Errorf("visit: subscriber %d: %w", person.ID, err)
+	}
+	v.Masked = address.Masked()
+	e, err := subscribers.EnrolmentOf(ctx, p.db, t.SeriesID, t.SubscriberID)
+	if err == nil {
+		v.State = e.State
+	} else if !errors.Is(err, store.ErrNotFound) {
+		return v, fmt.Errorf("visit: %w", err)
+	}
+	leave, err := p.people.LeaveOf(ctx, p.db, t.SubscriberID, t.SeriesID)
+	v.Everything, v.CanUndo = leave.Everything, leave.MayUndo
+	return v, err
+}
+
+// errWelcome says that only the welcome failed: the confirmation is made without it.
+var errWelcome = errors.New("welcome")
+
+// Confirm activates the enrolment and queues the welcome (rule 3) in one transaction. next is the coming slot's instant
+// in the series' zone, zero if none is planned. A welcome that can't be made never stops a confirmation.
+func (p *Publisher) Confirm(ctx context.Context, token string, e subscribers.Evidence) (v Visit, next time.Time, err error) {
+	t, err := p.key.Open(token, subscribers.PurposeConfirm)
+	if err != nil {
+		return Visit{}, time.Time{}, err
+	}
+	s, err := series.ByID(ctx, p.db, t.SeriesID)
+	if err != nil {
+		return Visit{}, time.Time{}, fmt.Errorf("confirm: %w", err)
+	}
+	letter := p.welcome(ctx, s, t.SubscriberID) // rendered before the lock
+	err = p.confirm(ctx, token, e, letter)
+	if errors.Is(err, errWelcome) {
+		p.log.ErrorContext(ctx, "welcome left out", "series", s.Slug, "error", err)
+		err = p.confirm(ctx, token, e, nil)
+	}
+	if err != nil {
+		return Visit{}, time.Time{}, err
+	}
+	p.wake()
+	if v, err = p.visit(ctx, t); err != nil {
+		return v, time.Time{}, err
+	}
+	reader, err := outbox.ReaderOf(ctx, p.db, s.ID, t.SubscriberID)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return v, time.Time{}, err
+	}
+	v.Welcomed = !reader.Welcomed.IsZero()
+	slots, err := coming(ctx, p.db, s, p.now(), 1)
+	if err == nil && len(slots) > 0 && !s.Paused {
+		next = slots[0].At.In(location(s))
+	}
+	return v, next, err
+}
+
+// confirm activates, and adds the welcome of a fresh confirmation.
+func (p *Publisher) confirm(ctx context.Context, token string, e subscribers.Evidence, letter *series.Frozen) error {
+	return p.db.InTx(ctx, func(tx *store.Tx) error {
+		enrolment, fresh, err := p.people.Confirm(ctx, tx, token, e)
+		if err != nil || !fresh || letter == nil {
+			return err
+		}
+		if err := p.addWelcome(ctx, tx, *letter, enrolment.SubscriberID); err != nil {
+			return fmt.Errorf("%w: %w", errWelcome, err)
+		}
+		return nil
+	})
+}
+
+// addWelcome adds a person to the welcome issue of an article, and freezes it where it is the first of its revision.
+func (p *Publisher) addWelcome(ctx context.Context, tx *store.Tx, letter series.Frozen, subscriberID int64) error {
+	issue, err := series.WelcomeIssue(ctx, tx, letter.Series.ID, letter.Article.ID)
+	fresh := errors.Is(err, store.ErrNotFound)
+	if fresh {
+		issue, err = series.Freeze(ctx, tx, letter, p.now())
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := outbox.Add(ctx, tx, issue.ID, []int64{subscriberID}, p.now()); err != nil || !fresh {
+		return err
+	}
+	return outbox.Open(ctx, tx, p.now(), issue.ID)
+}
+
+// welcome renders the mail that somebody who confirms now gets right away; nil: none.
+func (p *Publisher) welcome(ctx context.Context, s series.Series, subscriberID int64) *series.Frozen {
+	a, err := p.welcomeArticle(ctx, s, subscriberID)
+	if err != nil || a.ID == 0 {
+		if err != nil {
+			p.log.ErrorContext(ctx, "welcome not chosen", "series", s.Slug, "error", err)
+		}
+		return nil
+	}
+	l, err := p.letter(ctx, p.db, s, a)
+	if err == nil {
+		l.Greeting = templates.In(l.Language).T("letter.welcome_greeting", "series", s.Title)
+		var frozen series.Frozen
+		if frozen, err = p.write(ctx, s, a, l); err == nil {
+			frozen.Slot, frozen.Kind = p.thisMinute(s).Wall, "welcome"
+			return &frozen
+		}
+	}
+	p.log.ErrorContext(ctx, "welcome not rendered", "series", s.Slug, "article", a.Slug, "error", err)
+	return nil
+}
+
+// welcomeArticle chooses the article of a welcome (rule 3): a person's own next or first one, or the latest issue's. It
+// is zero where there is none, where they had it, or in live where the issue of the coming slot must not be given away.
+func (p *Publisher) welcomeArticle(ctx context.Context, s series.Series, subscriberID int64) (series.Article, error) {
+	if s.Welcome == "none" || s.Paused {
+		return series.Article{}, nil
+	}
+	reader, err := outbox.ReaderOf(ctx, p.db, s.ID, subscriberID)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return series.Article{}, err
+	}
+	facts, err := liveFacts(ctx, p.db, s)
+	if err != nil {
+		return series.Article{}, err
+	}
+	var a series.Article
+	switch {
+	case s.Welcome == "latest":
+		a = latest(facts)
+	case s.Mode == series.Drip:
+		own := readerFacts(facts, reader)
+		own.Welcomed, own.At = time.Time{}, p.now() // this is the welcome: none of before keeps it away
+		if d := series.Next(own); d.Outcome == series.Send {
+			a = d.Article
+		}
+	default:
+		a = first(facts)
+	}
+	if _, had := reader.Had[a.ID]; had || reader.Before[a.ID] || a.ID == 0 {
+		return series.Article{}, nil
+	}
+	if s.Mode == series.Live {
+		away, err := p.givesWay(ctx, s, facts, a)
+		if err != nil || away {
+			return series.Article{}, err
+		}
+	}
+	return a, nil
+}
+
+// latest is the article that was issued last and is ready still; zero: none.
+func latest(f series.Facts) (a series.Article) {
+	for _, x := range f.Articles {
+		if at, issued := f.Had[x.ID]; issued && x.State == series.Ready && (a.ID == 0 || at.After(f.Had[a.ID])) {
+			a = x
+		}
+	}
+	return a
+}
+
+// first is the first ready article; zero: none.
+func first(f series.Facts) series.Article {
+	for _, x := range f.Articles {
+		if x.State == series.Ready {
+			return x
+		}
+	}
+	return series.Article{}
+}
+
+// givesWay says whether the welcome of a live series gives way to the coming slot: that is near, or sends the same.
+func (p *Publisher) givesWay(ctx context.Context, s series.Series, f series.Facts, a series.Article) (bool, error) {
+	slots, err := coming(ctx, p.db, s, p.now(), 1)
+	if err != nil || len(slots) == 0 || slots[0].State == series.SlotSkipped {
+		return false, err
+	}
+	d := series.Next(atSlot(f, slots[0]))
+	near := slots[0].At.Sub(p.now()) < s.MinGap
+	return d.Outcome == series.Send && (near || d.Article.ID == a.ID), nil
+}
+
+// Unsubscribe ends the enrolment of the link, or with everything all of them. When it returns nil the leave is on the disk
+// and no issue in its scope is marked for the person any more. An unknown person or a repeated call is nil too; the error
+// is subscribers.ErrToken where the link is not ours.
+func (p *Publisher) Unsubscribe(ctx context.Context, token string, everything bool, e subscribers.Evidence) error {
+	t, err := p.key.Open(token, subscribers.PurposeUnsubscribe)
+	if err != nil {
+		return err
+	}
+	scope := t.SeriesID
+	if everything {
+		scope = 0
+	}
+	return p.db.InTx(ctx, func(tx *store.Tx) error { return p.people.Unsubscribe(ctx, tx, t.SubscriberID, scope, e) })
+}
+
+// UndoUnsubscribe takes the leave of this link back within seven days: that from everything where it stands, else that
+// from the series. subscribers.ErrNotPending where there is none.
+func (p *Publisher) UndoUnsubscribe(ctx context.Context, token string, e subscribers.Evidence) error {
+	t, err := p.key.Open(token, subscribers.PurposeUnsubscribe)
+	if err != nil {
+		return err
+	}
+	return p.db.InTx(ctx, func(tx *store.Tx) error {
+		leave, err := p.people.LeaveOf(ctx, tx, t.SubscriberID, t.SeriesID)
+		if err != nil {
+			return err
+		}
+		scope := t.SeriesID
+		if leave.Everything {
+			scope = 0
+		}
+		return p.people.Undo(ctx, tx, t.SubscriberID, scope, e)
+	})
+}
