@@ -1,0 +1,33 @@
+package public
+
+import (
+	"net/http"
+
+	"pressrun/newsletter/web"
+	"pressrun/subscribers/store"
+)
+
+// open are the routes that take forms from anywhere: mail programs press one-click buttons, and the sign-up form may
+// stand on any site. Neither can do more than its address or its mail allows.
+func open() []string { return []string{"POST /u/{token}", "POST /s/{series}/subscribe"} }
+
+// tokens are the routes of forms that stand on pages whose address is a token.
+func tokens() []string { return []string{"POST /c/{token}", "POST /u/{token}/undo"} }
+
+func (p *pages) routes() http.Handler {
+	mux := http.NewServeMux()
+	handle := func(pattern string, h web.Handler) { mux.Handle(pattern, p.answer.Handle(h)) }
+	handle("GET /{$}", p.home)
+	handle("GET /s/{series}", p.series)
+	handle("POST /s/{series}/subscribe", p.subscribe)
+	handle("GET /s/{series}/{article}", p.article)
+	handle("GET /c/{token}", p.askConfirm)
+	handle("POST /c/{token}", p.confirm)
+	handle("GET /u/{token}", p.askLeave)
+	handle("POST /u/{token}", p.leave)
+	handle("POST /u/{token}/undo", p.undo)
+	handle("GET /static/{file}", web.Static(p.assets))
+	handle("/", func(http.ResponseWriter, *http.Request) error { return store.ErrNotFound })
+	foreign := p.answer.Handle(func(http.ResponseWriter, *http.Request) error { return web.ErrForeign })
+	return web.Secure(web.Guard(mux, foreign, open(), tokens()))
+}

@@ -1,0 +1,67 @@
+package public
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+
+	"pressrun/newsletter"
+	"pressrun/newsletter/series"
+	"pressrun/newsletter/web"
+	"pressrun/subscribers"
+	"pressrun/templates"
+)
+
+// subscribe takes the sign-up form, ours or one on another site. For a new, a known and a suppressed address the answer is
+// the same to the byte: it tells nobody who is on the list.
+func (p *pages) subscribe(w http.ResponseWriter, r *http.Request) error {
+	if err := web.ParseForm(w, r); err != nil {
+		return err
+	}
+	if err := p.signups.Allow(r); err != nil {
+		return err
+	}
+	s, err := series.BySlug(r.Context(), p.DB, r.PathValue("series"))
+	if err != nil {
+		return err
+	}
+	email, name := r.PostForm.Get("email"), line(r.PostForm.Get("name"), 100)
+	if r.PostForm.Get("comment") == "" { // people never see that field
+		err = p.Publisher.Subscribe(lasting(r), newsletter.Signup{
+			Series: s.Slug, Email: email, Name: name, Language: s.Language, Evidence: p.signupEvidence(r, s),
+		})
+	}
+	switch {
+	case errors.Is(err, subscribers.ErrAddress):
+		return p.askAgain(w, r, s, email, name)
+	case err != nil:
+		return err
+	}
+	page := templates.PublicAsked{PublicFrame: p.frame(s.Language), Series: s.Title, SeriesPath: seriesPath(s)}
+	return personal(w, page.Write)
+}
+
+// askAgain shows the form with what was typed, to be mended.
+func (p *pages) askAgain(w http.ResponseWriter, r *http.Request, s series.Series, email, name string) error {
+	page, err := p.seriesPage(r.Context(), s)
+	if err != nil {
+		return err
+	}
+	page.Canonical = ""
+	page.Signup.Email, page.Signup.Name, page.Signup.Fault = line(email, 254), name, true
+	web.Private(w)
+	return web.Show(w, http.StatusUnprocessableEntity, page.Write)
+}
+
+// signupEvidence names the page that the form stood on, and the wording where that page is ours: what another site's form
+// said we don't know, so the confirmation page says it again.
+func (p *pages) signupEvidence(r *http.Request, s series.Series) subscribers.Evidence {
+	from, wording := r.Referer(), ""
+	if from == "" {
+		from = r.Header.Get("Origin")
+	}
+	if u, err := url.Parse(from); err == nil && u.Host == r.Host {
+		wording = p.wording(s)
+	}
+	return evidence(r, from, wording)
+}

@@ -1,0 +1,91 @@
+package public
+
+import (
+	"cmp"
+	"errors"
+	"io"
+	"net/http"
+
+	"pressrun/newsletter"
+	"pressrun/newsletter/web"
+	"pressrun/subscribers"
+	"pressrun/templates"
+)
+
+// askLeave shows the buttons of an unsubscribe link, or that the reader has left. Looking changes nothing.
+func (p *pages) askLeave(w http.ResponseWriter, r *http.Request) error {
+	v, err := p.Publisher.VisitUnsubscribe(r.Context(), r.PathValue("token"))
+	if err != nil {
+		return err
+	}
+	return personal(w, p.leavePage(r, v).Write)
+}
+
+// leave ends an enrolment. Mail programs send the one field of RFC 8058 and get a bare 200, our own page another one and
+// gets a page.
+func (p *pages) leave(w http.ResponseWriter, r *http.Request) error {
+	if err := web.ParseForm(w, r); err != nil {
+		return err
+	}
+	if r.PostForm.Get("List-Unsubscribe") == "One-Click" {
+		return p.oneClick(w, r)
+	}
+	scope := r.PostForm.Get("leave")
+	if scope != "series" && scope != "everything" {
+		return web.ErrForm
+	}
+	token := r.PathValue("token")
+	form := p.BaseURL.JoinPath("u", "[token]").String()
+	if err := p.Publisher.Unsubscribe(lasting(r), token, scope == "everything", evidence(r, form, "")); err != nil {
+		return err
+	}
+	v, err := p.Publisher.VisitUnsubscribe(lasting(r), token)
+	if err != nil {
+		return err
+	}
+	return personal(w, p.leavePage(r, v).Write)
+}
+
+// oneClick answers the same whether the link is known, unknown, used or no link at all (RFC 8058 section 3.1). Nothing but
+// a record that could not be written is an error: then the mail program may try again.
+func (p *pages) oneClick(w http.ResponseWriter, r *http.Request) error {
+	err := p.Publisher.Unsubscribe(lasting(r), r.PathValue("token"), false, evidence(r, "List-Unsubscribe=One-Click", ""))
+	if err != nil && !errors.Is(err, subscribers.ErrToken) {
+		return err
+	}
+	web.Private(w)
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = io.WriteString(w, "Unsubscribed.\n") // fails only where the mail program has gone
+	return nil
+}
+
+// undo takes a leave back. Pressing it again says the same.
+func (p *pages) undo(w http.ResponseWriter, r *http.Request) error {
+	token := r.PathValue("token")
+	form := p.BaseURL.JoinPath("u", "[token]", "undo").String()
+	undone := p.Publisher.UndoUnsubscribe(lasting(r), token, evidence(r, form, ""))
+	if undone != nil && !errors.Is(undone, subscribers.ErrNotPending) {
+		return undone
+	}
+	v, err := p.Publisher.VisitUnsubscribe(lasting(r), token)
+	if err != nil {
+		return err
+	}
+	if v.State != subscribers.Active {
+		return web.ErrLate
+	}
+	page := p.leavePage(r, v)
+	page.Undone = true
+	return personal(w, page.Write)
+}
+
+func (p *pages) leavePage(r *http.Request, v newsletter.Visit) templates.PublicLeave {
+	action := "/u/" + r.PathValue("token")
+	frame := p.frame(v.Series.Language)
+	return templates.PublicLeave{
+		PublicFrame: frame, Series: v.Series.Title, SeriesPath: seriesPath(v.Series),
+		Masked: cmp.Or(v.Masked, frame.T("public.leave.this_address")), // of somebody who is gone nothing is known
+		Action: action, Undo: action + "/undo", Left: v.Everything || v.State == subscribers.Ended,
+		Everything: v.Everything, CanUndo: v.CanUndo,
+	}
+}
