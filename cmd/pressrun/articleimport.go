@@ -1,0 +1,250 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"pressrun/newsletter"
+	"pressrun/newsletter/importer"
+	"pressrun/newsletter/series"
+	"pressrun/subscribers/store"
+)
+
+// importOptions are the flags of article import.
+type importOptions struct {
+	ready          bool
+	publishedUntil string
+	dryRun         bool
+}
+
+func (a *app) articleImportCommand() *cobra.Command {
+	var o importOptions
+	cmd := &cobra.Command{
+		Use:   "import SERIES PATH...",
+		Short: "Read articles from files and folders into a series",
+		Long: `Reads Markdown with front matter, plain text and HTML, and folders of them. Their order is decided by the first of these that all
+of them have: a weight in front matter, a complete chain of Previous and Next labels, a number in the file name, a date, the name.
+A closing note that the texts share is taken out of them and shown as the disclaimer; the disclaimer of the series is never changed
+by an import.
+
+The same files again change nothing; changed ones become a new revision; new ones come after the article that precedes them. An
+import happens as a whole or not at all. Nothing is sent by it.`,
+		Example: "  pressrun article import skin articles/ --dry-run\n  pressrun article import skin articles/ --ready",
+		Args:    args(cobra.MinimumNArgs(2)),
+		RunE: func(cmd *cobra.Command, given []string) error {
+			if _, err := time.Parse(time.DateOnly, o.publishedUntil); o.publishedUntil != "" && err != nil {
+				return usagef(cmd, "--published-until must be a date such as 2027-03-30, not %q", o.publishedUntil)
+			}
+			return a.with(cmd.Context(), func(s *site) error { return a.importArticles(cmd.Context(), s, given[0], given[1:], o) })
+		},
+	}
+	cmd.Flags().BoolVar(&o.ready, "ready", false, "make them ready to be sent, but those marked draft")
+	cmd.Flags().StringVar(&o.publishedUntil, "published-until", "", "those dated up to this day were published elsewhere: readers had them")
+	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "print what would happen and change nothing")
+	a.jsonFlag(cmd)
+	return cmd
+}
+
+// importReport is what import prints.
+type importReport struct {
+	Series     string              `json:"series"`
+	DryRun     bool                `json:"dry_run"`
+	Refused    bool                `json:"refused"` // a file can't be read: nothing was imported
+	OrderedBy  string              `json:"ordered_by"`
+	Disclaimer string              `json:"disclaimer"` // the closing note that the texts shared
+	Articles   []importLine        `json:"articles"`
+	Problems   []importProblem     `json:"problems"`
+	Next       *newsletter.Planned `json:"next,omitempty"` // what the next slot sends after it
+	Notes      []string            `json:"notes"`
+
+	of series.Series
+}
+
+type importLine struct {
+	Article   string `json:"article"`
+	Title     string `json:"title"`
+	Source    string `json:"source"`
+	Outcome   string `json:"outcome"` // added, changed, unchanged; empty: refused
+	State     string `json:"state"`
+	Place     int64  `json:"place"`
+	Elsewhere bool   `json:"published_elsewhere"`
+	Past      int64  `json:"readers_past"` // who had a later article already and skips this one
+}
+
+type importProblem struct {
+	File   string `json:"file"`
+	Line   int    `json:"line,omitempty"`
+	Column int    `json:"column,omitempty"`
+	What   string `json:"what"`
+	Mend   string `json:"mend"`
+	Fatal  bool   `json:"fatal"`
+}
+
+var errUnreadable = errors.New("nothing was imported: mend the files marked above, or take them out of the folder, and import again")
+
+func (a *app) importArticles(ctx context.Context, s *site, slug string, paths []string, o importOptions) error {
+	of, err := series.BySlug(ctx, s.db, slug)
+	if err != nil {
+		return err
+	}
+	found, err := importer.Read(paths...)
+	if err != nil {
+		return err
+	}
+	r := reportOf(of, found, o)
+	if r.Refused {
+		return errors.Join(a.print(r, r.print), errUnreadable)
+	}
+	if err := s.try(ctx, o.dryRun, func(tx *store.Tx) error { return s.takeIn(ctx, tx, r, found.Articles, o) }); err != nil {
+		return err
+	}
+	return a.print(r, r.print)
+}
+
+// reportOf is the report of what was read, before anything is stored.
+func reportOf(of series.Series, found importer.Found, o importOptions) *importReport {
+	r := &importReport{
+		Series: of.Slug, DryRun: o.dryRun, OrderedBy: found.OrderedBy, Disclaimer: found.Disclaimer, of: of,
+		Articles: []importLine{}, Problems: []importProblem{}, Notes: []string{},
+	}
+	for _, in := range found.Articles {
+		r.Articles = append(r.Articles, importLine{Article: in.Slug, Title: in.Title, Source: in.Source})
+	}
+	for _, p := range found.Problems {
+		r.Problems = append(r.Problems, importProblem(p))
+		r.Refused = r.Refused || p.Fatal
+	}
+	return r
+}
+
+// takeIn imports the articles and reports what became of each, and what the next slot sends then.
+func (s *site) takeIn(ctx context.Context, tx *store.Tx, r *importReport, in []series.Incoming, o importOptions) error {
+	had, err := series.Had(ctx, tx, r.of.ID)
+	if err != nil {
+		return err
+	}
+	imported, err := series.ImportArticles(ctx, tx, r.of.ID, in, series.ImportOptions{Ready: o.ready, PublishedUntil: o.publishedUntil}, s.now())
+	if err != nil {
+		return err
+	}
+	for i, im := range imported {
+		l := &r.Articles[i]
+		l.Outcome, l.State, l.Place, l.Elsewhere = im.Outcome, string(im.Article.State), im.Article.Rank, im.Article.Elsewhere
+		if im.Outcome == "added" && im.Article.State == series.Ready {
+			if l.Past, _, err = s.publisher.PastIn(ctx, tx, im.Article); err != nil {
+				return err
+			}
+		}
+	}
+	next, err := s.publisher.Foresee(ctx, tx, r.of)
+	if err != nil {
+		return err
+	}
+	if next.Slot != "" {
+		r.Next = &next
+	}
+	r.advise(in, len(had) == 0, s.now())
+	return nil
+}
+
+// advise says what the editor may want to do next. fresh: the series sent nothing yet.
+func (r *importReport) advise(in []series.Incoming, fresh bool, now time.Time) {
+	for _, l := range r.Articles {
+		if l.State == string(series.Draft) {
+			r.Notes = append(r.Notes, "Drafts are not sent: pressrun article ready --all "+r.Series)
+			break
+		}
+	}
+	if r.of.Mode == series.Live && fresh && isArchive(in, now) {
+		r.Notes = append(r.Notes, "These look like a finished archive. In a drip series every new reader starts at the first article: "+
+			"pressrun series set "+r.Series+" --mode drip")
+	}
+}
+
+// isArchive says whether articles look like a finished work (rule 2): a dozen or more, all dated before today.
+func isArchive(in []series.Incoming, now time.Time) bool {
+	today := now.Format(time.DateOnly)
+	for _, article := range in {
+		if article.Date == "" || article.Date >= today || article.Draft {
+			return false
+		}
+	}
+	return len(in) >= 12
+}
+
+func (r *importReport) print(w io.Writer) {
+	order := ""
+	if len(r.Articles) > 1 {
+		order = ", ordered by " + r.OrderedBy
+	}
+	fmt.Fprintf(w, "Articles read: %d%s\n", len(r.Articles), order)
+	count := map[string]int{}
+	for i, l := range r.Articles {
+		outcome := l.Outcome
+		if l.State != "" {
+			outcome += ", " + l.State
+		}
+		if l.Elsewhere {
+			outcome += ", published elsewhere"
+		}
+		count[l.Outcome]++
+		fmt.Fprintf(w, "  %d\t%s\t%s\t%s\n", i+1, l.Title, l.Source, outcome)
+	}
+	for _, p := range r.Problems {
+		mark := "note: "
+		if p.Fatal {
+			mark = "NOT READ: "
+		}
+		fmt.Fprintf(w, "%s%s\n", mark, importer.Problem(p))
+	}
+	if r.Refused {
+		return
+	}
+	r.printDisclaimer(w)
+	for _, l := range r.Articles {
+		if l.Past > 0 {
+			fmt.Fprintf(w, "“%s” comes before what %d readers had already; they skip it (`pressrun article move` and `article ready` can send it as their next).\n", l.Title, l.Past)
+		}
+	}
+	r.printNext(w)
+	for _, note := range r.Notes {
+		fmt.Fprintln(w, note)
+	}
+	if r.DryRun {
+		fmt.Fprintf(w, "Nothing was changed. It would be: added %d, changed %d, unchanged %d.\n", count["added"], count["changed"], count["unchanged"])
+		return
+	}
+	fmt.Fprintf(w, "Added %d, changed %d, unchanged %d.\n", count["added"], count["changed"], count["unchanged"])
+}
+
+// printDisclaimer says what became of the closing note that the texts shared.
+func (r *importReport) printDisclaimer(w io.Writer) {
+	switch own := r.of.Disclaimer.Text; {
+	case r.Disclaimer == "":
+	case strings.Join(strings.Fields(r.Disclaimer), " ") == strings.Join(strings.Fields(own), " "):
+		fmt.Fprintf(w, "Their closing note is the disclaimer of the series, which stands in every issue: “%s”\n", own)
+	default:
+		fmt.Fprintf(w, "Their closing note was taken out of the texts: “%s”\nThe series keeps its own disclaimer instead: “%s”\n"+
+			"To use theirs: pressrun series set %s --disclaimer TEXT\n", r.Disclaimer, own, r.Series)
+	}
+}
+
+// printNext says what the next slot sends, so that nothing is sent by surprise.
+func (r *importReport) printNext(w io.Writer) {
+	switch n := r.Next; {
+	case n == nil:
+		fmt.Fprintf(w, "%s has no slot to come.\n", r.Series)
+	case n.Article == "":
+		fmt.Fprintf(w, "The next slot, %s, sends nothing: %s\n", n.At.Format("Mon 2006-01-02 15:04 MST"), n.Blocked)
+	case n.Blocked != "":
+		fmt.Fprintf(w, "The next slot, %s, is for %s; in its way: %s\n", n.At.Format("Mon 2006-01-02 15:04 MST"), n.Article, n.Blocked)
+	default:
+		fmt.Fprintf(w, "The next slot, %s, sends %s to %d readers.\n", n.At.Format("Mon 2006-01-02 15:04 MST"), n.Article, n.Readers)
+	}
+}

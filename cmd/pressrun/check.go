@@ -1,0 +1,200 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"pressrun/newsletter/mailer"
+	"pressrun/newsletter/outbox"
+	"pressrun/newsletter/series"
+	"pressrun/subscribers"
+)
+
+// A finding is one line of check and go-live.
+type finding struct {
+	What string `json:"what"`
+	OK   bool   `json:"ok"`
+	Said string `json:"said"`           // what was found
+	Mend string `json:"mend,omitempty"` // what to do where it is not ok
+}
+
+// errNotReady says that a checklist has open lines; the lines were printed.
+var errNotReady = errors.New("not everything is ready: see the lines marked above")
+
+func (a *app) checkCommand() *cobra.Command {
+	var to string
+	cmd := &cobra.Command{
+		Use:     "check",
+		Short:   "Check configuration, database and relay; --send tries a real mail",
+		Example: "  pressrun check\n  pressrun check --send me@example.org",
+		Args:    args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.with(cmd.Context(), func(s *site) error {
+				findings := []finding{
+					{What: "configuration", OK: true, Said: a.config + " is well formed"},
+					s.checkDatabase(cmd.Context()),
+					s.checkRelay(cmd.Context()),
+				}
+				if to != "" {
+					findings = append(findings, s.checkSend(cmd.Context(), to))
+				}
+				return a.report(findings)
+			})
+		},
+	}
+	cmd.Flags().StringVar(&to, "send", "", "hand one test mail for this address to the relay")
+	a.jsonFlag(cmd)
+	return cmd
+}
+
+func (a *app) goLiveCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "go-live",
+		Short: "The checklist after which mail may leave this machine",
+		Long: `Checks senders, postal addresses, public address and relay login. Once all of it is well, issues may leave; until
+then they wait and nothing is lost. After a restore or a move to another machine, go-live is the editor's word that sending may go on.`,
+		Example: "  pressrun go-live",
+		Args:    args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.with(cmd.Context(), func(s *site) error { return a.goLive(cmd.Context(), s) })
+		},
+	}
+	a.jsonFlag(cmd)
+	return cmd
+}
+
+func (a *app) goLive(ctx context.Context, s *site) error {
+	findings, err := s.checkSeries(ctx)
+	if err != nil {
+		return err
+	}
+	findings = append(findings, s.checkBaseURL(), s.checkDatabase(ctx), s.checkRelay(ctx))
+	if err := a.report(findings); err != nil {
+		return err
+	}
+	if err := s.goLive(ctx); err != nil {
+		return err
+	}
+	if !a.json {
+		fmt.Fprintln(a.out, "\nLive: issues may leave this machine from now on.")
+	}
+	return nil
+}
+
+// report prints a checklist; open lines make the command fail.
+func (a *app) report(findings []finding) error {
+	err := a.print(findings, func(w io.Writer) {
+		for _, f := range findings {
+			mark := "ok"
+			if !f.OK {
+				mark = "OPEN"
+			}
+			fmt.Fprintf(w, "%s\t%s\t%s\n", mark, f.What, f.Said)
+			if !f.OK {
+				fmt.Fprintf(w, "\t\t%s\n", f.Mend)
+			}
+		}
+	})
+	for _, f := range findings {
+		if !f.OK {
+			return errors.Join(err, errNotReady)
+		}
+	}
+	return err
+}
+
+func (s *site) checkDatabase(ctx context.Context) finding {
+	f := finding{What: "database", Mend: "Run `pressrun go-live` once you know that no other copy of this database sends."}
+	inst, err := outbox.ReadInstance(ctx, s.db)
+	switch {
+	case err != nil:
+		f.Said, f.Mend = err.Error(), "Look at the disk and the file's permissions."
+	case inst.Held != "":
+		// go-live itself is the word that lifts this, so it never stands in go-live's own way.
+		f.OK, f.Said = true, s.cfg.Database+" is on hold: "+inst.Held
+	default:
+		f.OK, f.Said = true, s.cfg.Database+" is ours, up to date and writable"
+	}
+	return f
+}
+
+func (s *site) checkRelay(ctx context.Context) finding {
+	r := s.cfg.Relay
+	f := finding{What: "relay", Mend: "Mend [relay] in the configuration; nobody's delivery was touched."}
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	conn, err := s.smtp().Connect(ctx)
+	if err != nil {
+		f.Said = err.Error()
+		return f
+	}
+	if err := conn.Quit(ctx); err != nil {
+		s.log.DebugContext(ctx, "relay: quit", "error", err)
+	}
+	f.OK, f.Said = true, fmt.Sprintf("%s:%d answers, TLS %s", r.Host, r.Port, r.TLS)
+	if r.Username != "" {
+		f.Said += ", login accepted"
+	}
+	return f
+}
+
+// checkSend hands one mail over outside the outbox: nothing of it is a delivery.
+func (s *site) checkSend(ctx context.Context, to string) finding {
+	f := finding{What: "test mail", Mend: "Read what the relay said; nothing else was sent."}
+	outcome, err := s.sendCheckMail(ctx, to)
+	switch {
+	case err != nil:
+		f.Said = err.Error()
+	case outcome.State != mailer.Accepted:
+		f.Said = fmt.Sprintf("the relay answered %d %s", outcome.Reply.Code, outcome.Reply.Text)
+	default:
+		f.OK, f.Said = true, fmt.Sprintf("the relay took it (%s): look into that mailbox, and into its spam folder", outcome.Reply.Text)
+	}
+	return f
+}
+
+func (s *site) checkBaseURL() finding {
+	f := finding{What: "base_url", Said: s.cfg.BaseURL.String(), OK: true}
+	if isLoopback(s.cfg.BaseURL.Hostname()) && !isLoopback(s.cfg.Relay.Host) {
+		f.OK = false
+		f.Said += " reaches only this machine, so nobody could open a link or leave"
+		f.Mend = "Set base_url to the https address that readers reach."
+	}
+	return f
+}
+
+func (s *site) checkSeries(ctx context.Context) ([]finding, error) {
+	all, err := series.All(ctx, s.db)
+	if err != nil {
+		return nil, err
+	}
+	if len(all) == 0 {
+		return []finding{{What: "series", Said: "there is none yet", Mend: "Make one with `pressrun series add`."}}, nil
+	}
+	var findings []finding
+	for _, each := range all {
+		findings = append(findings, checkSender(each), checkPostal(each))
+	}
+	return findings, nil
+}
+
+func checkSender(each series.Series) finding {
+	f := finding{What: each.Slug + ": sender", OK: true, Said: fmt.Sprintf("%s <%s>", each.FromName, each.FromEmail)}
+	if _, err := subscribers.ParseAddress(each.FromEmail); err != nil {
+		f.OK, f.Said, f.Mend = false, err.Error(), "Set it with `pressrun series set "+each.Slug+" --from \"Name <email>\"`."
+	}
+	return f
+}
+
+func checkPostal(each series.Series) finding {
+	f := finding{What: each.Slug + ": postal address", OK: each.PostalAddress != "", Said: each.PostalAddress}
+	if !f.OK {
+		f.Said, f.Mend = "is missing", "Set it with `pressrun series set "+each.Slug+" --postal-address TEXT`: the law wants it in every issue."
+	}
+	return f
+}

@@ -1,0 +1,175 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+)
+
+// app is one call of the program: its streams, its flags, its clock.
+type app struct {
+	in       io.Reader
+	out, err io.Writer
+	now      func() time.Time
+	config   string // path of pressrun.toml
+	json     bool
+	yes      bool
+}
+
+// usageError is a call that can't be understood: exit code 2.
+type usageError struct {
+	err error
+	cmd *cobra.Command // whose usage line is shown; nil: the program's
+}
+
+func (e usageError) Error() string { return e.err.Error() }
+func (e usageError) Unwrap() error { return e.err }
+
+// usagef makes a usage error: for values of flags and arguments that can't be used.
+func usagef(cmd *cobra.Command, format string, args ...any) error {
+	return usageError{fmt.Errorf(format, args...), cmd}
+}
+
+// run is the program: it reads args and does what they say.
+func run(ctx context.Context, args []string, in io.Reader, out, err io.Writer) error {
+	a := &app{in: in, out: out, err: err, now: time.Now}
+	root := a.root()
+	root.SetArgs(args)
+	root.SetIn(in)
+	root.SetOut(out)
+	root.SetErr(err)
+	return root.ExecuteContext(ctx)
+}
+
+// exitCode says what went wrong and returns 0 done, 1 failed, 2 wrong usage.
+func exitCode(err error, w io.Writer) int {
+	var usage usageError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &usage):
+		line, more := "pressrun COMMAND [flags]", "pressrun --help"
+		if usage.cmd != nil {
+			line, more = usage.cmd.UseLine(), usage.cmd.CommandPath()+" --help"
+		}
+		fmt.Fprintf(w, "pressrun: %v\nusage: %s\nMore: %s\n", err, line, more)
+		return 2
+	case errors.Is(err, context.Canceled):
+		fmt.Fprintln(w, "pressrun: stopped")
+		return 1
+	}
+	fmt.Fprintf(w, "pressrun: %v\n", explain(err))
+	return 1
+}
+
+func (a *app) root() *cobra.Command {
+	root := group(&cobra.Command{
+		Use:   "pressrun",
+		Short: "A series of articles, as an email newsletter that runs itself",
+		Example: `  pressrun demo                  the whole job in ten seconds, nothing installed
+  pressrun init && pressrun serve`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	},
+		a.demoCommand(), a.initCommand(), a.serveCommand(), a.runDueCommand(), a.planCommand(), a.checkCommand(), a.goLiveCommand(),
+		a.seriesCommand(), a.articleCommand(), a.previewCommand(), a.issueCommand(), a.subscriberCommand(), a.userCommand(),
+		a.migrateCommand(), a.versionCommand(),
+	)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError{err, cmd} })
+	file := os.Getenv("PRESSRUN_CONFIG")
+	if file == "" {
+		file = "pressrun.toml"
+	}
+	root.PersistentFlags().StringVar(&a.config, "config", file, "configuration file")
+	root.CompletionOptions.HiddenDefaultCmd = false
+	return root
+}
+
+// group makes a command that only holds others: without one of them it is wrong usage.
+func group(cmd *cobra.Command, subs ...*cobra.Command) *cobra.Command {
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return usagef(cmd, "unknown command %q", strings.Join(append(strings.Fields(cmd.CommandPath())[1:], args[0]), " "))
+		}
+		return nil
+	}
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return usagef(cmd, "say what to do; --help lists it") }
+	cmd.AddCommand(subs...)
+	return cmd
+}
+
+// args wraps a cobra check of positional arguments so that its fault is wrong usage.
+func args(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, given []string) error {
+		if err := check(cmd, given); err != nil {
+			return usageError{err, cmd}
+		}
+		return nil
+	}
+}
+
+// jsonFlag adds --json to a command that prints data.
+func (a *app) jsonFlag(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&a.json, "json", false, "print one JSON document")
+}
+
+// yesFlag adds --yes to a command that mails or deletes.
+func (a *app) yesFlag(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&a.yes, "yes", false, "don't ask")
+}
+
+// confirm asks before something is mailed or deleted. Without a terminal it wants --yes.
+func (a *app) confirm(cmd *cobra.Command, question string) error {
+	if a.yes {
+		return nil
+	}
+	in, ok := a.in.(*os.File)
+	if !ok || !term.IsTerminal(int(in.Fd())) {
+		return usagef(cmd, "%s Nothing was done: say --yes where nobody can answer", question)
+	}
+	fmt.Fprintf(a.err, "%s [y/N] ", question)
+	answer, err := bufio.NewReader(in).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("read the answer: %w", err)
+	}
+	if answer = strings.ToLower(strings.TrimSpace(answer)); answer != "y" && answer != "yes" {
+		return errors.New("nothing was done")
+	}
+	return nil
+}
+
+// print writes v as one JSON document with --json, and else what text writes into columns parted by tabs.
+func (a *app) print(v any, text func(w io.Writer)) error {
+	if a.json {
+		enc := json.NewEncoder(a.out)
+		enc.SetIndent("", "  ")
+		enc.SetEscapeHTML(false)
+		return enc.Encode(v)
+	}
+	w := tabwriter.NewWriter(a.out, 0, 4, 2, ' ', 0)
+	text(w)
+	return w.Flush()
+}
+
+// parseTime reads a time given on the command line: RFC 3339, or a local date with or without time in zone.
+func parseTime(cmd *cobra.Command, s string, zone *time.Location) (time.Time, error) {
+	if t, err := time.Parse(time.RFC3339, s); err == nil {
+		return t, nil
+	}
+	for _, layout := range []string{"2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02 15:04", "2006-01-02"} {
+		if t, err := time.ParseInLocation(layout, s, zone); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, usagef(cmd, "%q is no time: write 2027-03-30T09:00 or 2027-03-30T09:00:00+02:00", s)
+}

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func writeTestConfig(t *testing.T, content string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "pressrun.toml")
+	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// TestConfigFaults: all mistakes at once, each with its key and line.
+func TestConfigFaults(t *testing.T) {
+	for _, tt := range []struct {
+		name, content string
+		env           []string
+		want          []string
+	}{
+		{"several at once", "site_name = \"\"\nbase_ulr = \"https://x.example\"\nlisten = 8080\n\n[relay]\nport = 70000\ntls = \"ssl\"\n", nil, []string{
+			"line 1: site_name: must not be empty",
+			"line 2: base_ulr: unknown key; did you mean base_url?",
+			"line 3: listen: must be text in quotes",
+			"line 6: relay.port: must be 1 to 65535, not 70000",
+			"line 7: relay.tls: must be starttls, implicit, none",
+		}},
+		{"syntax", "site_name = \"x\"\nzone = Europe/Berlin\n", nil, []string{"line 2"}},
+		{"zone", "zone = \"Europe/Berln\"", nil, []string{"line 1: zone: \"Europe/Berln\" is no zone"}},
+		{"plain relay elsewhere", "[relay]\nhost = \"smtp.example.org\"\ntls = \"none\"", nil, []string{"line 3: relay.tls: smtp.example.org is another machine"}},
+		{"http elsewhere", "base_url = \"http://news.example.org\"", nil, []string{"line 1: base_url:", "must be https"}},
+		{"variable", "", []string{"PRESSRUN_RELAY_PORT=many", "PRESSRUN_RELAY_HOTS=x"}, []string{
+			`PRESSRUN_RELAY_PORT: relay.port: "many" is no number`, "PRESSRUN_RELAY_HOTS: no setting has this variable",
+		}},
+		{"secret file missing", "[relay]\nusername = \"news\"\npassword_file = \"gone\"", nil, []string{"line 3: relay.password_file: open"}},
+		{"half a login", "[relay]\nusername = \"news\"", nil, []string{"line 2: relay.username: user name and password belong together"}},
+		{"notify", "[notify]\nto = [\"nobody\"]", nil, []string{`line 2: notify.to: "nobody" is no mail address`}},
+		{"relay kind", "[relay]\nkind = \"ses\"", nil, []string{"line 2: relay.kind: this version knows no rules of ses's own"}},
+		{"second relay", "[relay.slow]\nhost = \"127.0.0.1\"", nil, []string{"line 2: relay.slow.host: this version knows one relay"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := loadConfig(writeTestConfig(t, tt.content), tt.env)
+			if err == nil {
+				t.Fatalf("got no error, want %q", tt.want)
+			}
+			for _, want := range tt.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("got %v\nwant it to say %q", err, want)
+				}
+			}
+		})
+	}
+}
+
+// TestConfigOrder: defaults, then the file, then variables; secrets from files; paths relative to the file.
+func TestConfigOrder(t *testing.T) {
+	file := writeTestConfig(t, "site_name = \"From the file\"\nzone = \"Europe/Berlin\"\n[relay]\nhost = \"smtp.example.org\"\nport = 587\ntls = \"starttls\"\nusername = \"news\"\npassword_file = \"relay.password\"\n")
+	dir := filepath.Dir(file)
+	if err := os.WriteFile(filepath.Join(dir, "relay.password"), []byte("hush\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := loadConfig(file, []string{"PRESSRUN_SITE_NAME=From the environment", "PRESSRUN_NOTIFY_TO=a@example.org, b@example.org", "OTHER=x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ key, got, want string }{
+		{"site_name", cfg.SiteName, "From the environment"},
+		{"zone", cfg.Zone, "Europe/Berlin"},
+		{"database", cfg.Database, filepath.Join(dir, "pressrun.db")},
+		{"relay.password", string(cfg.Relay.Password), "hush"},
+		{"relay.helo", cfg.Relay.Helo, "[127.0.0.1]"},
+		{"notify.to", strings.Join(cfg.NotifyTo, " "), "a@example.org b@example.org"},
+	} {
+		if tt.got != tt.want {
+			t.Errorf("%s: got %q, want %q", tt.key, tt.got, tt.want)
+		}
+	}
+	if strings.Contains(cfg.Relay.Password.String(), "hush") {
+		t.Error("the password prints itself")
+	}
+}
+
+// TestConfigTemplate: what init writes is read back without a mistake, also with odd names, and every key in it is known.
+func TestConfigTemplate(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "pressrun.toml")
+	if err := writeConfig(file, configValues{SiteName: `Quill & "Sons" \o/`, Zone: "Europe/Lisbon"}); err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := loadConfig(file, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := `Quill & "Sons" \o/`; cfg.SiteName != want {
+		t.Errorf("site_name: got %q, want %q", cfg.SiteName, want)
+	}
+	content, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range settings {
+		last := s.key[strings.LastIndex(s.key, ".")+1:]
+		if !strings.Contains(string(content), last) {
+			t.Errorf("the file that init writes doesn't name %s", s.key)
+		}
+	}
+}

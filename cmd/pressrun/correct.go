@@ -1,0 +1,81 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"pressrun/newsletter/importer"
+)
+
+func (a *app) issueCorrectCommand() *cobra.Command {
+	var note string
+	cmd := &cobra.Command{
+		Use:   "correct ISSUE --note TEXT",
+		Short: "Send the article as it is now, under a note, to those who had an older revision",
+		Long: `Import the mended article first: pressrun article import SERIES PATH. The archive page changes with the correction; issues
+already sent don't.`,
+		Example: "  pressrun issue correct skin/2027-03-30T09:00 --note 'The dose in step 2 was wrong.' --yes",
+		Args:    args(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, given []string) error {
+			if note == "" {
+				return usagef(cmd, "say what was wrong: --note TEXT")
+			}
+			return a.with(cmd.Context(), func(s *site) error {
+				send := func(dryRun bool) (q queued, err error) {
+					q.Issue, q.Readers, err = s.publisher.Correct(cmd.Context(), given[0], note, dryRun)
+					return q, err
+				}
+				return a.sendIssue(cmd, s, send, func(q queued) string {
+					return fmt.Sprintf("Send a correction of %s to %d readers?", given[0], q.Readers)
+				})
+			})
+		},
+	}
+	cmd.Flags().StringVar(&note, "note", "", "what readers are told above the article")
+	a.yesFlag(cmd)
+	a.jsonFlag(cmd)
+	return cmd
+}
+
+func (a *app) issueAnnounceCommand() *cobra.Command {
+	var article, file string
+	cmd := &cobra.Command{
+		Use:   "announce SERIES... --article ARTICLE|--file FILE",
+		Short: "Send a letter outside the order to the readers of one or more series, once to each",
+		Example: "  pressrun issue announce skin sleep --file moving-house.md --yes\n" +
+			"  pressrun issue announce skin --article leaky-gut --yes",
+		Args: args(cobra.MinimumNArgs(1)),
+		RunE: func(cmd *cobra.Command, given []string) error {
+			if (article == "") == (file == "") {
+				return usagef(cmd, "say what to send: --article ARTICLE or --file FILE")
+			}
+			title, markdown := "", ""
+			if file != "" {
+				found, err := importer.Read(file)
+				if err != nil {
+					return err
+				}
+				if len(found.Articles) != 1 {
+					return fmt.Errorf("%s holds %d articles; an announcement is one", file, len(found.Articles))
+				}
+				title, markdown = found.Articles[0].Title, found.Articles[0].Markdown
+			}
+			return a.with(cmd.Context(), func(s *site) error {
+				send := func(dryRun bool) (q queued, err error) {
+					q.Article = article
+					q.Issue, q.Readers, err = s.publisher.Announce(cmd.Context(), given, article, title, markdown, dryRun)
+					return q, err
+				}
+				return a.sendIssue(cmd, s, send, func(q queued) string {
+					return fmt.Sprintf("Send this announcement to %d readers?", q.Readers)
+				})
+			})
+		},
+	}
+	cmd.Flags().StringVar(&article, "article", "", "an article of any series; it counts as had")
+	cmd.Flags().StringVar(&file, "file", "", "a Markdown or text file; its title is the subject")
+	a.yesFlag(cmd)
+	a.jsonFlag(cmd)
+	return cmd
+}

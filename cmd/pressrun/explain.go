@@ -1,0 +1,50 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"pressrun/newsletter"
+	"pressrun/newsletter/mailer"
+	"pressrun/newsletter/outbox"
+	"pressrun/newsletter/series"
+	"pressrun/subscribers"
+	"pressrun/subscribers/store"
+)
+
+var (
+	errNoConfig   = errors.New("there is no such file: `pressrun init` writes one, or name yours with --config")
+	errNoKey      = errors.New("there is no such file: bring the pressrun.key that belongs to this database (without it no link already sent would work), or make a new site with `pressrun init`")
+	errNoDatabase = errors.New("there is no such file: `pressrun init` makes one, or mend `database` in the configuration")
+)
+
+// explain adds to an error what was not lost and what to do, where the error alone doesn't say so.
+func explain(err error) string {
+	advice := []struct {
+		is     error
+		advice string
+	}{
+		{store.ErrForeign, "The file was left as it is. Mend `database` in the configuration, or move the file away."},
+		{store.ErrNewer, "Nothing was changed. Use the Pressrun that made it, or a newer one."},
+		{store.ErrBusy, "Nothing was changed. Find the other program (a backup, a database browser?), let it finish and try again."},
+		{store.ErrDisk, "What was committed before is safe; nothing is sent without its record. Make room or mend the disk, then try again."},
+		{outbox.ErrRunning, "Nothing was changed. One process sends from a database file: stop it first, or let it do the sending."},
+		{outbox.ErrHeld, "Nothing was sent and nothing is lost: the issue waits. `pressrun go-live` goes through the checklist after which mail may leave."},
+		{outbox.ErrHole, "Nothing was sent. The letter's template has lost its unsubscribe link."},
+		{subscribers.ErrSuppressed, "Nothing was changed. Who left or was erased comes back only by confirming again; a suppression by hand, a bounce or a complaint is lifted by `pressrun subscriber unsuppress EMAIL|DOMAIN --because TEXT`."},
+		{subscribers.ErrAddress, "Nothing was changed. Write it as name@example.org."},
+		{newsletter.ErrNothing, "Nothing was sent. `pressrun plan` shows what is in the way."},
+		{series.ErrDisclaimer, "Nothing was changed. Every series needs one: --disclaimer TEXT or --disclaimer @FILE."},
+		{series.ErrSchedule, `Nothing was changed. Write --schedule "tuesdays 09:00" or a cron line such as "0 9 * * TUE", and the zone apart as --zone Europe/Berlin.`},
+	}
+	for _, a := range advice {
+		if errors.Is(err, a.is) {
+			return fmt.Sprintf("%v\n%s", err, a.advice)
+		}
+	}
+	var relay *mailer.RelayError
+	if errors.As(err, &relay) {
+		return fmt.Sprintf("%v\nNobody's delivery was touched: what waits is sent once the relay takes it. `pressrun check` tries it again.", err)
+	}
+	return err.Error()
+}

@@ -1,0 +1,375 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"pressrun/newsletter"
+	"pressrun/newsletter/outbox"
+	"pressrun/newsletter/web/desk"
+	"pressrun/subscribers"
+)
+
+func (a *app) issueCommand() *cobra.Command {
+	return group(&cobra.Command{
+		Use:   "issue",
+		Short: "Issues: send by hand, test, look, hold, release, correct, announce",
+		Long: `An issue is named SERIES/SLOT, such as skin/2027-03-30T09:00, with /ARTICLE after it in a drip series. A slot that has not
+fired yet can be held and released by the same name.`,
+	},
+		a.issueSendCommand(), a.issueTestCommand(), a.issueListCommand(), a.issueShowCommand(),
+		a.issueChangeCommand("hold", "Keep an issue, or a coming slot, from sending", (*newsletter.Publisher).HoldIssue),
+		a.issueReleaseCommand("release", "Let a held issue send, also where its time has passed", (*newsletter.Publisher).ReleaseIssue),
+		a.issueChangeCommand("pause", "Stop an issue in mid-send; nobody is removed", (*newsletter.Publisher).PauseIssue),
+		a.issueReleaseCommand("resume", "Go on with a paused issue where it stopped", (*newsletter.Publisher).ResumeIssue),
+		a.issueChangeCommand("cancel", "End an issue; one that reached nobody gives its article back", (*newsletter.Publisher).CancelIssue),
+		a.issueSettleCommand(), a.issueRetryCommand(), a.issueCorrectCommand(), a.issueAnnounceCommand(),
+	)
+}
+
+// queued is what the commands print that make an issue.
+type queued struct {
+	Issue   string `json:"issue"`
+	Article string `json:"article"`
+	Readers int64  `json:"readers"`
+}
+
+func (a *app) issueSendCommand() *cobra.Command {
+	var article string
+	cmd := &cobra.Command{
+		Use:     "send SERIES",
+		Short:   "Send the next article, or the named one, now; the coming slot takes the one after",
+		Example: "  pressrun issue send skin\n  pressrun issue send skin --article leaky-gut --yes",
+		Args:    args(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, given []string) error {
+			return a.with(cmd.Context(), func(s *site) error {
+				send := func(dryRun bool) (q queued, err error) {
+					q.Issue, q.Article, q.Readers, err = s.publisher.SendNow(cmd.Context(), given[0], article, dryRun)
+					return q, err
+				}
+				return a.sendIssue(cmd, s, send, func(q queued) string {
+					return fmt.Sprintf("Send “%s” to %d readers of %s now?", q.Article, q.Readers, given[0])
+				})
+			})
+		},
+	}
+	cmd.Flags().StringVar(&article, "article", "", "this article instead of the next one")
+	a.yesFlag(cmd)
+	a.jsonFlag(cmd)
+	return cmd
+}
+
+// sendIssue says what would be sent, asks, sends and delivers.
+func (a *app) sendIssue(cmd *cobra.Command, s *site, send func(dryRun bool) (queued, error), question func(queued) string) error {
+	would, err := send(true)
+	if err != nil {
+		return err
+	}
+	if err := a.confirm(cmd, question(would)); err != nil {
+		return err
+	}
+	q, err := send(false)
+	if err != nil {
+		return err
+	}
+	if err := a.print(q, func(w io.Writer) { fmt.Fprintf(w, "%s\treaders: %d\n", q.Issue, q.Readers) }); err != nil {
+		return err
+	}
+	return s.deliver(cmd.Context(), a.err)
+}
+
+// deliver hands over what can be sent now, where no other process sends from this database.
+func (s *site) deliver(ctx context.Context, progress io.Writer) error {
+	worker, stop, err := s.startWorker(ctx)
+	if errors.Is(err, outbox.ErrRunning) {
+		fmt.Fprintln(progress, "a running pressrun sends from this database: it does the delivery")
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	err = worker.Drain(ctx)
+	if err == nil {
+		err = s.publisher.Finish(ctx)
+	}
+	return errors.Join(err, stop())
+}
+
+func (a *app) issueTestCommand() *cobra.Command {
+	var article, to string
+	cmd := &cobra.Command{
+		Use:     "test SERIES",
+		Short:   "Send a letter to one address to look at; it counts for nobody",
+		Example: "  pressrun issue test skin --to me@example.org --yes",
+		Args:    args(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, given []string) error {
+			if to == "" {
+				return usagef(cmd, "say where to: --to EMAIL")
+			}
+			return a.with(cmd.Context(), func(s *site) error {
+				if err := s.mayTest(cmd.Context(), to); err != nil {
+					return err
+				}
+				if err := a.confirm(cmd, fmt.Sprintf("Send a test of %s to %s?", given[0], to)); err != nil {
+					return err
+				}
+				if err := s.publisher.SendTest(cmd.Context(), given[0], article, to); err != nil {
+					return err
+				}
+				return s.deliver(cmd.Context(), a.err)
+			})
+		},
+	}
+	cmd.Flags().StringVar(&article, "article", "", "this article instead of the next one")
+	cmd.Flags().StringVar(&to, "to", "", "the address that gets the test")
+	a.yesFlag(cmd)
+	return cmd
+}
+
+// mayTest refuses tests to others than the site's own users until go-live has passed.
+func (s *site) mayTest(ctx context.Context, to string) error {
+	held := s.mayLeave(ctx)
+	if held == nil {
+		return nil
+	}
+	address, err := subscribers.ParseAddress(to)
+	if err != nil {
+		return err
+	}
+	users, err := desk.Users(ctx, s.db)
+	if err != nil {
+		return err
+	}
+	for _, user := range users {
+		if own, err := subscribers.ParseAddress(user.Email); err == nil && own.Key == address.Key {
+			return nil
+		}
+	}
+	return fmt.Errorf("%w; until then a test goes to the users of this site only (pressrun user list)", held)
+}
+
+// issueLine is an issue as list and show print it.
+type issueLine struct {
+	Issue   string        `json:"issue"`
+	Series  string        `json:"series"`
+	Article string        `json:"article"`
+	Slot    string        `json:"slot"`
+	State   string        `json:"state"`
+	Counts  outbox.Counts `json:"counts"`
+	Subject string        `json:"subject"`
+	Kind    string        `json:"kind"`
+	Reason  string        `json:"reason"`
+	Began   string        `json:"began,omitempty"` // RFC 3339; when it began to be sent
+	Done    string        `json:"done,omitempty"`
+}
+
+func lineOf(st newsletter.Status) issueLine {
+	zone, err := time.LoadLocation(st.Series.Zone)
+	if err != nil {
+		zone = time.UTC
+	}
+	stamp := func(t time.Time) string {
+		if t.IsZero() {
+			return ""
+		}
+		return t.In(zone).Format(time.RFC3339)
+	}
+	return issueLine{
+		Issue: st.Issue.Name, Series: st.Series.Slug, Article: st.Article, Slot: st.Issue.Slot, State: string(st.Issue.State),
+		Counts: st.Counts, Subject: st.Issue.Subject, Kind: st.Issue.Kind, Reason: st.Issue.Reason,
+		Began: stamp(st.Issue.SendingSince), Done: stamp(st.Issue.DoneAt),
+	}
+}
+
+func (a *app) issueListCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "list [SERIES]",
+		Short:   "List issues with what became of their deliveries, newest first",
+		Example: "  pressrun issue list skin --json",
+		Args:    args(cobra.MaximumNArgs(1)),
+		RunE: func(cmd *cobra.Command, given []string) error {
+			return a.with(cmd.Context(), func(s *site) error {
+				slug := ""
+				if len(given) > 0 {
+					slug = given[0]
+				}
+				all, err := s.publisher.IssueList(cmd.Context(), slug, 0)
+				if err != nil {
+					return err
+				}
+				lines := make([]issueLine, len(all))
+				for i, st := range all {
+					lines[i] = lineOf(st)
+				}
+				return a.print(lines, func(w io.Writer) { printIssues(w, lines) })
+			})
+		},
+	}
+	a.jsonFlag(cmd)
+	return cmd
+}
+
+func printIssues(w io.Writer, lines []issueLine) {
+	if len(lines) == 0 {
+		fmt.Fprintln(w, "no issues yet; pressrun plan shows the coming ones")
+		return
+	}
+	fmt.Fprintln(w, "ISSUE\tARTICLE\tSTATE\tSENT\tOPEN\tFAILED\tSKIPPED\tUNCERTAIN")
+	for _, l := range lines {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\n", l.Issue, l.Article, l.State,
+			l.Counts.Sent, l.Counts.Open(), l.Counts.Failed, l.Counts.Skipped, l.Counts.Uncertain)
+	}
+}
+
+func (a *app) issueShowCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "show ISSUE",
+		Short:   "Show one issue, or why its slot has none",
+		Example: "  pressrun issue show skin/2027-03-30T09:00",
+		Args:    args(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, given []string) error {
+			return a.with(cmd.Context(), func(s *site) error { return a.showIssue(cmd, s, given[0]) })
+		},
+	}
+	a.jsonFlag(cmd)
+	return cmd
+}
+
+func (a *app) showIssue(cmd *cobra.Command, s *site, name string) error {
+	st, err := s.publisher.Issue(cmd.Context(), name)
+	if err != nil {
+		return err
+	}
+	l := lineOf(st)
+	return a.print(l, func(w io.Writer) {
+		fmt.Fprintf(w, "issue\t%s\nstate\t%s\n", l.Issue, l.State)
+		for _, row := range [][2]string{{"subject", l.Subject}, {"article", l.Article}, {"reason", l.Reason}, {"began", l.Began}, {"done", l.Done}} {
+			if row[1] != "" {
+				fmt.Fprintf(w, "%s\t%s\n", row[0], row[1])
+			}
+		}
+		c := l.Counts
+		fmt.Fprintf(w, "pending\t%d\nclaimed\t%d\nin flight\t%d\nsent\t%d\nfailed\t%d\nskipped\t%d\nuncertain\t%d\n",
+			c.Pending, c.Claimed, c.Inflight, c.Sent, c.Failed, c.Skipped, c.Uncertain)
+	})
+}
+
+// issueChangeCommand is a command that stops an issue in some way: it mails nobody, so it doesn't ask.
+func (a *app) issueChangeCommand(name, short string, change func(*newsletter.Publisher, context.Context, string, string) error) *cobra.Command {
+	var because string
+	cmd := &cobra.Command{
+		Use:     name + " ISSUE",
+		Short:   short,
+		Example: "  pressrun issue " + name + " skin/2027-03-30T09:00 --because 'a figure is wrong'",
+		Args:    args(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, given []string) error {
+			return a.with(cmd.Context(), func(s *site) error {
+				if err := change(s.publisher, cmd.Context(), given[0], because); err != nil {
+					return err
+				}
+				return a.showIssue(cmd, s, given[0])
+			})
+		},
+	}
+	cmd.Flags().StringVar(&because, "because", "by an editor", "the reason, shown to the other editors")
+	a.yesFlag(cmd)
+	a.jsonFlag(cmd)
+	return cmd
+}
+
+// issueReleaseCommand is a command that lets an issue send: it mails people, so it asks.
+func (a *app) issueReleaseCommand(name, short string, change func(*newsletter.Publisher, context.Context, string) error) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     name + " ISSUE",
+		Short:   short,
+		Example: "  pressrun issue " + name + " skin/2027-03-30T09:00 --yes",
+		Args:    args(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, given []string) error {
+			return a.with(cmd.Context(), func(s *site) error {
+				if _, err := s.publisher.Issue(cmd.Context(), given[0]); err != nil {
+					return err
+				}
+				if err := a.confirm(cmd, fmt.Sprintf("Send what is left of %s?", given[0])); err != nil {
+					return err
+				}
+				if err := change(s.publisher, cmd.Context(), given[0]); err != nil {
+					return err
+				}
+				if err := s.deliver(cmd.Context(), a.err); err != nil {
+					return err
+				}
+				return a.showIssue(cmd, s, given[0])
+			})
+		},
+	}
+	a.yesFlag(cmd)
+	a.jsonFlag(cmd)
+	return cmd
+}
+
+func (a *app) issueSettleCommand() *cobra.Command {
+	var as string
+	cmd := &cobra.Command{
+		Use:   "settle ISSUE --as sent|again",
+		Short: "Decide about uncertain deliveries: count them as sent, or send them once more",
+		Long: `A delivery is uncertain where the relay's answer was lost: it may have arrived or not, and nothing sends it again by itself.
+The relay's log may tell. "again" can give somebody the issue twice.`,
+		Example: "  pressrun issue settle skin/2027-03-30T09:00 --as sent",
+		Args:    args(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, given []string) error {
+			if as != "sent" && as != "again" {
+				return usagef(cmd, "--as must be sent or again, not %q", as)
+			}
+			return a.with(cmd.Context(), func(s *site) error {
+				if as == "again" {
+					if err := a.confirm(cmd, fmt.Sprintf("Send the uncertain deliveries of %s once more?", given[0])); err != nil {
+						return err
+					}
+				}
+				return a.changed(cmd, s, given[0], func() (int64, error) { return s.publisher.SettleIssue(cmd.Context(), given[0], as) })
+			})
+		},
+	}
+	cmd.Flags().StringVar(&as, "as", "", "sent: they count as sent; again: they are sent once more")
+	a.yesFlag(cmd)
+	a.jsonFlag(cmd)
+	return cmd
+}
+
+func (a *app) issueRetryCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "retry ISSUE",
+		Short:   "Try deliveries again that failed for our own reasons: blocked, settings, too old",
+		Example: "  pressrun issue retry skin/2027-03-30T09:00 --yes",
+		Args:    args(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, given []string) error {
+			return a.with(cmd.Context(), func(s *site) error {
+				if err := a.confirm(cmd, fmt.Sprintf("Send the failed deliveries of %s again?", given[0])); err != nil {
+					return err
+				}
+				return a.changed(cmd, s, given[0], func() (int64, error) { return s.publisher.RetryIssue(cmd.Context(), given[0]) })
+			})
+		},
+	}
+	a.yesFlag(cmd)
+	a.jsonFlag(cmd)
+	return cmd
+}
+
+// changed changes a number of deliveries, delivers what is pending then, and shows the issue.
+func (a *app) changed(cmd *cobra.Command, s *site, name string, change func() (int64, error)) error {
+	n, err := change()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(a.err, "deliveries changed: %d\n", n)
+	if err := s.deliver(cmd.Context(), a.err); err != nil {
+		return err
+	}
+	return a.showIssue(cmd, s, name)
+}

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"pressrun/newsletter"
+	"pressrun/newsletter/series"
+)
+
+func (a *app) planCommand() *cobra.Command {
+	var slots int
+	var from string
+	cmd := &cobra.Command{
+		Use:   "plan [SERIES]",
+		Short: "The coming slots: when, which article, how many readers, what is in the way",
+		Long: `Forecasts the coming slots by the decision that the sender itself uses, article after article as if all went well: what is
+in the way of a slot is taken to be mended in time. In a drip series the readers are at different articles: the one of the most
+readers is named, and --json lists them all.`,
+		Example: "  pressrun plan\n  pressrun plan skin --slots 4 --from 2027-03-28",
+		Args:    args(cobra.MaximumNArgs(1)),
+		RunE: func(cmd *cobra.Command, given []string) error {
+			if slots < 1 {
+				return usagef(cmd, "--slots must be 1 or more, not %d", slots)
+			}
+			name := ""
+			if len(given) > 0 {
+				name = given[0]
+			}
+			return a.with(cmd.Context(), func(s *site) error { return a.plan(cmd, s, name, slots, from) })
+		},
+	}
+	cmd.Flags().IntVar(&slots, "slots", 12, "how many slots of each series")
+	cmd.Flags().StringVar(&from, "from", "", "leave out slots before this time, in the series' zone")
+	a.jsonFlag(cmd)
+	return cmd
+}
+
+func (a *app) plan(cmd *cobra.Command, s *site, name string, slots int, from string) error {
+	ctx := cmd.Context()
+	zone := s.cfg.Zone
+	if name != "" {
+		one, err := series.BySlug(ctx, s.db, name)
+		if err != nil {
+			return err
+		}
+		zone = one.Zone
+	}
+	var start time.Time
+	if from != "" {
+		place, err := time.LoadLocation(zone)
+		if err != nil {
+			return fmt.Errorf("zone: %w", err)
+		}
+		if start, err = parseTime(cmd, from, place); err != nil {
+			return err
+		}
+	}
+	planned, err := s.publisher.Plan(ctx, name, slots, start)
+	if err != nil {
+		return err
+	}
+	if err := s.mayLeave(ctx); err != nil {
+		fmt.Fprintf(a.err, "Nothing of this leaves yet: %v\n", err)
+	}
+	return a.print(planned, func(w io.Writer) { printPlan(w, planned) })
+}
+
+func printPlan(w io.Writer, planned []newsletter.Planned) {
+	if len(planned) == 0 {
+		fmt.Fprintln(w, "no slots: there is no series yet, or its schedule has ended")
+		return
+	}
+	fmt.Fprintln(w, "SERIES\tSLOT\tARTICLE\tREADERS\tIN THE WAY")
+	for _, row := range planned {
+		article := row.Article
+		if article == "" {
+			article = "-"
+		}
+		if more := len(row.Articles) - 1; more > 0 {
+			article += fmt.Sprintf(" and %d more", more)
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\n", row.Series, row.At.Format("Mon 2006-01-02 15:04 MST"), article, row.Readers, row.Blocked)
+	}
+}

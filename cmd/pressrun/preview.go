@@ -1,0 +1,72 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+)
+
+func (a *app) previewCommand() *cobra.Command {
+	var email, dir string
+	cmd := &cobra.Command{
+		Use:   "preview SERIES [ARTICLE]",
+		Short: "Write a letter as its readers will see it: message.eml, message.html, message.txt",
+		Long: `Renders the next article, or the named one, as the whole message, and sends nothing. The links in it are inert: the
+unsubscribe link belongs to nobody.`,
+		Example: "  pressrun preview skin\n  pressrun preview skin leaky-gut --for ada@example.org --out preview",
+		Args:    args(cobra.RangeArgs(1, 2)),
+		RunE: func(cmd *cobra.Command, given []string) error {
+			article := ""
+			if len(given) > 1 {
+				article = given[1]
+			}
+			return a.with(cmd.Context(), func(s *site) error {
+				v, err := s.publisher.Preview(cmd.Context(), given[0], article, email)
+				if err != nil {
+					return err
+				}
+				files, err := writePreview(dir, map[string][]byte{"message.eml": v.EML, "message.html": []byte(v.HTML), "message.txt": []byte(v.Text)})
+				if err != nil {
+					return err
+				}
+				return a.print(previewed{given[0], v.Article, v.Subject, files}, func(w io.Writer) {
+					fmt.Fprintf(w, "“%s” (article %s)\n", v.Subject, v.Article)
+					for _, file := range files {
+						fmt.Fprintln(w, file)
+					}
+				})
+			})
+		},
+	}
+	cmd.Flags().StringVar(&email, "for", "", "as this subscriber would get it")
+	cmd.Flags().StringVar(&dir, "out", ".", "the folder to write into; it is made where it is missing")
+	a.jsonFlag(cmd)
+	return cmd
+}
+
+// previewed is what preview prints.
+type previewed struct {
+	Series  string   `json:"series"`
+	Article string   `json:"article"`
+	Subject string   `json:"subject"`
+	Files   []string `json:"files"`
+}
+
+// writePreview writes the parts of a message into dir and returns their paths in order.
+func writePreview(dir string, parts map[string][]byte) ([]string, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("preview: %w", err)
+	}
+	var files []string
+	for _, name := range []string{"message.eml", "message.html", "message.txt"} {
+		file := filepath.Join(dir, name)
+		if err := os.WriteFile(file, parts[name], 0o644); err != nil {
+			return nil, fmt.Errorf("preview: %w", err)
+		}
+		files = append(files, file)
+	}
+	return files, nil
+}

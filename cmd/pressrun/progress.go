@@ -1,0 +1,40 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"golang.org/x/term"
+)
+
+// A bar shows how far something is on a terminal; elsewhere it stays silent, and only its end is said.
+type bar struct {
+	w        io.Writer
+	terminal bool
+	what     string
+}
+
+func newBar(w io.Writer, what string) *bar {
+	f, ok := w.(*os.File)
+	return &bar{w: w, terminal: ok && term.IsTerminal(int(f.Fd())), what: what}
+}
+
+// show draws done of total.
+func (b *bar) show(done, total int64) {
+	if !b.terminal || total <= 0 {
+		return
+	}
+	const width = 30
+	full := int(width * min(done, total) / total)
+	fmt.Fprintf(b.w, "\r%s %s%s %d of %d", b.what, strings.Repeat("█", full), strings.Repeat("░", width-full), done, total)
+}
+
+// end replaces the bar by a sentence.
+func (b *bar) end(format string, args ...any) {
+	if b.terminal {
+		fmt.Fprint(b.w, "\r\x1b[K")
+	}
+	fmt.Fprintf(b.w, format+"\n", args...)
+}

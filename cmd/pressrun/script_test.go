@@ -1,0 +1,85 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"mime/quotedprintable"
+	"os"
+	"strconv"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"pressrun/newsletter/mailer/smtptest"
+)
+
+func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"pressrun": main}) }
+
+// TestScript runs testdata/script/*.txtar: the program as its users meet it. $RELAY_PORT is a mail server on loopback of the
+// script's own; `mails N` asserts how many messages it took, and `mail N FILE` writes one as a file.
+func TestScript(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup:               scriptSetup,
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"mails": scriptMails,
+			"mail":  scriptMail,
+		},
+	})
+}
+
+type serverKey struct{}
+
+func scriptSetup(env *testscript.Env) error {
+	server := smtptest.New(env.T().(testing.TB))
+	_, port, err := splitAddr(server.Addr())
+	if err != nil {
+		return err
+	}
+	env.Values[serverKey{}] = server
+	env.Setenv("RELAY_PORT", strconv.Itoa(port))
+	env.Setenv("PRESSRUN_RELAY_PORT", strconv.Itoa(port))
+	env.Setenv("TZ", "UTC")
+	return nil
+}
+
+func scriptServer(ts *testscript.TestScript) *smtptest.Server {
+	return ts.Value(serverKey{}).(*smtptest.Server)
+}
+
+// scriptMails asserts how many messages the script's server took.
+func scriptMails(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: mails N")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := scriptServer(ts).Messages()
+	if (len(got) == want) == neg {
+		for _, m := range got {
+			ts.Logf("taken: %s to %s", m.MessageID, m.To)
+		}
+		ts.Fatalf("the server took %d messages, want %d (negated: %v)", len(got), want, neg)
+	}
+}
+
+// scriptMail writes message N (from 1, in order of arrival) into a file of the script, with LF line ends and
+// quoted-printable undone, so that grep and stdout patterns read it.
+func scriptMail(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: mail N FILE")
+	}
+	n, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	taken := scriptServer(ts).Messages()
+	if n < 1 || n > len(taken) {
+		ts.Fatalf("mail %d: the server took %d", n, len(taken))
+	}
+	head, body, _ := bytes.Cut(taken[n-1].Data, []byte("\r\n\r\n"))
+	plain, err := io.ReadAll(quotedprintable.NewReader(bytes.NewReader(body)))
+	ts.Check(err)
+	text := append(append(bytes.Clone(head), "\n\n"...), plain...)
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n")), 0o644))
+}

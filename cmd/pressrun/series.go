@@ -1,0 +1,256 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"pressrun/newsletter/series"
+	"pressrun/subscribers/store"
+)
+
+func (a *app) seriesCommand() *cobra.Command {
+	return group(&cobra.Command{
+		Use:   "series",
+		Short: "Series: make, look, change, pause, skip a date, pin an article",
+		Long:  "A series is an ordered list of articles with its own sender, schedule, zone and disclaimer.",
+	},
+		a.seriesAddCommand(), a.seriesListCommand(), a.seriesShowCommand(), a.seriesSetCommand(), a.seriesPauseCommand(),
+		a.seriesResumeCommand(), a.seriesSkipCommand(), a.seriesPinCommand(),
+	)
+}
+
+// seriesFlags are the flags of add and set.
+type seriesFlags struct {
+	title, from, replyTo, postalAddress, language, zone string
+	start, mode, welcome, whenNotReady                  string
+	disclaimer, place                                   string
+	schedule                                            []string
+	minGap, grace                                       time.Duration
+}
+
+// define declares the flags. What a value is when it is not given, only add has to say.
+func (f *seriesFlags) define(cmd *cobra.Command, adding bool) {
+	usage := func(what, otherwise string) string {
+		if adding {
+			return what + " (default: " + otherwise + ")"
+		}
+		return what
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.title, "title", "", "title that readers see")
+	flags.StringVar(&f.from, "from", "", `sender, as "Name <news@example.org>"`)
+	flags.StringVar(&f.postalAddress, "postal-address", "", usage("postal address below every letter", "the site's"))
+	flags.StringVar(&f.disclaimer, "disclaimer", "", "words that every letter carries, or @FILE that holds them")
+	flags.StringVar(&f.place, "disclaimer-place", "", usage("where the disclaimer stands: start, end or both", "end"))
+	flags.StringArrayVar(&f.schedule, "schedule", nil, `slots, as "tuesdays 09:00" or cron's "0 9 * * TUE"; may be repeated`)
+	flags.StringVar(&f.zone, "zone", "", usage("IANA zone of the schedule, such as Europe/Berlin", "the site's"))
+	flags.StringVar(&f.mode, "mode", "", usage("live: all get the same article; drip: each starts at the first", "live"))
+	flags.StringVar(&f.start, "start", "", "first local date with a slot, YYYY-MM-DD")
+	flags.StringVar(&f.replyTo, "reply-to", "", usage("address that answers go to", "the sender's"))
+	flags.StringVar(&f.welcome, "welcome", "", usage("article right after confirming: none, first or latest", "latest; in drip first"))
+	flags.StringVar(&f.whenNotReady, "when-not-ready", "", usage("a draft at the head: hold the slot, or skip the draft", "hold; in drip skip"))
+	flags.StringVar(&f.language, "language", "", usage("language of the letters, such as en or de", "the site's"))
+	flags.DurationVar(&f.minGap, "min-gap", 0, usage("drip: shortest time between a welcome and the next letter", "72h"))
+	flags.DurationVar(&f.grace, "grace", 0, usage("how late a slot may be and still go out by itself", "6h"))
+}
+
+// change reads the flags that were given.
+func (f *seriesFlags) change(cmd *cobra.Command) (series.Change, error) {
+	given := cmd.Flags().Changed
+	var c series.Change
+	for _, flag := range []struct {
+		name string
+		from *string
+		to   **string
+	}{
+		{"title", &f.title, &c.Title},
+		{"reply-to", &f.replyTo, &c.ReplyTo},
+		{"postal-address", &f.postalAddress, &c.PostalAddress},
+		{"language", &f.language, &c.Language},
+		{"zone", &f.zone, &c.Zone},
+		{"start", &f.start, &c.StartDate},
+		{"welcome", &f.welcome, &c.Welcome},
+		{"when-not-ready", &f.whenNotReady, &c.WhenNotReady},
+		{"disclaimer-place", &f.place, &c.DisclaimerPlace},
+	} {
+		if given(flag.name) {
+			*flag.to = flag.from
+		}
+	}
+	if given("mode") {
+		c.Mode = new(series.Mode(f.mode))
+	}
+	if given("schedule") {
+		c.Schedule = f.schedule
+	}
+	if given("min-gap") {
+		c.MinGap = &f.minGap
+	}
+	if given("grace") {
+		c.Grace = &f.grace
+	}
+	if given("from") {
+		c.FromName, c.FromEmail = splitSender(f.from)
+	}
+	return c, f.readDisclaimer(cmd, &c)
+}
+
+// readDisclaimer takes the words, or reads them from the file that @FILE names.
+func (f *seriesFlags) readDisclaimer(cmd *cobra.Command, c *series.Change) error {
+	if !cmd.Flags().Changed("disclaimer") {
+		return nil
+	}
+	words := f.disclaimer
+	if file, ok := strings.CutPrefix(words, "@"); ok {
+		in, err := os.Open(file)
+		if err != nil {
+			return usagef(cmd, "--disclaimer: %w", err)
+		}
+		defer in.Close()
+		const most = 64 << 10 // far above what a disclaimer may hold, far below what a wrong file can
+		text, err := io.ReadAll(io.LimitReader(in, most))
+		if err != nil {
+			return usagef(cmd, "--disclaimer: %w", err)
+		}
+		words = string(text)
+	}
+	c.Disclaimer = &words
+	return nil
+}
+
+// splitSender takes "Name <address>" apart; an address alone leaves the name as it is. Whether they can be used, series
+// says with all else.
+func splitSender(from string) (name, email *string) {
+	from = strings.TrimSpace(from)
+	open := strings.LastIndexByte(from, '<')
+	if open < 0 || !strings.HasSuffix(from, ">") {
+		return nil, &from
+	}
+	before, address := strings.TrimSpace(from[:open]), from[open+1:len(from)-1]
+	if len(before) > 1 && before[0] == '"' && before[len(before)-1] == '"' {
+		before = before[1 : len(before)-1]
+	}
+	return &before, &address
+}
+
+// asUsage makes wrong usage of what is wrong with the values of flags.
+func asUsage(cmd *cobra.Command, err error) error {
+	if errors.Is(err, series.ErrInvalid) || errors.Is(err, series.ErrSchedule) || errors.Is(err, series.ErrDisclaimer) {
+		return usageError{err, cmd}
+	}
+	return err
+}
+
+func (a *app) seriesAddCommand() *cobra.Command {
+	var f seriesFlags
+	cmd := &cobra.Command{
+		Use:   "add SERIES",
+		Short: "Make a series",
+		Long: `Makes a series. SERIES is its short name in links and commands: small letters, digits, hyphens. Nothing is sent before it has
+ready articles and confirmed readers.`,
+		Example: `  pressrun series add skin --title "Skin letters" --from "Harbour Clinic <news@example.org>" \
+      --postal-address "1 Quay Street, Harbour" --disclaimer "Please note: this is no medical advice." \
+      --schedule "tuesdays 09:00" --zone Europe/Berlin
+  pressrun series add essays --mode drip --schedule "mondays and thursdays 18:00" --disclaimer @disclaimer.md …`,
+		Args: args(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, given []string) error {
+			c, err := f.change(cmd)
+			if err != nil {
+				return err
+			}
+			return a.with(cmd.Context(), func(s *site) error { return asUsage(cmd, a.addSeries(cmd.Context(), s, given[0], c)) })
+		},
+	}
+	f.define(cmd, true)
+	return cmd
+}
+
+func (a *app) addSeries(ctx context.Context, s *site, slug string, c series.Change) error {
+	for _, d := range []struct {
+		to   **string
+		site string
+	}{{&c.PostalAddress, s.cfg.PostalAddress}, {&c.Zone, s.cfg.Zone}, {&c.Language, s.cfg.Language}} {
+		if *d.to == nil && d.site != "" {
+			*d.to = &d.site
+		}
+	}
+	var made series.Series
+	err := s.db.InTx(ctx, func(tx *store.Tx) (err error) {
+		made, err = series.Add(ctx, tx, slug, c, s.now())
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(a.out, "Series %s: %s (%s).\n", made.Slug, series.DescribeSchedule(made.Schedule), made.Zone)
+	if err := a.printNextSlot(made, s.now()); err != nil {
+		return err
+	}
+	fmt.Fprintf(a.out, "Now its articles: pressrun article import %s PATH\n", made.Slug)
+	return nil
+}
+
+// printNextSlot says when the next slot of a series is.
+func (a *app) printNextSlot(of series.Series, now time.Time) error {
+	if of.Paused {
+		fmt.Fprintf(a.out, "It is paused: nothing goes out until `pressrun series resume %s`.\n", of.Slug)
+		return nil
+	}
+	next, err := series.Upcoming(of.Schedule, of.Zone, of.StartDate, now, 1)
+	if err != nil || len(next) == 0 {
+		return err
+	}
+	fmt.Fprintf(a.out, "Next slot by its schedule: %s.\n", next[0].At.Format(slotFormat))
+	return nil
+}
+
+// slotFormat shows a slot's instant in its series' zone.
+const slotFormat = "Mon 2006-01-02 15:04 MST"
+
+func (a *app) seriesSetCommand() *cobra.Command {
+	var f seriesFlags
+	cmd := &cobra.Command{
+		Use:   "set SERIES",
+		Short: "Change a series",
+		Long: `Changes what the flags name and leaves the rest. A new schedule or zone plans the coming slots anew from now on; skipped and
+pinned dates stay. A new disclaimer is a new version: issues that are frozen keep the one they carry.`,
+		Example: `  pressrun series set skin --schedule "thursdays 18:00" --zone Europe/Berlin
+  pressrun series set skin --disclaimer @disclaimer.md --disclaimer-place both`,
+		Args: args(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, given []string) error {
+			c, err := f.change(cmd)
+			if err != nil {
+				return err
+			}
+			some := false
+			cmd.LocalNonPersistentFlags().VisitAll(func(flag *pflag.Flag) { some = some || flag.Changed })
+			if !some {
+				return usagef(cmd, "say what to set: --help lists the flags")
+			}
+			return a.with(cmd.Context(), func(s *site) error { return asUsage(cmd, a.setSeries(cmd.Context(), s, given[0], c)) })
+		},
+	}
+	f.define(cmd, false)
+	return cmd
+}
+
+func (a *app) setSeries(ctx context.Context, s *site, slug string, c series.Change) error {
+	var changed series.Series
+	err := s.db.InTx(ctx, func(tx *store.Tx) (err error) {
+		changed, err = series.Set(ctx, tx, slug, c, s.now())
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(a.out, "Series %s: %s (%s), disclaimer version %d.\n", changed.Slug, series.DescribeSchedule(changed.Schedule), changed.Zone, changed.Disclaimer.Version)
+	return a.printNextSlot(changed, s.now())
+}

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"pressrun/newsletter/series"
+	"pressrun/subscribers/store"
+)
+
+func (a *app) seriesPauseCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "pause SERIES",
+		Short: "Stop planning a series",
+		Long: `Stops planning: no slot of the series fires until resume. Nobody is cancelled, and what is being sent goes on: ` + "`issue pause`" + `
+stops that.`,
+		Example: "  pressrun series pause skin",
+		Args:    args(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, given []string) error {
+			return a.with(cmd.Context(), func(s *site) error { return a.stopOrGo(cmd.Context(), s, given[0], series.Pause) })
+		},
+	}
+}
+
+func (a *app) seriesResumeCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "resume SERIES",
+		Short:   "End a pause: it goes on with the next regular slot",
+		Long:    "Ends a pause. Slots that passed meanwhile are recorded as skipped; their articles come in the slots after.",
+		Example: "  pressrun series resume skin",
+		Args:    args(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, given []string) error {
+			return a.with(cmd.Context(), func(s *site) error { return a.stopOrGo(cmd.Context(), s, given[0], series.Resume) })
+		},
+	}
+}
+
+// stopOrGo pauses or resumes, and says what that means.
+func (a *app) stopOrGo(ctx context.Context, s *site, slug string, do func(context.Context, *store.Tx, string, time.Time) error) error {
+	var of series.Series
+	err := s.db.InTx(ctx, func(tx *store.Tx) (err error) {
+		if err := do(ctx, tx, slug, s.now()); err != nil {
+			return err
+		}
+		of, err = series.BySlug(ctx, tx, slug)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(a.out, "Series %s: %s.\n", of.Slug, seriesState(of))
+	return a.printNextSlot(of, s.now())
+}
+
+// seriesState is the word for it.
+func seriesState(of series.Series) string {
+	if of.Paused {
+		return "paused"
+	}
+	return "active"
+}
+
+func (a *app) seriesSkipCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "skip SERIES DATE",
+		Short:   "Leave out the slots of a local date, such as a holiday",
+		Long:    "Skips the slots of a local date (YYYY-MM-DD). That costs time, never content: the next slot sends what would have gone.",
+		Example: "  pressrun series skip skin 2027-12-28",
+		Args:    args(cobra.ExactArgs(2)),
+		RunE: func(cmd *cobra.Command, given []string) error {
+			if err := wantDate(cmd, given[1]); err != nil {
+				return err
+			}
+			return a.with(cmd.Context(), func(s *site) error { return a.skipDate(cmd.Context(), s, given[0], given[1]) })
+		},
+	}
+}
+
+func wantDate(cmd *cobra.Command, date string) error {
+	if _, err := time.Parse(time.DateOnly, date); err != nil {
+		return usagef(cmd, "%q is no date: write YYYY-MM-DD, such as 2027-12-28", date)
+	}
+	return nil
+}
+
+func (a *app) skipDate(ctx context.Context, s *site, slug, date string) error {
+	var walls []string
+	err := s.db.InTx(ctx, func(tx *store.Tx) error {
+		of, err := series.BySlug(ctx, tx, slug)
+		if err != nil {
+			return err
+		}
+		walls, err = series.SkipDate(ctx, tx, of, date, s.now())
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(a.out, "Series %s skips %s. The slot after sends what would have gone.\n", slug, strings.Join(walls, ", "))
+	return err
+}
+
+func (a *app) seriesPinCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "pin SERIES DATE ARTICLE",
+		Short: "Have a date send a given article",
+		Long: `Pins an article to the first slot of a local date (YYYY-MM-DD). It goes out then if it is ready and was not had by then;
+the articles before it keep their turn.`,
+		Example: "  pressrun series pin skin 2027-12-21 winter-skin",
+		Args:    args(cobra.ExactArgs(3)),
+		RunE: func(cmd *cobra.Command, given []string) error {
+			if err := wantDate(cmd, given[1]); err != nil {
+				return err
+			}
+			return a.with(cmd.Context(), func(s *site) error { return a.pinDate(cmd.Context(), s, given[0], given[1], given[2]) })
+		},
+	}
+}
+
+func (a *app) pinDate(ctx context.Context, s *site, slug, date, articleSlug string) error {
+	var slot series.Slot
+	var article series.Article
+	err := s.db.InTx(ctx, func(tx *store.Tx) error {
+		of, err := series.BySlug(ctx, tx, slug)
+		if err != nil {
+			return err
+		}
+		if article, err = series.ArticleBySlug(ctx, tx, articleSlug); err != nil {
+			return err
+		}
+		slot, err = series.PinDate(ctx, tx, of, date, article.ID, s.now())
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(a.out, "Slot %s of series %s sends %s.\n", slot.Wall, slug, article.Slug)
+	if article.State == series.Draft {
+		fmt.Fprintf(a.out, "It is still a draft: pressrun article ready %s\n", article.Slug)
+	}
+	return nil
+}

@@ -1,0 +1,328 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"pressrun/newsletter"
+	"pressrun/newsletter/series"
+	"pressrun/subscribers"
+	"pressrun/subscribers/store"
+)
+
+func (a *app) subscriberCommand() *cobra.Command {
+	return group(&cobra.Command{
+		Use:   "subscriber",
+		Short: "Subscribers: add, import, export, look, unsubscribe, suppress, erase, explain",
+		Long: `People are named by their address. Nothing here brings back somebody who left, bounced or complained: only they themselves can,
+by confirming again.`,
+	},
+		a.subscriberAddCommand(), a.subscriberImportCommand(), a.subscriberExportCommand(), a.subscriberListCommand(),
+		a.subscriberShowCommand(), a.subscriberEraseCommand(), a.subscriberUnsubscribeCommand(), a.subscriberSuppressCommand(),
+		a.subscriberUnsuppressCommand(), a.subscriberExplainCommand(),
+	)
+}
+
+// addOptions are the flags of subscriber add.
+type addOptions struct {
+	name, because string
+	confirmed     bool
+}
+
+func (a *app) subscriberAddCommand() *cobra.Command {
+	var o addOptions
+	cmd := &cobra.Command{
+		Use:   "add SERIES EMAIL",
+		Short: "Add somebody: they are mailed a link to confirm, or you answer for them",
+		Long: `Without --confirmed the person gets one mail that asks them to confirm, at most one a day and three unanswered ones ever.
+With --confirmed they are active at once, on your word; --because says how you know that they want it, and is kept.`,
+		Example: "  pressrun subscriber add skin ada@example.org --yes\n" +
+			"  pressrun subscriber add skin ada@example.org --name \"Ada Quill\" --confirmed --because \"signed at the desk\"",
+		Args: args(cobra.ExactArgs(2)),
+		RunE: func(cmd *cobra.Command, given []string) error {
+			switch {
+			case o.confirmed && strings.TrimSpace(o.because) == "":
+				return usagef(cmd, "--confirmed needs --because TEXT: how you know that they want it")
+			case !o.confirmed && o.because != "":
+				return usagef(cmd, "--because goes with --confirmed")
+			}
+			return a.with(cmd.Context(), func(s *site) error {
+				of, err := series.BySlug(cmd.Context(), s.db, given[0])
+				if err != nil {
+					return err
+				}
+				if o.confirmed {
+					return a.enrol(cmd.Context(), s, of, given[1], o)
+				}
+				return a.ask(cmd, s, of, given[1], o.name)
+			})
+		},
+	}
+	cmd.Flags().StringVar(&o.name, "name", "", "their name")
+	cmd.Flags().BoolVar(&o.confirmed, "confirmed", false, "active at once, without a mail")
+	cmd.Flags().StringVar(&o.because, "because", "", "with --confirmed: how you know that they want it")
+	a.yesFlag(cmd)
+	a.jsonFlag(cmd)
+	return cmd
+}
+
+// addedLine is what add prints.
+type addedLine struct {
+	Email  string `json:"email"`
+	Series string `json:"series"`
+	Status string `json:"status"` // active, paused, pending, ended: that of the enrolment
+	Mailed bool   `json:"mailed"` // a confirmation is on its way
+	said   string
+}
+
+func (l addedLine) print(w io.Writer) { fmt.Fprintln(w, l.said) }
+
+// enrol makes somebody active on the word of the site's owner.
+func (a *app) enrol(ctx context.Context, s *site, of series.Series, email string, o addOptions) error {
+	line := addedLine{Email: email, Series: of.Slug}
+	err := s.db.InTx(ctx, func(tx *store.Tx) error {
+		e, err := s.people.Enrol(ctx, tx, of.ID, subscribers.Addition{Email: email, Name: o.name}, o.because)
+		line.Status = string(e.State)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	line.said = fmt.Sprintf("%s is %s in %s.", email, line.Status, of.Slug)
+	return a.print(line, line.print)
+}
+
+// ask mails the link to confirm. Other than the public form it says why where there is nothing to mail.
+func (a *app) ask(cmd *cobra.Command, s *site, of series.Series, email, name string) error {
+	ctx := cmd.Context()
+	if _, err := subscribers.ParseAddress(email); err != nil {
+		return err
+	}
+	if err := a.confirm(cmd, fmt.Sprintf("Mail %s a link to confirm for %s?", email, of.Slug)); err != nil {
+		return err
+	}
+	before, err := s.requests(ctx, email)
+	if err != nil {
+		return err
+	}
+	err = s.publisher.Subscribe(ctx, newsletter.Signup{
+		Series: of.Slug, Email: email, Name: name, Evidence: subscribers.Evidence{Form: "pressrun subscriber add"},
+	})
+	if err != nil {
+		return err
+	}
+	after, err := s.requests(ctx, email)
+	if err != nil {
+		return err
+	}
+	line, err := s.asked(ctx, of, email, after > before)
+	if err != nil {
+		return err
+	}
+	if err := a.print(line, line.print); err != nil || !line.Mailed {
+		return err
+	}
+	if err := s.mayLeave(ctx); err != nil {
+		fmt.Fprintf(a.err, "The mail waits: %v\n", err)
+		return nil
+	}
+	return s.deliver(ctx, a.err)
+}
+
+// requests counts how often somebody was asked to confirm.
+func (s *site) requests(ctx context.Context, email string) (n int, err error) {
+	person, err := subscribers.ByEmail(ctx, s.db, email)
+	if errors.Is(err, store.ErrNotFound) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	events, err := subscribers.Consents(ctx, s.db, person.ID)
+	for _, e := range events {
+		if e.Event == "requested" {
+			n++
+		}
+	}
+	return n, err
+}
+
+// asked says what became of a request: mailed, or why not.
+func (s *site) asked(ctx context.Context, of series.Series, email string, mailed bool) (addedLine, error) {
+	line := addedLine{Email: email, Series: of.Slug, Mailed: mailed}
+	person, err := subscribers.ByEmail(ctx, s.db, email)
+	if err == nil {
+		var e subscribers.Enrolment
+		e, err = subscribers.EnrolmentOf(ctx, s.db, of.ID, person.ID)
+		line.Status = string(e.State)
+	}
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return line, err
+	}
+	switch {
+	case mailed:
+		line.said = fmt.Sprintf("%s is mailed a link; %s comes once they confirm.", email, of.Slug)
+		return line, nil
+	case line.Status == string(subscribers.Active) || line.Status == string(subscribers.Paused):
+		line.said = fmt.Sprintf("%s is %s in %s already: nothing was mailed.", email, line.Status, of.Slug)
+		return line, nil
+	}
+	against, err := s.people.Suppressions(ctx, s.db, email)
+	if err != nil {
+		return line, err
+	}
+	for _, x := range against {
+		if x.SeriesID == 0 || x.SeriesID == of.ID {
+			if x.Reason == "bounce" || x.Reason == "complaint" || x.Reason == "manual" {
+				return line, fmt.Errorf("add %s: %w (%s)", email, subscribers.ErrSuppressed, x.Reason)
+			}
+		}
+	}
+	line.said = fmt.Sprintf("%s was asked already and has not answered: nothing was mailed. One mail a day, three ever.", email)
+	return line, nil
+}
+
+func (a *app) subscriberUnsubscribeCommand() *cobra.Command {
+	var slug string
+	cmd := &cobra.Command{
+		Use:     "unsubscribe EMAIL",
+		Short:   "End somebody's subscription to a series, or to everything",
+		Long:    "Nothing more of its scope is sent to them, not even what is queued. They alone can come back.",
+		Example: "  pressrun subscriber unsubscribe ada@example.org\n  pressrun subscriber unsubscribe ada@example.org --series skin",
+		Args:    args(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, given []string) error {
+			return a.with(cmd.Context(), func(s *site) error { return a.unsubscribe(cmd.Context(), s, given[0], slug) })
+		},
+	}
+	cmd.Flags().StringVar(&slug, "series", "", "from this series alone")
+	return cmd
+}
+
+func (a *app) unsubscribe(ctx context.Context, s *site, email, slug string) error {
+	var of series.Series
+	var err error
+	what := "everything"
+	if slug != "" {
+		if of, err = series.BySlug(ctx, s.db, slug); err != nil {
+			return err
+		}
+		what = slug
+	}
+	err = s.db.InTx(ctx, func(tx *store.Tx) error {
+		person, err := subscribers.ByEmail(ctx, tx, email)
+		if err != nil {
+			return err
+		}
+		return s.people.Unsubscribe(ctx, tx, person.ID, of.ID, subscribers.Evidence{Form: "pressrun subscriber unsubscribe"})
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(a.out, "%s gets nothing more of %s.\n", email, what)
+	return nil
+}
+
+func (a *app) subscriberSuppressCommand() *cobra.Command {
+	var because string
+	cmd := &cobra.Command{
+		Use:   "suppress EMAIL|DOMAIN",
+		Short: "Keep an address, or all of a domain, from ever being mailed",
+		Long: `The address may be unknown: only a keyed hash of it is kept, and no import brings it in. A domain means its addresses, not
+those of its subdomains. ` + "`unsuppress`" + ` takes it back.`,
+		Example: "  pressrun subscriber suppress ada@example.org --because \"asked by letter\"\n  pressrun subscriber suppress example.org --because \"our own test domain\"",
+		Args:    args(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, given []string) error {
+			if strings.TrimSpace(because) == "" {
+				return usagef(cmd, "say why: --because TEXT")
+			}
+			return a.with(cmd.Context(), func(s *site) error {
+				err := s.db.InTx(cmd.Context(), func(tx *store.Tx) error {
+					return s.people.Suppress(cmd.Context(), tx, given[0], 0, "manual", because)
+				})
+				if err == nil {
+					fmt.Fprintf(a.out, "%s is suppressed.\n", given[0])
+				}
+				return err
+			})
+		},
+	}
+	cmd.Flags().StringVar(&because, "because", "", "why; it is kept")
+	return cmd
+}
+
+func (a *app) subscriberUnsuppressCommand() *cobra.Command {
+	var because string
+	cmd := &cobra.Command{
+		Use:   "unsuppress EMAIL|DOMAIN",
+		Short: "Lift a suppression by hand, a bounce or a complaint",
+		Long: `What was suppressed by hand is as before. Somebody whose mail bounced or who complained may be asked again and must confirm.
+An unsubscribe is never lifted here.`,
+		Example: "  pressrun subscriber unsuppress ada@example.org --because \"her mailbox is back, she wrote on 3 March\"",
+		Args:    args(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, given []string) error {
+			if strings.TrimSpace(because) == "" {
+				return usagef(cmd, "say why: --because TEXT")
+			}
+			return a.with(cmd.Context(), func(s *site) error { return a.unsuppress(cmd.Context(), s, given[0], because) })
+		},
+	}
+	cmd.Flags().StringVar(&because, "because", "", "why; it is kept")
+	return cmd
+}
+
+func (a *app) unsuppress(ctx context.Context, s *site, target, because string) error {
+	err := s.db.InTx(ctx, func(tx *store.Tx) error { return s.people.Unsuppress(ctx, tx, target, because) })
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(a.out, "%s is no longer suppressed.\n", target)
+	person, err := subscribers.ByEmail(ctx, s.db, target)
+	if errors.Is(err, store.ErrNotFound) || errors.Is(err, subscribers.ErrAddress) { // unknown, or a domain
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	enrolments, err := subscribers.Enrolments(ctx, s.db, person.ID)
+	for _, e := range enrolments {
+		if e.State == subscribers.Ended {
+			fmt.Fprintln(a.out, "Where a subscription had ended they must confirm again: pressrun subscriber add SERIES", target)
+			break
+		}
+	}
+	return err
+}
+
+func (a *app) subscriberEraseCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "erase EMAIL",
+		Short: "Remove everything known about somebody",
+		Long: `Address, name, fields, subscriptions and the record of their consent are removed; of deliveries only the numbers stay. A keyed
+hash of the address stays, so that no import brings them back.`,
+		Example: "  pressrun subscriber erase ada@example.org --yes",
+		Args:    args(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, given []string) error {
+			return a.with(cmd.Context(), func(s *site) error {
+				person, err := subscribers.ByEmail(cmd.Context(), s.db, given[0])
+				if err != nil {
+					return err
+				}
+				if err := a.confirm(cmd, fmt.Sprintf("Erase everything about %s? It can't be undone.", person.Email)); err != nil {
+					return err
+				}
+				err = s.db.InTx(cmd.Context(), func(tx *store.Tx) error { return s.people.Erase(cmd.Context(), tx, person.ID) })
+				if err == nil {
+					fmt.Fprintf(a.out, "Everything about %s is erased.\n", given[0])
+				}
+				return err
+			})
+		},
+	}
+	a.yesFlag(cmd)
+	return cmd
+}

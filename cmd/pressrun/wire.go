@@ -1,0 +1,193 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	"pressrun/newsletter"
+	"pressrun/newsletter/mailer"
+	"pressrun/newsletter/outbox"
+	"pressrun/newsletter/web/desk"
+	"pressrun/subscribers"
+	"pressrun/subscribers/store"
+)
+
+// site is an opened installation: what the subcommands work with.
+type site struct {
+	cfg       Config
+	db        *store.DB
+	key       subscribers.Key
+	people    *subscribers.Registry
+	publisher *newsletter.Publisher
+	log       *slog.Logger
+	now       func() time.Time
+	wake      func()       // of the worker, where this process has one
+	trouble   func() error // likewise
+}
+
+// open reads the configuration and opens what it names. The caller closes the site.
+func (a *app) open(ctx context.Context) (*site, error) {
+	cfg, err := loadConfig(a.config, os.Environ())
+	if err != nil {
+		return nil, err
+	}
+	key, err := readKey(cfg.KeyFile)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(cfg.Database); errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("database %s: %w", cfg.Database, errNoDatabase)
+	}
+	return openSite(ctx, cfg, key, a.now, a.logTo(cfg.LogLevel))
+}
+
+// openSite wires an installation from top to bottom.
+func openSite(ctx context.Context, cfg Config, key subscribers.Key, now func() time.Time, log *slog.Logger) (*site, error) {
+	db, err := store.Open(ctx, cfg.Database)
+	if err != nil {
+		return nil, err
+	}
+	s := &site{
+		cfg: cfg, db: db, key: key, log: log, now: now, wake: func() {}, trouble: func() error { return nil },
+		people: &subscribers.Registry{Key: key, Now: now},
+	}
+	if err := migrate(ctx, db); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	// By the machine's own clock: the one of a demo or of run-due --now proves nothing about a restored database.
+	if _, err := outbox.CheckInstance(ctx, db, time.Now()); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	s.publisher, err = newsletter.New(newsletter.Config{
+		DB: db, Key: key, Site: cfg.site(), Now: now, Log: log,
+		Wake: func() { s.wake() }, MayLeave: s.mayLeave, Trouble: func() error { return s.trouble() },
+	})
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return s, nil
+}
+
+// migrate brings all tables up to date, in the order of the arrows.
+func migrate(ctx context.Context, db *store.DB) error {
+	if err := newsletter.Migrate(ctx, db); err != nil {
+		return err
+	}
+	return desk.Migrate(ctx, db)
+}
+
+// Close closes the database. Safe to call twice.
+func (s *site) Close() error { return s.db.Close() }
+
+// with opens the site for a subcommand and closes it after f.
+func (a *app) with(ctx context.Context, f func(s *site) error) (err error) {
+	s, err := a.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	return f(s)
+}
+
+// smtp is the configured relay.
+func (s *site) smtp() mailer.SMTP {
+	r := s.cfg.Relay
+	return mailer.SMTP{
+		Host: r.Host, Port: r.Port, TLS: mailer.TLS(r.TLS), Username: r.Username, Password: r.Password, Helo: r.Helo,
+	}
+}
+
+// startWorker starts delivery: this process is the one sender of the database file, or it fails with outbox.ErrRunning.
+// stop ends the worker and gives the right back.
+func (s *site) startWorker(ctx context.Context) (w *outbox.Worker, stop func() error, err error) {
+	lock, err := outbox.TryLock(s.db.Path())
+	if err != nil {
+		return nil, nil, err
+	}
+	smtp := s.smtp()
+	w, err = outbox.Start(outbox.Config{
+		DB: s.db, Lock: lock, Key: s.key, BaseURL: s.cfg.BaseURL, Connections: s.cfg.Relay.Connections, Now: s.now, Log: s.log,
+		Relay:    outbox.RelayFunc(func(ctx context.Context) (outbox.Conn, error) { return connect(ctx, smtp) }),
+		MayLeave: s.mayLeave,
+	})
+	if err != nil {
+		return nil, nil, errors.Join(err, lock.Close())
+	}
+	s.wake, s.trouble = w.Wake, w.Trouble
+	return w, func() error { return errors.Join(w.Close(), lock.Close()) }, nil
+}
+
+// connect keeps a nil *mailer.Conn from becoming a Conn that isn't nil.
+func connect(ctx context.Context, smtp mailer.SMTP) (outbox.Conn, error) {
+	conn, err := smtp.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return conn, nil
+}
+
+// mayLeave keeps issues on this machine until go-live has passed. A trial that reaches nobody needs no go-live: relay and
+// public address both on loopback.
+func (s *site) mayLeave(ctx context.Context) error {
+	inst, err := outbox.ReadInstance(ctx, s.db)
+	if err != nil {
+		return err
+	}
+	if inst.Held != "" {
+		return fmt.Errorf("%w: %s", outbox.ErrHeld, inst.Held)
+	}
+	if inst.LiveSince.IsZero() && !s.cfg.trial() {
+		return fmt.Errorf("%w: go-live has not passed", outbox.ErrHeld)
+	}
+	return nil
+}
+
+// isLoopback says whether a host name can only mean this machine.
+func isLoopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
+
+// absoluteURL is a path of this site as people can open it.
+func (s *site) absoluteURL(path string) string {
+	return s.cfg.BaseURL.ResolveReference(&url.URL{Path: path}).String()
+}
+
+func readKey(file string) (subscribers.Key, error) {
+	text, err := os.ReadFile(file)
+	if errors.Is(err, os.ErrNotExist) {
+		return subscribers.Key{}, fmt.Errorf("key file %s: %w", file, errNoKey)
+	}
+	if err != nil {
+		return subscribers.Key{}, fmt.Errorf("key file: %w", err)
+	}
+	key, err := subscribers.ParseKey(string(text))
+	if err != nil {
+		return subscribers.Key{}, fmt.Errorf("key file %s: %w", file, err)
+	}
+	return key, nil
+}
+
+// writeKey makes a new key file that only its owner can read; an existing one is never replaced.
+func writeKey(file string, key subscribers.Key) error {
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return fmt.Errorf("key file: %w", err)
+	}
+	_, err = io.WriteString(f, key.Encode()+"\n")
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("key file %s: %w", filepath.Base(file), err)
+	}
+	return nil
+}
