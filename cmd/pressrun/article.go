@@ -153,7 +153,7 @@ func (a *app) articleShowCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "show ARTICLE...",
 		Short:   "Articles with their texts; --json is an array",
-		Example: "  pressrun article show leaky-gut",
+		Example: "  pressrun article show happy-gut",
 		Args:    args(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			return a.with(cmd.Context(), func(s *site) error { return a.showArticles(cmd.Context(), s, given) })
@@ -217,7 +217,7 @@ func (a *app) articleWithdrawCommand() *cobra.Command {
 		Short: "Take articles out of next for everybody, and cancel what is queued of them",
 		Long: `Takes articles out of next for everybody at once and cancels their deliveries that were not handed over yet. Nobody is moved;
 the neighbours close up. "article ready" brings one back.`,
-		Example: "  pressrun article withdraw leaky-gut",
+		Example: "  pressrun article withdraw happy-gut",
 		Args:    args(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			return a.with(cmd.Context(), func(s *site) error { return a.withdrawArticles(cmd.Context(), s, given) })

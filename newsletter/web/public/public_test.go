@@ -136,7 +136,7 @@ func TestSubscribeAndConfirm(t *testing.T) {
 	skin := s.AddSeries(t, "skin", "Water", "Sleep")
 	answer := webtest.Do(t, h, webtest.Request{
 		Method: "POST", Path: "/s/skin/subscribe", Form: url.Values{"email": {"Ada@example.org"}, "name": {"Ada\r\nBcc: x"}}, From: "192.0.2.7",
-		Header: map[string]string{"Referer": "http://127.0.0.1:8080/s/skin", "User-Agent": "Test\x00Browser", "Sec-Fetch-Site": "same-origin"},
+		Header: map[string]string{"Referer": "http://127.0.0.1:8080/s/skin?from=blog", "User-Agent": "Test\x00Browser", "Sec-Fetch-Site": "same-origin"},
 	})
 	wants(t, "asked", answer, 200, "Look into your mailbox")
 	ada, err := subscribers.ByEmail(t.Context(), s.DB, "ada@example.org")

@@ -1,6 +1,7 @@
 package public
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"net/url"
@@ -56,12 +57,13 @@ func (p *pages) askAgain(w http.ResponseWriter, r *http.Request, s series.Series
 // signupEvidence names the page that the form stood on, and the wording where that page is ours: what another site's form
 // said we don't know, so the confirmation page says it again.
 func (p *pages) signupEvidence(r *http.Request, s series.Series) subscribers.Evidence {
-	from, wording := r.Referer(), ""
-	if from == "" {
-		from = r.Header.Get("Origin")
+	from, err := url.Parse(cmp.Or(r.Referer(), r.Header.Get("Origin")))
+	if err != nil {
+		return evidence(r, "", "")
 	}
-	if u, err := url.Parse(from); err == nil && u.Host == r.Host {
-		wording = p.wording(s)
+	from.User, from.RawQuery, from.Fragment = nil, "", "" // none of them says where the form is
+	if from.Host == r.Host {
+		return evidence(r, from.String(), p.wording(s))
 	}
-	return evidence(r, from, wording)
+	return evidence(r, from.String(), "")
 }
