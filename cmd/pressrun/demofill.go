@@ -105,7 +105,7 @@ func printFound(w io.Writer, found importer.Found) {
 		fmt.Fprintf(w, "Their closing note becomes the disclaimer: “%s”\n", found.Disclaimer)
 	}
 	for _, p := range found.Problems {
-		fmt.Fprintf(w, "  %s: %s. %s\n", p.File, p.What, p.Mend)
+		fmt.Fprintf(w, "  %s\n", p)
 	}
 	fmt.Fprintln(w)
 }
