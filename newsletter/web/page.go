@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"net/http"
 	"strconv"
@@ -69,3 +70,6 @@ func Show(w http.ResponseWriter, status int, write func(io.Writer) error) error 
 	_, _ = page.WriteTo(w) // fails only where the visitor has gone
 	return nil
 }
+
+// Lasting is a request's context for what must not be undone because the visitor closed the page.
+func Lasting(r *http.Request) context.Context { return context.WithoutCancel(r.Context()) }

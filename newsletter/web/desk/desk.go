@@ -129,6 +129,3 @@ func back(w http.ResponseWriter, r *http.Request, path, done string) error {
 	http.Redirect(w, r, to.String(), http.StatusSeeOther)
 	return nil
 }
-
-// lasting is a request's context for what must not be undone because the browser was closed.
-func lasting(r *http.Request) context.Context { return context.WithoutCancel(r.Context()) }

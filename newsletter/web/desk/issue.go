@@ -54,7 +54,7 @@ func (d *desk) letter(w http.ResponseWriter, r *http.Request) error {
 func (d *desk) change(verb string) page {
 	return func(w http.ResponseWriter, r *http.Request, u User) error {
 		name := r.PathValue("issue")
-		done, err := d.do(lasting(r), verb, name, fmt.Sprintf("by %s on the desk", u.Email))
+		done, err := d.do(web.Lasting(r), verb, name, fmt.Sprintf("by %s on the desk", u.Email))
 		if err != nil {
 			return err
 		}
@@ -95,7 +95,7 @@ func (d *desk) settle(w http.ResponseWriter, r *http.Request, u User) error {
 	if as != "sent" && as != "again" {
 		return web.ErrForm
 	}
-	n, err := d.Publisher.SettleIssue(lasting(r), name, as)
+	n, err := d.Publisher.SettleIssue(web.Lasting(r), name, as)
 	if err != nil {
 		return err
 	}

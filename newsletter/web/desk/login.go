@@ -28,7 +28,7 @@ func (d *desk) askLogin(w http.ResponseWriter, r *http.Request, _ User) error {
 		return err
 	}
 	_ = http.NewResponseController(w).Flush() // fails only where the visitor has gone
-	if err := d.mailLink(lasting(r), r.PostForm.Get("email")); err != nil {
+	if err := d.mailLink(web.Lasting(r), r.PostForm.Get("email")); err != nil {
 		d.Log.ErrorContext(r.Context(), "no login link mailed", "cause", err)
 	}
 	return nil
@@ -63,8 +63,8 @@ func (d *desk) enter(w http.ResponseWriter, r *http.Request, _ User) error {
 
 func (d *desk) signIn(w http.ResponseWriter, r *http.Request, _ User) error {
 	var secret string
-	err := d.DB.InTx(lasting(r), func(tx *store.Tx) (err error) {
-		secret, err = signIn(lasting(r), tx, r.PathValue("token"), d.cookie.Read(r), d.SessionNow())
+	err := d.DB.InTx(web.Lasting(r), func(tx *store.Tx) (err error) {
+		secret, err = signIn(web.Lasting(r), tx, r.PathValue("token"), d.cookie.Read(r), d.SessionNow())
 		return err
 	})
 	if errors.Is(err, errLink) {
@@ -85,7 +85,7 @@ func (d *desk) deadLink(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (d *desk) signOut(w http.ResponseWriter, r *http.Request, _ User) error {
-	err := d.DB.InTx(lasting(r), func(tx *store.Tx) error { return endSession(lasting(r), tx, d.cookie.Read(r)) })
+	err := d.DB.InTx(web.Lasting(r), func(tx *store.Tx) error { return endSession(web.Lasting(r), tx, d.cookie.Read(r)) })
 	if err != nil {
 		return err
 	}

@@ -164,7 +164,7 @@ func (d *desk) slots(ctx context.Context, all []series.Series, slug string, n in
 }
 
 func (d *desk) nextWeek(w http.ResponseWriter, r *http.Request, _ User) error {
-	if err := d.NextWeek(lasting(r)); err != nil {
+	if err := d.NextWeek(web.Lasting(r)); err != nil {
 		return err
 	}
 	return back(w, r, "/desk/", "week")

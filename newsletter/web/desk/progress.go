@@ -50,14 +50,17 @@ func shape(open []newsletter.Status) string {
 // has to be loaded again, also because its user was signed out. It goes on while something is being sent; else it says how
 // things are and ends, and the browser asks again in a while.
 func (d *desk) progress(w http.ResponseWriter, r *http.Request, _ User) error {
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("X-Accel-Buffering", "no")
+	if r.Method == http.MethodHead {
+		return nil
+	}
 	select {
 	case d.streams <- struct{}{}:
 		defer func() { <-d.streams }()
 	default:
 		return web.ErrMany
 	}
-	w.Header().Set("Content-Type", "text/event-stream")
-	w.Header().Set("X-Accel-Buffering", "no")
 	s := stream{w: w, control: http.NewResponseController(w)}
 	_ = s.control.SetWriteDeadline(time.Now().Add(2 * streamLasts)) // the server's own might cut the stream
 	ends := time.After(streamLasts)

@@ -94,7 +94,7 @@ func (d *desk) resumeSeries(w http.ResponseWriter, r *http.Request, u User) erro
 
 func (d *desk) setSeries(w http.ResponseWriter, r *http.Request, u User, verb string, set func(context.Context, *store.Tx, string, time.Time) error) error {
 	slug := r.PathValue("series")
-	err := d.DB.InTx(lasting(r), func(tx *store.Tx) error { return set(lasting(r), tx, slug, d.Now()) })
+	err := d.DB.InTx(web.Lasting(r), func(tx *store.Tx) error { return set(web.Lasting(r), tx, slug, d.Now()) })
 	if err != nil {
 		return err
 	}

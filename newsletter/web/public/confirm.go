@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"pressrun/newsletter"
+	"pressrun/newsletter/web"
 	"pressrun/subscribers"
 	"pressrun/templates"
 )
@@ -24,7 +25,7 @@ func (p *pages) confirm(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	form := p.BaseURL.JoinPath("c", "[token]").String()
-	v, next, err := p.Publisher.Confirm(lasting(r), token, evidence(r, form, p.wording(before.Series)))
+	v, next, err := p.Publisher.Confirm(web.Lasting(r), token, evidence(r, form, p.wording(before.Series)))
 	if err != nil {
 		return err
 	}

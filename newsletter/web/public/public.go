@@ -1,12 +1,12 @@
-// Package public is what readers meet on the web: the series, the archive, sign-up, confirmation and leaving. It decides
-// nothing about people: newsletter.Publisher does, and has committed before a page here says so.
+// Package public is what readers meet on the web: the series, the archive, sign-up, confirmation and leaving. It owns no
+// table and decides nothing about people: newsletter.Publisher does, and has committed before a page here says so, so that
+// a crash takes back nothing that was said.
 //
 // GET and HEAD change nothing: scanners and previews follow every link of a mail. Pages whose address holds a token show
 // the reader's address masked and are neither kept nor listed by anybody.
 package public
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -113,6 +113,3 @@ func line(s string, n int) string {
 	}
 	return strings.TrimSpace(s)
 }
-
-// lasting is a request's context for what must not be undone because the visitor closed the page.
-func lasting(r *http.Request) context.Context { return context.WithoutCancel(r.Context()) }

@@ -28,7 +28,7 @@ func (p *pages) subscribe(w http.ResponseWriter, r *http.Request) error {
 	}
 	email, name := r.PostForm.Get("email"), line(r.PostForm.Get("name"), 100)
 	if r.PostForm.Get("comment") == "" { // people never see that field
-		err = p.Publisher.Subscribe(lasting(r), newsletter.Signup{
+		err = p.Publisher.Subscribe(web.Lasting(r), newsletter.Signup{
 			Series: s.Slug, Email: email, Name: name, Language: s.Language, Evidence: p.signupEvidence(r, s),
 		})
 	}

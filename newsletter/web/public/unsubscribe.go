@@ -36,10 +36,10 @@ func (p *pages) leave(w http.ResponseWriter, r *http.Request) error {
 	}
 	token := r.PathValue("token")
 	form := p.BaseURL.JoinPath("u", "[token]").String()
-	if err := p.Publisher.Unsubscribe(lasting(r), token, scope == "everything", evidence(r, form, "")); err != nil {
+	if err := p.Publisher.Unsubscribe(web.Lasting(r), token, scope == "everything", evidence(r, form, "")); err != nil {
 		return err
 	}
-	v, err := p.Publisher.VisitUnsubscribe(lasting(r), token)
+	v, err := p.Publisher.VisitUnsubscribe(web.Lasting(r), token)
 	if err != nil {
 		return err
 	}
@@ -49,7 +49,7 @@ func (p *pages) leave(w http.ResponseWriter, r *http.Request) error {
 // oneClick answers the same whether the link is known, unknown, used or no link at all (RFC 8058 section 3.1). Nothing but
 // a record that could not be written is an error: then the mail program may try again.
 func (p *pages) oneClick(w http.ResponseWriter, r *http.Request) error {
-	err := p.Publisher.Unsubscribe(lasting(r), r.PathValue("token"), false, evidence(r, "List-Unsubscribe=One-Click", ""))
+	err := p.Publisher.Unsubscribe(web.Lasting(r), r.PathValue("token"), false, evidence(r, "List-Unsubscribe=One-Click", ""))
 	if err != nil && !errors.Is(err, subscribers.ErrToken) {
 		return err
 	}
@@ -63,11 +63,11 @@ func (p *pages) oneClick(w http.ResponseWriter, r *http.Request) error {
 func (p *pages) undo(w http.ResponseWriter, r *http.Request) error {
 	token := r.PathValue("token")
 	form := p.BaseURL.JoinPath("u", "[token]", "undo").String()
-	undone := p.Publisher.UndoUnsubscribe(lasting(r), token, evidence(r, form, ""))
+	undone := p.Publisher.UndoUnsubscribe(web.Lasting(r), token, evidence(r, form, ""))
 	if undone != nil && !errors.Is(undone, subscribers.ErrNotPending) {
 		return undone
 	}
-	v, err := p.Publisher.VisitUnsubscribe(lasting(r), token)
+	v, err := p.Publisher.VisitUnsubscribe(web.Lasting(r), token)
 	if err != nil {
 		return err
 	}

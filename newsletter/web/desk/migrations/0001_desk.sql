@@ -8,7 +8,7 @@ CREATE TABLE users (
 	updated   INTEGER NOT NULL
 ) STRICT;
 
--- Of sessions and links only hashes are kept: who reads the database, or a backup of it, can't sign in with what is here.
+-- Of sessions and links only hashes are kept. (A link that was mailed stands in its notice too, for the hour it is good.)
 CREATE TABLE sessions (
 	id      INTEGER PRIMARY KEY,
 	hash    TEXT NOT NULL UNIQUE,

@@ -1,0 +1,112 @@
+package desk_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"pressrun/newsletter/series"
+	"pressrun/newsletter/web/desk"
+	"pressrun/newsletter/web/webtest"
+	"pressrun/subscribers/store"
+)
+
+// change presses a button and follows it to the page it leads to.
+func (o *office) change(t *testing.T, c *http.Cookie, verb, name string, form url.Values) webtest.Answer {
+	t.Helper()
+	a := o.post(t, c, "/desk/"+verb+"/"+name, form)
+	if a.Status != http.StatusSeeOther {
+		t.Fatalf("%s %s: got %d:\n%s", verb, name, a.Status, a.Body)
+	}
+	return o.get(t, c, a.Header.Get("Location"))
+}
+
+func TestIssueButtons(t *testing.T) {
+	o := open(t)
+	skin := o.AddSeries(t, "skin", "Water", "Sleep")
+	o.AddReader(t, skin, "ada@example.org")
+	c := o.signIn(t, "mara@example.org", desk.Editor)
+	issue := o.Send(t, skin)
+	page := o.get(t, c, "/desk/issue/"+issue)
+	wants(t, "issue", page, 200, "Water", "sending", "0 of 1 sent", `<iframe class="letter" sandbox src="/desk/issue/`+issue+`?view=letter"`, "for good")
+	wants(t, "paused", o.change(t, c, "pause", issue, nil), 200, "it goes on where it stopped", "by mara@example.org", `action="/desk/resume/`+issue+`"`)
+	wants(t, "resumed", o.change(t, c, "resume", issue, nil), 200, "It goes on.")
+	wants(t, "nothing to try again", o.change(t, c, "retry", issue, nil), 200, "None of the failed ones")
+	again := o.post(t, c, "/desk/resume/"+issue, nil)
+	wants(t, "resumed twice", again, 409, "That is not possible now", "sending")
+	wants(t, "settle", o.change(t, c, "settle", issue, url.Values{"as": {"sent"}}), 200, "Counted as sent")
+	wants(t, "cancelled", o.change(t, c, "cancel", issue, nil), 200, "Cancelled.", "cancelled")
+	wants(t, "settle as something", o.post(t, c, "/desk/settle/"+issue, url.Values{"as": {"lost"}}), 400)
+	wants(t, "no such issue", o.get(t, c, "/desk/issue/skin/2030-01-01T00:00"), 404)
+	wants(t, "hold no issue", o.post(t, c, "/desk/hold/none/2030-01-01T00:00", nil), 404)
+}
+
+func TestHoldComingSlot(t *testing.T) {
+	o := open(t)
+	skin := o.AddSeries(t, "skin", "Water", "Sleep")
+	o.AddReader(t, skin, "ada@example.org")
+	c := o.signIn(t, "mara@example.org", desk.Editor)
+	slot := "skin/2027-03-02T09:00"
+	held := o.change(t, c, "hold", slot, nil)
+	wants(t, "held", held, 200, "Held: nothing of it leaves", `action="/desk/release/`+slot+`"`, "by mara@example.org")
+	o.Pass(24 * time.Hour)
+	if _, err := o.Publisher.RunDue(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	c = o.signIn(t, "mara@example.org", desk.Editor)
+	wants(t, "at its time", o.get(t, c, "/desk/"), 200, "Needs a decision", "Water", `action="/desk/release/`+slot+`"`)
+	wants(t, "released", o.change(t, c, "release", slot, nil), 200, "Released.", "sending")
+}
+
+func TestLetterFrame(t *testing.T) {
+	o := open(t)
+	skin := o.AddSeries(t, "skin", "Water", "Sleep")
+	o.AddReader(t, skin, "ada@example.org")
+	c := o.signIn(t, "mara@example.org", desk.Viewer)
+	issue := o.Send(t, skin)
+	for path, text := range map[string]string{"/desk/issue/" + issue + "?view=letter": "Water", "/desk/article/skin-2/letter": "Sleep"} {
+		a := o.get(t, c, path)
+		wants(t, path, a, 200, text, webtest.Disclaimer)
+		if policy := a.Header.Get("Content-Security-Policy"); !strings.HasPrefix(policy, "sandbox; ") || a.Header.Get("X-Frame-Options") != "SAMEORIGIN" {
+			t.Errorf("%s: got policy %q, frame options %q", path, policy, a.Header.Get("X-Frame-Options"))
+		}
+		if strings.Contains(a.Body, "ada@example.org") {
+			t.Errorf("%s: a reader's address is in the letter", path)
+		}
+	}
+	wants(t, "article", o.get(t, c, "/desk/article/skin-2"), 200, "Sleep", "ready", `src="/desk/article/skin-2/letter"`)
+	wants(t, "no article", o.get(t, c, "/desk/article/none"), 404)
+}
+
+// A label of the table that no page leads to, or a name that is markup, stays harmless.
+func TestNaughtyNames(t *testing.T) {
+	o := open(t)
+	c := o.signIn(t, "mara@example.org", desk.Owner)
+	naughty := `"><script>alert(1)</script>{{.Env}}`
+	var skin series.Series
+	o.InTx(t, func(tx *store.Tx) (err error) {
+		skin, err = series.Add(t.Context(), tx, "skin", series.Change{
+			Title: &naughty, FromName: new("Mara"), FromEmail: new("mara@harbour.example"), PostalAddress: new("12 Quay Street"),
+			Zone: new("Europe/London"), Disclaimer: new(webtest.Disclaimer), Schedule: []string{"0 9 * * 2"},
+		}, o.Now())
+		if err != nil {
+			return err
+		}
+		_, err = series.ImportArticles(t.Context(), tx, skin.ID, []series.Incoming{{Slug: "skin-1", Text: series.Text{
+			Title: naughty, Markdown: naughty + "\n\n[x](javascript:alert(1)) <img src=x onerror=alert(1)>",
+		}}}, series.ImportOptions{Ready: true}, o.Now())
+		return err
+	})
+	o.AddReader(t, skin, "ada@example.org")
+	issue := o.Send(t, skin)
+	for _, path := range []string{"/desk/", "/desk/series/skin", "/desk/article/skin-1", "/desk/article/skin-1/letter", "/desk/issue/" + issue, "/desk/issue/" + issue + "?view=letter"} {
+		body := o.get(t, c, path).Body
+		for _, bad := range []string{"<script>alert", "<img src=x", `href="javascript:`} {
+			if strings.Contains(body, bad) {
+				t.Errorf("%s: %s survived:\n%s", path, bad, body)
+			}
+		}
+	}
+}

@@ -1,0 +1,126 @@
+package desk_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"pressrun/newsletter/web/desk"
+	"pressrun/newsletter/web/webtest"
+	"pressrun/subscribers/store"
+)
+
+func TestLoginLink(t *testing.T) {
+	o := open(t)
+	o.add(t, "mara@example.org", desk.Owner)
+	link := o.link(t, "")
+	before := o.Dump(t)
+	for range 2 { // scanners look, and look again
+		wants(t, "the link", o.get(t, nil, link), 200, "Welcome to the desk", `action="`+link+`"`)
+		o.do(t, nil, webtest.Request{Method: "HEAD", Path: link})
+	}
+	if o.Dump(t) != before {
+		t.Fatal("looking at a login link changed the database")
+	}
+	if secret := strings.TrimPrefix(link, "/desk/login/"); strings.Contains(before, secret) {
+		t.Error("the link's secret is in the database")
+	}
+	a := o.post(t, nil, link, nil)
+	if a.Status != http.StatusSeeOther {
+		t.Fatalf("sign in: got %d", a.Status)
+	}
+	c := cookie(t, a)
+	if !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Path != "/" || c.MaxAge != 7*24*3600 {
+		t.Errorf("got cookie %+v, want HttpOnly, Lax, seven days", c)
+	}
+	if strings.Contains(o.Dump(t), c.Value) {
+		t.Error("the session's secret is in the database")
+	}
+	wants(t, "signed in", o.get(t, c, "/desk/"), 200, "What is going on", "mara@example.org")
+	wants(t, "the link again", o.get(t, nil, link), 410, "This link has done its work")
+	wants(t, "the link pressed again", o.post(t, nil, link, nil), 410, "This link has done its work")
+	old := o.link(t, "mara@example.org")
+	o.Pass(time.Hour)
+	wants(t, "an old link", o.post(t, nil, old, nil), 410)
+	wants(t, "no link", o.post(t, nil, "/desk/login/AAAA", nil), 410)
+	err := o.DB.InTx(t.Context(), func(tx *store.Tx) error {
+		_, err := desk.NewLink(t.Context(), tx, "nobody@example.org", o.Now())
+		return err
+	})
+	if !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("a link for nobody: got %v, want ErrNotFound", err)
+	}
+}
+
+// Two presses of one link at the same moment sign in once.
+func TestLoginLinkRace(t *testing.T) {
+	o := open(t)
+	o.add(t, "mara@example.org", desk.Owner)
+	link := o.link(t, "")
+	status := make(chan int)
+	for range 8 {
+		go func() { status <- o.post(t, nil, link, nil).Status }()
+	}
+	in := 0
+	for range 8 {
+		if <-status == http.StatusSeeOther {
+			in++
+		}
+	}
+	if in != 1 {
+		t.Errorf("got %d sign-ins from one link, want 1", in)
+	}
+}
+
+func TestAskForLink(t *testing.T) {
+	o := open(t)
+	o.AddSeries(t, "skin")
+	o.add(t, "mara@example.org", desk.Editor)
+	ask := func(email, from string) webtest.Answer {
+		return o.do(t, nil, webtest.Request{Method: "POST", Path: "/desk/login", Form: url.Values{"email": {email}}, From: from})
+	}
+	known := ask("Mara@example.org", "192.0.2.1")
+	wants(t, "known", known, 200, "Look into your mailbox")
+	for _, email := range []string{"nobody@example.org", "no address", ""} {
+		if got := ask(email, "192.0.2.1"); got.Status != 200 || got.Body != known.Body {
+			t.Errorf("%q: the answer differs from a user's", email)
+		}
+	}
+	var to, text string
+	if err := o.DB.QueryRow(t.Context(), `SELECT to_email, text FROM notices WHERE kind = 'login'`).Scan(&to, &text); err != nil {
+		t.Fatalf("no mail: %v", err)
+	}
+	link := regexp.MustCompile(`http://127\.0\.0\.1:8080(/desk/login/\S+)`).FindStringSubmatch(text)
+	if to != "mara@example.org" || link == nil {
+		t.Fatalf("got a mail to %s:\n%s", to, text)
+	}
+	wants(t, "the mailed link", o.post(t, nil, link[1], nil), 303)
+	for i := range 30 { // from many networks
+		ask("mara@example.org", fmt.Sprintf("192.0.%d.1", i+3))
+	}
+	if n := o.Count(t, `SELECT count(*) FROM notices WHERE kind = 'login'`); n != 5 {
+		t.Errorf("got %d mails to one user in an hour, want 5", n)
+	}
+	for range 30 {
+		ask("nobody@example.org", "198.51.100.1")
+	}
+	wants(t, "one network", ask("nobody@example.org", "198.51.100.2"), 429, "A little slower")
+}
+
+func TestStrangersAreShownIn(t *testing.T) {
+	o := open(t)
+	wants(t, "the way in", o.get(t, nil, "/desk/login"), 200, "The desk needs no password", `action="/desk/login"`)
+	for _, path := range []string{"/desk/", "/desk/nothing", "/desk/issue/skin/x", "/desk/progress"} {
+		a := o.get(t, nil, path)
+		if a.Status != 303 || a.Header.Get("Location") != "/desk/login" {
+			t.Errorf("%s: got %d to %q, want 303 to the way in", path, a.Status, a.Header.Get("Location"))
+		}
+	}
+	c := o.signIn(t, "mara@example.org", desk.Owner)
+	wants(t, "no page", o.get(t, c, "/desk/nothing"), 404, "There is no such page")
+}

@@ -1,0 +1,165 @@
+package public_test
+
+import (
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+
+	"pressrun/newsletter/web/webtest"
+	"pressrun/subscribers"
+	"pressrun/subscribers/store"
+)
+
+func TestSubscribeAndConfirm(t *testing.T) {
+	s := webtest.New(t)
+	h := handler(t, s)
+	skin := s.AddSeries(t, "skin", "Water", "Sleep")
+	answer := webtest.Do(t, h, webtest.Request{
+		Method: "POST", Path: "/s/skin/subscribe", Form: url.Values{"email": {"Ada@example.org"}, "name": {"Ada\r\nBcc: x"}}, From: "192.0.2.7",
+		Header: map[string]string{"Referer": "http://127.0.0.1:8080/s/skin?from=blog", "User-Agent": "Test\x00Browser", "Sec-Fetch-Site": "same-origin"},
+	})
+	wants(t, "asked", answer, 200, "Look into your mailbox")
+	ada, err := subscribers.ByEmail(t.Context(), s.DB, "ada@example.org")
+	if err != nil {
+		t.Fatalf("the request is not stored: %v", err)
+	}
+	if got := state(t, s, skin, ada.ID); got != subscribers.Pending {
+		t.Fatalf("after the form: got %s, want pending", got)
+	}
+	consents, err := subscribers.Consents(t.Context(), s.DB, ada.ID)
+	if err != nil || len(consents) != 1 {
+		t.Fatalf("got consents %v (%v), want one", consents, err)
+	}
+	if c := consents[0]; c.IP != "192.0.2.7" || c.Agent != "Test Browser" || c.Form != "http://127.0.0.1:8080/s/skin" || !strings.Contains(c.Wording, "You agree") {
+		t.Errorf("got evidence %+v, want address, agent, form and wording", c.Evidence)
+	}
+	token := mailedToken(t, s)
+	page := get(t, h, "/c/"+token)
+	wants(t, "before the button", page, 200, "A••••@example.org", "You agree", `action="/c/`+token+`"`)
+	if strings.Contains(page.Body, "Ada@example.org") {
+		t.Error("the page gives the address away")
+	}
+	if got := state(t, s, skin, ada.ID); got != subscribers.Pending {
+		t.Fatalf("looking changed the state to %s", got)
+	}
+	for range 2 { // a second press is one confirmation
+		wants(t, "confirmed", post(t, h, "/c/"+token, nil), 200, "You’re in", "Tuesday 2 March 2027 at 09:00", "mara@harbour.example")
+	}
+	if got := state(t, s, skin, ada.ID); got != subscribers.Active {
+		t.Errorf("after the button: got %s, want active", got)
+	}
+	if n := s.Count(t, `SELECT count(*) FROM consents WHERE subscriber_id = ?1 AND event = 'confirmed'`, ada.ID); n != 1 {
+		t.Errorf("got %d confirmations, want 1", n)
+	}
+	wants(t, "the link afterwards", get(t, h, "/c/"+token), 200, "You’re in")
+}
+
+// mailedToken is the token in the last confirmation mail.
+func mailedToken(t *testing.T, s *webtest.Site) string {
+	t.Helper()
+	var text string
+	err := s.DB.QueryRow(t.Context(), `SELECT text FROM notices WHERE kind = 'confirmation' ORDER BY id DESC LIMIT 1`).Scan(&text)
+	if err != nil {
+		t.Fatalf("no confirmation mail: %v", err)
+	}
+	found := regexp.MustCompile(`http://127\.0\.0\.1:8080/c/(\S+)`).FindStringSubmatch(text)
+	if found == nil {
+		t.Fatalf("no link in the mail:\n%s", text)
+	}
+	return found[1]
+}
+
+// A form on a foreign site works, and for what it said there is no wording of ours.
+func TestSubscribeFromAnotherSite(t *testing.T) {
+	s := webtest.New(t)
+	h := handler(t, s)
+	s.AddSeries(t, "skin", "Water")
+	answer := webtest.Do(t, h, webtest.Request{
+		Method: "POST", Path: "/s/skin/subscribe", Form: url.Values{"email": {"ada@example.org"}},
+		Header: map[string]string{"Sec-Fetch-Site": "cross-site", "Origin": "https://blog.example"},
+	})
+	wants(t, "asked", answer, 200, "Look into your mailbox")
+	ada, err := subscribers.ByEmail(t.Context(), s.DB, "ada@example.org")
+	if err != nil {
+		t.Fatalf("the request is not stored: %v", err)
+	}
+	consents, err := subscribers.Consents(t.Context(), s.DB, ada.ID)
+	if err != nil || len(consents) != 1 || consents[0].Form != "https://blog.example" || consents[0].Wording != "" {
+		t.Errorf("got consents %+v (%v), want the foreign form without our wording", consents, err)
+	}
+}
+
+// New, known, pending, suppressed and left addresses, and the robots' trap, get the same answer to the byte.
+func TestSubscribeTellsNothing(t *testing.T) {
+	s := webtest.New(t)
+	h := handler(t, s)
+	skin := s.AddSeries(t, "skin", "Water")
+	s.AddReader(t, skin, "active@example.org")
+	s.AskToJoin(t, skin, "pending@example.org")
+	_, token := s.AddReader(t, skin, "left@example.org")
+	wants(t, "leave", post(t, h, "/u/"+token, url.Values{"leave": {"series"}}), 200)
+	s.InTx(t, func(tx *store.Tx) error {
+		return s.People.Suppress(t.Context(), tx, "suppressed@example.org", 0, "complaint", "a test")
+	})
+	want := post(t, h, "/s/skin/subscribe", url.Values{"email": {"new@example.org"}})
+	for _, form := range []url.Values{
+		{"email": {"active@example.org"}},
+		{"email": {"pending@example.org"}},
+		{"email": {"left@example.org"}},
+		{"email": {"suppressed@example.org"}},
+		{"email": {"new@example.org"}},
+		{"email": {"robot@example.org"}, "comment": {"cheap pills"}},
+		{"email": {"no-such-domain@nowhere.invalid"}},
+	} {
+		got := post(t, h, "/s/skin/subscribe", form)
+		if got.Status != want.Status || got.Body != want.Body {
+			t.Errorf("%s: the answer differs from a new address's", form.Get("email"))
+		}
+		for name := range want.Header {
+			if got.Header.Get(name) != want.Header.Get(name) {
+				t.Errorf("%s: header %s is %q, want %q", form.Get("email"), name, got.Header.Get(name), want.Header.Get(name))
+			}
+		}
+	}
+	if _, err := subscribers.ByEmail(t.Context(), s.DB, "robot@example.org"); err == nil {
+		t.Error("what filled the trap was stored")
+	}
+}
+
+func TestSubscribeOneMailForManyPosts(t *testing.T) {
+	s := webtest.New(t)
+	h := handler(t, s)
+	s.AddSeries(t, "skin", "Water")
+	limited := 0
+	for range 100 {
+		if post(t, h, "/s/skin/subscribe", url.Values{"email": {"victim@example.org"}}).Status == http.StatusTooManyRequests {
+			limited++
+		}
+	}
+	if n := s.Count(t, `SELECT count(*) FROM notices`); n != 1 {
+		t.Errorf("got %d mails for one victim, want 1", n)
+	}
+	if limited != 80 {
+		t.Errorf("got %d of 100 posts from one network refused, want 80", limited)
+	}
+	wants(t, "the next from there", post(t, h, "/s/skin/subscribe", url.Values{"email": {"b@example.org"}}), 429, "A little slower")
+}
+
+func TestSubscribeWithABadAddress(t *testing.T) {
+	s := webtest.New(t)
+	h := handler(t, s)
+	s.AddSeries(t, "skin", "Water")
+	for _, email := range []string{"", "ada", "ada@", "ada@localhost", `"><script>alert(1)</script>@example.org`, "ada@example.org\r\nBcc: b@example.org"} {
+		a := post(t, h, "/s/skin/subscribe", url.Values{"email": {email}, "name": {`"><img src=x onerror=alert(1)>`}})
+		wants(t, email, a, 422, `role="alert"`, `aria-invalid="true"`)
+		if strings.Contains(a.Body, "<script") || strings.Contains(a.Body, "<img") {
+			t.Errorf("%q: markup came back:\n%s", email, a.Body)
+		}
+	}
+	wants(t, "an unknown series", post(t, h, "/s/none/subscribe", url.Values{"email": {"ada@example.org"}}), 404)
+	if n := s.Count(t, `SELECT count(*) FROM subscribers`); n != 0 {
+		t.Errorf("got %d people stored, want none", n)
+	}
+}

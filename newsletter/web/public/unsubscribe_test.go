@@ -1,0 +1,164 @@
+package public_test
+
+import (
+	"bytes"
+	"fmt"
+	"mime/multipart"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"pressrun/newsletter/series"
+	"pressrun/newsletter/web/webtest"
+	"pressrun/subscribers"
+	"pressrun/subscribers/store"
+)
+
+// oneClick sends what a mail program sends: no cookie, no origin, either encoding.
+func oneClick(t *testing.T, h http.Handler, token string, multi bool) webtest.Answer {
+	t.Helper()
+	q := webtest.Request{Method: "POST", Path: "/u/" + token, Form: url.Values{"List-Unsubscribe": {"One-Click"}}}
+	if multi {
+		var body bytes.Buffer
+		m := multipart.NewWriter(&body)
+		if err := m.WriteField("List-Unsubscribe", "One-Click"); err != nil {
+			t.Fatal(err)
+		}
+		if err := m.Close(); err != nil {
+			t.Fatal(err)
+		}
+		q.Form, q.Body, q.Header = nil, body.String(), map[string]string{"Content-Type": m.FormDataContentType()}
+	}
+	return webtest.Do(t, h, q)
+}
+
+func TestOneClick(t *testing.T) {
+	s := webtest.New(t)
+	h := handler(t, s)
+	skin, gut := s.AddSeries(t, "skin", "Water"), s.AddSeries(t, "gut", "Bread")
+	for _, multi := range []bool{false, true} {
+		email := map[bool]string{false: "ada@example.org", true: "bob@example.org"}[multi]
+		id, token := s.AddReader(t, skin, email)
+		s.AddReader(t, gut, email)
+		want := oneClick(t, h, token, multi)
+		if want.Status != 200 || want.Header.Get("Location") != "" || len(want.Header.Values("Set-Cookie")) > 0 {
+			t.Errorf("multipart %t: got %d, headers %v, want a bare 200", multi, want.Status, want.Header)
+		}
+		if got := state(t, s, skin, id); got != subscribers.Ended {
+			t.Errorf("multipart %t: got %s, want ended", multi, got)
+		}
+		if got := state(t, s, gut, id); got != subscribers.Active {
+			t.Errorf("multipart %t: the other series: got %s, want active", multi, got)
+		}
+		unknown := s.Key.Seal(subscribers.Token{Purpose: subscribers.PurposeUnsubscribe, SubscriberID: 9999, SeriesID: skin.ID})
+		confirm := s.Key.Seal(subscribers.Token{Purpose: subscribers.PurposeConfirm, SubscriberID: id, SeriesID: gut.ID, Serial: 1})
+		for what, token := range map[string]string{"repeated": token, "unknown": unknown, "of another purpose": confirm, "garbage": "x", "altered": token[:len(token)-2] + "AA"} {
+			got := oneClick(t, h, token, multi)
+			if got.Status != want.Status || got.Body != want.Body || got.Header.Get("Location") != "" {
+				t.Errorf("%s: got %d %q, want %d %q", what, got.Status, got.Body, want.Status, want.Body)
+			}
+		}
+		if got := state(t, s, gut, id); got != subscribers.Active {
+			t.Errorf("a token of another purpose ended an enrolment: %s", got)
+		}
+	}
+	if n := s.Count(t, `SELECT count(*) FROM consents WHERE event = 'unsubscribed'`); n != 2 {
+		t.Errorf("got %d unsubscribes, want 2: repeating is one event", n)
+	}
+}
+
+// Limits are for forms: a mail program that sends all its clicks from one address is never refused.
+func TestOneClickIsNotLimited(t *testing.T) {
+	s := webtest.New(t)
+	h := handler(t, s)
+	skin := s.AddSeries(t, "skin", "Water")
+	for i := range 50 {
+		id, token := s.AddReader(t, skin, fmt.Sprintf("reader%d@example.org", i))
+		if a := oneClick(t, h, token, false); a.Status != 200 || state(t, s, skin, id) != subscribers.Ended {
+			t.Fatalf("click %d: got %d, %s", i, a.Status, state(t, s, skin, id))
+		}
+	}
+}
+
+// Only the exact body is a click: scanners that send something else change nothing.
+func TestLeaveNeedsItsField(t *testing.T) {
+	s := webtest.New(t)
+	h := handler(t, s)
+	skin := s.AddSeries(t, "skin", "Water")
+	id, token := s.AddReader(t, skin, "ada@example.org")
+	for _, form := range []url.Values{{}, {"List-Unsubscribe": {"Yes"}}, {"leave": {"nothing"}}, {"list-unsubscribe": {"One-Click"}}} {
+		wants(t, form.Encode(), post(t, h, "/u/"+token, form), 400, "We could not read that")
+	}
+	query := webtest.Do(t, h, webtest.Request{Method: "POST", Path: "/u/" + token + "?List-Unsubscribe=One-Click"})
+	wants(t, "the field in the address", query, 400)
+	if got := state(t, s, skin, id); got != subscribers.Active {
+		t.Errorf("got %s, want active", got)
+	}
+}
+
+func TestLeavePage(t *testing.T) {
+	s := webtest.New(t)
+	h := handler(t, s)
+	skin, gut := s.AddSeries(t, "skin", "Water"), s.AddSeries(t, "gut", "Bread")
+	id, token := s.AddReader(t, skin, "ada@example.org")
+	s.AddReader(t, gut, "ada@example.org")
+	at := "/u/" + token
+	page := get(t, h, at)
+	wants(t, "before", page, 200, "Leave “The skin letters”?", "a••••@example.org", `name="leave" value="series"`, `name="leave" value="everything"`)
+	for name, want := range map[string]string{"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex, nofollow"} {
+		if got := page.Header.Get(name); got != want {
+			t.Errorf("%s: got %q, want %q", name, got, want)
+		}
+	}
+	wants(t, "left", post(t, h, at, url.Values{"leave": {"series"}}), 200, "You have left", `action="`+at+`/undo"`, `value="everything"`)
+	wants(t, "the link afterwards", get(t, h, at), 200, "You have left", `action="`+at+`/undo"`)
+	for range 2 { // pressing twice says the same
+		wants(t, "undone", post(t, h, at+"/undo", nil), 200, "Welcome back")
+	}
+	if got := state(t, s, skin, id); got != subscribers.Active {
+		t.Errorf("after the undo: got %s, want active", got)
+	}
+	all := post(t, h, at, url.Values{"leave": {"everything"}})
+	wants(t, "left everything", all, 200, "You have left", "No further letter from Harbour Clinic")
+	if strings.Contains(all.Body, `value="everything"`) {
+		t.Error("who left everything is asked to leave everything")
+	}
+	for _, in := range []series.Series{skin, gut} {
+		if ok, err := subscribers.Mailable(t.Context(), s.DB, in.ID, id); err != nil || ok {
+			t.Errorf("%s: mailable after leaving everything: %t, %v", in.Slug, ok, err)
+		}
+	}
+	s.Pass(8 * 24 * time.Hour)
+	late := get(t, h, at)
+	wants(t, "a week later", late, 200, "You have left")
+	if strings.Contains(late.Body, "/undo") {
+		t.Error("an undo is offered after seven days")
+	}
+	wants(t, "undo a week later", post(t, h, at+"/undo", nil), 410, "seven days")
+}
+
+// Whoever was erased meets a page that knows nothing of them.
+func TestLeavePageOfTheErased(t *testing.T) {
+	s := webtest.New(t)
+	h := handler(t, s)
+	skin := s.AddSeries(t, "skin", "Water")
+	id, token := s.AddReader(t, skin, "ada@example.org")
+	s.InTx(t, func(tx *store.Tx) error { return s.People.Erase(t.Context(), tx, id) })
+	wants(t, "erased", get(t, h, "/u/"+token), 200, "goes to this address")
+	wants(t, "erased, pressed", post(t, h, "/u/"+token, url.Values{"leave": {"everything"}}), 200)
+}
+
+// While nothing can be written, a mail program is told to try again, and a person that nothing was lost.
+func TestOneClickWithoutADatabase(t *testing.T) {
+	s := webtest.New(t)
+	h := handler(t, s)
+	_, token := s.AddReader(t, s.AddSeries(t, "skin", "Water"), "ada@example.org")
+	if err := s.DB.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if a := oneClick(t, h, token, false); a.Status < 500 {
+		t.Errorf("got %d although nothing was written, want an error", a.Status)
+	}
+}
