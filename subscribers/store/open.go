@@ -45,7 +45,7 @@ type DB struct {
 	writer, reader *sql.DB
 }
 
-// Open opens the database file at path and makes it where it is missing. The caller closes it.
+// Open opens the database file at path and makes it, for its owner alone, where it is missing. The caller closes it.
 // A file that is not ours fails with ErrForeign and stays untouched.
 func Open(ctx context.Context, path string) (*DB, error) {
 	if !haveCgo {
@@ -58,11 +58,27 @@ func Open(ctx context.Context, path string) (*DB, error) {
 	if err := looksLikeSQLite(abs); err != nil {
 		return nil, fmt.Errorf("open database %s: %w", path, err)
 	}
+	if err := keepPrivate(abs); err != nil {
+		return nil, fmt.Errorf("open database %s: %w", path, err)
+	}
 	db := &DB{path: abs}
 	if err := db.connect(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open database %s: %w", path, fault(err)), db.Close())
 	}
 	return db, nil
+}
+
+// keepPrivate makes a missing file so that only its owner can read it: it holds people's addresses. SQLite gives its -wal
+// and -shm files the same permissions. Those of a file that exists are its owner's choice.
+func keepPrivate(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, os.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("%w (%w)", ErrDisk, err)
+	}
+	return f.Close()
 }
 
 func (db *DB) connect(ctx context.Context) (err error) {

@@ -163,6 +163,20 @@ func writeFile(t *testing.T, dir, name, content string) string {
 	return path
 }
 
+// TestPrivate: the files that hold people's addresses are their owner's alone.
+func TestPrivate(t *testing.T) {
+	db := storetest.Open(t, migrateThings())
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		info, err := os.Stat(db.Path() + suffix)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := info.Mode().Perm(); got != 0o600 {
+			t.Errorf("%s: got permissions %o, want 600", info.Name(), got)
+		}
+	}
+}
+
 // TestMigrate: each file once; a faulty file leaves nothing of itself; a newer database is refused.
 func TestMigrate(t *testing.T) {
 	db := storetest.Open(t, migrateThings(), migrateThings())
