@@ -34,13 +34,17 @@ func Secure(next http.Handler) http.Handler {
 	})
 }
 
-// Private marks an answer that is one person's, or whose address holds a token: nobody keeps it, lists it, or passes its
-// address on.
-func Private(w http.ResponseWriter) {
+// Personal marks an answer that is one person's: nobody keeps it or lists it.
+func Personal(w http.ResponseWriter) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Robots-Tag", "noindex, nofollow")
-	h.Set("Referrer-Policy", "no-referrer")
+}
+
+// Private marks a personal answer whose address may hold a token: nobody passes that address on either.
+func Private(w http.ResponseWriter) {
+	Personal(w)
+	w.Header().Set("Referrer-Policy", "no-referrer")
 }
 
 // Scripted lets a page of the desk load the desk's script and frames.

@@ -50,20 +50,22 @@ func (p *pages) askAgain(w http.ResponseWriter, r *http.Request, s series.Series
 	}
 	page.Canonical = ""
 	page.Signup.Email, page.Signup.Name, page.Signup.Fault = line(email, 254), name, true
-	web.Private(w)
+	web.Personal(w) // and no more: the form that is sent next says by its referrer where it stood
 	return web.Show(w, http.StatusUnprocessableEntity, page.Write)
 }
 
 // signupEvidence names the page that the form stood on, and the wording where that page is ours: what another site's form
-// said we don't know, so the confirmation page says it again.
+// said we don't know, so the confirmation page says it again. Browsers may keep the page to themselves ("Origin: null").
 func (p *pages) signupEvidence(r *http.Request, s series.Series) subscribers.Evidence {
-	from, err := url.Parse(cmp.Or(r.Referer(), r.Header.Get("Origin")))
-	if err != nil {
-		return evidence(r, "", "")
+	form, ours := "", r.Header.Get("Sec-Fetch-Site") == "same-origin"
+	if from, err := url.Parse(cmp.Or(r.Referer(), r.Header.Get("Origin"))); err == nil && from.Host != "" {
+		from.User, from.RawQuery, from.Fragment = nil, "", "" // none of them says where the form is
+		form, ours = from.String(), from.Host == r.Host
+	} else if ours {
+		form = p.BaseURL.String()
 	}
-	from.User, from.RawQuery, from.Fragment = nil, "", "" // none of them says where the form is
-	if from.Host == r.Host {
-		return evidence(r, from.String(), p.wording(s))
+	if !ours {
+		return evidence(r, form, "")
 	}
-	return evidence(r, from.String(), "")
+	return evidence(r, form, p.wording(s))
 }

@@ -1,6 +1,7 @@
 package public_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -91,6 +92,38 @@ func TestSubscribeFromAnotherSite(t *testing.T) {
 	}
 }
 
+// What is kept of where a form stood and what it said, by what the browser tells.
+func TestSubscribeEvidence(t *testing.T) {
+	s := webtest.New(t)
+	h := handler(t, s)
+	s.AddSeries(t, "skin", "Water")
+	for i, tt := range []struct {
+		name    string
+		header  map[string]string
+		form    string
+		wording bool
+	}{
+		{"referrer of ours", map[string]string{"Referer": "http://127.0.0.1:8080/s/skin"}, "http://127.0.0.1:8080/s/skin", true},
+		{"origin alone", map[string]string{"Origin": "http://127.0.0.1:8080"}, "http://127.0.0.1:8080", true},
+		{"ours, the page kept back", map[string]string{"Origin": "null", "Sec-Fetch-Site": "same-origin"}, "http://127.0.0.1:8080", true},
+		{"kept back by another site", map[string]string{"Origin": "null", "Sec-Fetch-Site": "cross-site"}, "", false},
+		{"nothing said", nil, "", false},
+	} {
+		email := fmt.Sprintf("reader%d@example.org", i)
+		wants(t, tt.name, webtest.Do(t, h, webtest.Request{
+			Method: "POST", Path: "/s/skin/subscribe", Form: url.Values{"email": {email}}, Header: tt.header,
+		}), 200)
+		person, err := subscribers.ByEmail(t.Context(), s.DB, email)
+		if err != nil {
+			t.Fatal(err)
+		}
+		consents, err := subscribers.Consents(t.Context(), s.DB, person.ID)
+		if err != nil || len(consents) != 1 || consents[0].Form != tt.form || (consents[0].Wording != "") != tt.wording {
+			t.Errorf("%s: got %+v (%v), want form %q, wording %t", tt.name, consents, err, tt.form, tt.wording)
+		}
+	}
+}
+
 // New, known, pending, suppressed and left addresses, and the robots' trap, get the same answer to the byte.
 func TestSubscribeTellsNothing(t *testing.T) {
 	s := webtest.New(t)
@@ -154,6 +187,10 @@ func TestSubscribeWithABadAddress(t *testing.T) {
 	for _, email := range []string{"", "ada", "ada@", "ada@localhost", `"><script>alert(1)</script>@example.org`, "ada@example.org\r\nBcc: b@example.org"} {
 		a := post(t, h, "/s/skin/subscribe", url.Values{"email": {email}, "name": {`"><img src=x onerror=alert(1)>`}})
 		wants(t, email, a, 422, `role="alert"`, `aria-invalid="true"`)
+		if policy := a.Header.Get("Referrer-Policy"); policy != "same-origin" || a.Header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%q: got referrer policy %q, cache %q; the next form must say where it stood, and nobody keep this one",
+				email, policy, a.Header.Get("Cache-Control"))
+		}
 		if strings.Contains(a.Body, "<script") || strings.Contains(a.Body, "<img") {
 			t.Errorf("%q: markup came back:\n%s", email, a.Body)
 		}
