@@ -45,6 +45,7 @@ type pages struct {
 	assets  map[string]templates.Asset
 	answer  web.Answerer
 	signups *web.Limiter
+	strays  strays
 }
 
 // New is the handler of the public pages; routes.go lists them.

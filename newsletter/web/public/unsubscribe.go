@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"sync"
+	"time"
 
 	"pressrun/newsletter"
 	"pressrun/newsletter/web"
@@ -47,10 +49,15 @@ func (p *pages) leave(w http.ResponseWriter, r *http.Request) error {
 }
 
 // oneClick answers the same whether the link is known, unknown, used or no link at all (RFC 8058 section 3.1). Nothing but
-// a record that could not be written is an error: then the mail program may try again.
+// a record that could not be written is an error: then the mail program may try again. The log tells of links that are none:
+// many of them mean that people leave by links of another key, and go on getting letters.
 func (p *pages) oneClick(w http.ResponseWriter, r *http.Request) error {
 	err := p.Publisher.Unsubscribe(web.Lasting(r), r.PathValue("token"), false, evidence(r, "List-Unsubscribe=One-Click", ""))
-	if err != nil && !errors.Is(err, subscribers.ErrToken) {
+	if errors.Is(err, subscribers.ErrToken) {
+		if n, tell := p.strays.add(p.Now()); tell {
+			p.Log.WarnContext(r.Context(), "one-click unsubscribe by a link that is not ours: nobody was removed", "count", n)
+		}
+	} else if err != nil {
 		return err
 	}
 	web.Private(w)
@@ -88,4 +95,22 @@ func (p *pages) leavePage(r *http.Request, v newsletter.Visit) templates.PublicL
 		Action: action, Undo: action + "/undo", Left: v.Everything || v.State == subscribers.Ended,
 		Everything: v.Everything, CanUndo: v.CanUndo,
 	}
+}
+
+// strays counts one-clicks by links that are not ours, since the start.
+type strays struct {
+	mu   sync.Mutex
+	n    int
+	told time.Time
+}
+
+// add counts one more. It is told of at most once a minute, so that nobody can fill the log.
+func (s *strays) add(now time.Time) (n int, tell bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.n++
+	if tell = now.Sub(s.told) >= time.Minute; tell {
+		s.told = now
+	}
+	return s.n, tell
 }

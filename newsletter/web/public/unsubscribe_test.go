@@ -69,6 +69,31 @@ func TestOneClick(t *testing.T) {
 	}
 }
 
+// A mail program is told the same of a link that is none, but whoever runs the site hears of it, without the token, and not
+// once for each.
+func TestOneClickByAStrayLink(t *testing.T) {
+	s := webtest.New(t)
+	h := handler(t, s)
+	_, token := s.AddReader(t, s.AddSeries(t, "skin", "Water"), "ada@example.org")
+	oneClick(t, h, token, false)
+	if log := s.Log.String(); strings.Contains(log, "not ours") {
+		t.Errorf("a link of ours is called a stray:\n%s", log)
+	}
+	altered := token[:len(token)-2] + "AA"
+	for range 5 {
+		oneClick(t, h, altered, false)
+	}
+	s.Pass(time.Minute)
+	oneClick(t, h, altered, false)
+	log := s.Log.String()
+	if got := strings.Count(log, "level=WARN"); got != 2 || !strings.Contains(log, "nobody was removed\" count=6") {
+		t.Errorf("got %d warnings, want 2, the second counting 6:\n%s", got, log)
+	}
+	if strings.Contains(log, altered) {
+		t.Errorf("the link is in the log:\n%s", log)
+	}
+}
+
 // Limits are for forms: a mail program that sends all its clicks from one address is never refused.
 func TestOneClickIsNotLimited(t *testing.T) {
 	s := webtest.New(t)
