@@ -131,7 +131,7 @@ func (w *Worker) noticeTo(ctx context.Context, q store.Querier, n Notice) (to pe
 		if err != nil {
 			return to, v, err
 		}
-		to = person{s.Name, s.Email}
+		to = person{"", s.Email} // anybody can type a name beside somebody else's address: it never leads to a mail that says it
 	}
 	if n.Kind == kindConfirmation {
 		asking, err := subscribers.Asking(ctx, q, n.SubscriberID, n.SeriesID)

@@ -35,7 +35,7 @@ func (s *site) enqueue(n outbox.Notice) (queued bool) {
 func (s *site) join(email string) (subscriber int64) {
 	s.Helper()
 	s.tx(func(ctx context.Context, tx *store.Tx) error {
-		r, err := s.people.Join(ctx, tx, s.skin.ID, subscribers.Addition{Email: email}, subscribers.Evidence{Wording: "yes"})
+		r, err := s.people.Join(ctx, tx, s.skin.ID, subscribers.Addition{Email: email, Name: "BUY PILLS"}, subscribers.Evidence{Wording: "yes"})
 		if err != nil {
 			return err
 		}
@@ -71,6 +71,20 @@ func (s *site) wantNotices(want ...string) {
 	s.Helper()
 	if got := s.notices(); strings.Join(got, ", ") != strings.Join(want, ", ") {
 		s.Errorf("got notices %q, want %q", got, want)
+	}
+}
+
+// TestConfirmationSaysNothingThatWasTyped: whoever types an address may have typed anything beside it.
+func TestConfirmationSaysNothingThatWasTyped(t *testing.T) {
+	s, srv := newSite(t), smtptest.New(t)
+	s.join("new@example.org")
+	s.send(srv)
+	m := srv.Messages()
+	if len(m) != 1 {
+		t.Fatalf("got %d messages, want 1", len(m))
+	}
+	if text := string(m[0].Data); strings.Contains(text, "PILLS") || !strings.Contains(text, "\r\nTo: <new@example.org>\r\n") {
+		t.Errorf("got this, want one to the bare address:\n%s", text)
 	}
 }
 
