@@ -81,6 +81,6 @@ func (s *site) goLive(ctx context.Context) error {
 		if err := outbox.LiftHold(ctx, tx, s.db.Path(), s.now()); err != nil {
 			return err
 		}
-		return outbox.GoLive(ctx, tx, s.now())
+		return outbox.GoLive(ctx, tx, "", s.now())
 	})
 }

@@ -22,6 +22,7 @@ var ErrHeld = errors.New("sending is on hold")
 type Instance struct {
 	Held      string    // why not; empty: it may
 	LiveSince time.Time // zero: go-live has not passed
+	LiveFor   string    // what go-live passed for, in its caller's words: for anything else it has not
 	Heartbeat time.Time
 }
 
@@ -34,13 +35,13 @@ type place struct {
 	inode   int64
 }
 
-const selectInstance = `SELECT machine, inode, heartbeat, held, live_since FROM instance WHERE id = 1`
+const selectInstance = `SELECT machine, inode, heartbeat, held, live_since, live_for FROM instance WHERE id = 1`
 
 func readInstance(ctx context.Context, q store.Querier) (Instance, place, error) {
 	var inst Instance
 	var at place
 	var beat, live sql.NullInt64
-	err := q.QueryRow(ctx, selectInstance).Scan(&at.machine, &at.inode, &beat, &inst.Held, &live)
+	err := q.QueryRow(ctx, selectInstance).Scan(&at.machine, &at.inode, &beat, &inst.Held, &live, &inst.LiveFor)
 	inst.Heartbeat, inst.LiveSince = instant(beat), instant(live)
 	return inst, at, err
 }
@@ -142,11 +143,14 @@ func LiftHold(ctx context.Context, tx *store.Tx, path string, now time.Time) err
 	return nil
 }
 
-const goLive = `UPDATE instance SET live_since = coalesce(live_since, ?1) WHERE id = 1`
+const goLive = `UPDATE instance SET live_since = CASE WHEN live_for = ?2 THEN coalesce(live_since, ?1) ELSE ?1 END, live_for = ?2
+WHERE id = 1`
 
-// GoLive records that the checklist passed. It fails with store.ErrNotFound before the first CheckInstance or LiftHold.
-func GoLive(ctx context.Context, tx *store.Tx, now time.Time) error {
-	n, err := tx.Exec(ctx, goLive, now.UnixMilli())
+// GoLive records that the checklist passed, and what it passed for: a fingerprint of the settings that it looked at, by
+// which the caller knows that they are others now. It fails with store.ErrNotFound before the first CheckInstance or
+// LiftHold.
+func GoLive(ctx context.Context, tx *store.Tx, bound string, now time.Time) error {
+	n, err := tx.Exec(ctx, goLive, now.UnixMilli(), bound)
 	if err == nil && n == 0 {
 		err = store.ErrNotFound
 	}

@@ -177,10 +177,10 @@ func TestCopiedAndRestoredDatabasesAreHeld(t *testing.T) {
 
 func TestGoLive(t *testing.T) {
 	s := newSite(t)
-	live := func(at time.Time) error {
-		return s.db.InTx(t.Context(), func(tx *store.Tx) error { return outbox.GoLive(t.Context(), tx, at) })
+	live := func(bound string, at time.Time) error {
+		return s.db.InTx(t.Context(), func(tx *store.Tx) error { return outbox.GoLive(t.Context(), tx, bound, at) })
 	}
-	if err := live(s.now()); !errors.Is(err, store.ErrNotFound) {
+	if err := live("a relay", s.now()); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("before there is a record: got %v, want ErrNotFound", err)
 	}
 	if inst := must(outbox.ReadInstance(t.Context(), s.db)); inst != (outbox.Instance{}) {
@@ -190,12 +190,16 @@ func TestGoLive(t *testing.T) {
 		t.Errorf("a new database: got %+v, want neither held nor live", inst)
 	}
 	first := s.now().Truncate(time.Millisecond)
-	for _, at := range []time.Time{first, first.Add(time.Hour)} {
-		if err := live(at); err != nil {
+	later, last := first.Add(time.Hour), first.Add(2*time.Hour)
+	for _, tt := range []struct {
+		bound    string
+		at, want time.Time
+	}{{"a relay", first, first}, {"a relay", later, first}, {"another relay", last, last}} {
+		if err := live(tt.bound, tt.at); err != nil {
 			t.Fatal(err)
 		}
-	}
-	if inst := must(outbox.ReadInstance(t.Context(), s.db)); !inst.LiveSince.Equal(first) {
-		t.Errorf("got live since %v, want %v", inst.LiveSince, first)
+		if inst := must(outbox.ReadInstance(t.Context(), s.db)); !inst.LiveSince.Equal(tt.want) || inst.LiveFor != tt.bound {
+			t.Errorf("got live since %v for %q, want %v for %q", inst.LiveSince, inst.LiveFor, tt.want, tt.bound)
+		}
 	}
 }

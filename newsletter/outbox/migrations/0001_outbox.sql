@@ -66,5 +66,6 @@ CREATE TABLE instance (
 	inode      INTEGER NOT NULL,
 	heartbeat  INTEGER NOT NULL,
 	held       TEXT NOT NULL DEFAULT '',     -- why nothing may leave; empty: all well
-	live_since INTEGER                        -- go-live passed
+	live_since INTEGER,                       -- go-live passed
+	live_for   TEXT NOT NULL DEFAULT ''       -- for these settings
 ) STRICT;
