@@ -27,7 +27,8 @@ const welcome = "welcome"
 // FillLive writes the rows of an issue in state planned (which becomes filling) or filling: everybody mailable in its series
 // who has not had its article in this cycle, nor read it before they came; of a correction, those who had the article in an
 // earlier revision. It works in short transactions and goes on where an interrupted call stopped. The last one opens the
-// issue as Open does. It returns how many rows the issue has.
+// issue as Open does. It returns how many rows the issue has. Two calls at once, of two processes, do it together; an issue
+// that was filled to the end is left as it is.
 func FillLive(ctx context.Context, db *store.DB, issueID int64, now func() time.Time) (int64, error) {
 	issue, err := series.IssueByID(ctx, db, issueID)
 	if err == nil && issue.SeriesID == 0 {
@@ -82,6 +83,9 @@ func (f *fill) chunk(ctx context.Context, tx *store.Tx, now time.Time) error {
 		if err := series.Transition(ctx, tx, issue.ID, series.IssueFilling, "", now); err != nil {
 			return err
 		}
+	} else if !issue.SendingSince.IsZero() {
+		f.full = true // another process filled it to the end meanwhile
+		return nil
 	} else if issue.State != series.IssueFilling {
 		return fmt.Errorf("the issue is %s: %w", issue.State, series.ErrState)
 	}

@@ -101,9 +101,36 @@ func TestFillGoesOnAfterACrash(t *testing.T) {
 		t.Errorf("got %d, %v, want 3000", n, err)
 	}
 	s.wants(issue.ID, "3000 pending")
-	if _, err := s.fill(issue.ID); !errors.Is(err, series.ErrState) {
-		t.Errorf("a second fill: got %v, want ErrState", err)
+	if n, err := s.fill(issue.ID); n != 3000 || err != nil {
+		t.Errorf("a second fill: got %d, %v, want 3000 and nothing done", n, err)
 	}
+	checkInvariants(t, s.db, nil, 0)
+}
+
+// TestTwoFillOneIssue has a second process fill between the chunks of the first, as serve does beside a command: both end
+// well, and with the same rows.
+func TestTwoFillOneIssue(t *testing.T) {
+	s := newSite(t)
+	s.readers(s.skin, 3000)
+	issue := s.freeze(s.frozen(s.skin, s.article(s.skin, "rest")))
+	begun := make(chan bool)
+	other := make(chan error)
+	go func() {
+		<-begun
+		_, err := s.fill(issue.ID)
+		other <- err
+	}()
+	calls := 0
+	n, err := outbox.FillLive(t.Context(), s.db, issue.ID, func() time.Time {
+		if calls++; calls == 2 {
+			close(begun) // it waits for the transaction that is open here
+		}
+		return s.now()
+	})
+	if failed := <-other; n != 3000 || err != nil || failed != nil {
+		t.Errorf("got %d, %v and %v, want 3000 and no error of either", n, err, failed)
+	}
+	s.wants(issue.ID, "3000 pending")
 	checkInvariants(t, s.db, nil, 0)
 }
 
