@@ -57,7 +57,7 @@ func (c *connection) deliver(ctx, hard context.Context, r row) {
 	if !ok || !c.envelope(ctx, r, l) {
 		return
 	}
-	if ctx.Err() != nil {
+	if away, _ := w.breaker.state(w.now()); away || ctx.Err() != nil {
 		c.close()
 		w.giveBack(r, r.nextTry)
 		return
@@ -73,8 +73,13 @@ func (c *connection) deliver(ctx, hard context.Context, r row) {
 	if out.State == "" {
 		out.State = mailer.Unknown // an error that says nothing about the relay: it may have the message
 	}
-	if out.State == mailer.Unknown && hard.Err() != nil {
+	switch {
+	case out.State == mailer.Unknown && hard.Err() != nil:
 		w.cutShort.Add(1)
+	case out.State == mailer.Unknown:
+		w.unanswered(err)
+	case out.State != mailer.Away && out.State != mailer.Cut:
+		w.breaker.answered()
 	}
 	w.settle(ctx, r, inflight, out)
 	if c.used >= perSocket {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"pressrun/newsletter/mailer"
 	"pressrun/newsletter/series"
 	"pressrun/subscribers/store"
 )
@@ -77,6 +78,8 @@ func (t turn) tell(ctx context.Context, tx *store.Tx, became state) error {
 	switch {
 	case t.row.issue != 0 && (became == sent || became == uncertain):
 		return series.Reached(ctx, tx, t.row.issue)
+	case t.row.issue != 0 && became == failed && t.class == string(mailer.ClassContent):
+		return giveArticleBack(ctx, tx, t.row.issue)
 	case t.row.notice != 0 && became != pending:
 		return emptyNotice(ctx, tx, t.row.notice)
 	}

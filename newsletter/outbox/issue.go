@@ -112,13 +112,29 @@ func Resume(ctx context.Context, tx *store.Tx, issueID int64, now time.Time) err
 const skipAtOnce = 2000
 
 // Cancel ends an issue: nothing of it is marked from here on. Its first 2,000 waiting rows become skipped at once, the others
-// by the worker or SkipCancelled; rows that are claimed when their mark is refused. What the relay has stays.
+// by the worker or SkipCancelled; rows that are claimed when their mark is refused. What the relay has stays. Where nobody
+// got it, those whom its content was refused for may have the article from another issue.
 func Cancel(ctx context.Context, tx *store.Tx, issueID int64, reason string, now time.Time) error {
 	if err := series.Transition(ctx, tx, issueID, series.IssueCancelled, reason, now); err != nil {
 		return err
 	}
+	if err := giveArticleBack(ctx, tx, issueID); err != nil {
+		return err
+	}
 	_, err := skip(ctx, tx, issueID, now)
 	return err
+}
+
+const unbindRefused = `UPDATE deliveries SET article_id = NULL
+WHERE issue_id = ?1 AND state = 'failed' AND class = 'content'
+	AND EXISTS (SELECT 1 FROM issues i WHERE i.id = ?1 AND i.state = 'cancelled' AND i.reached = 0)`
+
+// giveArticleBack has refused content no longer count as had where the cancelled issue gives its article back.
+func giveArticleBack(ctx context.Context, tx *store.Tx, issueID int64) error {
+	if _, err := tx.Exec(ctx, unbindRefused, issueID); err != nil {
+		return fmt.Errorf("issue %d: give the article back: %w", issueID, err)
+	}
+	return nil
 }
 
 const skipRows = `UPDATE deliveries SET state = CASE WHEN amb = 1 THEN 'uncertain' ELSE 'skipped' END, updated = ?3

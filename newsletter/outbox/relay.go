@@ -34,6 +34,9 @@ const (
 	// lostInARow is how many fresh connections may be lost in the envelope, with no message handed over between, before
 	// it is the relay that is away and not something about one recipient.
 	lostInARow = 3
+	// unansweredInARow is how many contents may go unanswered, with none answered between, before nothing leaves but one
+	// probe after each wait.
+	unansweredInARow = 3
 )
 
 // breaker keeps everybody from a relay that is away: 1, 2, 4 … 30 minutes, then one probe.
@@ -44,7 +47,8 @@ type breaker struct {
 	until   time.Time // no try before
 	since   time.Time // when the trouble began
 	alarmed bool
-	lost    int
+
+	lost, unanswered int // in a row
 }
 
 // trouble is the relay's last error; nil when it works.
@@ -83,11 +87,29 @@ func (b *breaker) lostOne() bool {
 	return b.lost >= lostInARow
 }
 
-// works notes that the relay took or judged a message.
+// unansweredOne counts a content that nobody answered and says whether they are too many in a row.
+func (b *breaker) unansweredOne() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.unanswered++
+	return b.unanswered >= unansweredInARow
+}
+
+// works notes that the relay took or judged an envelope. That is no news of a relay that doesn't answer contents.
 func (b *breaker) works() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.err, b.lost, b.alarmed = nil, 0, false
+	b.lost = 0
+	if b.unanswered < unansweredInARow {
+		b.err, b.alarmed = nil, false
+	}
+}
+
+// answered notes that the relay took or judged a message.
+func (b *breaker) answered() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.err, b.alarmed, b.lost, b.unanswered = nil, false, 0, 0
 }
 
 // alarm says once in each time of trouble that it has lasted for ten minutes.

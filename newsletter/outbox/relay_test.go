@@ -3,6 +3,7 @@ package outbox_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"pressrun/newsletter/mailer"
 	"pressrun/newsletter/mailer/smtptest"
 	"pressrun/newsletter/outbox"
+	"pressrun/newsletter/series"
 	"pressrun/subscribers/store"
 )
 
@@ -192,7 +194,7 @@ func TestRefusalsAboutUsStopTheIssue(t *testing.T) {
 		{"MAIL", "550 5.1.8 sender refused", "19 pending, 1 failed"},
 		{"content", "550 5.7.1 blocked by policy", "15 pending, 5 failed"},
 		{"RCPT", "550 5.1.1 no such user", "20 failed"},
-		{"content", "552 5.6.0 we don't like it", "20 failed"},
+		{"content", "552 5.6.0 we don't like it", "15 pending, 5 failed"},
 	} {
 		t.Run(tt.reply, func(t *testing.T) {
 			s, srv := newSite(t), smtptest.New(t)
@@ -206,6 +208,80 @@ func TestRefusalsAboutUsStopTheIssue(t *testing.T) {
 				t.Errorf("got issue %s, %q, want it paused with the reply: %v", got.State, got.Reason, stopped)
 			}
 			checkInvariants(t, s.db, taken(srv), 0)
+		})
+	}
+}
+
+// TestSingleRefusalsOfContentStopNothing: one acceptance between them shows that the issue is not meant.
+func TestSingleRefusalsOfContentStopNothing(t *testing.T) {
+	s, srv := newSite(t), smtptest.New(t)
+	s.readers(s.skin, 20)
+	issue := s.issue(s.skin, "rest")
+	for i := 1; i <= 20; i += 2 {
+		srv.At("content " + address(i)).Reply("552 5.6.0 we don't like it")
+	}
+	s.send(srv)
+	s.wants(issue.ID, "10 sent, 10 failed")
+}
+
+// TestRefusedContentIsGivenBack: a letter that nobody got is cancelled and its article sent anew, to those too whose relay
+// refused the first.
+func TestRefusedContentIsGivenBack(t *testing.T) {
+	s, srv := newSite(t), smtptest.New(t)
+	s.readers(s.skin, 20)
+	a := s.article(s.skin, "rest")
+	fill := func() series.Issue {
+		issue := s.freeze(s.frozen(s.skin, a))
+		must(outbox.FillLive(t.Context(), s.db, issue.ID, s.now))
+		return issue
+	}
+	refused := fill()
+	srv.At("content").Times(5).Reply("554 5.7.1 spam content")
+	s.send(srv)
+	s.wants(refused.ID, "15 pending, 5 failed")
+	s.tx(func(ctx context.Context, tx *store.Tx) error {
+		return outbox.Cancel(ctx, tx, refused.ID, "rewritten", s.now())
+	})
+	anew := fill()
+	s.send(srv)
+	s.wants(anew.ID, "20 sent")
+	s.wants(refused.ID, "5 failed, 15 skipped")
+	checkInvariants(t, s.db, taken(srv), 0)
+}
+
+// TestRelayThatNeverAnswersContent takes every message and hangs up: three deliveries are uncertain at first, one more after
+// each wait, and not the whole issue. Once it answers, all others are sent.
+func TestRelayThatNeverAnswersContent(t *testing.T) {
+	for _, connections := range []int{1, 4} {
+		t.Run(fmt.Sprint(connections), func(t *testing.T) {
+			s, srv := newSite(t), smtptest.New(t)
+			s.readers(s.skin, 200)
+			issue := s.issue(s.skin, "rest")
+			rule := srv.At("content").Drop(false)
+			cfg := s.config(relay(srv))
+			cfg.Connections = connections
+			w := s.start(cfg)
+			if err := w.Drain(t.Context()); !isRelayError(err) || !isRelayError(w.Trouble()) {
+				t.Errorf("drain: got %v, trouble %v, want the relay's error", err, w.Trouble())
+			}
+			first := s.counts(issue.ID).Uncertain
+			if most := int64(2 + connections); first < 3 || first > most {
+				t.Errorf("got %d uncertain, want 3 and at most the other connections' (%d)", first, most)
+			}
+			for wait := time.Minute; wait <= 16*time.Minute; wait *= 2 {
+				s.advance(wait)
+				_ = w.Drain(t.Context())
+			}
+			if got := s.counts(issue.ID).Uncertain; got != first+5 {
+				t.Errorf("after 31 minutes: got %d uncertain, want 5 more than %d", got, first)
+			}
+			rule.Times(0)
+			s.advance(time.Hour)
+			s.drain(w)
+			if got := s.counts(issue.ID); got.Sent != 200-first-5 {
+				t.Errorf("the relay is back: got %s", words(got))
+			}
+			checkInvariants(t, s.db, taken(srv), int(first+5))
 		})
 	}
 }

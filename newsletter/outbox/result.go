@@ -1,7 +1,9 @@
 package outbox
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -82,6 +84,16 @@ func (w *Worker) lost(ctx context.Context, r row, out mailer.Outcome, err error)
 	w.settle(ctx, r, claimed, out)
 }
 
+// unanswered notes that a relay took content and said nothing. Once may be its restart; where it goes on, each further
+// content would be one more delivery of which nobody knows.
+func (w *Worker) unanswered(err error) {
+	if w.breaker.unansweredOne() {
+		w.away(cmp.Or(err, errUnanswered))
+	}
+}
+
+var errUnanswered = errors.New("the relay takes messages and does not answer")
+
 // away opens the breaker.
 func (w *Worker) away(err error) {
 	w.log.Warn("the relay is away", "error", err)
@@ -134,17 +146,24 @@ func (w *Worker) end() {
 	}
 }
 
-// blockedInARow is how many refusals for our reputation, with no acceptance between, stop an issue.
-const blockedInARow = 5
+// refusedInARow is how many refusals of one class, with no acceptance between, stop an issue.
+const refusedInARow = 5
 
-// streaks counts refusals that are about us and not about the recipient.
+// streak is the refusals of one class that an issue met.
+type streak struct {
+	issue int64
+	class mailer.Class
+}
+
+// streaks counts refusals that are about us or about what the issue says, and not about the recipient.
 type streaks struct {
-	mu      sync.Mutex
-	blocked map[int64]int // issue -> refusals in a row
+	mu  sync.Mutex
+	row map[streak]int // in a row
 }
 
 // judge says whether an answer means that the rest of the issue would fare no better: the relay refuses our sender or login,
-// or has blocked five in a row. Then it is better to have readers wait than to fail them one by one.
+// or has blocked five, or refused the content of five, in a row. Then it is better to have readers wait than to fail them
+// one by one.
 func (s *streaks) judge(r row, out mailer.Outcome) bool {
 	if r.issue == 0 {
 		return false
@@ -153,16 +172,17 @@ func (s *streaks) judge(r row, out mailer.Outcome) bool {
 	defer s.mu.Unlock()
 	switch {
 	case out.State == mailer.Accepted:
-		delete(s.blocked, r.issue)
+		delete(s.row, streak{r.issue, mailer.ClassBlocked})
+		delete(s.row, streak{r.issue, mailer.ClassContent})
 	case out.State != mailer.Refused:
 	case out.Class == mailer.ClassConfig:
 		return true
-	case out.Class == mailer.ClassBlocked:
-		if s.blocked == nil {
-			s.blocked = map[int64]int{}
+	case out.Class == mailer.ClassBlocked || out.Class == mailer.ClassContent:
+		if s.row == nil {
+			s.row = map[streak]int{}
 		}
-		s.blocked[r.issue]++
-		return s.blocked[r.issue] >= blockedInARow
+		s.row[streak{r.issue, out.Class}]++
+		return s.row[streak{r.issue, out.Class}] >= refusedInARow
 	}
 	return false
 }
@@ -174,6 +194,9 @@ func (w *Worker) stopIssue(ctx context.Context, tx *store.Tx, issueID int64, out
 		return err
 	}
 	reason := fmt.Sprintf("The relay refuses our mail, so the rest of the issue waits: %s. When that is mended, resume the issue and retry what failed.", out.Reply)
+	if out.Class == mailer.ClassContent {
+		reason = fmt.Sprintf("The relay refuses what the issue says, so the rest of it waits: %s. If nobody has it yet, cancel it, change the article and send that anew; if the relay was wrong, resume it.", out.Reply)
+	}
 	w.log.Error("issue paused: the relay refuses our mail", "issue", issueID, "code", out.Reply.Code, "enhanced", out.Reply.Enhanced)
 	return Pause(ctx, tx, issueID, reason, w.now())
 }
