@@ -52,40 +52,6 @@ func (a *app) checkCommand() *cobra.Command {
 	return cmd
 }
 
-func (a *app) goLiveCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "go-live",
-		Short: "The checklist after which mail may leave this machine",
-		Long: `Checks senders, postal addresses, public address and relay login. Once all of it is well, issues may leave; until
-then they wait and nothing is lost. After a restore or a move to another machine, go-live is the editor's word that sending may go on.`,
-		Example: "  pressrun go-live",
-		Args:    args(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.with(cmd.Context(), func(s *site) error { return a.goLive(cmd.Context(), s) })
-		},
-	}
-	a.jsonFlag(cmd)
-	return cmd
-}
-
-func (a *app) goLive(ctx context.Context, s *site) error {
-	findings, err := s.checkSeries(ctx)
-	if err != nil {
-		return err
-	}
-	findings = append(findings, s.checkBaseURL(), s.checkDatabase(ctx), s.checkRelay(ctx))
-	if err := a.report(findings); err != nil {
-		return err
-	}
-	if err := s.goLive(ctx); err != nil {
-		return err
-	}
-	if !a.json {
-		fmt.Fprintln(a.out, "\nLive: issues may leave this machine from now on.")
-	}
-	return nil
-}
-
 // report prints a checklist; open lines make the command fail.
 func (a *app) report(findings []finding) error {
 	err := a.print(findings, func(w io.Writer) {
@@ -109,14 +75,14 @@ func (a *app) report(findings []finding) error {
 }
 
 func (s *site) checkDatabase(ctx context.Context) finding {
-	f := finding{What: "database", Mend: "Run `pressrun go-live` once you know that no other copy of this database sends."}
+	f := finding{What: "database"}
 	inst, err := outbox.ReadInstance(ctx, s.db)
 	switch {
 	case err != nil:
 		f.Said, f.Mend = err.Error(), "Look at the disk and the file's permissions."
 	case inst.Held != "":
-		// go-live itself is the word that lifts this, so it never stands in go-live's own way.
-		f.OK, f.Said = true, s.cfg.Database+" is on hold: "+inst.Held
+		f.Said = s.cfg.Database + " is on hold: " + inst.Held
+		f.Mend = "Once you know that no other copy of it sends: `pressrun go-live --yes`."
 	default:
 		f.OK, f.Said = true, s.cfg.Database+" is ours, up to date and writable"
 	}
@@ -160,7 +126,7 @@ func (s *site) checkSend(ctx context.Context, to string) finding {
 
 func (s *site) checkBaseURL() finding {
 	f := finding{What: "base_url", Said: s.cfg.BaseURL.String(), OK: true}
-	if isLoopback(s.cfg.BaseURL.Hostname()) && !isLoopback(s.cfg.Relay.Host) {
+	if isLoopback(s.cfg.BaseURL.Hostname()) && !s.cfg.trial() {
 		f.OK = false
 		f.Said += " reaches only this machine, so nobody could open a link or leave"
 		f.Mend = "Set base_url to the https address that readers reach."

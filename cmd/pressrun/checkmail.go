@@ -5,11 +5,9 @@ import (
 	"fmt"
 
 	"pressrun/newsletter/mailer"
-	"pressrun/newsletter/outbox"
 	"pressrun/newsletter/render"
 	"pressrun/newsletter/series"
 	"pressrun/subscribers"
-	"pressrun/subscribers/store"
 	"pressrun/templates"
 )
 
@@ -73,14 +71,4 @@ func senderDomain(wire string) string {
 		}
 	}
 	return wire
-}
-
-// goLive records that the checklist passed and lifts what held a moved or restored database.
-func (s *site) goLive(ctx context.Context) error {
-	return s.db.InTx(ctx, func(tx *store.Tx) error {
-		if err := outbox.LiftHold(ctx, tx, s.db.Path(), s.now()); err != nil {
-			return err
-		}
-		return outbox.GoLive(ctx, tx, "", s.now())
-	})
 }

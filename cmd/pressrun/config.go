@@ -1,6 +1,8 @@
 package main
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -71,7 +73,7 @@ var settings = []setting{
 	{"log_level", "info", text(func(c *Config, s string) error { return c.LogLevel.UnmarshalText([]byte(s)) })},
 	{"relay.kind", "smtp", text(setKind)},
 	{"relay.host", "127.0.0.1", text(func(c *Config, s string) error { c.Relay.Host = s; return notEmpty(s) })},
-	{"relay.port", int64(25), number(func(c *Config, n int64) error { c.Relay.Port = int(n); return between(n, 1, 65535) })},
+	{"relay.port", int64(trialPort), number(func(c *Config, n int64) error { c.Relay.Port = int(n); return between(n, 1, 65535) })},
 	{"relay.tls", "none", text(func(c *Config, s string) error { c.Relay.TLS = s; return oneOf(s, "starttls", "implicit", "none") })},
 	{"relay.username", "", text(func(c *Config, s string) error { c.Relay.Username = s; return nil })},
 	{"relay.password", "", text(func(c *Config, s string) error { c.Relay.Password = mailer.Secret(s); return nil })},
@@ -503,8 +505,21 @@ func setNotifyTo(c *Config, items []string) error {
 	return nil
 }
 
-// trial says that nothing of this installation reaches another machine.
-func (c Config) trial() bool { return isLoopback(c.Relay.Host) && isLoopback(c.BaseURL.Hostname()) }
+// trialPort is where mail catchers listen by custom, and no mail server does.
+const trialPort = 1025
+
+// trial says that nothing of this installation reaches another machine: its public address is here, and so is its relay, which
+// isn't a mail server that passes mail on: those listen on their own ports, or want a login.
+func (c Config) trial() bool {
+	passesOn := slices.Contains([]int{25, 465, 587}, c.Relay.Port) || c.Relay.Username != ""
+	return isLoopback(c.Relay.Host) && isLoopback(c.BaseURL.Hostname()) && !passesOn
+}
+
+// liveFor is what go-live passes for, as the database keeps it: another relay or public address needs a checklist of its own.
+func (c Config) liveFor() string {
+	sum := sha256.Sum256([]byte(net.JoinHostPort(c.Relay.Host, strconv.Itoa(c.Relay.Port)) + " " + c.BaseURL.String()))
+	return hex.EncodeToString(sum[:8])
+}
 
 func (c Config) site() newsletter.Site {
 	return newsletter.Site{

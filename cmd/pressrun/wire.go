@@ -134,18 +134,23 @@ func connect(ctx context.Context, smtp mailer.SMTP) (outbox.Conn, error) {
 	return conn, nil
 }
 
-// mayLeave keeps issues on this machine until go-live has passed. A trial that reaches nobody needs no go-live: relay and
-// public address both on loopback.
+// mayLeave keeps issues on this machine until go-live has passed for the relay and the public address of now. A trial, which
+// reaches nobody, needs no go-live.
 func (s *site) mayLeave(ctx context.Context) error {
 	inst, err := outbox.ReadInstance(ctx, s.db)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
-	}
-	if inst.Held != "" {
+	case inst.Held != "":
 		return fmt.Errorf("%w: %s", outbox.ErrHeld, inst.Held)
-	}
-	if inst.LiveSince.IsZero() && !s.cfg.trial() {
+	case s.cfg.trial():
+		return nil
+	case isLoopback(s.cfg.BaseURL.Hostname()):
+		return fmt.Errorf("%w: base_url %s reaches only this machine, so nobody could leave by a link", outbox.ErrHeld, s.cfg.BaseURL)
+	case inst.LiveSince.IsZero():
 		return fmt.Errorf("%w: go-live has not passed", outbox.ErrHeld)
+	case inst.LiveFor != s.cfg.liveFor():
+		return fmt.Errorf("%w: go-live passed for another relay or base_url", outbox.ErrHeld)
 	}
 	return nil
 }
