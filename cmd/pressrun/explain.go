@@ -13,9 +13,10 @@ import (
 )
 
 var (
-	errNoConfig   = errors.New("there is no such file: `pressrun init` writes one, or name yours with --config")
-	errNoKey      = errors.New("there is no such file: bring the pressrun.key that belongs to this database (without it no link already sent would work), or make a new site with `pressrun init`")
-	errNoDatabase = errors.New("there is no such file: `pressrun init` makes one, or mend `database` in the configuration")
+	errNoConfig      = errors.New("there is no such file: `pressrun init` writes one, or name yours with --config")
+	errNoKey         = errors.New("there is no such file: bring the pressrun.key that belongs to this database (without it no link already sent would work), or make a new site with `pressrun init`")
+	errNoDatabase    = errors.New("there is no such file: `pressrun init` makes one, or mend `database` in the configuration")
+	errEmptyDatabase = errors.New("the file is empty: a copy or a restore that broke off? Nothing was changed. Bring the database back from a backup; `pressrun init` makes a new one where there is none")
 )
 
 // explain adds to an error what was not lost and what to do, where the error alone doesn't say so.
@@ -26,6 +27,7 @@ func explain(err error) string {
 	}{
 		{store.ErrForeign, "The file was left as it is. Mend `database` in the configuration, or move the file away."},
 		{store.ErrNewer, "Nothing was changed. Use the Pressrun that made it, or a newer one."},
+		{subscribers.ErrForeignKey, "Nothing was changed. Bring the pressrun.key that was made with this database, or mend `key_file`: with another key no link already sent works, and who may not be mailed is not recognised."},
 		{store.ErrBusy, "Nothing was changed. Find the other program (a backup, a database browser?), let it finish and try again."},
 		{store.ErrDisk, "What was committed before is safe; nothing is sent without its record. Make room or mend the disk, then try again."},
 		{outbox.ErrRunning, "Nothing was changed. One process sends from a database file: stop it first, or let it do the sending."},

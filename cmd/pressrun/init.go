@@ -89,6 +89,9 @@ func (a *app) initSite(ctx context.Context, dir, owner string) (link string, err
 	if err := migrate(ctx, db); err != nil {
 		return "", err
 	}
+	if err := subscribers.BindKey(ctx, db, key); err != nil {
+		return "", err
+	}
 	path, err := ownerLink(ctx, db, owner, a.now())
 	return cfg.BaseURL.String() + path, err
 }

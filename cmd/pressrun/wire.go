@@ -43,10 +43,23 @@ func (a *app) open(ctx context.Context) (*site, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := os.Stat(cfg.Database); errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("database %s: %w", cfg.Database, errNoDatabase)
+	if err := hasContent(cfg.Database); err != nil {
+		return nil, fmt.Errorf("database %s: %w", cfg.Database, err)
 	}
 	return openSite(ctx, cfg, key, a.now, a.logTo(cfg.LogLevel))
+}
+
+// hasContent refuses a database file that is missing or empty: opening it would make a new site in place of one that was
+// lost, with nobody subscribed and nobody suppressed. Only init makes one.
+func hasContent(file string) error {
+	info, err := os.Stat(file)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return errNoDatabase
+	case err == nil && info.Size() == 0:
+		return errEmptyDatabase
+	}
+	return err
 }
 
 // openSite wires an installation from top to bottom.
@@ -60,6 +73,9 @@ func openSite(ctx context.Context, cfg Config, key subscribers.Key, now func() t
 		people: &subscribers.Registry{Key: key, Now: now},
 	}
 	if err := migrate(ctx, db); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	if err := subscribers.BindKey(ctx, db, key); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	// By the machine's own clock: the one of a demo or of run-due --now proves nothing about a restored database.

@@ -121,3 +121,9 @@ JOIN subscribers s ON s.id = e.subscriber_id
 WHERE e.state = 'active' AND s.erased IS NULL
 	AND NOT EXISTS (SELECT 1 FROM suppressions x WHERE x.hash = s.address_hash AND x.series_id IN (0, e.series_id))
 	AND NOT EXISTS (SELECT 1 FROM suppressions x WHERE x.hash = s.domain_hash AND x.series_id IN (0, e.series_id));
+
+-- Which key file belongs to this database: under another one no link already sent works, and suppressed people are strangers.
+CREATE TABLE site_key (
+	id          INTEGER PRIMARY KEY CHECK (id = 1),
+	fingerprint TEXT NOT NULL
+) STRICT;
