@@ -145,6 +145,7 @@ func TestEnrolments(t *testing.T) {
 	p := newPeople(t)
 	p.active(gut, "bob@example.org")
 	id := p.active(gut, "ada@example.org").ID
+	first := p.clock
 	p.active(skin, "ada@example.org")
 	p.leave(id, gut)
 	got, err := subscribers.Enrolments(t.Context(), p.db, id)
@@ -153,7 +154,7 @@ func TestEnrolments(t *testing.T) {
 	}
 	want := []subscribers.Enrolment{
 		{ID: got[0].ID, SeriesID: skin, SubscriberID: id, State: "active", Cycle: 1, ActiveSince: p.clock, Created: p.clock, Updated: p.clock},
-		{ID: got[1].ID, SeriesID: gut, SubscriberID: id, State: "ended", EndedBy: "unsubscribe", Cycle: 1, ActiveSince: p.clock, EndedAt: p.clock, Created: p.clock, Updated: p.clock},
+		{ID: got[1].ID, SeriesID: gut, SubscriberID: id, State: "ended", EndedBy: "unsubscribe", Cycle: 1, ActiveSince: first, EndedAt: p.clock, Created: first, Updated: p.clock},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("Enrolments (-want +got):\n%s", diff)

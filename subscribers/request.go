@@ -31,7 +31,8 @@ type Request struct {
 
 // Join records that somebody asks to get a series: a new enrolment is pending, an active one stays as it is, and that of
 // somebody who left stays ended; all wait for Confirm. Somebody suppressed by a complaint, a bounce or by hand gets no token.
-// At most one unanswered confirmation a day and three ever: beyond that the Token is empty too. Where it is empty nothing was
+// An address gets at most one confirmation a day, for whatever series, and three ever that it does not answer: beyond that
+// the Token is empty too. Where it is empty nothing was
 // changed, and what a known person has told of themselves is never changed: anybody can type their address.
 // Errors wrap ErrAddress and ErrField.
 func (r *Registry) Join(ctx context.Context, tx *store.Tx, seriesID int64, a Addition, e Evidence) (Request, error) {
@@ -76,19 +77,20 @@ func (r *Registry) join(ctx context.Context, tx *store.Tx, seriesID int64, addr 
 	return Request{Subscriber: f.Subscriber, Enrolment: f.enrolment, Token: token, Serial: serial}, nil
 }
 
-const selectUnanswered = `SELECT count(*) + coalesce((SELECT requests FROM unanswered WHERE hash = ?2), 0), coalesce(max(at), 0)
-FROM consents
-WHERE subscriber_id = ?1 AND event = 'requested'
-	AND id > coalesce((SELECT max(id) FROM consents WHERE subscriber_id = ?1 AND event = 'confirmed'), 0)`
+const selectAsked = `SELECT
+	count(CASE WHEN id > coalesce((SELECT max(id) FROM consents WHERE subscriber_id = ?1 AND event = 'confirmed'), 0) THEN 1 END)
+		+ coalesce((SELECT requests FROM unanswered WHERE hash = ?2), 0),
+	coalesce(max(at), 0)
+FROM consents WHERE subscriber_id = ?1 AND event = 'requested'`
 
-// mayAsk says whether a confirmation may be mailed. Only unanswered ones count: whoever answers has shown that the
-// mailbox is theirs, and may join a second series on the same day.
+// mayAsk says whether a confirmation may be mailed. Whoever answers has shown that the mailbox is theirs, so that only
+// unanswered ones count for ever; for the day each of them does.
 func (r *Registry) mayAsk(ctx context.Context, tx *store.Tx, f found) (bool, error) {
 	if f.enrolment.State == Active || f.enrolment.State == Paused || onlyOwnerLifts(f.standing) {
 		return false, nil
 	}
 	var unanswered, last int64
-	if err := tx.QueryRow(ctx, selectUnanswered, f.ID, f.address).Scan(&unanswered, &last); err != nil {
+	if err := tx.QueryRow(ctx, selectAsked, f.ID, f.address).Scan(&unanswered, &last); err != nil {
 		return false, err
 	}
 	return unanswered < maxRequests && !r.now().Before(instant(last).Add(requestEvery)), nil

@@ -129,6 +129,7 @@ func TestUnsuppress(t *testing.T) {
 					t.Errorf("Enrol after Unsuppress: %v, want ErrSuppressed", err)
 				}
 			}
+			p.pass(day)
 			req := p.join(skin, "ada@example.org")
 			if got := req.Token != ""; got != tt.asks {
 				t.Errorf("Join after Unsuppress gives a token: %v, want %v", got, tt.asks)
