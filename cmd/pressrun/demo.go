@@ -101,8 +101,8 @@ type demo struct {
 	closers  []func() error
 }
 
-func (a *app) startDemo(ctx context.Context, o demoOptions, found importer.Found) (d *demo, err error) {
-	d = &demo{app: a}
+func (a *app) startDemo(ctx context.Context, o demoOptions, found importer.Found) (_ *demo, err error) {
+	d := &demo{app: a}
 	// The weeks played at once end today, so that no mail comes from the future.
 	d.ahead.Store(int64(a.now().AddDate(0, 0, -7*(o.weeks-1)).Sub(a.now())))
 	defer func() {

@@ -54,18 +54,34 @@ Next:  pressrun series add SERIES …   a series with its sender, schedule and d
 	return cmd
 }
 
-// initSite makes the three files. What exists already stops it before anything is written.
+// siteFiles are what init makes in a folder.
+var siteFiles = []string{"pressrun.toml", "pressrun.key", "pressrun.db"}
+
+// initSite makes a new site. What exists already stops it before anything is written, and what fails on the way leaves
+// nothing behind.
 func (a *app) initSite(ctx context.Context, dir, owner string) (link string, err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", fmt.Errorf("make the site's folder: %w", err)
 	}
-	for _, name := range []string{"pressrun.toml", "pressrun.key", "pressrun.db"} {
+	for _, name := range siteFiles {
 		if _, err := os.Lstat(filepath.Join(dir, name)); err == nil {
 			return "", fmt.Errorf("%s exists already: nothing was changed. Choose another folder, or move the file away", filepath.Join(dir, name))
 		} else if !errors.Is(err, os.ErrNotExist) {
 			return "", fmt.Errorf("look into the site's folder: %w", err)
 		}
 	}
+	link, err = a.makeSite(ctx, dir, owner)
+	if err != nil {
+		for _, name := range append([]string{"pressrun.db-wal", "pressrun.db-shm"}, siteFiles...) {
+			if gone := os.Remove(filepath.Join(dir, name)); gone != nil && !errors.Is(gone, os.ErrNotExist) {
+				err = errors.Join(err, gone)
+			}
+		}
+	}
+	return link, err
+}
+
+func (a *app) makeSite(ctx context.Context, dir, owner string) (link string, err error) {
 	key, err := subscribers.NewKey()
 	if err != nil {
 		return "", fmt.Errorf("make the key: %w", err)

@@ -16,8 +16,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-
-	"github.com/mattn/go-sqlite3"
 )
 
 var (
@@ -33,7 +31,7 @@ var (
 	// since a mark could not be kept.
 	ErrDisk = errors.New("the database can't be written")
 	// ErrNoCgo says that the program was built without a C compiler, which SQLite needs.
-	ErrNoCgo = errors.New("built without cgo, so without SQLite: install a C compiler and build with CGO_ENABLED=1")
+	ErrNoCgo = errors.New("built without cgo, so without SQLite: install a C compiler (apt install gcc) and build it again with CGO_ENABLED=1")
 )
 
 // applicationID marks our files in SQLite's header ("Prsr"), so that a foreign database is never migrated.
@@ -165,21 +163,4 @@ func (db *DB) Close() error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// fault gives the driver's errors the names that callers act on.
-func fault(err error) error {
-	var e sqlite3.Error
-	if !errors.As(err, &e) {
-		return err
-	}
-	switch e.Code {
-	case sqlite3.ErrBusy, sqlite3.ErrLocked:
-		return fmt.Errorf("%w (%w)", ErrBusy, err)
-	case sqlite3.ErrNotADB:
-		return fmt.Errorf("%w (%w)", ErrForeign, err)
-	case sqlite3.ErrFull, sqlite3.ErrIoErr, sqlite3.ErrCorrupt, sqlite3.ErrReadonly, sqlite3.ErrCantOpen:
-		return fmt.Errorf("%w (%w)", ErrDisk, err)
-	}
-	return err
 }
