@@ -138,8 +138,47 @@ func (f field) set(c *candidate) *Problem {
 		return f.setMeta(c, key)
 	case "image":
 		return f.setMeta(c, key)
+	case "published":
+		if f.value == false {
+			c.Draft = true
+			return &Problem{What: "published: false is read as draft: true", Mend: "write draft: true"}
+		}
 	}
-	return f.setMeta(c, f.key)
+	if p := f.setMeta(c, f.key); p != nil {
+		return p
+	}
+	return f.misspelt()
+}
+
+// misspelt finds keys one slip away from one of ours: it would have no effect in silence, and a draft would be sent.
+func (f field) misspelt() *Problem {
+	key := strings.ToLower(f.key)
+	for _, ours := range ourKeys {
+		if !oneSlip(key, ours) {
+			continue
+		}
+		return &Problem{What: fmt.Sprintf("%s is no key of ours; did you mean %s?", shown(clip(f.key, 40)), ours), Mend: "write " + ours + ": …", Fatal: ours == "draft"}
+	}
+	return nil
+}
+
+// oneSlip says whether a and b differ by one letter that is missing, added or another, or by two neighbours swapped.
+func oneSlip(a, b string) bool {
+	if len(a) > len(b) {
+		a, b = b, a
+	}
+	if a == b || len(b)-len(a) > 1 {
+		return false
+	}
+	i := 0
+	for i < len(a) && a[i] == b[i] {
+		i++
+	}
+	if len(a) < len(b) {
+		return a[i:] == b[i+1:]
+	}
+	swapped := i+1 < len(a) && a[i] == b[i+1] && a[i+1] == b[i] && a[i+2:] == b[i+2:]
+	return swapped || a[i+1:] == b[i+1:]
 }
 
 // wrong is the problem of a value of another kind than it must be.

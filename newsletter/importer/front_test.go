@@ -136,6 +136,32 @@ func TestFrontMatterMistakes(t *testing.T) {
 	}
 }
 
+// A key one slip away from ours is named; one that would have kept an article back keeps the file out.
+func TestMisspeltKeys(t *testing.T) {
+	for _, tt := range []struct {
+		front, want string
+		draft       bool
+	}{
+		{"drfat: true", "FATAL a.md:3:8: drfat is no key of ours; did you mean draft?; write draft: …", false},
+		{"Drafts: true", "FATAL a.md:3:9: Drafts is no key of ours; did you mean draft?; write draft: …", false},
+		{"subjekt: A", "a.md:3:10: subjekt is no key of ours; did you mean subject?; write subject: …", false},
+		{"tag: sea", "a.md:3:6: tag is no key of ours; did you mean tags?; write tags: …", false},
+		{"published: false", "a.md:3:12: published: false is read as draft: true; write draft: true", true},
+		{"published: true", "", false},
+		{"state: x\ntype: post\nauthor: Ada\nlayout: post\nupdated: 2027-01-01", "", false},
+	} {
+		f, err := importer.ReadFS(folder(map[string]string{"a.md": "---\ntitle: A\n" + tt.front + "\n---\nText."}), ".")
+		if got := strings.Join(lines(f.Problems), "\n"); got != tt.want {
+			t.Errorf("%s: got %q, want %q", tt.front, got, tt.want)
+		}
+		if fatal := strings.HasPrefix(tt.want, "FATAL"); fatal != (err != nil) {
+			t.Errorf("%s: got error %v, want one: %t", tt.front, err, fatal)
+		} else if !fatal && f.Articles[0].Draft != tt.draft {
+			t.Errorf("%s: got draft %t, want %t", tt.front, f.Articles[0].Draft, tt.draft)
+		}
+	}
+}
+
 func TestMarkdown(t *testing.T) {
 	for _, tt := range []struct {
 		name, text          string
