@@ -75,13 +75,21 @@ func (p *Publisher) freezeAndFill(ctx context.Context, f series.Frozen) (name st
 			}
 		}
 		issue, err = series.Freeze(ctx, tx, f, p.now())
-		return err
+		return sameMinute(err)
 	})
 	if err != nil {
 		return "", 0, err
 	}
 	readers, err = outbox.FillLive(ctx, p.db, issue.ID, p.now)
 	return issue.Name, readers, err
+}
+
+// sameMinute says what it means for an issue outside the slots that its name, which has the minute, is taken.
+func sameMinute(err error) error {
+	if errors.Is(err, series.ErrSlot) {
+		return fmt.Errorf("this was sent in this minute already; wait for the next to send it again: %w", err)
+	}
+	return err
 }
 
 // articleNow is the article that goes now: the named one, which must be ready and, in live, not issued yet; else the next.
@@ -149,7 +157,7 @@ func (p *Publisher) dripNow(ctx context.Context, s series.Series, slot series.Sl
 }
 
 // Correct makes a correction of an issue (rule 7): a one-off issue with a note above the article as it is now, to those
-// who had an older revision. ErrNothing where the article has not changed, or where nobody had an older one.
+// who had an older revision and no correction since. ErrNothing where the article has not changed, or where there are none.
 func (p *Publisher) Correct(ctx context.Context, issueName, note string, dryRun bool) (issue string, readers int64, err error) {
 	p.due.Lock()
 	defer p.due.Unlock()
@@ -163,7 +171,7 @@ func (p *Publisher) Correct(ctx context.Context, issueName, note string, dryRun 
 	case err != nil:
 		return "", 0, wrap(err)
 	case readers == 0:
-		return "", 0, wrap(fmt.Errorf("%w: nobody had a revision of %s before %d", ErrNothing, a.Slug, a.Revision))
+		return "", 0, wrap(fmt.Errorf("%w: nobody had a revision of %s before %d and no correction since", ErrNothing, a.Slug, a.Revision))
 	case dryRun:
 		return "", readers, nil
 	}
@@ -313,20 +321,23 @@ func (p *Publisher) fillAnnouncement(ctx context.Context, f series.Frozen, to []
 	var issue series.Issue
 	err = p.db.InTx(ctx, func(tx *store.Tx) error {
 		issue, err = series.Freeze(ctx, tx, f, p.now())
-		return err
+		return sameMinute(err)
 	})
 	if err != nil {
 		return "", 0, err
 	}
-	for _, s := range to {
+	for i, s := range to {
 		n, err := p.addReaders(ctx, issue, s)
+		readers += n
+		if err == nil && readers == 0 && i == len(to)-1 {
+			err = fmt.Errorf("%w: nobody is there who has not had it", ErrNothing)
+		}
 		if err != nil {
 			discard := p.db.InTx(context.WithoutCancel(ctx), func(tx *store.Tx) error {
 				return outbox.Cancel(ctx, tx, issue.ID, "It could not be queued for all readers; nobody got it.", p.now())
 			})
 			return "", 0, errors.Join(err, discard)
 		}
-		readers += n
 	}
 	return issue.Name, readers, p.db.InTx(ctx, func(tx *store.Tx) error { return outbox.Open(ctx, tx, p.now(), issue.ID) })
 }

@@ -127,6 +127,9 @@ func TestRule7ACorrectionGoesToThoseWhoHadAnOlderRevision(t *testing.T) {
 	equal(t, "kind", st.Issue.Kind, "correction")
 	contains(t, "correction", st.Issue.Text, "The dose was wrong.", "Two drops", "This is no medical advice.")
 	contains(t, "subject", st.Issue.Subject, "Correction")
+	if name, readers, err := w.p.Correct(w.ctx, original, "The dose was wrong.", false); !errors.Is(err, newsletter.ErrNothing) {
+		t.Errorf("correct once more: got %s for %d readers, %v, want ErrNothing", name, readers, err)
+	}
 }
 
 func TestRule8WithdrawCancelsAndClosesUp(t *testing.T) {
@@ -487,6 +490,10 @@ func TestRule18AnAnnouncementMovesNobody(t *testing.T) {
 	w.check("announce an article", err)
 	equal(t, "readers", readers, int64(2))
 	equal(t, "it counts as had", w.plan("skin", 1), []string{wall(1) + " two 2"})
+	w.clock.set(monday.Add(time.Hour))
+	if name, readers, err := w.p.Announce(w.ctx, []string{"skin"}, "one", "", "", false); !errors.Is(err, newsletter.ErrNothing) {
+		t.Errorf("announce it once more: got %s for %d readers, %v, want ErrNothing", name, readers, err)
+	}
 }
 
 func TestRule20ArticlesRunOut(t *testing.T) {

@@ -324,6 +324,17 @@ func TestCorrectionGoesToWhoHadLess(t *testing.T) {
 	s.send(srv)
 	s.wants(issue.ID, "3 sent, 1 failed")
 	s.wants(correction.ID, "3 sent")
+	if n, err := outbox.CountCorrection(t.Context(), s.db, article.ID, article.Revision); n != 0 || err != nil {
+		t.Errorf("count once more: got %d, %v, want nobody", n, err)
+	}
+	again := s.frozen(s.skin, article)
+	again.Kind = "correction"
+	if n, err := s.fill(s.freeze(again).ID); n != 0 || err != nil {
+		t.Errorf("the same correction once more: got %d, %v, want nobody", n, err)
+	}
+	if n, err := outbox.CountCorrection(t.Context(), s.db, article.ID, article.Revision+1); n != 3 || err != nil {
+		t.Errorf("a correction of the correction: got %d, %v, want 3", n, err)
+	}
 	checkInvariants(t, s.db, taken(srv), 0)
 }
 
