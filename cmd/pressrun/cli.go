@@ -24,6 +24,7 @@ type app struct {
 	config   string // path of pressrun.toml
 	json     bool
 	yes      bool
+	stays    bool // serve
 }
 
 // usageError is a call that can't be understood: exit code 2.
@@ -159,6 +160,14 @@ func (a *app) print(v any, text func(w io.Writer)) error {
 	w := tabwriter.NewWriter(a.out, 0, 4, 2, ' ', 0)
 	text(w)
 	return w.Flush()
+}
+
+// countOf is a number with its noun.
+func countOf(n int64, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }
 
 // parseTime reads a time given on the command line: RFC 3339, or a local date with or without time in zone.

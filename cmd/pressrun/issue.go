@@ -34,9 +34,10 @@ fired yet can be held and released by the same name.`,
 
 // queued is what the commands print that make an issue.
 type queued struct {
-	Issue   string `json:"issue"`
-	Article string `json:"article"`
-	Readers int64  `json:"readers"`
+	Issue    string    `json:"issue"`
+	Article  string    `json:"article"`
+	Readers  int64     `json:"readers"`
+	Delivery *delivery `json:"delivery"`
 }
 
 func (a *app) issueSendCommand() *cobra.Command {
@@ -53,7 +54,7 @@ func (a *app) issueSendCommand() *cobra.Command {
 					return q, err
 				}
 				return a.sendIssue(cmd, s, send, func(q queued) string {
-					return fmt.Sprintf("Send “%s” to %d readers of %s now?", q.Article, q.Readers, given[0])
+					return fmt.Sprintf("Send “%s” to %s of %s now?", q.Article, countOf(q.Readers, "reader", "readers"), given[0])
 				})
 			})
 		},
@@ -77,27 +78,11 @@ func (a *app) sendIssue(cmd *cobra.Command, s *site, send func(dryRun bool) (que
 	if err != nil {
 		return err
 	}
-	if err := a.print(q, func(w io.Writer) { fmt.Fprintf(w, "%s\treaders: %d\n", q.Issue, q.Readers) }); err != nil {
-		return err
-	}
-	return s.deliver(cmd.Context(), a.err)
-}
-
-// deliver hands over what can be sent now, where no other process sends from this database.
-func (s *site) deliver(ctx context.Context, progress io.Writer) error {
-	worker, stop, err := s.startWorker(ctx)
-	if errors.Is(err, outbox.ErrRunning) {
-		fmt.Fprintln(progress, "a running pressrun sends from this database: it does the delivery")
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	err = worker.Drain(ctx)
-	if err == nil {
-		err = s.publisher.Finish(ctx)
-	}
-	return errors.Join(err, stop())
+	d, failed := s.deliver(cmd.Context(), a.err)
+	q.Delivery = &d
+	return errors.Join(failed, a.print(q, func(w io.Writer) {
+		fmt.Fprintf(w, "%s, for %s. %s\n", q.Issue, countOf(q.Readers, "reader", "readers"), d.said())
+	}))
 }
 
 func (a *app) issueTestCommand() *cobra.Command {
@@ -121,7 +106,12 @@ func (a *app) issueTestCommand() *cobra.Command {
 				if err := s.publisher.SendTest(cmd.Context(), given[0], article, to); err != nil {
 					return err
 				}
-				return s.deliver(cmd.Context(), a.err)
+				d, err := s.deliver(cmd.Context(), a.err)
+				fmt.Fprintf(a.out, "A test of %s for %s. %s\n", given[0], to, d.said())
+				if err == nil && d.Refused > 0 && d.Sent == 0 {
+					err = errors.New("the test was refused: nobody got it")
+				}
+				return err
 			})
 		},
 	}
@@ -300,10 +290,7 @@ func (a *app) issueReleaseCommand(name, short string, change func(*newsletter.Pu
 				if err := change(s.publisher, cmd.Context(), given[0]); err != nil {
 					return err
 				}
-				if err := s.deliver(cmd.Context(), a.err); err != nil {
-					return err
-				}
-				return a.showIssue(cmd, s, given[0])
+				return a.deliverAndShow(cmd, s, given[0])
 			})
 		},
 	}
@@ -368,8 +355,12 @@ func (a *app) changed(cmd *cobra.Command, s *site, name string, change func() (i
 		return err
 	}
 	fmt.Fprintf(a.err, "deliveries changed: %d\n", n)
-	if err := s.deliver(cmd.Context(), a.err); err != nil {
-		return err
-	}
-	return a.showIssue(cmd, s, name)
+	return a.deliverAndShow(cmd, s, name)
+}
+
+// deliverAndShow delivers what is pending, and shows what an issue came to.
+func (a *app) deliverAndShow(cmd *cobra.Command, s *site, name string) error {
+	d, err := s.deliver(cmd.Context(), a.err)
+	fmt.Fprintln(a.err, d.said())
+	return errors.Join(err, a.showIssue(cmd, s, name))
 }

@@ -43,7 +43,9 @@ func TestMainJob(t *testing.T) {
 	site.contains("preview/message.txt", "A warm oven", "Ask before you change a recipe")
 
 	stop := site.serve()
-	site.run("issue", "send", "bread", "--yes")
+	if said := site.run("issue", "send", "bread", "--yes"); !strings.Contains(said, "A running pressrun sends from this database") {
+		t.Errorf("issue send beside serve doesn't say who delivers: %s", said)
+	}
 	<-taken
 	<-taken
 	first := server.Messages()

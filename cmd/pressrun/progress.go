@@ -31,10 +31,15 @@ func (b *bar) show(done, total int64) {
 	fmt.Fprintf(b.w, "\r%s %s%s %d of %d", b.what, strings.Repeat("█", full), strings.Repeat("░", width-full), done, total)
 }
 
-// end replaces the bar by a sentence.
-func (b *bar) end(format string, args ...any) {
+// clear takes the bar away.
+func (b *bar) clear() {
 	if b.terminal {
 		fmt.Fprint(b.w, "\r\x1b[K")
 	}
+}
+
+// end replaces the bar by a sentence.
+func (b *bar) end(format string, args ...any) {
+	b.clear()
 	fmt.Fprintf(b.w, format+"\n", args...)
 }

@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"pressrun/newsletter"
-	"pressrun/newsletter/outbox"
 )
 
 func (a *app) runDueCommand() *cobra.Command {
@@ -52,12 +52,17 @@ func (a *app) runDue(cmd *cobra.Command, at string) error {
 		a.now = steady(t, time.Now())
 	}
 	return a.with(cmd.Context(), func(s *site) error {
-		happened, err := s.runDue(cmd.Context(), a.err)
-		if printErr := a.print(happened, func(w io.Writer) { printHappened(w, happened) }); printErr != nil {
-			return printErr
-		}
-		return err
+		ran, err := s.runDue(cmd.Context(), a.err)
+		return errors.Join(err, a.print(ran, ran.print))
 	})
+}
+
+// ranDue is what run-due prints.
+type ranDue struct {
+	Due      []newsletter.Happened `json:"due"`
+	Delivery delivery              `json:"delivery"`
+
+	failed bool
 }
 
 // steady is a clock that shows t at start and goes on from there.
@@ -66,40 +71,69 @@ func steady(t, start time.Time) func() time.Time {
 }
 
 // runDue publishes what is due, and delivers until nothing can be sent now where no other process sends from this database.
-func (s *site) runDue(ctx context.Context, progress io.Writer) ([]newsletter.Happened, error) {
-	happened, err := s.publisher.RunDue(ctx)
-	if err := errors.Join(err, s.deliver(ctx, progress)); err != nil {
-		return happened, err
+func (s *site) runDue(ctx context.Context, progress io.Writer) (ran ranDue, err error) {
+	ran.Due, err = s.publisher.RunDue(ctx)
+	var failed error
+	ran.Delivery, failed = s.deliver(ctx, progress)
+	if err = errors.Join(err, failed); err == nil {
+		err = s.waiting(ctx, ran.Delivery)
 	}
-	return happened, s.waiting(ctx)
+	ran.failed = err != nil
+	return ran, err
 }
 
-// waiting says why issues have not left, so that silence never looks like success.
-func (s *site) waiting(ctx context.Context) error {
-	rows, _, err := outbox.CountPending(ctx, s.db)
-	if err != nil || rows == 0 {
-		return err
+// waiting says why deliveries have not left, so that silence never looks like success.
+func (s *site) waiting(ctx context.Context, d delivery) error {
+	if d.Waiting == 0 {
+		return nil
 	}
 	if err := s.mayLeave(ctx); err != nil {
-		return fmt.Errorf("%d deliveries wait: %w", rows, err)
+		return fmt.Errorf("%s: %w", countOf(d.Waiting, "delivery waits", "deliveries wait"), err)
 	}
 	return nil
 }
 
-func printHappened(w io.Writer, happened []newsletter.Happened) {
-	if len(happened) == 0 {
-		fmt.Fprintln(w, "nothing was due")
-		return
+func (r ranDue) print(w io.Writer) {
+	if len(r.Due) > 0 {
+		fmt.Fprintln(w, "SERIES\tSLOT\tSTATE\tREADERS\tISSUE\tREASON")
+		for _, h := range folded(r.Due) {
+			fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\t%s\n", h.Series, h.Slot, h.State, h.Readers, h.issue(), h.Reason)
+		}
+	} else if !r.failed {
+		fmt.Fprintln(w, "No slot was due.")
 	}
-	fmt.Fprintln(w, "SERIES\tSLOT\tSTATE\tREADERS\tISSUE\tREASON")
-	for _, h := range happened {
-		issue := ""
-		if len(h.Issues) > 0 {
-			issue = h.Issues[0]
+	fmt.Fprintln(w, r.Delivery.said())
+}
+
+// foldedSlots is one or more slots in a row of a series that came to the same.
+type foldedSlots struct {
+	newsletter.Happened
+	n int
+}
+
+// folded makes one line of a series' missed slots, which after a long time off are many.
+func folded(all []newsletter.Happened) []foldedSlots {
+	var lines []foldedSlots
+	for _, h := range all {
+		if last := len(lines) - 1; last >= 0 && h.State == "missed" && lines[last].State == "missed" && lines[last].Series == h.Series {
+			first, _, _ := strings.Cut(lines[last].Slot, " ")
+			lines[last].n++
+			lines[last].Slot = fmt.Sprintf("%s … %s (%d slots)", first, h.Slot, lines[last].n)
+			continue
 		}
-		if len(h.Issues) > 1 {
-			issue += fmt.Sprintf(" and %d more", len(h.Issues)-1)
-		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\t%s\n", h.Series, h.Slot, h.State, h.Readers, issue, h.Reason)
+		lines = append(lines, foldedSlots{h, 1})
+	}
+	return lines
+}
+
+// issue names the slot's issue, or the first of several.
+func (f foldedSlots) issue() string {
+	switch n := len(f.Issues); n {
+	case 0:
+		return ""
+	case 1:
+		return f.Issues[0]
+	default:
+		return fmt.Sprintf("%s and %d more", f.Issues[0], n-1)
 	}
 }

@@ -16,7 +16,8 @@ import (
 func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"pressrun": main}) }
 
 // TestScript runs testdata/script/*.txtar: the program as its users meet it. $RELAY_PORT is a mail server on loopback of the
-// script's own; `mails N` asserts how many messages it took, and `mail N FILE` writes one as a file.
+// script's own; `mails N` asserts how many messages it took, `mail N FILE` writes one as a file, and `relay WHERE REPLY` has it
+// answer otherwise there.
 func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
@@ -26,6 +27,7 @@ func TestScript(t *testing.T) {
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"mails": scriptMails,
 			"mail":  scriptMail,
+			"relay": scriptRelay,
 		},
 	})
 }
@@ -82,4 +84,12 @@ func scriptMail(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	text := append(append(bytes.Clone(head), "\n\n"...), plain...)
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n")), 0o644))
+}
+
+// scriptRelay has the script's server answer otherwise: relay 'RCPT gone@reader.example' '550 5.1.1 no such user'.
+func scriptRelay(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: relay WHERE REPLY")
+	}
+	scriptServer(ts).At(args[0]).Reply(args[1])
 }

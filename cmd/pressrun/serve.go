@@ -30,6 +30,7 @@ gracefully: transactions in progress end, nothing new is begun, and the rest goe
 		Example: "  pressrun serve --config /etc/pressrun/pressrun.toml",
 		Args:    args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			a.stays = true
 			return a.with(cmd.Context(), func(s *site) error { return s.serve(cmd.Context()) })
 		},
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"pressrun/newsletter"
+	"pressrun/newsletter/outbox"
 	"pressrun/newsletter/series"
 	"pressrun/subscribers"
 	"pressrun/subscribers/store"
@@ -124,14 +125,38 @@ func (a *app) ask(cmd *cobra.Command, s *site, of series.Series, email, name str
 	if err != nil {
 		return err
 	}
-	if err := a.print(line, line.print); err != nil || !line.Mailed {
+	if !line.Mailed {
+		return a.print(line, line.print)
+	}
+	if held := s.mayLeave(ctx); held != nil {
+		fmt.Fprintf(a.err, "The mail waits: %v\n", held)
+		return a.print(line, line.print)
+	}
+	if _, err := s.deliver(ctx, a.err); err != nil {
+		return errors.Join(err, a.print(line, line.print))
+	}
+	if err := s.refused(ctx, email); err != nil {
+		line.Mailed, line.said = false, fmt.Sprintf("%s could not be mailed; %s doesn't come.", email, of.Slug)
+		return errors.Join(err, a.print(line, line.print))
+	}
+	return a.print(line, line.print)
+}
+
+// refused says whether the relay refused the last mail to somebody, and why.
+func (s *site) refused(ctx context.Context, email string) error {
+	person, err := subscribers.ByEmail(ctx, s.db, email)
+	if err != nil {
 		return err
 	}
-	if err := s.mayLeave(ctx); err != nil {
-		fmt.Fprintf(a.err, "The mail waits: %v\n", err)
+	all, err := outbox.DeliveriesOf(ctx, s.db, person.ID)
+	if err != nil || len(all) == 0 {
+		return err
+	}
+	last := all[len(all)-1]
+	if last.State != "failed" {
 		return nil
 	}
-	return s.deliver(ctx, a.err)
+	return fmt.Errorf("the mail to %s failed (%s): %s", email, last.Class, oneLine(last.Reply))
 }
 
 // requests counts how often somebody was asked to confirm.

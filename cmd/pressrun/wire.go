@@ -31,6 +31,7 @@ type site struct {
 	now       func() time.Time
 	wake      func()       // of the worker, where this process has one
 	trouble   func() error // likewise
+	said      tally        // by the relay to that worker
 }
 
 // open reads the configuration and opens what it names. The caller closes the site.
@@ -46,7 +47,16 @@ func (a *app) open(ctx context.Context) (*site, error) {
 	if err := hasContent(cfg.Database); err != nil {
 		return nil, fmt.Errorf("database %s: %w", cfg.Database, err)
 	}
-	return openSite(ctx, cfg, key, a.now, a.logTo(cfg.LogLevel))
+	return openSite(ctx, cfg, key, a.now, a.logTo(a.logLevel(cfg)))
+}
+
+// logLevel is how much is logged. serve logs as it was told; commands that end say what they did, and log what went wrong:
+// a line for each reader would bury both. With log_level = "debug" they log all the same.
+func (a *app) logLevel(cfg Config) slog.Level {
+	if a.stays || cfg.LogLevel < slog.LevelInfo {
+		return cfg.LogLevel
+	}
+	return max(cfg.LogLevel, slog.LevelWarn)
 }
 
 // hasContent refuses a database file that is missing or empty: opening it would make a new site in place of one that was
@@ -131,7 +141,7 @@ func (s *site) startWorker(ctx context.Context) (w *outbox.Worker, stop func() e
 	smtp := s.smtp()
 	w, err = outbox.Start(outbox.Config{
 		DB: s.db, Lock: lock, Key: s.key, BaseURL: s.cfg.BaseURL, Connections: s.cfg.Relay.Connections, Now: s.now, Log: s.log,
-		Relay:    outbox.RelayFunc(func(ctx context.Context) (outbox.Conn, error) { return connect(ctx, smtp) }),
+		Relay:    outbox.RelayFunc(func(ctx context.Context) (outbox.Conn, error) { return s.connect(ctx, smtp) }),
 		MayLeave: s.mayLeave,
 	})
 	if err != nil {
@@ -141,13 +151,13 @@ func (s *site) startWorker(ctx context.Context) (w *outbox.Worker, stop func() e
 	return w, func() error { return errors.Join(w.Close(), lock.Close()) }, nil
 }
 
-// connect keeps a nil *mailer.Conn from becoming a Conn that isn't nil.
-func connect(ctx context.Context, smtp mailer.SMTP) (outbox.Conn, error) {
+// connect opens a connection to the relay whose answers are counted.
+func (s *site) connect(ctx context.Context, smtp mailer.SMTP) (outbox.Conn, error) {
 	conn, err := smtp.Connect(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return conn, nil
+	return counted{conn, &s.said}, nil
 }
 
 // mayLeave keeps issues on this machine until go-live has passed for the relay and the public address of now. A trial, which

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"pressrun/newsletter/mailer"
+	"pressrun/newsletter/outbox"
+)
+
+// delivery is what one run of the worker came to: what the relay said to this process, and what is left.
+type delivery struct {
+	Sent      int64  `json:"sent"`
+	Refused   int64  `json:"refused"`  // for good
+	Deferred  int64  `json:"deferred"` // for now: they are among the waiting
+	Uncertain int64  `json:"uncertain"`
+	Waiting   int64  `json:"waiting"`
+	NextTry   string `json:"next_try,omitempty"`
+	Refusal   string `json:"refusal,omitempty"` // the last one's words
+	Elsewhere bool   `json:"elsewhere"`         // another process sends from this database: it does the delivery
+
+	next time.Time
+}
+
+// tally counts what the relay says.
+type tally struct {
+	sent, refused, deferred, uncertain atomic.Int64
+	refusal                            atomic.Pointer[mailer.Reply] // the last one
+}
+
+func (t *tally) handled() int64 {
+	return t.sent.Load() + t.refused.Load() + t.deferred.Load() + t.uncertain.Load()
+}
+
+// count counts an answer to an envelope or a content. A content whose connection was cut is tried again: it is nothing yet.
+func (t *tally) count(o mailer.Outcome, content bool) {
+	switch {
+	case o.State == mailer.Accepted && content:
+		t.sent.Add(1)
+	case o.State == mailer.Refused:
+		t.refused.Add(1)
+		t.refusal.Store(&o.Reply)
+	case o.State == mailer.Deferred:
+		t.deferred.Add(1)
+	case o.State == mailer.Unknown:
+		t.uncertain.Add(1)
+	}
+}
+
+// counted is a connection whose answers are counted.
+type counted struct {
+	outbox.Conn
+	tally *tally
+}
+
+func (c counted) Envelope(ctx context.Context, m mailer.Message) (mailer.Outcome, error) {
+	o, err := c.Conn.Envelope(ctx, m)
+	c.tally.count(o, false)
+	return o, err
+}
+
+func (c counted) Content(ctx context.Context, m mailer.Message) (mailer.Outcome, error) {
+	o, err := c.Conn.Content(ctx, m)
+	c.tally.count(o, true)
+	return o, err
+}
+
+// deliver hands over what can be sent now, where no other process sends from this database.
+func (s *site) deliver(ctx context.Context, progress io.Writer) (d delivery, err error) {
+	worker, stop, err := s.startWorker(ctx)
+	if errors.Is(err, outbox.ErrRunning) {
+		d.Elsewhere = true
+		return d, nil
+	}
+	if err != nil {
+		return d, err
+	}
+	err = s.drain(ctx, worker, progress)
+	if err == nil {
+		err = s.publisher.Finish(ctx)
+	}
+	err = errors.Join(err, stop())
+	t := &s.said
+	d.Sent, d.Refused, d.Deferred, d.Uncertain = t.sent.Load(), t.refused.Load(), t.deferred.Load(), t.uncertain.Load()
+	if last := t.refusal.Load(); last != nil {
+		d.Refusal = oneLine(last.String())
+	}
+	var failed error
+	d.Waiting, d.next, failed = outbox.CountPending(context.WithoutCancel(ctx), s.db)
+	if !d.next.After(s.now()) { // due already: it is something else that keeps them here
+		d.next = time.Time{}
+	}
+	d.NextTry = stamp(d.next)
+	return d, errors.Join(err, failed)
+}
+
+// drain waits until nothing can be sent now, behind a progress bar where somebody looks.
+func (s *site) drain(ctx context.Context, worker *outbox.Worker, progress io.Writer) error {
+	waiting, _, err := outbox.CountPending(ctx, s.db)
+	if err != nil {
+		return err
+	}
+	b := newBar(progress, "Sending")
+	defer b.clear()
+	drained := make(chan error, 1)
+	go func() { drained <- worker.Drain(ctx) }()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case err := <-drained:
+			return err
+		case <-tick.C:
+			b.show(s.said.handled(), max(waiting, s.said.handled()))
+		}
+	}
+}
+
+// said is the delivery in a sentence.
+func (d delivery) said() string {
+	if d.Elsewhere {
+		return "A running pressrun sends from this database: it does the delivery."
+	}
+	var parts []string
+	for _, p := range []struct {
+		n    int64
+		what string
+	}{{d.Sent, "sent"}, {d.Refused, "refused by the relay"}, {d.Deferred, "put off by the relay"}, {d.Uncertain, "uncertain"}} {
+		if p.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", p.n, p.what))
+		}
+	}
+	if len(parts) == 0 {
+		parts = []string{"nothing"}
+	}
+	text := "Delivered: " + strings.Join(parts, ", ") + "."
+	if d.Refusal != "" {
+		text += " The relay’s last refusal: " + d.Refusal + "."
+	}
+	switch {
+	case d.Waiting > 0 && d.next.IsZero():
+		text += fmt.Sprintf(" Waiting: %d.", d.Waiting)
+	case d.Waiting > 0:
+		text += fmt.Sprintf(" Waiting: %d; the next try is due on %s.", d.Waiting, d.next.UTC().Format(slotFormat))
+	}
+	if d.Uncertain > 0 {
+		text += " Uncertain ones may have arrived or not; `pressrun issue settle` decides about them."
+	}
+	return text
+}
