@@ -15,7 +15,7 @@ import (
 
 // Pages are the templates of one folder: layout.html, which every page is shown in, parts whose names begin with "_", and
 // the pages, which define the blocks that the layout leaves open. A view usually embeds Words, so that templates write
-// {{.T "public.thanks"}}; what a name means in the layout it means in every page.
+// {{.T "public.back"}}; what a name means in the layout it means in every page.
 type Pages struct {
 	folder string
 	byName map[string]*template.Template

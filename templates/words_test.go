@@ -1,8 +1,8 @@
 package templates
 
 import (
+	"io/fs"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -192,27 +192,38 @@ func subset(some, all []string) bool {
 	return !slices.ContainsFunc(some, func(s string) bool { return !slices.Contains(all, s) })
 }
 
-// Every text that a template asks for is there.
-func TestTemplatesFindTheirWords(t *testing.T) {
-	asked := regexp.MustCompile(`\.(?:T|HTML) "([a-z_.0-9]+)"`)
-	files, err := filepath.Glob("*/*.html")
+// TestEveryKeyHasItsText looks at all keys that programs and pages of the whole tree name: one without a text would stand as
+// itself, in brackets, in somebody's letter.
+func TestEveryKeyHasItsText(t *testing.T) {
+	used := regexp.MustCompile(`\.(?:T|HTML)[( ]"([a-z_0-9]+(?:\.[a-z_0-9]+)+)"(\s*\+)?`)
+	tree, err := os.OpenRoot("..")
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := 0
-	for _, file := range files {
-		content, err := os.ReadFile(file)
+	defer tree.Close()
+	seen := 0
+	err = fs.WalkDir(tree.FS(), ".", func(path string, e fs.DirEntry, err error) error {
 		if err != nil {
-			t.Fatal(err)
+			return err
 		}
-		for _, m := range asked.FindAllStringSubmatch(string(content), -1) {
-			n++
-			if !In("en").Has(m[1]) {
-				t.Errorf("%s asks for %q, which words/en.toml lacks", file, m[1])
+		if e.IsDir() && (path == ".git" || e.Name() == "testdata") {
+			return fs.SkipDir
+		}
+		if e.IsDir() || !strings.HasSuffix(path, ".html") && (!strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go")) {
+			return nil
+		}
+		content, err := fs.ReadFile(tree.FS(), path)
+		for _, m := range used.FindAllSubmatch(content, -1) {
+			if key := string(m[1]); len(m[2]) == 0 { // else only the beginning of one
+				seen++
+				if !In("en").Has(key) {
+					t.Errorf("%s: no text for %s", path, key)
+				}
 			}
 		}
-	}
-	if n == 0 {
-		t.Error("no template asks for any text: the test looks in the wrong place")
+		return err
+	})
+	if err != nil || seen < 100 {
+		t.Errorf("got %d keys (%v), want the more than 100 that there are", seen, err)
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -31,10 +33,15 @@ func (a *app) checkCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "check",
 		Short:   "Check configuration, database and relay; --send tries a real mail",
-		Example: "  pressrun check\n  pressrun check --send me@example.org",
+		Example: "  pressrun check\n  pressrun check --send me@example.org --yes",
 		Args:    args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.with(cmd.Context(), func(s *site) error {
+				if to != "" {
+					if err := a.confirm(cmd, fmt.Sprintf("Send a test mail to %s?", to)); err != nil {
+						return err
+					}
+				}
 				findings := []finding{
 					{What: "configuration", OK: true, Said: a.config + " is well formed"},
 					s.checkDatabase(cmd.Context()),
@@ -48,6 +55,7 @@ func (a *app) checkCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&to, "send", "", "hand one test mail for this address to the relay")
+	a.yesFlag(cmd)
 	a.jsonFlag(cmd)
 	return cmd
 }
@@ -84,9 +92,28 @@ func (s *site) checkDatabase(ctx context.Context) finding {
 		f.Said = s.cfg.Database + " is on hold: " + inst.Held
 		f.Mend = "Once you know that no other copy of it sends: `pressrun go-live --yes`."
 	default:
+		if err := tryDisk(filepath.Dir(s.cfg.Database)); err != nil {
+			f.Said, f.Mend = err.Error(), "Make room, or mend the disk: nothing is sent while deliveries can't be recorded."
+			return f
+		}
 		f.OK, f.Said = true, s.cfg.Database+" is ours, up to date and writable"
 	}
 	return f
+}
+
+// tryDisk writes a little into a folder and takes it away. That the database could be opened says nothing of a full disk.
+func tryDisk(dir string) (err error) {
+	f, err := os.CreateTemp(dir, "pressrun-check-*")
+	if err != nil {
+		return fmt.Errorf("the disk: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.Remove(f.Name())) }()
+	const some = 256 << 10 // as much as a busy minute writes
+	_, err = f.Write(make([]byte, some))
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("the disk: %w", err)
+	}
+	return nil
 }
 
 func (s *site) checkRelay(ctx context.Context) finding {
