@@ -25,9 +25,9 @@ type ImportOptions struct {
 	Because  string  // needed for Active and Suppressed, and where the file itself says that somebody is active
 	Reading  []int64 // articles that these people had before; nil: none
 	DryRun   bool
-	// Then is called at the end of the transaction, of a dry run's too, where no row has a fault: to see what the import means
-	// before it is done. Its error undoes the import. nil: nobody.
-	Then func(tx *store.Tx) error
+	// Then is called at the end, where no row has a fault, with what the import made: of a dry run with the copy that it was
+	// tried on, to see what the import would mean. nil: nobody.
+	Then func(q store.Querier) error
 }
 
 // What became of a row.
@@ -56,7 +56,7 @@ type ImportReport struct {
 	Unchanged  int         `json:"unchanged"`
 	Suppressed int         `json:"suppressed"`
 	KeptOut    int         `json:"kept_out"` // known as gone: never revived
-	Refused    int         `json:"refused"`  // rows with a fault; any of them undoes a real import
+	Refused    int         `json:"refused"`  // rows with a fault; for one of them nothing is imported
 	Rows       []ImportRow `json:"rows"`     // by line
 }
 
@@ -78,6 +78,16 @@ func (rep *ImportReport) add(r row, outcome, reason string) {
 	}
 }
 
+func (rep *ImportReport) join(more ImportReport) {
+	rep.Rows = append(rep.Rows, more.Rows...)
+	rep.Added += more.Added
+	rep.Changed += more.Changed
+	rep.Unchanged += more.Unchanged
+	rep.Suppressed += more.Suppressed
+	rep.KeptOut += more.KeptOut
+	rep.Refused += more.Refused
+}
+
 // fault names the first refused rows; nil where there are none.
 func (rep *ImportReport) fault() error {
 	const named = 3
@@ -93,17 +103,25 @@ func (rep *ImportReport) fault() error {
 	case rep.Refused > named:
 		lines = append(lines, fmt.Sprintf("and %d more", rep.Refused-named))
 	}
-	return fmt.Errorf("%w: %d of %d rows have a fault: %s", ErrImport, rep.Refused, len(rep.Rows), strings.Join(lines, "; "))
+	return fmt.Errorf("%w: %s: %s", ErrImport, rep.Faults(), strings.Join(lines, "; "))
 }
 
-// errDryRun undoes a dry run's transaction.
-var errDryRun = errors.New("dry run")
+// Faults counts the refused rows in words.
+func (rep *ImportReport) Faults() string {
+	if rep.Refused == 1 {
+		return fmt.Sprintf("1 of %d rows has a fault", len(rep.Rows))
+	}
+	return fmt.Sprintf("%d of %d rows have a fault", rep.Refused, len(rep.Rows))
+}
 
 // Import reads a CSV file (any delimiter of , ; tab |, BOM or UTF-16, a header line with column names in any order,
-// unknown columns kept as fields; without header the one column is the address) in one transaction: all of it or,
-// where a row has a fault, nothing, with an error that names the first faulty lines. Suppressed rows count first.
-// The same file twice changes nothing the second time. Errors wrap ErrImport and, where active people come without a
-// reason, ErrBecause; the report is complete where rows were refused.
+// unknown columns kept as fields; without header the one column is the address). Where a row has a fault nothing is
+// imported, and the error names the first faulty lines. Suppressed rows come first.
+//
+// The database is never kept from others for longer than a moment, since people must be able to leave meanwhile: rows are
+// written some at a time, and a dry run is made on a copy. What stops an import midway, such as a full disk, leaves the rows
+// before it; the same file again goes on from there, and changes nothing where it was through. Errors wrap ErrImport and,
+// where active people come without a reason, ErrBecause; the report is complete where rows were refused.
 func (r *Registry) Import(ctx context.Context, db *store.DB, file io.Reader, o ImportOptions) (ImportReport, error) {
 	o.Because = strings.TrimSpace(o.Because)
 	report := ImportReport{DryRun: o.DryRun, Rows: []ImportRow{}}
@@ -111,27 +129,21 @@ func (r *Registry) Import(ctx context.Context, db *store.DB, file io.Reader, o I
 		return report, fmt.Errorf("import %s: %w", o.File, err)
 	}
 	s, err := readSheet(file)
-	if err != nil {
-		return report, fmt.Errorf("import %s: %w", o.File, err)
+	now := r.now() // one instant for the whole import
+	im := importing{Registry: &Registry{Key: r.Key, Now: func() time.Time { return now }}, o: o, sheet: s, report: &report}
+	var faults error
+	if err == nil {
+		faults, err = im.faults()
 	}
-	err = db.InTx(ctx, func(tx *store.Tx) error {
-		now := r.now() // one instant for the whole import
-		im := importing{&Registry{Key: r.Key, Now: func() time.Time { return now }}, tx, o, s, &report}
-		if err := im.run(ctx); err != nil {
-			return err
-		}
-		if o.Then != nil && report.Refused == 0 {
-			if err := o.Then(tx); err != nil {
-				return err
-			}
-		}
-		if o.DryRun {
-			return errDryRun
-		}
-		return report.fault()
-	})
-	if errors.Is(err, errDryRun) {
-		return report, nil
+	switch {
+	case err != nil:
+	case o.DryRun || faults != nil:
+		err = im.rehearse(ctx, db)
+	default:
+		err = im.run(ctx, db)
+	}
+	if err == nil && !o.DryRun {
+		err = faults
 	}
 	if err != nil {
 		return report, fmt.Errorf("import %s: %w", o.File, err)
@@ -152,7 +164,7 @@ func (o ImportOptions) check() error {
 	return nil
 }
 
-// importing is one import inside its transaction.
+// importing is one import. Where its methods write, tx is the transaction of the rows at hand.
 type importing struct {
 	*Registry
 	tx     *store.Tx
@@ -161,33 +173,139 @@ type importing struct {
 	report *ImportReport
 }
 
-// run goes through the file twice: those who are gone first, so that no order of lines mails them.
-func (im importing) run(ctx context.Context) error {
-	readingID, err := im.reading(ctx)
+// faults looks for rows that can't be taken, before anything is written; err is for a file that can't be read to its end.
+func (im importing) faults() (faults, err error) {
+	var found ImportReport
+	because := false
+	err = im.sheet.each(func(row row) error {
+		fault := im.fault(row)
+		because = because || errors.Is(fault, ErrBecause)
+		if fault != nil {
+			found.add(row, OutcomeRefused, fault.Error())
+		} else {
+			found.Rows = append(found.Rows, ImportRow{})
+		}
+		return nil
+	})
+	if faults = found.fault(); because {
+		faults = lacksReason{faults}
+	}
+	return faults, err
+}
+
+// lacksReason is ErrBecause besides what it says.
+type lacksReason struct{ error }
+
+func (e lacksReason) Unwrap() []error { return []error{e.error, ErrBecause} }
+
+// fault is why a row can't be taken; nil where it can.
+func (im importing) fault(row row) error {
+	state := im.state(row)
+	if row.fault == nil && !isGone(state) && state != rowPending && im.o.Because == "" {
+		return fmt.Errorf("%w: the file says that people are %s, so say how they came here", ErrBecause, state)
+	}
+	return row.fault
+}
+
+// state is what the file says of a row's person, or of those of whom it says nothing.
+func (im importing) state(row row) string {
+	return cmp.Or(row.state, string(im.o.As), rowPending)
+}
+
+// rehearse runs the import on a copy of the database, so that its report is true and nothing is changed.
+func (im importing) rehearse(ctx context.Context, db *store.DB) error {
+	copied, closeCopy, err := db.Copy(ctx)
 	if err != nil {
 		return err
 	}
+	return errors.Join(im.run(ctx, copied), closeCopy())
+}
+
+// run goes through the file twice: those who are gone first, so that no order of lines mails them.
+func (im importing) run(ctx context.Context, db *store.DB) error {
+	var readingID int64
+	err := db.InTx(ctx, func(tx *store.Tx) (err error) {
+		im.tx = tx
+		readingID, err = im.reading(ctx)
+		return err
+	})
 	for _, gone := range []bool{true, false} {
-		err := im.sheet.each(func(row row) error {
-			if row.state == "" {
-				row.state = cmp.Or(string(im.o.As), rowPending)
-			}
-			if gone != (isGone(row.state) && row.fault == nil) {
-				return nil
-			}
+		if err == nil {
+			err = im.pass(ctx, db, gone, readingID)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	slices.SortStableFunc(im.report.Rows, func(a, b ImportRow) int { return cmp.Compare(a.Line, b.Line) })
+	if im.o.Then == nil || im.report.Refused > 0 {
+		return nil
+	}
+	return im.o.Then(db)
+}
+
+// How many rows one transaction of an import writes, and how long it may hold the database. The first grows and shrinks
+// with the time that the last one took.
+const (
+	firstRows = 100
+	mostRows  = 5000
+	longRows  = 40 * time.Millisecond // then half as many
+	shortRows = 15 * time.Millisecond // then twice as many
+)
+
+// pass takes the rows of those who are gone, or of all others.
+func (im importing) pass(ctx context.Context, db *store.DB, gone bool, readingID int64) error {
+	var some []row
+	most := firstRows
+	write := func() error {
+		began := time.Now()
+		if err := im.takeSome(ctx, db, some, readingID); err != nil {
+			return err
+		}
+		took := time.Since(began)
+		switch {
+		case took > longRows:
+			most = max(most/2, 1)
+		case took < shortRows:
+			most = min(2*most, mostRows)
+		}
+		some = some[:0]
+		return store.Rest(ctx, took)
+	}
+	err := im.sheet.each(func(row row) error {
+		row.fault, row.state = im.fault(row), im.state(row)
+		if gone != (isGone(row.state) && row.fault == nil) {
+			return nil
+		}
+		if some = append(some, row); len(some) < most {
+			return nil
+		}
+		return write()
+	})
+	if err != nil || len(some) == 0 {
+		return err
+	}
+	return write()
+}
+
+// takeSome takes rows in one transaction, and reports them once it is committed.
+func (im importing) takeSome(ctx context.Context, db *store.DB, rows []row, readingID int64) error {
+	var report ImportReport
+	err := db.InTx(ctx, func(tx *store.Tx) error {
+		im.tx = tx
+		for _, row := range rows {
 			outcome, reason, err := im.take(ctx, row, readingID)
-			im.report.add(row, outcome, reason)
 			if err != nil {
 				return fmt.Errorf("line %d: %w", row.line, err)
 			}
-			return nil
-		})
-		if err != nil {
-			return err
+			report.add(row, outcome, reason)
 		}
+		return nil
+	})
+	if err == nil {
+		im.report.join(report)
 	}
-	slices.SortStableFunc(im.report.Rows, func(a, b ImportRow) int { return cmp.Compare(a.Line, b.Line) })
-	return nil
+	return err
 }
 
 func (im importing) take(ctx context.Context, row row, readingID int64) (outcome, reason string, err error) {
@@ -196,8 +314,6 @@ func (im importing) take(ctx context.Context, row row, readingID int64) (outcome
 		return OutcomeRefused, row.fault.Error(), nil
 	case isGone(row.state):
 		return im.takeGone(ctx, row)
-	case row.state != rowPending && im.o.Because == "":
-		return OutcomeRefused, "", fmt.Errorf("%w: the file says that people are active, so say how they came here", ErrBecause)
 	}
 	return im.takePerson(ctx, row, readingID)
 }

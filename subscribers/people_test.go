@@ -71,7 +71,7 @@ func (p *people) active(seriesID int64, email string) subscribers.Subscriber {
 	p.Helper()
 	req := p.join(seriesID, email)
 	if req.Token == "" { // asked today for another series
-		p.pass(24 * time.Hour)
+		p.pass(day)
 		req = p.join(seriesID, email)
 	}
 	if _, fresh, err := p.confirm(req.Token); err != nil || !fresh {

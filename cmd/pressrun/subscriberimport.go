@@ -79,8 +79,8 @@ func (a *app) importPeople(ctx context.Context, s *site, slug, path, through str
 	}
 	var report peopleReport
 	o.SeriesID, o.File = of.ID, filepath.Base(path)
-	o.Then = func(tx *store.Tx) error {
-		next, err := s.publisher.Foresee(ctx, tx, of)
+	o.Then = func(q store.Querier) error {
+		next, err := s.publisher.Foresee(ctx, q, of)
 		if err == nil && next.Slot != "" {
 			report.Next = &next
 		}

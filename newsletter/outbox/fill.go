@@ -44,7 +44,11 @@ func FillLive(ctx context.Context, db *store.DB, issueID int64, now func() time.
 	for err == nil && !f.full {
 		began := time.Now()
 		err = db.InTx(ctx, func(tx *store.Tx) error { return f.chunk(ctx, tx, now()) })
-		f.adapt(time.Since(began))
+		took := time.Since(began)
+		f.adapt(took)
+		if err == nil {
+			err = store.Rest(ctx, took)
+		}
 	}
 	if err != nil {
 		return 0, fmt.Errorf("issue %d: fill: %w", issueID, err)

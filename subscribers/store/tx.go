@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Querier reads: from the last commit through a *DB, or inside a transaction through its *Tx.
@@ -54,6 +55,19 @@ func (db *DB) InTx(ctx context.Context, f func(*Tx) error) error {
 		return fmt.Errorf("commit: %w", fault(err))
 	}
 	return nil
+}
+
+// Rest lets others write between the transactions of a long work, of which the last one took as long as given. Without it
+// another process, which asks for the database every tenth of a second only, could wait until the whole work is done.
+func Rest(ctx context.Context, took time.Duration) error {
+	timer := time.NewTimer(took / 4)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // Query reads inside the transaction. The rows must be closed before the next statement that writes.
