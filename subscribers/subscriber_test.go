@@ -1,7 +1,11 @@
 package subscribers_test
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -77,6 +81,37 @@ func TestFindNobody(t *testing.T) {
 	}
 	if _, err := subscribers.ByID(t.Context(), p.db, 4711); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("ByID: %v, want ErrNotFound", err)
+	}
+}
+
+// TestEraseLeavesNothingInTheFile looks at the octets: free pages and indexes keep what was deleted unless it is overwritten.
+func TestEraseLeavesNothingInTheFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "pressrun.db")
+	db, err := store.Open(t.Context(), path)
+	if err == nil {
+		err = subscribers.Migrate(t.Context(), db)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &people{TB: t, db: db, clock: time.Date(2027, 3, 30, 9, 0, 0, 0, time.UTC)}
+	p.Registry = &subscribers.Registry{Key: newKey(t), Now: func() time.Time { return p.clock }}
+	var ids []int64
+	for i := range 200 {
+		ids = append(ids, p.active(skin, fmt.Sprintf("ada.lovelace%d@example.org", i)).ID)
+	}
+	for _, id := range ids {
+		p.erase(id)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if at := bytes.Index(content, []byte("lovelace")); at >= 0 {
+		t.Errorf("the file still has %q", content[at-10:at+20])
 	}
 }
 

@@ -79,9 +79,10 @@ func keepPrivate(path string) error {
 	return f.Close()
 }
 
+// What is deleted is overwritten: of somebody who was erased nothing may stay in free pages.
 func (db *DB) connect(ctx context.Context) (err error) {
 	const shared = "_busy_timeout=5000&_foreign_keys=on&_stmt_cache_size=64"
-	if db.writer, err = sql.Open("sqlite3", dsn(db.path, shared+"&_journal_mode=WAL&_synchronous=FULL&_txlock=immediate")); err != nil {
+	if db.writer, err = sql.Open("sqlite3", dsn(db.path, shared+"&_journal_mode=WAL&_synchronous=FULL&_txlock=immediate&_secure_delete=on")); err != nil {
 		return err
 	}
 	db.writer.SetMaxOpenConns(1)

@@ -34,7 +34,7 @@ func TestPragmas(t *testing.T) {
 		}
 		return got
 	}
-	want := map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "5000", "query_only": "0"}
+	want := map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "5000", "query_only": "0", "secure_delete": "1"}
 	err := db.InTx(t.Context(), func(tx *store.Tx) error {
 		for pragma, want := range want {
 			if got := ask(tx, pragma); got != want {
