@@ -288,6 +288,6 @@ func (a *app) exportArticles(ctx context.Context, s *site, slug, dir string) err
 		Files  []string `json:"files"`
 	}{dir, append([]string{}, files...)}
 	return a.print(written, func(w io.Writer) {
-		fmt.Fprintf(w, "%d articles of %s in %s\n", len(files), slug, strings.TrimSuffix(dir, "/"))
+		fmt.Fprintf(w, "%s of %s in %s\n", countOf(int64(len(files)), "article", "articles"), slug, strings.TrimSuffix(dir, "/"))
 	})
 }

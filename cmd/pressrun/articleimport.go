@@ -209,7 +209,7 @@ func (r *importReport) print(w io.Writer) {
 	r.printDisclaimer(w)
 	for _, l := range r.Articles {
 		if l.Past > 0 {
-			fmt.Fprintf(w, "“%s” comes before what %d readers had already; they skip it (`pressrun article move` and `article ready` can send it as their next).\n", l.Title, l.Past)
+			fmt.Fprintf(w, "“%s” comes before what %s had already; they skip it (`pressrun article move` and `article ready` can send it as their next).\n", l.Title, countOf(l.Past, "reader", "readers"))
 		}
 	}
 	r.printNext(w)
@@ -241,10 +241,10 @@ func (r *importReport) printNext(w io.Writer) {
 	case n == nil:
 		fmt.Fprintf(w, "%s has no slot to come.\n", r.Series)
 	case n.Article == "":
-		fmt.Fprintf(w, "The next slot, %s, sends nothing: %s\n", n.At.Format("Mon 2006-01-02 15:04 MST"), n.Blocked)
+		fmt.Fprintf(w, "The next slot, %s, sends nothing: %s\n", n.At.Format(slotFormat), n.Blocked)
 	case n.Blocked != "":
-		fmt.Fprintf(w, "The next slot, %s, is for %s; in its way: %s\n", n.At.Format("Mon 2006-01-02 15:04 MST"), n.Article, n.Blocked)
+		fmt.Fprintf(w, "The next slot, %s, is for %s; in its way: %s\n", n.At.Format(slotFormat), n.Article, n.Blocked)
 	default:
-		fmt.Fprintf(w, "The next slot, %s, sends %s to %d readers.\n", n.At.Format("Mon 2006-01-02 15:04 MST"), n.Article, n.Readers)
+		fmt.Fprintf(w, "The next slot, %s, sends %s to %s.\n", n.At.Format(slotFormat), n.Article, countOf(n.Readers, "reader", "readers"))
 	}
 }

@@ -102,6 +102,20 @@ func TestConfigTemplate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	if err := writeConfig(file, configValues{SiteName: "Quay", PostalAddress: "", Zone: "America/Argentina/Buenos_Aires"}); err != nil {
+		t.Fatal(err)
+	}
+	if content, err = os.ReadFile(file); err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(content)) {
+		if at := strings.Index(line, " # "); at >= 0 && at != 36 && len(strings.TrimRight(line[:at], " ")) <= 36 {
+			t.Errorf("the comment begins in column %d, those of other lines in 37: %s", at, line)
+		}
+	}
 	for _, s := range settings {
 		last := s.key[strings.LastIndex(s.key, ".")+1:]
 		if !strings.Contains(string(content), last) {

@@ -27,7 +27,7 @@ already sent don't.`,
 					return q, err
 				}
 				return a.sendIssue(cmd, s, send, func(q queued) string {
-					return fmt.Sprintf("Send a correction of %s to %d readers?", given[0], q.Readers)
+					return fmt.Sprintf("Send a correction of %s to %s?", given[0], countOf(q.Readers, "reader", "readers"))
 				})
 			})
 		},
@@ -68,7 +68,7 @@ func (a *app) issueAnnounceCommand() *cobra.Command {
 					return q, err
 				}
 				return a.sendIssue(cmd, s, send, func(q queued) string {
-					return fmt.Sprintf("Send this announcement to %d readers?", q.Readers)
+					return fmt.Sprintf("Send this announcement to %s?", countOf(q.Readers, "reader", "readers"))
 				})
 			})
 		},

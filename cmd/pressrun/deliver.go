@@ -75,7 +75,7 @@ func (s *site) deliver(ctx context.Context, progress io.Writer) (d delivery, err
 	worker, stop, err := s.startWorker(ctx)
 	if errors.Is(err, outbox.ErrRunning) {
 		d.Elsewhere = true
-		return d, nil
+		return d, s.publisher.Finish(ctx)
 	}
 	if err != nil {
 		return d, err

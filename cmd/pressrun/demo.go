@@ -241,7 +241,7 @@ func (d *demo) watch(ctx context.Context, name string) error {
 			if err != nil {
 				return err
 			}
-			b.end("Week %d: “%s” sent to %d subscribers (issue %s)", d.weeks, st.Issue.Subject, st.Counts.Sent, name)
+			b.end("Week %d: “%s” sent to %s (issue %s)", d.weeks, st.Issue.Subject, countOf(st.Counts.Sent, "subscriber", "subscribers"), name)
 			return nil
 		case <-tick.C:
 			st, err := d.site.publisher.Issue(ctx, name)
@@ -281,7 +281,7 @@ func (d *demo) report() error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(d.app.out, "\nThe mail catcher took %d mails over SMTP:\n", len(d.catcher.Mails()))
+	fmt.Fprintf(d.app.out, "\nThe mail catcher took %s over SMTP:\n", countOf(int64(len(d.catcher.Mails())), "mail", "mails"))
 	for i := len(all) - 1; i >= 0; i-- {
 		c := all[i].Counts
 		fmt.Fprintf(d.app.out, "  %s  “%s”  sent %d, failed %d, uncertain %d\n", all[i].Issue.Name, all[i].Issue.Subject, c.Sent, c.Failed, c.Uncertain)

@@ -93,7 +93,7 @@ func demoChange(cfg Config, start time.Time, disclaimer string) (series.Change, 
 
 // printFound shows what was read: the order, what decided it, the disclaimer, and what was left out.
 func printFound(w io.Writer, found importer.Found) {
-	fmt.Fprintf(w, "Read %d articles, ordered by %s:\n", len(found.Articles), found.OrderedBy)
+	fmt.Fprintf(w, "Read %s, ordered by %s:\n", countOf(int64(len(found.Articles)), "article", "articles"), found.OrderedBy)
 	table := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 	for i, article := range found.Articles {
 		fmt.Fprintf(table, "  %d\t%s\t%s\n", i+1, article.Title, article.Source)

@@ -128,7 +128,7 @@ func ownerLink(ctx context.Context, db *store.DB, owner string, now time.Time) (
 type configValues struct{ SiteName, PostalAddress, Zone string }
 
 func writeConfig(file string, v configValues) error {
-	t, err := template.New("pressrun.toml").Parse(configTemplate)
+	t, err := template.New("pressrun.toml").Funcs(template.FuncMap{"line": configLine}).Parse(configTemplate)
 	if err != nil {
 		return fmt.Errorf("configuration template: %w", err)
 	}
@@ -140,6 +140,11 @@ func writeConfig(file string, v configValues) error {
 		return fmt.Errorf("write the configuration: %w", err)
 	}
 	return nil
+}
+
+// configLine is a key with its value, and its comment where all comments stand.
+func configLine(key, value, comment string) string {
+	return fmt.Sprintf("%-36s # %s", fmt.Sprintf("%s = %q", key, value), comment)
 }
 
 // localZone is this machine's IANA zone, or UTC where it doesn't say.

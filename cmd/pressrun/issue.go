@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -223,6 +224,9 @@ func (a *app) issueShowCommand() *cobra.Command {
 		Example: "  pressrun issue show skin/2027-03-30T09:00",
 		Args:    args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
+			if !strings.Contains(given[0], "/") {
+				return usagef(cmd, "%q is no issue: one is named SERIES/SLOT, such as skin/2027-03-30T09:00, and `pressrun issue list` shows them", given[0])
+			}
 			return a.with(cmd.Context(), func(s *site) error { return a.showIssue(cmd, s, given[0]) })
 		},
 	}
@@ -246,6 +250,10 @@ func (a *app) showIssue(cmd *cobra.Command, s *site, name string) error {
 		c := l.Counts
 		fmt.Fprintf(w, "pending\t%d\nclaimed\t%d\nin flight\t%d\nsent\t%d\nfailed\t%d\nskipped\t%d\nuncertain\t%d\n",
 			c.Pending, c.Claimed, c.Inflight, c.Sent, c.Failed, c.Skipped, c.Uncertain)
+		if c.Uncertain > 0 {
+			fmt.Fprintf(w, "\nUncertain: the relay's answer was lost, so they may have arrived or not. Its log may tell. Then:\n"+
+				"  pressrun issue settle %[1]s --as sent|again\n", l.Issue)
+		}
 	})
 }
 

@@ -130,6 +130,9 @@ func (s *trial) serve() func() {
 		if err := <-ended; err != nil {
 			s.t.Errorf("serve: %v", err)
 		}
+		if text := log.text.String(); !strings.Contains(text, "stopped: what waits goes out after the next start") {
+			s.t.Errorf("serve doesn't say that it has stopped:\n%s", text)
+		}
 	}
 }
 

@@ -86,10 +86,15 @@ func scriptMail(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n")), 0o644))
 }
 
-// scriptRelay has the script's server answer otherwise: relay 'RCPT gone@reader.example' '550 5.1.1 no such user'.
+// scriptRelay has the script's server answer otherwise: relay 'RCPT gone@reader.example' '550 5.1.1 no such user'. With drop in
+// place of a reply the connection ends there without one, once.
 func scriptRelay(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: relay WHERE REPLY")
 	}
-	scriptServer(ts).At(args[0]).Reply(args[1])
+	if rule := scriptServer(ts).At(args[0]); args[1] == "drop" {
+		rule.Times(1).Drop(false)
+	} else {
+		rule.Reply(args[1])
+	}
 }

@@ -58,7 +58,7 @@ func (f *seriesFlags) define(cmd *cobra.Command, adding bool) {
 	flags.StringVar(&f.welcome, "welcome", "", usage("article right after confirming: none, first or latest", "latest; in drip first"))
 	flags.StringVar(&f.whenNotReady, "when-not-ready", "", usage("a draft at the head: hold the slot, or skip the draft", "hold; in drip skip"))
 	flags.StringVar(&f.language, "language", "", usage("language of the letters, such as en or de", "the site's"))
-	flags.DurationVar(&f.minGap, "min-gap", 0, usage("drip: shortest time between a welcome and the next letter", "72h"))
+	flags.DurationVar(&f.minGap, "min-gap", 0, usage("shortest time between a welcome and the next letter; in live it is the welcome that gives way", "72h"))
 	flags.DurationVar(&f.grace, "grace", 0, usage("how late a slot may be and still go out by itself", "6h"))
 }
 
@@ -143,7 +143,7 @@ func splitSender(from string) (name, email *string) {
 
 // asUsage makes wrong usage of what is wrong with the values of flags.
 func asUsage(cmd *cobra.Command, err error) error {
-	if errors.Is(err, series.ErrInvalid) || errors.Is(err, series.ErrSchedule) || errors.Is(err, series.ErrDisclaimer) {
+	if errors.Is(err, series.ErrInvalid) || errors.Is(err, series.ErrSlug) || errors.Is(err, series.ErrSchedule) || errors.Is(err, series.ErrDisclaimer) {
 		return usageError{err, cmd}
 	}
 	return err
@@ -187,6 +187,9 @@ func (a *app) addSeries(ctx context.Context, s *site, slug string, c series.Chan
 		made, err = series.Add(ctx, tx, slug, c, s.now())
 		return err
 	})
+	if errors.Is(err, series.ErrInvalid) && c.PostalAddress == nil {
+		return fmt.Errorf("%w\n(postal_address in the configuration is the one of all series that have none)", err)
+	}
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/crypto/acme"
 	"golang.org/x/crypto/acme/autocert"
 
+	"pressrun/newsletter/outbox"
 	"pressrun/newsletter/web"
 	"pressrun/newsletter/web/desk"
 	"pressrun/newsletter/web/public"
@@ -55,7 +56,10 @@ func (s *site) serve(ctx context.Context) (err error) {
 		s.log.WarnContext(ctx, "issues wait", "because", err)
 	}
 	s.log.InfoContext(ctx, "serving", "listen", listener.Addr().String(), "base_url", s.cfg.BaseURL.String())
-	return s.run(ctx, web.NewServer(handler, s.log), listener)
+	err = s.run(ctx, web.NewServer(handler, s.log), listener)
+	waiting, _, counted := outbox.CountPending(context.WithoutCancel(ctx), s.db)
+	s.log.InfoContext(ctx, "stopped: what waits goes out after the next start", "waiting", waiting)
+	return errors.Join(err, counted)
 }
 
 // run serves pages and publishes slots until ctx ends or one of them can't go on.

@@ -231,7 +231,7 @@ func (a *app) subscriberUnsubscribeCommand() *cobra.Command {
 func (a *app) unsubscribe(ctx context.Context, s *site, email, slug string) error {
 	var of series.Series
 	var err error
-	what := "everything"
+	what := "this site"
 	if slug != "" {
 		if of, err = series.BySlug(ctx, s.db, slug); err != nil {
 			return err
@@ -248,7 +248,7 @@ func (a *app) unsubscribe(ctx context.Context, s *site, email, slug string) erro
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(a.out, "%s gets nothing more of %s.\n", email, what)
+	fmt.Fprintf(a.out, "%s gets nothing more from %s.\n", email, what)
 	return nil
 }
 
