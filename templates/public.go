@@ -122,7 +122,8 @@ type PublicLeave struct {
 	Left               bool   // this series, or with Everything all
 	Everything         bool
 	CanUndo            bool
-	Undone             bool // just now: they get the series again
+	Undone             bool // they get the series again
+	Restored           bool // a leave was taken back; without Undone they don't get this series by that
 }
 
 // Write writes the page.

@@ -66,23 +66,35 @@ func (p *pages) oneClick(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// undo takes a leave back. Pressing it again says the same.
+// undo takes a leave back. Pressing it again says the same: the button of everything takes back nothing else, though the
+// series may have been left by itself too.
 func (p *pages) undo(w http.ResponseWriter, r *http.Request) error {
+	if err := web.ParseForm(w, r); err != nil {
+		return err
+	}
 	token := r.PathValue("token")
-	form := p.BaseURL.JoinPath("u", "[token]", "undo").String()
-	undone := p.Publisher.UndoUnsubscribe(web.Lasting(r), token, evidence(r, form, ""))
-	if undone != nil && !errors.Is(undone, subscribers.ErrNotPending) {
-		return undone
+	before, err := p.Publisher.VisitUnsubscribe(r.Context(), token)
+	if err != nil {
+		return err
+	}
+	done := r.PostForm.Get("undo") == "everything" && !before.Everything
+	if !done {
+		form := p.BaseURL.JoinPath("u", "[token]", "undo").String()
+		err := p.Publisher.UndoUnsubscribe(web.Lasting(r), token, evidence(r, form, ""))
+		if err != nil && !errors.Is(err, subscribers.ErrNotPending) {
+			return err
+		}
+		done = err == nil
 	}
 	v, err := p.Publisher.VisitUnsubscribe(web.Lasting(r), token)
 	if err != nil {
 		return err
 	}
-	if v.State != subscribers.Active {
+	page := p.leavePage(r, v)
+	page.Undone, page.Restored = v.State == subscribers.Active, done
+	if !page.Undone && !page.Restored {
 		return web.ErrLate
 	}
-	page := p.leavePage(r, v)
-	page.Undone = true
 	return personal(w, page.Write)
 }
 

@@ -147,7 +147,7 @@ func TestLeavePage(t *testing.T) {
 	}
 	all := post(t, h, at, url.Values{"leave": {"everything"}})
 	wants(t, "left everything", all, 200, "You have left", "No further letter from Harbour Clinic")
-	if strings.Contains(all.Body, `value="everything"`) {
+	if strings.Contains(all.Body, `name="leave"`) {
 		t.Error("who left everything is asked to leave everything")
 	}
 	for _, in := range []series.Series{skin, gut} {
@@ -162,6 +162,34 @@ func TestLeavePage(t *testing.T) {
 		t.Error("an undo is offered after seven days")
 	}
 	wants(t, "undo a week later", post(t, h, at+"/undo", nil), 410, "seven days")
+}
+
+// Leaving a series and then everything are two leaves. Taking back the second brings back the rest, says so, and however often it
+// is pressed leaves the first alone.
+func TestUndoEverythingFromALeftSeries(t *testing.T) {
+	s := webtest.New(t)
+	h := handler(t, s)
+	skin, gut := s.AddSeries(t, "skin", "Water"), s.AddSeries(t, "gut", "Bread")
+	id, token := s.AddReader(t, skin, "ada@example.org")
+	_, other := s.AddReader(t, gut, "ada@example.org")
+	wants(t, "left one", post(t, h, "/u/"+other, url.Values{"leave": {"series"}}), 200)
+	s.Pass(time.Minute)
+	wants(t, "left everything", post(t, h, "/u/"+token, url.Values{"leave": {"everything"}}), 200)
+	wants(t, "the other link", get(t, h, "/u/"+other), 200, `name="undo" value="everything"`)
+	for range 2 {
+		page := post(t, h, "/u/"+other+"/undo", url.Values{"undo": {"everything"}})
+		wants(t, "undone", page, 200, "Welcome back", "is as it was before", "“The gut letters” you had left by itself", `name="undo" value="series"`)
+		if got := state(t, s, skin, id); got != subscribers.Active {
+			t.Errorf("the rest: got %s, want active", got)
+		}
+		if got := state(t, s, gut, id); got != subscribers.Ended {
+			t.Errorf("the series left by itself: got %s, want ended", got)
+		}
+	}
+	wants(t, "that one too", post(t, h, "/u/"+other+"/undo", url.Values{"undo": {"series"}}), 200, "“The gut letters” comes to")
+	if got := state(t, s, gut, id); got != subscribers.Active {
+		t.Errorf("after its own undo: got %s, want active", got)
+	}
 }
 
 // Whoever was erased meets a page that knows nothing of them.
