@@ -15,6 +15,12 @@
 //   - A reply to the content is believed. No reply is uncertain for an issue (never twice) and one more try for a notice,
 //     ten minutes later and recorded before (never lost).
 //
+// A database that is not where its record says it was (another machine, another file, a lock file that knows a later sender)
+// starts in hold, and so does one whose sender died long ago in the middle of an issue, or whose clock was set forward while
+// the sender ran: it may be a backup that was restored. A backup of a quiet moment that is put back with its lock file, on
+// the same machine and into the same file, can't be told from a program that was off; what it forgot, it sends at its next
+// slots. Nor is a clock that was wrong from the start found out, unless it is behind the last heartbeat.
+//
 // After a crash: the next worker makes pending of what was claimed and uncertain of what was in flight: at most one row
 // for each connection. What is sent, failed or skipped stays so; what is pending is sent; nobody is mailed twice.
 package outbox

@@ -26,6 +26,10 @@ type Instance struct {
 	Heartbeat time.Time
 }
 
+// longAway is how old the last heartbeat may be before a database that was in the middle of an issue asks an editor: a
+// restored snapshot of it would send again what was sent since. Slots that were missed are held by their series' grace.
+const longAway = 6 * time.Hour
+
 // clockSlack is how far in the future a heartbeat may be: clocks are corrected by seconds, not by more than this.
 const clockSlack = 10 * time.Minute
 
@@ -64,8 +68,9 @@ const (
 )
 
 // CheckInstance compares the database's record with this machine and file and puts it in hold where they differ (a copy, a
-// restored backup), where the lock file knows a later heartbeat (an older copy in the same place), or where the last
-// heartbeat is in the future by more than ten minutes. The first call on a new database makes the record.
+// restored backup), where the lock file knows a later heartbeat (an older copy in the same place), where the last heartbeat
+// is in the future by more than ten minutes, or where it is six hours old and, once live, was in the middle of an issue. The
+// first call on a new database makes the record.
 func CheckInstance(ctx context.Context, db *store.DB, now time.Time) (Instance, error) {
 	here, err := whereIs(db.Path())
 	if err != nil {
@@ -87,8 +92,11 @@ func CheckInstance(ctx context.Context, db *store.DB, now time.Time) (Instance, 
 		if err != nil || inst.Held != "" {
 			return err
 		}
-		if inst.Held = misplaced(inst, at, here, last, now); inst.Held == "" {
-			return nil
+		if inst.Held = misplaced(inst, at, here, last, now); inst.Held == "" && !inst.LiveSince.IsZero() && now.Sub(inst.Heartbeat) > longAway {
+			inst.Held, err = midway(ctx, tx, inst, now)
+		}
+		if err != nil || inst.Held == "" {
+			return err
 		}
 		_, err = tx.Exec(ctx, holdInstance, inst.Held)
 		return err
@@ -113,6 +121,22 @@ func misplaced(inst Instance, at, here place, noted, now time.Time) string {
 		return fmt.Sprintf("this machine's clock is behind: the last sender here was alive at %s", inst.Heartbeat.UTC().Format(time.RFC3339))
 	}
 	return ""
+}
+
+// What waited for its next try was waiting by itself: a program that is run once a day leaves such rows.
+const selectMidway = `SELECT EXISTS (SELECT 1 FROM issues i WHERE i.state IN ('planned', 'filling') AND i.state NOT IN ('done', 'cancelled'))
+	OR EXISTS (SELECT 1 FROM issues i CROSS JOIN deliveries d
+		WHERE i.state = 'sending' AND i.state NOT IN ('done', 'cancelled') AND d.issue_id = i.id
+			AND (d.state IN ('claimed', 'inflight') OR d.state = 'pending' AND (d.tries = 0 OR d.next_try <= ?1)))`
+
+// midway says why a database whose sender was last alive long ago should not go on by itself; empty: it had nothing to send.
+func midway(ctx context.Context, q store.Querier, inst Instance, now time.Time) (string, error) {
+	var yes bool
+	if err := q.QueryRow(ctx, selectMidway, inst.Heartbeat.UnixMilli()).Scan(&yes); err != nil || !yes {
+		return "", err
+	}
+	return fmt.Sprintf("the last sender here was alive %s ago, in the middle of an issue: "+
+		"if this is a restored backup, what was sent since would be sent again", now.Sub(inst.Heartbeat).Round(time.Hour)), nil
 }
 
 const heartbeat = `UPDATE instance SET heartbeat = ?1 WHERE id = 1`

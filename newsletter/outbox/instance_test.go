@@ -1,10 +1,12 @@
 package outbox_test
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -129,6 +131,25 @@ func TestCopiedAndRestoredDatabasesAreHeld(t *testing.T) {
 		{"clock a little behind", func(_ *testing.T, s *site) (string, time.Time) { return s.db.Path(), now.Add(-9 * time.Minute) }, ""},
 		{"clock far behind", func(_ *testing.T, s *site) (string, time.Time) { return s.db.Path(), now.Add(-time.Hour) }, "clock"},
 		{"off for a month", func(_ *testing.T, s *site) (string, time.Time) { return s.db.Path(), now.Add(30 * 24 * time.Hour) }, ""},
+		{"off for five hours in the middle of an issue", func(_ *testing.T, s *site) (string, time.Time) {
+			return s.midway(true), now.Add(5 * time.Hour)
+		}, ""},
+		{"off for a day in the middle of an issue", func(_ *testing.T, s *site) (string, time.Time) {
+			return s.midway(true), now.Add(24 * time.Hour)
+		}, "alive 24h0m0s ago, in the middle of an issue"},
+		{"off for a day in the middle of a trial", func(_ *testing.T, s *site) (string, time.Time) {
+			return s.midway(false), now.Add(24 * time.Hour)
+		}, ""},
+		{"off for a day while rows waited for their next try", func(_ *testing.T, s *site) (string, time.Time) {
+			path := s.midway(true)
+			s.exec(`UPDATE deliveries SET tries = 1, next_try = ?1`, now.Add(30*time.Minute).UnixMilli())
+			return path, now.Add(24 * time.Hour)
+		}, ""},
+		{"off for a day after an issue", func(_ *testing.T, s *site) (string, time.Time) {
+			path := s.midway(true)
+			s.exec(`UPDATE deliveries SET state = 'skipped'`)
+			return path, now.Add(24 * time.Hour)
+		}, ""},
 		{"copied", func(t *testing.T, s *site) (string, time.Time) {
 			path := filepath.Join(t.TempDir(), "copy.db")
 			s.close()
@@ -170,6 +191,53 @@ func TestCopiedAndRestoredDatabasesAreHeld(t *testing.T) {
 			}
 			if got := check(t, db, at); got.Held != "" {
 				t.Errorf("lifted: got held %q, want none", got.Held)
+			}
+		})
+	}
+}
+
+// midway has an issue wait for the sender, and returns the database's path.
+func (s *site) midway(live bool) string {
+	s.Helper()
+	s.readers(s.skin, 3)
+	s.issue(s.skin, "rest")
+	if live {
+		s.tx(func(ctx context.Context, tx *store.Tx) error { return outbox.GoLive(ctx, tx, "a relay", s.now()) })
+	}
+	return s.db.Path()
+}
+
+// TestClockThatJumps sets the clock forward by half an hour, as far as the time since the machine's start can tell: nothing
+// more leaves. A sleep, in which both go on, is none.
+func TestClockThatJumps(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		stays time.Duration // by how much the time since the start falls back behind the clock
+		held  bool
+	}{{"half an hour", 30 * time.Minute, true}, {"a correction", 5 * time.Minute, false}, {"back", -30 * time.Minute, false}} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s, srv := newSite(t), smtptest.New(t)
+			check(t, s.db, time.Now())
+			began := time.Now()
+			var behind, looks atomic.Int64
+			cfg := s.config(relay(srv))
+			cfg.Lease = 30 * time.Millisecond // how often the worker looks after things follows it
+			cfg.Uptime = func() (time.Duration, error) {
+				looks.Add(1)
+				return time.Hour + time.Since(began) - time.Duration(behind.Load()), nil
+			}
+			s.start(cfg)
+			held := func() string { return must(outbox.ReadInstance(t.Context(), s.db)).Held }
+			s.until("a look at the clock", func() bool { return looks.Load() > 0 })
+			if got := held(); got != "" {
+				t.Fatalf("got held %q from the start", got)
+			}
+			behind.Store(int64(tt.stays))
+			was := looks.Load()
+			s.until("two more", func() bool { return looks.Load() > was+2 })
+			if got := held(); (got != "") != tt.held || tt.held && !strings.Contains(got, "30m0s") {
+				t.Errorf("got held %q, want %v", got, tt.held)
 			}
 		})
 	}

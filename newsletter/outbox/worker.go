@@ -30,6 +30,7 @@ type Config struct {
 	Lease       time.Duration                   // how long a dead worker's claims stay its own; renewed at a third; 0 means 1 minute
 	ShelfLife   time.Duration                   // how long a delivery may wait between its tries, all together; 0 means 72 hours
 	MayLeave    func(ctx context.Context) error // asked before issues are claimed: ErrHeld and why; nil: always (demo)
+	Uptime      func() (time.Duration, error)   // time since the machine was started, by which a set clock is found out; nil: as Linux tells it
 	OnSettled   func(issueID int64)             // told, on a goroutine that it must not keep, after commits that changed an issue's counts; nil: nobody
 }
 
@@ -48,6 +49,9 @@ func (cfg Config) check() (Config, error) {
 	cfg.ShelfLife = cmp.Or(cfg.ShelfLife, 72*time.Hour)
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if cfg.Uptime == nil {
+		cfg.Uptime = uptime
 	}
 	if cfg.OnSettled == nil {
 		cfg.OnSettled = func(int64) {}
@@ -70,6 +74,7 @@ type Worker struct {
 	breaker breaker
 	issues  frozen
 	streaks streaks
+	clock   clockWatch // keep's alone
 
 	rows   chan row // claimed, for the next free connection
 	signal chan struct{}
@@ -95,7 +100,7 @@ func Start(cfg Config) (*Worker, error) {
 	}
 	w := &Worker{
 		cfg: cfg, lock: cfg.Lock, owner: rand.Text(), log: cfg.Log, now: cfg.Now,
-		people: subscribers.Registry{Key: cfg.Key, Now: cfg.Now}, writer: newWriter(cfg.DB, cfg.Log, cfg.OnSettled),
+		people: subscribers.Registry{Key: cfg.Key, Now: cfg.Now}, writer: newWriter(cfg.DB, cfg.Log, cfg.OnSettled), clock: clockWatch{uptime: cfg.Uptime},
 		rows: make(chan row, cfg.Connections), signal: make(chan struct{}, 1), drains: make(chan chan error),
 	}
 	if w.lock == nil {
@@ -292,6 +297,7 @@ func (w *Worker) keep(ctx context.Context) {
 	tick := time.NewTicker(min(time.Second, w.cfg.Lease/3))
 	defer tick.Stop()
 	renewed, tidied := time.Now(), time.Now()
+	w.clock.step()
 	for {
 		select {
 		case <-ctx.Done():
@@ -301,7 +307,10 @@ func (w *Worker) keep(ctx context.Context) {
 		if since, due := w.breaker.alarm(w.now()); due {
 			w.log.Error("the relay is away: deliveries wait", "since", since, "error", w.breaker.trouble())
 		}
-		_, err := SkipCancelled(ctx, w.cfg.DB, w.now())
+		err := w.watchClock()
+		if err == nil {
+			_, err = SkipCancelled(ctx, w.cfg.DB, w.now())
+		}
 		if err == nil && time.Since(renewed) >= w.cfg.Lease/3 {
 			renewed = time.Now()
 			err = w.renew()
