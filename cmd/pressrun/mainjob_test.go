@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -15,6 +16,7 @@ import (
 	"testing"
 
 	"pressrun/newsletter/mailer/smtptest"
+	"pressrun/newsletter/outbox"
 )
 
 // ownFiles are three articles as somebody saves them from a web page: curly quotes, labels twice, no newline at the end, and
@@ -48,6 +50,9 @@ func TestMainJob(t *testing.T) {
 	}
 	<-taken
 	<-taken
+	if err := site.try("run-due", "--now", "2099-03-31T09:00"); !errors.Is(err, outbox.ErrRunning) {
+		t.Errorf("run-due --now beside serve: got %v, want %v", err, outbox.ErrRunning)
+	}
 	first := server.Messages()
 	link := leaveLink(t, first[0].Data)
 	site.inert(link)
@@ -76,6 +81,7 @@ type trial struct {
 
 func newTrial(t *testing.T, server *smtptest.Server) *trial {
 	t.Chdir(t.TempDir())
+	withoutSettings(t)
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -102,6 +108,23 @@ func newTrial(t *testing.T, server *smtptest.Server) *trial {
 		}
 	}
 	return site
+}
+
+// withoutSettings takes away what the tester's own environment sets.
+func withoutSettings(t *testing.T) {
+	for _, pair := range os.Environ() {
+		if name, _, _ := strings.Cut(pair, "="); strings.HasPrefix(name, "PRESSRUN_") {
+			t.Setenv(name, "") // registers the old value to come back
+			if err := os.Unsetenv(name); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// try runs one command that may fail.
+func (s *trial) try(args ...string) error {
+	return run(s.t.Context(), args, strings.NewReader(""), io.Discard, io.Discard)
 }
 
 // run runs one command and fails the test if it fails.

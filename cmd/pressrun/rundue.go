@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"pressrun/newsletter"
+	"pressrun/newsletter/outbox"
 )
 
 func (a *app) runDueCommand() *cobra.Command {
@@ -19,15 +20,19 @@ func (a *app) runDueCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run-due",
 		Short: "Do what is due once, send what can be sent now, exit",
-		Long: `For those who schedule by cron or systemd timers instead of serve. Beside a running serve it only says what is due;
-serve does the sending. --now plays another time, and only with a relay on this machine, so that nobody gets tomorrow's mail today.`,
+		Long: `For those who schedule by cron or systemd timers instead of serve. Beside a running serve it makes the issues that are due, and
+serve does the sending.
+
+--now plays another time, in the zone of the configuration where it names none. The slots up to then are used up. So it is only for
+a trial, where base_url and relay are on this machine and the relay is a mail catcher, and only while serve is stopped: nobody gets
+tomorrow's mail today.`,
 		Example: "  pressrun run-due\n  pressrun run-due --now 2027-03-30T09:00",
 		Args:    args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.runDue(cmd, at)
 		},
 	}
-	cmd.Flags().StringVar(&at, "now", "", "the time to play, such as 2027-03-30T09:00 (loopback relay only)")
+	cmd.Flags().StringVar(&at, "now", "", "the time to play in a trial, such as 2027-03-30T09:00")
 	a.jsonFlag(cmd)
 	return cmd
 }
@@ -38,8 +43,8 @@ func (a *app) runDue(cmd *cobra.Command, at string) error {
 		return err
 	}
 	if at != "" {
-		if !isLoopback(cfg.Relay.Host) {
-			return usagef(cmd, "--now is only for a relay on this machine, and relay.host is %s", cfg.Relay.Host)
+		if !cfg.trial() {
+			return usagef(cmd, "--now is only for a trial, and mail to %s:%d, with links to %s, may reach people", cfg.Relay.Host, cfg.Relay.Port, cfg.BaseURL)
 		}
 		zone, err := time.LoadLocation(cfg.Zone)
 		if err != nil {
@@ -52,6 +57,11 @@ func (a *app) runDue(cmd *cobra.Command, at string) error {
 		a.now = steady(t, time.Now())
 	}
 	return a.with(cmd.Context(), func(s *site) error {
+		if at != "" {
+			if err := s.alone(); err != nil {
+				return fmt.Errorf("--now would use up slots that a running pressrun has yet to send: %w", err)
+			}
+		}
 		ran, err := s.runDue(cmd.Context(), a.err)
 		return errors.Join(err, a.print(ran, ran.print))
 	})
@@ -63,6 +73,15 @@ type ranDue struct {
 	Delivery delivery              `json:"delivery"`
 
 	failed bool
+}
+
+// alone fails with outbox.ErrRunning while another process sends from the database.
+func (s *site) alone() error {
+	lock, err := outbox.TryLock(s.db.Path())
+	if err != nil {
+		return err
+	}
+	return lock.Close()
 }
 
 // steady is a clock that shows t at start and goes on from there.
