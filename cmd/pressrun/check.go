@@ -153,7 +153,11 @@ func (s *site) checkSend(ctx context.Context, to string) finding {
 
 func (s *site) checkBaseURL() finding {
 	f := finding{What: "base_url", Said: s.cfg.BaseURL.String(), OK: true}
-	if isLoopback(s.cfg.BaseURL.Hostname()) && !s.cfg.trial() {
+	switch {
+	case !isLoopback(s.cfg.BaseURL.Hostname()):
+	case isLoopback(s.cfg.Relay.Host):
+		f.Said += " reaches only this machine: readers elsewhere can open no link"
+	default:
 		f.OK = false
 		f.Said += " reaches only this machine, so nobody could open a link or leave"
 		f.Mend = "Set base_url to the https address that readers reach."

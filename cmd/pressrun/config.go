@@ -508,10 +508,10 @@ func setNotifyTo(c *Config, items []string) error {
 // trialPort is where mail catchers listen by custom, and no mail server does.
 const trialPort = 1025
 
-// trial says that nothing of this installation reaches another machine: its public address is here, and so is its relay, which
-// isn't a mail server that passes mail on: those listen on their own ports, or want a login.
+// trial says that nothing of this installation reaches another machine: its public address is here, and so is its relay,
+// which isn't on a port where mail servers pass mail on.
 func (c Config) trial() bool {
-	passesOn := slices.Contains([]int{25, 465, 587}, c.Relay.Port) || c.Relay.Username != ""
+	passesOn := slices.Contains([]int{25, 465, 587}, c.Relay.Port)
 	return isLoopback(c.Relay.Host) && isLoopback(c.BaseURL.Hostname()) && !passesOn
 }
 

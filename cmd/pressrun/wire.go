@@ -171,7 +171,7 @@ func (s *site) mayLeave(ctx context.Context) error {
 		return fmt.Errorf("%w: %s", outbox.ErrHeld, inst.Held)
 	case s.cfg.trial():
 		return nil
-	case isLoopback(s.cfg.BaseURL.Hostname()):
+	case isLoopback(s.cfg.BaseURL.Hostname()) && !isLoopback(s.cfg.Relay.Host):
 		return fmt.Errorf("%w: base_url %s reaches only this machine, so nobody could leave by a link", outbox.ErrHeld, s.cfg.BaseURL)
 	case inst.LiveSince.IsZero():
 		return fmt.Errorf("%w: go-live has not passed", outbox.ErrHeld)
