@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"pressrun/newsletter/outbox"
 	"pressrun/newsletter/series"
@@ -94,18 +95,26 @@ func (p *Publisher) issueWords(ctx context.Context, f series.Facts, frozen serie
 		return []word{lateWord(frozen.Series, slot, slotName(frozen.Series, slot), frozen.Reason)}
 	}
 	f.Had[frozen.Article.ID] = slot.At
-	var left []series.Article
+	if d := series.Next(atSlot(f, series.Slot{At: slot.At})); d.Outcome == series.Blocked {
+		return []word{nextDraftWord(frozen.Series, d.Article)}
+	}
+	return p.leftWords(ctx, frozen.Series, slot, frozen.Article, articlesLeft(f, slot))
+}
+
+// articlesLeft are the articles that go after a slot as things are, one more at most than the editors are told of.
+func articlesLeft(f series.Facts, slot series.Slot) (left []series.Article) {
 	for len(left) <= fewArticles {
 		d := step(f, series.Slot{At: slot.At})
-		if d.Outcome == series.Blocked && len(left) == 0 {
-			return []word{nextDraftWord(frozen.Series, d.Article)}
+		switch {
+		case d.Outcome == series.Send:
+			left = append(left, d.Article)
+		case d.Outcome == series.Blocked || f.Pins == nil:
+			return left
+		default:
+			f.Pins = nil // what waits for its date comes after the others
 		}
-		if d.Outcome != series.Send {
-			break
-		}
-		left = append(left, d.Article)
 	}
-	return p.leftWords(ctx, frozen.Series, slot, frozen.Article, left)
+	return left
 }
 
 func nextDraftWord(s series.Series, a series.Article) word {
@@ -134,15 +143,30 @@ func (p *Publisher) leftWords(ctx context.Context, s series.Series, slot series.
 	end := left[n-1]
 	key = fmt.Sprintf("left %s %d %d", s.Slug, n, end.ID)
 	when := ""
-	if slots, err := coming(ctx, p.db, s, slot.At, 4*n); err == nil {
-		slots = slices.DeleteFunc(slots, func(x series.Slot) bool { return x.State == series.SlotSkipped })
-		if len(slots) >= n {
-			when = fmt.Sprintf(" goes on %s", at(s, slots[n-1].At))
-		}
+	if goes, err := p.lastGoes(ctx, s, slot, end, n); err == nil && !goes.IsZero() {
+		when = fmt.Sprintf(" goes on %s", at(s, goes))
 	}
 	subject, rest := s.Title+": one article left", fmt.Sprintf("One article is left: “%s”%s.", end.Title, when)
 	if n == fewArticles {
 		subject, rest = s.Title+": four articles left", fmt.Sprintf("Four articles are left; the last one, “%s”,%s.", end.Title, cmp.Or(when, " follows them"))
 	}
 	return []word{{key, subject, []string{first + " " + rest}}}
+}
+
+// lastGoes is when the last of n articles left after slot goes: where it is pinned to, else in the nth slot from there.
+// Zero: that slot is not known.
+func (p *Publisher) lastGoes(ctx context.Context, s series.Series, slot series.Slot, last series.Article, n int) (time.Time, error) {
+	pins, err := series.Pins(ctx, p.db, s.ID)
+	if err != nil {
+		return time.Time{}, err
+	}
+	if pin, waits := (series.Facts{Pins: pins, At: slot.At}).Reserved(last.ID); waits {
+		return pin.At, nil
+	}
+	slots, err := coming(ctx, p.db, s, slot.At, 4*n)
+	slots = slices.DeleteFunc(slots, func(x series.Slot) bool { return x.State == series.SlotSkipped })
+	if err != nil || len(slots) < n {
+		return time.Time{}, err
+	}
+	return slots[n-1].At, nil
 }

@@ -18,8 +18,12 @@ func seriesFacts(ctx context.Context, q store.Querier, s series.Series) (series.
 	if err != nil {
 		return series.Facts{}, fmt.Errorf("series %s: facts: %w", s.Slug, err)
 	}
+	pins, err := series.Pins(ctx, q, s.ID)
+	if err != nil {
+		return series.Facts{}, fmt.Errorf("series %s: facts: %w", s.Slug, err)
+	}
 	return series.Facts{
-		Mode: s.Mode, WhenNotReady: s.WhenNotReady, Articles: articles, MinGap: s.MinGap, Had: map[int64]time.Time{},
+		Mode: s.Mode, WhenNotReady: s.WhenNotReady, Articles: articles, Pins: pins, MinGap: s.MinGap, Had: map[int64]time.Time{},
 	}, nil
 }
 

@@ -147,13 +147,16 @@ func (h *history) step(n int) {
 	s := rapid.SampledFrom(h.series).Draw(h.rt, "series")
 	kinds := []string{
 		"week", "week", "week", "weeks", "insert", "move", "withdraw", "ready", "pause", "resume", "join", "return", "leave",
-		"undo", "restart", "send", "hold", "release", "cancel",
+		"undo", "restart", "send", "hold", "release", "cancel", "pin", "pin",
 	}
 	kind := rapid.SampledFrom(kinds).Draw(h.rt, fmt.Sprintf("step %d", n))
 	h.do(kind, s)
 	h.deliver()
 	perSeries := map[taken]int{}
 	for _, m := range h.relay.all()[h.seen:] {
+		if day := h.waits(s, m); kind != "release" && day != "" {
+			h.rt.Fatalf("step %d (%s): %s got %s, which is pinned to %s", n, kind, m.to, m.article, day)
+		}
 		if h.left[m.series+" "+m.to] {
 			h.rt.Fatalf("step %d (%s): %s left %s and got %s", n, kind, m.to, m.series, m.article)
 		}
@@ -212,7 +215,41 @@ func (h *history) do(kind string, s series.Series) {
 		}
 	case "hold", "release", "cancel":
 		h.change(kind, s)
+	case "pin":
+		h.pin(s, pick(), rapid.IntRange(1, 4).Draw(h.rt, "weeks ahead"))
 	}
+}
+
+// pin puts an article on one of the coming slots; one that had its issue, or is withdrawn, can't be.
+func (h *history) pin(s series.Series, slug string, ahead int) {
+	planned, err := h.p.Plan(h.ctx, s.Slug, ahead, time.Time{})
+	h.check("plan", err)
+	err = h.db.InTx(h.ctx, func(tx *store.Tx) error {
+		a, err := series.ArticleBySlug(h.ctx, tx, slug)
+		if err != nil {
+			return err
+		}
+		_, err = series.PinDate(h.ctx, tx, s, planned[ahead-1].Slot[:len(time.DateOnly)], a.ID, h.clock.now())
+		return err
+	})
+	if err != nil && !errors.Is(err, series.ErrState) && !errors.Is(err, series.ErrInvalid) {
+		h.rt.Fatalf("pin: %v", err)
+	}
+}
+
+// waits is the date to come that the article of a message is pinned to; empty: none.
+func (h *history) waits(s series.Series, m taken) string {
+	if m.series != s.Slug {
+		return ""
+	}
+	slots, err := series.Slots(h.ctx, h.db, s.ID, h.clock.now().Add(time.Millisecond), 0)
+	h.check("slots", err)
+	for _, slot := range slots {
+		if a, err := series.ArticleByID(h.ctx, h.db, slot.PinnedID); err == nil && a.Slug == m.article && slot.State == series.SlotPlanned {
+			return slot.Wall
+		}
+	}
+	return ""
 }
 
 // insert adds an article; one in four is a draft.

@@ -21,6 +21,7 @@ type Planned struct {
 	Readers  int64            `json:"readers"`
 	Blocked  string           `json:"blocked"` // what is in the way; empty: nothing
 	Title    string           `json:"title,omitempty"`
+	Pinned   bool             `json:"pinned,omitempty"`   // the article goes by its pin, not by its turn
 	Articles []PlannedArticle `json:"articles,omitempty"` // drip: all of the slot's articles with their readers
 }
 
@@ -223,7 +224,7 @@ func (p *Publisher) forecaster(ctx context.Context, q store.Querier, s series.Se
 		if d.Article.ID == 0 {
 			return nil
 		}
-		row.Article, row.Title = d.Article.Slug, d.Article.Title
+		row.Article, row.Title, row.Pinned = d.Article.Slug, d.Article.Title, d.Article.ID == slot.PinnedID
 		row.Readers, err = outbox.CountFill(ctx, q, s.ID, d.Article.ID)
 		return err
 	}, nil
@@ -249,6 +250,7 @@ func (p *Publisher) dripForecaster(ctx context.Context, q store.Querier, s serie
 				waiting[d.Article.ID] += g.readers
 			}
 		}
+		row.Pinned = sent[slot.PinnedID] > 0
 		row.tally(facts.Articles, sent, waiting)
 		return nil
 	}, nil

@@ -68,7 +68,7 @@ func (p *Publisher) publish(ctx context.Context, s series.Series, slot series.Sl
 func (p *Publisher) freeze(ctx context.Context, frozen series.Frozen, slot series.Slot, words ...word) (issue series.Issue, err error) {
 	notices := p.notices(ctx, words...)
 	err = p.db.InTx(ctx, func(tx *store.Tx) error {
-		if err := errors.Join(stillOpen(ctx, tx, slot), notIssued(ctx, tx, frozen)); err != nil {
+		if err := errors.Join(stillOpen(ctx, tx, slot), notIssued(ctx, tx, frozen), notReserved(ctx, tx, frozen, slot)); err != nil {
 			return err
 		}
 		if issue, err = series.Freeze(ctx, tx, frozen, p.now()); err != nil { // checks again: revision, state, disclaimer
@@ -80,6 +80,18 @@ func (p *Publisher) freeze(ctx context.Context, frozen series.Frozen, slot serie
 		return p.enqueue(ctx, tx, notices)
 	})
 	return issue, err
+}
+
+// notReserved fails with series.ErrState where an editor pinned the article to a later slot since Next was asked.
+func notReserved(ctx context.Context, q store.Querier, f series.Frozen, slot series.Slot) error {
+	pins, err := series.Pins(ctx, q, f.Series.ID)
+	if err != nil || f.Article.ID == slot.PinnedID {
+		return err
+	}
+	if pin, waits := (series.Facts{Pins: pins, At: slot.At}).Reserved(f.Article.ID); waits {
+		return fmt.Errorf("article %s was pinned to %s meanwhile: %w", f.Article.Slug, pin.Wall, series.ErrState)
+	}
+	return nil
 }
 
 // notIssued fails with series.ErrState where the article of a live series got its issue since Next was asked.

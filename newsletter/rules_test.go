@@ -174,6 +174,80 @@ func TestRule10SkippedDatesCostTimeNotContent(t *testing.T) {
 	equal(t, "issues", w.issues(), []string{"skin/" + wall(2) + " one", "skin/" + wall(3) + " three", "skin/" + wall(4) + " two"})
 }
 
+// pin puts an article on the nth slot.
+func (w *world) pin(s series.Series, n int, slug string) {
+	w.t.Helper()
+	w.tx("pin "+slug, func(tx *store.Tx) error {
+		a, err := series.ArticleBySlug(w.ctx, tx, slug)
+		if err != nil {
+			return err
+		}
+		_, err = series.PinDate(w.ctx, tx, s, tuesday(n).Format(time.DateOnly), a.ID, w.clock.now())
+		return err
+	})
+}
+
+// TestRule10APinnedArticleWaitsForItsDate pins one whose turn comes earlier.
+func TestRule10APinnedArticleWaitsForItsDate(t *testing.T) {
+	for _, mode := range []series.Mode{series.Live, series.Drip} {
+		t.Run(string(mode), func(t *testing.T) {
+			w := newWorld(t)
+			s := w.series("skin", series.Change{Mode: ptr(mode)})
+			w.articles(s, "one", "two", "three")
+			w.enrol(s, "ada")
+			w.run(monday)
+			w.pin(s, 3, "one")
+			equal(t, "plan", w.plan("skin", 3), []string{wall(1) + " two 1", wall(2) + " three 1", wall(3) + " one 1"})
+			lines, err := w.p.Explain(w.ctx, "ada@reader.example", 3)
+			w.check("explain", err)
+			equal(t, "rules", []int{lines[0].Rule, lines[1].Rule, lines[2].Rule}, []int{10, 10, 10})
+			contains(t, "why not the first", lines[0].Why, "“About one” waits for "+tuesday(3).Format(time.DateOnly))
+			w.run(tuesday(1))
+			equal(t, "ada", w.deliveriesOf("ada"), []string{"two pending"})
+			w.clock.set(tuesday(1).Add(time.Hour))
+			if _, article, _, err := w.p.SendNow(w.ctx, "skin", "", true); article != "three" {
+				t.Errorf("send by hand: got %q, %v, want three", article, err)
+			}
+			w.run(tuesday(2))
+			w.run(tuesday(3))
+			equal(t, "ada at the end", w.deliveriesOf("ada"), []string{"two pending", "three pending", "one pending"})
+		})
+	}
+}
+
+// TestRule10APinEndsWithItsDate frees the article where the date goes.
+func TestRule10APinEndsWithItsDate(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{})
+	w.articles(s, "one", "two")
+	w.enrol(s, "ada")
+	w.run(monday)
+	w.pin(s, 2, "one")
+	w.tx("skip", func(tx *store.Tx) error {
+		_, err := series.SkipDate(w.ctx, tx, s, tuesday(2).Format(time.DateOnly), w.clock.now())
+		return err
+	})
+	equal(t, "skipped", w.plan("skin", 1), []string{wall(1) + " one 1"})
+	w.pin(s, 3, "one")
+	w.pin(s, 3, "two")
+	equal(t, "another pinned instead", w.plan("skin", 3), []string{wall(1) + " one 1", wall(2) + "  0 !", wall(3) + " two 1"})
+}
+
+// TestRule20WhatWaitsForItsDateIsLeft: a pinned article still counts for "one article left", with its own date.
+func TestRule20WhatWaitsForItsDateIsLeft(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{})
+	w.articles(s, "one", "two")
+	w.enrol(s, "ada")
+	w.run(monday)
+	w.pin(s, 5, "two")
+	w.run(tuesday(1))
+	equal(t, "words", w.notices("editors"), []string{"The skin letters: one article left"})
+	contains(t, "text", w.noticeText("editors"), "“About two” goes on Tuesday 30 March 2027")
+	equal(t, "empty until then", w.run(tuesday(2)), []string{wall(2) + " empty 0"})
+	contains(t, "why empty", w.noticeText("editors"), "waits for 2027-03-30")
+}
+
 func TestRule10ResumingIsNoBurst(t *testing.T) {
 	w := newWorld(t)
 	s := w.series("skin", series.Change{})

@@ -244,13 +244,14 @@ func (p *Publisher) welcomeArticle(ctx context.Context, s series.Series, subscri
 	if err != nil {
 		return series.Article{}, err
 	}
+	facts.At = p.now()
 	var a series.Article
 	switch {
 	case s.Welcome == "latest":
 		a = latest(facts)
 	case s.Mode == series.Drip:
 		own := readerFacts(facts, reader)
-		own.Welcomed, own.At = time.Time{}, p.now() // this is the welcome: none of before keeps it away
+		own.Welcomed = time.Time{} // this is the welcome: none of before keeps it away
 		if d := series.Next(own); d.Outcome == series.Send {
 			a = d.Article
 		}
@@ -269,20 +270,21 @@ func (p *Publisher) welcomeArticle(ctx context.Context, s series.Series, subscri
 	return a, nil
 }
 
-// latest is the article that was issued last and is ready still; zero: none.
+// latest is the article that was issued last, is ready still and waits for no date; zero: none.
 func latest(f series.Facts) (a series.Article) {
 	for _, x := range f.Articles {
-		if at, issued := f.Had[x.ID]; issued && x.State == series.Ready && (a.ID == 0 || at.After(f.Had[a.ID])) {
+		_, waits := f.Reserved(x.ID)
+		if at, issued := f.Had[x.ID]; issued && x.State == series.Ready && !waits && (a.ID == 0 || at.After(f.Had[a.ID])) {
 			a = x
 		}
 	}
 	return a
 }
 
-// first is the first ready article; zero: none.
+// first is the first ready article that waits for no date; zero: none.
 func first(f series.Facts) series.Article {
 	for _, x := range f.Articles {
-		if x.State == series.Ready {
+		if _, waits := f.Reserved(x.ID); x.State == series.Ready && !waits {
 			return x
 		}
 	}

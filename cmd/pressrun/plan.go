@@ -80,6 +80,9 @@ func printPlan(w io.Writer, planned []newsletter.Planned) {
 		if article == "" {
 			article = "-"
 		}
+		if row.Pinned {
+			article += " (pinned)"
+		}
 		if more := len(row.Articles) - 1; more > 0 {
 			article += fmt.Sprintf(" and %d more", more)
 		}

@@ -108,8 +108,8 @@ func (a *app) seriesPinCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "pin SERIES DATE ARTICLE",
 		Short: "Have a date send a given article",
-		Long: `Pins an article to the first slot of a local date (YYYY-MM-DD). It goes out then if it is ready and was not had by then;
-the articles before it keep their turn.`,
+		Long: `Pins an article to the first slot of a local date (YYYY-MM-DD). It goes out then, if it is ready, and not
+before; the articles before it keep their turn. Where the date is skipped it takes its own turn in the order again.`,
 		Example: "  pressrun series pin skin 2027-12-21 winter-skin",
 		Args:    args(cobra.ExactArgs(3)),
 		RunE: func(cmd *cobra.Command, given []string) error {

@@ -38,7 +38,7 @@ type history struct {
 	issued   map[int64]time.Time // live: articles with an issue
 	last     int64               // live: article of the newest issue; 0: none
 	readers  []*reader
-	pinned   int64
+	pins     map[int]int64 // slot, counted from now -> article
 	paused   bool
 	skipped  bool // the next slot
 	mails    int  // sent in slots
@@ -49,7 +49,7 @@ const gap = 72 * time.Hour
 
 func newHistory(draw func(n int) int, decided map[int]int) *history {
 	h := &history{
-		draw: draw, decided: decided, now: day0, issued: map[int64]time.Time{}, mode: series.Live, notReady: "hold",
+		draw: draw, decided: decided, now: day0, issued: map[int64]time.Time{}, mode: series.Live, notReady: "hold", pins: map[int]int64{},
 		facts: func(f series.Facts) series.Facts { return f },
 	}
 	if draw(2) == 1 {
@@ -169,8 +169,31 @@ func (h *history) move() {
 
 func (h *history) pin() {
 	if a := h.any(func(series.Article) bool { return true }); a != nil {
-		h.pinned = a.ID
+		h.pins[h.draw(6)] = a.ID
 	}
+}
+
+// untilSlot is how much time goes by from the step before a slot to the slot.
+const untilSlot = 47 * time.Hour
+
+// pinned are the pins as the facts of a slot have them, its own included.
+func (h *history) pinned() (pins []series.Pin) {
+	for _, n := range slices.Sorted(maps.Keys(h.pins)) {
+		at := h.now.Add(time.Duration(n) * untilSlot)
+		pins = append(pins, series.Pin{ArticleID: h.pins[n], Wall: at.Format("2006-01-02T15:04"), At: at})
+	}
+	return pins
+}
+
+// slotOver lets the pins come one slot nearer.
+func (h *history) slotOver() {
+	nearer := map[int]int64{}
+	for n, id := range h.pins {
+		if n > 0 {
+			nearer[n-1] = id
+		}
+	}
+	h.pins = nearer
 }
 
 // join adds a reader, perhaps one who read up to some article elsewhere, perhaps with a welcome.
@@ -216,15 +239,16 @@ func (h *history) cancel() {
 }
 
 func (h *history) slot() {
-	h.now = h.now.Add(47 * time.Hour)
-	pinned, skipped := h.pinned, h.skipped
-	h.pinned, h.skipped = 0, false
+	h.now = h.now.Add(untilSlot)
+	defer h.slotOver()
+	skipped := h.skipped
+	h.skipped = false
 	if h.paused || skipped {
 		return // what was pinned keeps its turn in the order
 	}
 	h.slots++
 	if h.mode == series.Live {
-		if id := h.decide(h.issued, nil, time.Time{}, pinned); id != 0 {
+		if id := h.decide(h.issued, nil, time.Time{}); id != 0 {
 			h.issued[id], h.last = h.now, id
 			for _, r := range h.readers {
 				if _, had := r.had[id]; r.active && !had && !r.before[id] {
@@ -239,7 +263,7 @@ func (h *history) slot() {
 		if !r.active {
 			continue
 		}
-		if id := h.decide(r.had, r.before, r.welcomed, pinned); id != 0 {
+		if id := h.decide(r.had, r.before, r.welcomed); id != 0 {
 			r.had[id] = h.now
 			h.mails++
 		}
@@ -247,10 +271,10 @@ func (h *history) slot() {
 }
 
 // decide asks Next and judges the answer. It returns the article to send; 0: none.
-func (h *history) decide(had map[int64]time.Time, before map[int64]bool, welcomed time.Time, pinned int64) int64 {
+func (h *history) decide(had map[int64]time.Time, before map[int64]bool, welcomed time.Time) int64 {
 	truth := series.Facts{
 		Mode: h.mode, WhenNotReady: h.notReady, Articles: slices.Clone(h.articles), Had: maps.Clone(had), Before: maps.Clone(before),
-		Pinned: pinned, Welcomed: welcomed, MinGap: gap, At: h.now,
+		Pinned: h.pins[0], Pins: h.pinned(), Welcomed: welcomed, MinGap: gap, At: h.now,
 	}
 	seen := h.facts(truth)
 	d := series.Next(seen)
@@ -291,6 +315,8 @@ func judge(f series.Facts, d series.Decision) string {
 		return "rule 3: without a welcome nothing is too soon"
 	case isPinned:
 		return ""
+	case (d.Outcome == series.Send || d.Outcome == series.Blocked) && isReserved(f, at):
+		return "rule 10: what is pinned to a later slot waits for it"
 	case d.Outcome == series.Send && f.Mode == series.Live && f.Articles[at].Elsewhere:
 		return "rule 5: published elsewhere is never next in live"
 	case d.Outcome == series.Send && isBehind(f, at):
@@ -324,6 +350,10 @@ func judgeOrder(f series.Facts, d series.Decision, at int) string {
 	return ""
 }
 
+func isReserved(f series.Facts, i int) bool {
+	return slices.ContainsFunc(f.Pins, func(p series.Pin) bool { return p.ArticleID == f.Articles[i].ID && p.At.After(f.At) })
+}
+
 func hadOrRead(f series.Facts, i int) bool {
 	_, had := f.Had[f.Articles[i].ID]
 	return had || f.Before[f.Articles[i].ID]
@@ -332,7 +362,7 @@ func hadOrRead(f series.Facts, i int) bool {
 // inTurn says whether an article would be next if it was ready and the first.
 func inTurn(f series.Facts, i int) bool {
 	a := f.Articles[i]
-	return !hadOrRead(f, i) && a.State != series.Withdrawn && (!a.Elsewhere || f.Mode == series.Drip) && !isBehind(f, i)
+	return !hadOrRead(f, i) && a.State != series.Withdrawn && (!a.Elsewhere || f.Mode == series.Drip) && !isBehind(f, i) && !isReserved(f, i)
 }
 
 func isBehind(f series.Facts, i int) bool {
@@ -348,8 +378,8 @@ func isBehind(f series.Facts, i int) bool {
 
 // finish lets time go on without any change and looks whether everybody got everything.
 func (h *history) finish() {
-	h.paused, h.skipped, h.pinned, h.notReady = false, false, 0, "skip"
-	for range len(h.articles) + 2 {
+	h.paused, h.skipped, h.notReady = false, false, "skip"
+	for range len(h.articles) + len(h.pins) + 2 {
 		h.slot()
 	}
 	everything := func(who string, had map[int64]time.Time, before map[int64]bool) {
@@ -433,6 +463,7 @@ func TestHistoriesNeedEachRule(t *testing.T) {
 			}
 		})},
 		{"10: pinned", func(f series.Facts) series.Facts { f.Pinned = 0; return f }},
+		{"10: pinned to a later slot", func(f series.Facts) series.Facts { f.Pins = nil; return f }},
 		{"11: a draft holds", func(f series.Facts) series.Facts { f.WhenNotReady = "skip"; return f }},
 		{"11: or is skipped", func(f series.Facts) series.Facts { f.WhenNotReady = "hold"; return f }},
 		{"11: a draft is not ready", each(func(a *series.Article) {

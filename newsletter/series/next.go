@@ -11,9 +11,20 @@ type Facts struct {
 	Had          map[int64]time.Time // article number -> when it was had; in live: when its issue was frozen
 	Before       map[int64]bool      // articles had before they came to us (received-through); nil: none
 	Pinned       int64               // article pinned to the slot; 0: none
+	Pins         []Pin               // of all planned slots, by time: what is pinned to one after At waits for it
 	Welcomed     time.Time           // drip: when a welcome was had last; zero: never
 	MinGap       time.Duration       // drip: rule 3
 	At           time.Time           // the slot's instant
+}
+
+// Reserved returns the first slot after At that an article is pinned to, and so waits for; false: none.
+func (f Facts) Reserved(articleID int64) (Pin, bool) {
+	for _, p := range f.Pins {
+		if p.ArticleID == articleID && p.At.After(f.At) {
+			return p, true
+		}
+	}
+	return Pin{}, false
 }
 
 // Outcome says what a slot does for a reader.
@@ -63,26 +74,32 @@ func (f Facts) choose(passed map[int64]Decision) Decision {
 	}
 	pin, aside := f.pin()
 	past := f.past()
-	drafts := false
+	rule, why, waiting := 1, f.sendWhy(), ""
 	for i, a := range f.Articles {
-		rule, why := f.out(a, past[i])
+		out, because := f.out(a, past[i])
+		reserved, waits := f.Reserved(a.ID)
 		switch {
 		case pin != nil && pin.Article.ID == a.ID:
 			return *pin
-		case rule != 0:
-			note(a, rule, why)
+		case out != 0:
+			note(a, out, because)
 		case pin != nil:
 			note(a, 10, "Another article is pinned to this slot; this one keeps its turn.")
+		case waits:
+			rule, waiting = 10, waiting+reserved.aside(a)
+			note(a, 10, "It is pinned to "+reserved.date()+" and waits for that date.")
 		case a.State == Ready:
-			return Decision{Outcome: Send, Article: a, Rule: f.sendRule(drafts), Why: f.sendWhy(drafts) + aside}
+			return Decision{Outcome: Send, Article: a, Rule: rule, Why: why + waiting + aside}
 		case f.WhenNotReady == "skip":
-			drafts = true
+			if rule == 1 {
+				rule, why = 11, why+"; a draft stands before it, and this series does not wait for drafts"
+			}
 			note(a, 11, "It is a draft, and this series goes on with the next ready article.")
 		default:
-			return Decision{Outcome: Blocked, Article: a, Rule: 11, Why: "The next article is still a draft, and this series waits for it" + aside}
+			return Decision{Outcome: Blocked, Article: a, Rule: 11, Why: "The next article is still a draft, and this series waits for it" + waiting + aside}
 		}
 	}
-	return Decision{Outcome: Empty, Rule: 11, Why: "No ready article is left" + aside}
+	return Decision{Outcome: Empty, Rule: 11, Why: "No ready article is left" + waiting + aside}
 }
 
 // out says which rule takes an article out of next, whatever stands around it; 0: none, it is ready or a draft in turn.
@@ -161,20 +178,9 @@ func (f Facts) pin() (d *Decision, aside string) {
 	return &Decision{Outcome: Blocked, Article: a, Rule: 10, Why: "The article pinned to this slot is still a draft, and this series waits for it."}, "."
 }
 
-func (f Facts) sendRule(drafts bool) int {
-	if drafts {
-		return 11
-	}
-	return 1
-}
-
-func (f Facts) sendWhy(drafts bool) string {
-	why := "It is the first ready article in the order that has no issue yet"
+func (f Facts) sendWhy() string {
 	if f.Mode == Drip {
-		why = "It is the first ready article in the order that was not had yet"
+		return "It is the first ready article in the order that was not had yet"
 	}
-	if drafts {
-		why += "; a draft stands before it, and this series does not wait for drafts"
-	}
-	return why
+	return "It is the first ready article in the order that has no issue yet"
 }

@@ -48,6 +48,15 @@ func on(pairs ...int) map[int64]time.Time {
 	return had
 }
 
+// pins says to which day each article is pinned: pins(1, 7) is article 1 on day 7.
+func pins(pairs ...int) (all []series.Pin) {
+	for i := 0; i < len(pairs); i += 2 {
+		at := day(pairs[i+1])
+		all = append(all, series.Pin{ArticleID: int64(pairs[i]), Wall: at.Format("2006-01-02T15:04"), At: at})
+	}
+	return all
+}
+
 func TestNext(t *testing.T) {
 	type articles = []series.Article
 	for _, tt := range []struct {
@@ -90,6 +99,11 @@ func TestNext(t *testing.T) {
 		{"pinned and gone", series.Facts{Articles: articles{ready(1, 0)}, Pinned: 99}, series.Send, 1, 1},
 		{"pinned draft holds", series.Facts{Articles: articles{ready(1, 0), draft(2, 0)}, Pinned: 2, WhenNotReady: "hold"}, series.Blocked, 2, 10},
 		{"pinned draft is skipped", series.Facts{Articles: articles{ready(1, 0), draft(2, 0)}, Pinned: 2, WhenNotReady: "skip"}, series.Send, 1, 1},
+		{"pinned to a later slot: the one after it goes", series.Facts{Articles: articles{ready(1, 0), ready(2, 0)}, Pins: pins(1, 9)}, series.Send, 2, 10},
+		{"pinned to a later slot in drip", series.Facts{Mode: series.Drip, Articles: articles{ready(1, 0), ready(2, 0)}, Had: on(1, 0), Pins: pins(2, 9)}, series.Empty, 0, 11},
+		{"a draft pinned to a later slot blocks nothing now", series.Facts{Articles: articles{draft(1, 0), ready(2, 0)}, WhenNotReady: "hold", Pins: pins(1, 9)}, series.Send, 2, 10},
+		{"pinned to an earlier slot: its turn in the order", series.Facts{Articles: articles{ready(1, 0), ready(2, 0)}, Pins: pins(1, 5)}, series.Send, 1, 1},
+		{"pinned to this slot and a later one", series.Facts{Articles: articles{ready(1, 0), ready(2, 0)}, Pinned: 2, Pins: pins(2, 7, 2, 9)}, series.Send, 2, 10},
 		{"a drip slot soon after the welcome", series.Facts{Mode: series.Drip, Articles: articles{ready(1, 0)}, Welcomed: day(5), MinGap: 72 * time.Hour}, series.TooSoon, 0, 3},
 		{"a drip slot when the gap is over", series.Facts{Mode: series.Drip, Articles: articles{ready(1, 0)}, Welcomed: day(4), MinGap: 72 * time.Hour}, series.Send, 1, 1},
 		{"nothing left is no matter of the gap", series.Facts{Mode: series.Drip, Welcomed: day(6), MinGap: 72 * time.Hour}, series.Empty, 0, 11},
@@ -132,6 +146,7 @@ func TestPassed(t *testing.T) {
 		{"live", func(f series.Facts) series.Facts { return f }, map[int64]int{1: 5, 2: 4, 3: 8, 4: 1, 5: 11}},
 		{"held", func(f series.Facts) series.Facts { f.WhenNotReady = "hold"; return f }, map[int64]int{1: 5, 2: 4, 3: 8, 4: 1}},
 		{"pinned", func(f series.Facts) series.Facts { f.Pinned = 7; return f }, map[int64]int{1: 5, 2: 4, 3: 8, 4: 1, 5: 10, 6: 10}},
+		{"pinned to a later slot", func(f series.Facts) series.Facts { f.Pins = pins(6, 21); return f }, map[int64]int{1: 5, 2: 4, 3: 8, 4: 1, 5: 11, 6: 10}},
 		{"drip", func(f series.Facts) series.Facts {
 			f.Mode, f.Had = series.Drip, on(1, 1, 2, 8, 4, 7)
 			return f

@@ -84,6 +84,40 @@ func HoldSlot(ctx context.Context, tx *store.Tx, slotID int64, on bool, reason s
 	return nil
 }
 
+// Pin is an article that an editor has put on a slot.
+type Pin struct {
+	ArticleID int64
+	Wall      string // of the slot
+	At        time.Time
+}
+
+func (p *Pin) scan(scan func(dest ...any) error) error {
+	var fires int64
+	err := scan(&p.ArticleID, &p.Wall, &fires)
+	p.At = instant(fires)
+	return err
+}
+
+// date is the local date of the slot.
+func (p Pin) date() string { return p.Wall[:len(time.DateOnly)] }
+
+// aside goes on a sentence about the article that goes instead of one that waits.
+func (p Pin) aside(a Article) string {
+	return fmt.Sprintf("; “%s” waits for %s, to which it is pinned", a.Title, p.date())
+}
+
+const pinnedSlots = `SELECT article_id, wall, fires FROM slots
+WHERE series_id = ?1 AND state = 'planned' AND article_id IS NOT NULL ORDER BY fires, wall`
+
+// Pins lists what is pinned to the planned slots of a series, by time.
+func Pins(ctx context.Context, q store.Querier, seriesID int64) ([]Pin, error) {
+	pins, err := collect(ctx, q, (*Pin).scan, pinnedSlots, seriesID)
+	if err != nil {
+		return nil, fmt.Errorf("pins of series %d: %w", seriesID, err)
+	}
+	return pins, nil
+}
+
 // limit is n as SQL's LIMIT takes it; 0 means all.
 func limit(n int) int64 {
 	if n <= 0 {
