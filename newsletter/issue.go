@@ -21,23 +21,42 @@ type Status struct {
 	Counts  outbox.Counts
 }
 
+// ErrSeveral says that a slot of a drip series has several issues where one is wanted; the text names them.
+var ErrSeveral = errors.New("name one of them")
+
 // Issue returns an issue with its counts. A slot that has no issue is shown by its own state (held, empty, missed, …).
 func (p *Publisher) Issue(ctx context.Context, name string) (Status, error) {
-	issues, err := p.resolve(ctx, p.db, name)
-	if errors.Is(err, store.ErrNotFound) {
-		return p.slotStatus(ctx, name)
-	}
+	all, err := p.IssuesNamed(ctx, name)
 	if err != nil {
 		return Status{}, err
 	}
-	if len(issues) > 1 {
+	if len(all) > 1 {
 		var names []string
-		for _, issue := range issues {
-			names = append(names, issue.Name)
+		for _, st := range all {
+			names = append(names, st.Issue.Name)
 		}
-		return Status{}, fmt.Errorf("%s has %d issues, name one of them: %s: %w", name, len(issues), strings.Join(names, ", "), store.ErrNotFound)
+		return Status{}, fmt.Errorf("%s has %d issues, %w: %s", name, len(all), ErrSeveral, strings.Join(names, ", "))
 	}
-	return p.status(ctx, issues[0])
+	return all[0], nil
+}
+
+// IssuesNamed returns the issue of a name, as Issue does, or in drip all those of the slot that is named; never none.
+func (p *Publisher) IssuesNamed(ctx context.Context, name string) ([]Status, error) {
+	issues, err := p.resolve(ctx, p.db, name)
+	if errors.Is(err, store.ErrNotFound) {
+		slot, err := p.slotStatus(ctx, name)
+		return []Status{slot}, err
+	}
+	if err != nil {
+		return nil, err
+	}
+	all := make([]Status, len(issues))
+	for i, issue := range issues {
+		if all[i], err = p.status(ctx, issue); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
 }
 
 func (p *Publisher) status(ctx context.Context, issue series.Issue) (st Status, err error) {

@@ -177,6 +177,14 @@ func lineOf(st newsletter.Status) issueLine {
 	}
 }
 
+func linesOf(all []newsletter.Status) []issueLine {
+	lines := make([]issueLine, len(all))
+	for i, st := range all {
+		lines[i] = lineOf(st)
+	}
+	return lines
+}
+
 func (a *app) issueListCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "list [SERIES]",
@@ -193,10 +201,7 @@ func (a *app) issueListCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				lines := make([]issueLine, len(all))
-				for i, st := range all {
-					lines[i] = lineOf(st)
-				}
+				lines := linesOf(all)
 				return a.print(lines, func(w io.Writer) { printIssues(w, lines) })
 			})
 		},
@@ -220,7 +225,7 @@ func printIssues(w io.Writer, lines []issueLine) {
 func (a *app) issueShowCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "show ISSUE",
-		Short:   "Show one issue, or why its slot has none",
+		Short:   "Show one issue, or why its slot has none; of a drip slot all its issues",
 		Example: "  pressrun issue show skin/2027-03-30T09:00",
 		Args:    args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
@@ -235,11 +240,15 @@ func (a *app) issueShowCommand() *cobra.Command {
 }
 
 func (a *app) showIssue(cmd *cobra.Command, s *site, name string) error {
-	st, err := s.publisher.Issue(cmd.Context(), name)
+	all, err := s.publisher.IssuesNamed(cmd.Context(), name)
 	if err != nil {
 		return err
 	}
-	l := lineOf(st)
+	if len(all) > 1 {
+		lines := linesOf(all)
+		return a.print(lines, func(w io.Writer) { printIssues(w, lines) })
+	}
+	l := lineOf(all[0])
 	return a.print(l, func(w io.Writer) {
 		fmt.Fprintf(w, "issue\t%s\nstate\t%s\n", l.Issue, l.State)
 		for _, row := range [][2]string{{"subject", l.Subject}, {"article", l.Article}, {"reason", l.Reason}, {"began", l.Began}, {"done", l.Done}} {
@@ -289,10 +298,11 @@ func (a *app) issueReleaseCommand(name, short string, change func(*newsletter.Pu
 		Args:    args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			return a.with(cmd.Context(), func(s *site) error {
-				if _, err := s.publisher.Issue(cmd.Context(), given[0]); err != nil {
+				all, err := s.publisher.IssuesNamed(cmd.Context(), given[0])
+				if err != nil {
 					return err
 				}
-				if err := a.confirm(cmd, fmt.Sprintf("Send what is left of %s?", given[0])); err != nil {
+				if err := a.confirm(cmd, fmt.Sprintf("Send what is left of %s?", titled(given[0], all))); err != nil {
 					return err
 				}
 				if err := change(s.publisher, cmd.Context(), given[0]); err != nil {
@@ -305,6 +315,20 @@ func (a *app) issueReleaseCommand(name, short string, change func(*newsletter.Pu
 	a.yesFlag(cmd)
 	a.jsonFlag(cmd)
 	return cmd
+}
+
+// titled is a name of issues with their subjects, as far as they have any.
+func titled(name string, all []newsletter.Status) string {
+	var subjects []string
+	for _, st := range all {
+		if st.Issue.Subject != "" {
+			subjects = append(subjects, "“"+st.Issue.Subject+"”")
+		}
+	}
+	if len(subjects) == 0 {
+		return name
+	}
+	return name + " (" + strings.Join(subjects, ", ") + ")"
 }
 
 func (a *app) issueSettleCommand() *cobra.Command {
