@@ -80,22 +80,28 @@ func CheckInstance(ctx context.Context, db *store.DB, now time.Time) (Instance, 
 	if err != nil {
 		return Instance{}, fmt.Errorf("instance: %w", err)
 	}
-	var inst Instance
+	judge := func(q store.Querier) (inst Instance, fresh bool, err error) {
+		inst, at, err := readInstance(ctx, q)
+		if err != nil || inst.Held != "" {
+			return inst, false, err
+		}
+		if inst.Held = misplaced(inst, at, here, last, now); inst.Held == "" && !inst.LiveSince.IsZero() && now.Sub(inst.Heartbeat) > longAway {
+			inst.Held, err = midway(ctx, q, inst, now)
+		}
+		return inst, inst.Held != "", err
+	}
+	// Mostly there is nothing to write, and who only looks must not wait for who writes.
+	inst, fresh, err := judge(db)
+	if err == nil && !fresh {
+		return inst, nil
+	}
 	err = db.InTx(ctx, func(tx *store.Tx) error {
-		var at place
-		inst, at, err = readInstance(ctx, tx)
-		if errors.Is(err, store.ErrNotFound) {
+		if inst, fresh, err = judge(tx); errors.Is(err, store.ErrNotFound) {
 			inst = Instance{Heartbeat: now}
 			_, err = tx.Exec(ctx, insertInstance, here.machine, here.inode, now.UnixMilli())
 			return err
 		}
-		if err != nil || inst.Held != "" {
-			return err
-		}
-		if inst.Held = misplaced(inst, at, here, last, now); inst.Held == "" && !inst.LiveSince.IsZero() && now.Sub(inst.Heartbeat) > longAway {
-			inst.Held, err = midway(ctx, tx, inst, now)
-		}
-		if err != nil || inst.Held == "" {
+		if err != nil || !fresh {
 			return err
 		}
 		_, err = tx.Exec(ctx, holdInstance, inst.Held)

@@ -23,8 +23,11 @@ func Migrate(ctx context.Context, db *DB, name string, files fs.FS) error {
 		return fmt.Errorf("migrate %s: %w", name, fault(err))
 	}
 	sources := provider.ListSources()
-	if newest := sources[len(sources)-1].Version; have > newest {
+	switch newest := sources[len(sources)-1].Version; {
+	case have > newest:
 		return fmt.Errorf("migrate %s: version %d is above ours, %d: %w", name, have, newest, ErrNewer)
+	case have == newest:
+		return nil // without asking for the lock: somebody may be writing
 	}
 	if _, err := provider.Up(ctx); err != nil {
 		return fmt.Errorf("migrate %s: %w", name, fault(err))

@@ -128,13 +128,15 @@ func looksLikeSQLite(path string) error {
 }
 
 func (db *DB) claimFile(ctx context.Context) error {
+	const selectID = `SELECT application_id FROM pragma_application_id`
+	var id, tables int
+	// Read alone first: who only looks must not wait for who writes.
+	if err := db.writer.QueryRowContext(ctx, selectID).Scan(&id); err != nil || id == applicationID {
+		return err
+	}
 	return db.InTx(ctx, func(tx *Tx) error {
-		var id, tables int
-		if err := tx.QueryRow(ctx, `SELECT application_id FROM pragma_application_id`).Scan(&id); err != nil {
+		if err := tx.QueryRow(ctx, selectID).Scan(&id); err != nil || id == applicationID {
 			return err
-		}
-		if id == applicationID {
-			return nil
 		}
 		if err := tx.QueryRow(ctx, `SELECT count(*) FROM sqlite_schema`).Scan(&tables); err != nil {
 			return err

@@ -163,6 +163,22 @@ func writeFile(t *testing.T, dir, name, content string) string {
 	return path
 }
 
+// TestOpenBesideAWriter: who opens a database that is up to date waits for no lock.
+func TestOpenBesideAWriter(t *testing.T) {
+	migrate := migrateThings()
+	db := storetest.Open(t, migrate)
+	err := db.InTx(t.Context(), func(*store.Tx) error {
+		other, err := store.Open(t.Context(), db.Path())
+		if err != nil {
+			return err
+		}
+		return errors.Join(migrate(t.Context(), other), other.Close())
+	})
+	if err != nil {
+		t.Errorf("beside a writer: got %v, want it to open", err)
+	}
+}
+
 // TestPrivate: the files that hold people's addresses are their owner's alone.
 func TestPrivate(t *testing.T) {
 	db := storetest.Open(t, migrateThings())
