@@ -119,9 +119,11 @@ func (rep *ImportReport) Faults() string {
 // imported, and the error names the first faulty lines. Suppressed rows come first.
 //
 // The database is never kept from others for longer than a moment, since people must be able to leave meanwhile: rows are
-// written some at a time, and a dry run is made on a copy. What stops an import midway, such as a full disk, leaves the rows
-// before it; the same file again goes on from there, and changes nothing where it was through. Errors wrap ErrImport and,
-// where active people come without a reason, ErrBecause; the report is complete where rows were refused.
+// written some at a time, and a dry run is made on a copy. All the same an import is one step: whom it brings counts as
+// pending until the last row is there. What stops it midway, such as a full disk, leaves them so; an import that has
+// them, of the same file or a better one, takes them over. Only suppressions count at once. The same file twice changes
+// nothing the second time. Errors wrap ErrImport and, where active people come without a reason, ErrBecause; the report is
+// complete where rows were refused.
 func (r *Registry) Import(ctx context.Context, db *store.DB, file io.Reader, o ImportOptions) (ImportReport, error) {
 	o.Because = strings.TrimSpace(o.Because)
 	report := ImportReport{DryRun: o.DryRun, Rows: []ImportRow{}}
@@ -140,7 +142,12 @@ func (r *Registry) Import(ctx context.Context, db *store.DB, file io.Reader, o I
 	case o.DryRun || faults != nil:
 		err = im.rehearse(ctx, db)
 	default:
-		err = im.run(ctx, db)
+		if err = im.run(ctx, db); err != nil {
+			err = fmt.Errorf("stopped midway: nobody new of it is mailed before it is imported to its end, so import it again: %w", err)
+		}
+	}
+	if err == nil && o.Then != nil && faults == nil && !o.DryRun {
+		err = o.Then(db)
 	}
 	if err == nil && !o.DryRun {
 		err = faults
@@ -167,10 +174,11 @@ func (o ImportOptions) check() error {
 // importing is one import. Where its methods write, tx is the transaction of the rows at hand.
 type importing struct {
 	*Registry
-	tx     *store.Tx
-	o      ImportOptions
-	sheet  *sheet
-	report *ImportReport
+	tx          *store.Tx
+	o           ImportOptions
+	sheet       *sheet
+	report      *ImportReport
+	id, reading int64 // reading 0: these people had nothing
 }
 
 // faults looks for rows that can't be taken, before anything is written; err is for a file that can't be read to its end.
@@ -218,30 +226,39 @@ func (im importing) rehearse(ctx context.Context, db *store.DB) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(im.run(ctx, copied), closeCopy())
+	if err = im.run(ctx, copied); err == nil && im.o.Then != nil && im.report.Refused == 0 {
+		err = im.o.Then(copied)
+	}
+	return errors.Join(err, closeCopy())
 }
+
+const (
+	insertImport = `INSERT INTO imports (series_id, sum, begun) VALUES (?1, ?2, ?3) RETURNING id`
+	finishImport = `UPDATE imports SET done = ?2 WHERE id = ?1`
+)
 
 // run goes through the file twice: those who are gone first, so that no order of lines mails them.
 func (im importing) run(ctx context.Context, db *store.DB) error {
-	var readingID int64
 	err := db.InTx(ctx, func(tx *store.Tx) (err error) {
 		im.tx = tx
-		readingID, err = im.reading(ctx)
-		return err
+		if im.reading, err = im.addReading(ctx); err != nil {
+			return err
+		}
+		return tx.QueryRow(ctx, insertImport, im.o.SeriesID, im.sheet.sum, im.now().UnixMilli()).Scan(&im.id)
 	})
 	for _, gone := range []bool{true, false} {
 		if err == nil {
-			err = im.pass(ctx, db, gone, readingID)
+			err = im.pass(ctx, db, gone)
 		}
 	}
-	if err != nil {
-		return err
+	if err == nil {
+		err = db.InTx(ctx, func(tx *store.Tx) error {
+			_, err := tx.Exec(ctx, finishImport, im.id, im.now().UnixMilli())
+			return err
+		})
 	}
 	slices.SortStableFunc(im.report.Rows, func(a, b ImportRow) int { return cmp.Compare(a.Line, b.Line) })
-	if im.o.Then == nil || im.report.Refused > 0 {
-		return nil
-	}
-	return im.o.Then(db)
+	return err
 }
 
 // How many rows one transaction of an import writes, and how long it may hold the database. The first grows and shrinks
@@ -254,12 +271,12 @@ const (
 )
 
 // pass takes the rows of those who are gone, or of all others.
-func (im importing) pass(ctx context.Context, db *store.DB, gone bool, readingID int64) error {
+func (im importing) pass(ctx context.Context, db *store.DB, gone bool) error {
 	var some []row
 	most := firstRows
 	write := func() error {
 		began := time.Now()
-		if err := im.takeSome(ctx, db, some, readingID); err != nil {
+		if err := im.takeSome(ctx, db, some); err != nil {
 			return err
 		}
 		took := time.Since(began)
@@ -289,12 +306,12 @@ func (im importing) pass(ctx context.Context, db *store.DB, gone bool, readingID
 }
 
 // takeSome takes rows in one transaction, and reports them once it is committed.
-func (im importing) takeSome(ctx context.Context, db *store.DB, rows []row, readingID int64) error {
+func (im importing) takeSome(ctx context.Context, db *store.DB, rows []row) error {
 	var report ImportReport
 	err := db.InTx(ctx, func(tx *store.Tx) error {
 		im.tx = tx
 		for _, row := range rows {
-			outcome, reason, err := im.take(ctx, row, readingID)
+			outcome, reason, err := im.take(ctx, row)
 			if err != nil {
 				return fmt.Errorf("line %d: %w", row.line, err)
 			}
@@ -308,22 +325,22 @@ func (im importing) takeSome(ctx context.Context, db *store.DB, rows []row, read
 	return err
 }
 
-func (im importing) take(ctx context.Context, row row, readingID int64) (outcome, reason string, err error) {
+func (im importing) take(ctx context.Context, row row) (outcome, reason string, err error) {
 	switch {
 	case row.fault != nil:
 		return OutcomeRefused, row.fault.Error(), nil
 	case isGone(row.state):
 		return im.takeGone(ctx, row)
 	}
-	return im.takePerson(ctx, row, readingID)
+	return im.takePerson(ctx, row)
 }
 
 const selectReadingByArticles = `SELECT id FROM readings WHERE series_id = ?1 AND articles = ?2`
 
 const insertReading = `INSERT INTO readings (series_id, articles, created) VALUES (?1, ?2, ?3) RETURNING id`
 
-// reading returns the number of the reading that these people share; 0 where they had nothing.
-func (im importing) reading(ctx context.Context) (id int64, err error) {
+// addReading returns the number of the reading that these people share; 0 where they had nothing.
+func (im importing) addReading(ctx context.Context) (id int64, err error) {
 	if len(im.o.Reading) == 0 {
 		return 0, nil
 	}
@@ -348,7 +365,7 @@ func (im importing) consent(ctx context.Context, p person, row row, because stri
 }
 
 // takePerson takes somebody who may be mailed, now or once they confirm.
-func (im importing) takePerson(ctx context.Context, row row, readingID int64) (outcome, reason string, err error) {
+func (im importing) takePerson(ctx context.Context, row row) (outcome, reason string, err error) {
 	f, err := im.find(ctx, im.tx, im.o.SeriesID, row.addr)
 	if err != nil {
 		return "", "", err
@@ -364,17 +381,34 @@ func (im importing) takePerson(ctx context.Context, row row, readingID int64) (o
 	if err != nil {
 		return "", "", err
 	}
-	moved, err := im.setReading(ctx, e, readingID)
+	bound, err := im.bind(ctx, e, e.ID != f.enrolment.ID || e.State != f.enrolment.State)
+	if err != nil {
+		return "", "", err
+	}
+	moved, err := im.setReading(ctx, e)
 	if err != nil {
 		return "", "", err
 	}
 	switch {
 	case f.enrolment.ID == 0:
 		return OutcomeAdded, "", nil
-	case changed || moved || e.State != f.enrolment.State:
+	case changed || moved || bound:
 		return OutcomeChanged, "", nil
 	}
 	return OutcomeUnchanged, "", nil
+}
+
+const bindEnrolment = `UPDATE enrolments SET import_id = ?2
+WHERE id = ?1 AND (?3 = 1 OR import_id IN (SELECT i.id FROM imports i WHERE i.done IS NULL))`
+
+// bind has an enrolment count once the import is done: one that it made or activated, or that another import left behind.
+func (im importing) bind(ctx context.Context, e Enrolment, ours bool) (bool, error) {
+	always := 0
+	if ours {
+		always = 1
+	}
+	n, err := im.tx.Exec(ctx, bindEnrolment, e.ID, im.id, always)
+	return n > 0, err
 }
 
 // enrolRow brings a person's enrolment to what the row says, never back from it.
@@ -405,11 +439,11 @@ func (im importing) enrolRow(ctx context.Context, f found, row row) (Enrolment, 
 
 const updateReading = `UPDATE enrolments SET reading_id = ?2, updated = ?3 WHERE id = ?1 AND coalesce(reading_id, 0) <> ?2`
 
-func (im importing) setReading(ctx context.Context, e Enrolment, readingID int64) (bool, error) {
-	if readingID == 0 {
+func (im importing) setReading(ctx context.Context, e Enrolment) (bool, error) {
+	if im.reading == 0 {
 		return false, nil
 	}
-	n, err := im.tx.Exec(ctx, updateReading, e.ID, readingID, im.now().UnixMilli())
+	n, err := im.tx.Exec(ctx, updateReading, e.ID, im.reading, im.now().UnixMilli())
 	return n > 0, err
 }
 

@@ -16,7 +16,7 @@ import (
 type State string
 
 const (
-	Pending State = "pending" // not confirmed
+	Pending State = "pending" // not confirmed, or brought by an import that was not finished
 	Active  State = "active"
 	Paused  State = "paused" // until a date
 	Ended   State = "ended"
@@ -66,7 +66,7 @@ func scanEnrolment(row scanner) (Enrolment, error) {
 
 const selectEnrolments = `SELECT id, series_id, subscriber_id, state, ended_by, cycle, coalesce(paused_until, 0), coalesce(reading_id, 0),
 	coalesce(active_since, 0), coalesce(ended_at, 0), created, updated
-FROM enrolments WHERE subscriber_id = ?1 ORDER BY series_id`
+FROM enrolled WHERE subscriber_id = ?1 ORDER BY series_id`
 
 // Enrolments lists a person's enrolments by series number.
 func Enrolments(ctx context.Context, q store.Querier, subscriberID int64) ([]Enrolment, error) {
@@ -91,7 +91,7 @@ func Enrolments(ctx context.Context, q store.Querier, subscriberID int64) ([]Enr
 
 const selectEnrolment = `SELECT id, series_id, subscriber_id, state, ended_by, cycle, coalesce(paused_until, 0), coalesce(reading_id, 0),
 	coalesce(active_since, 0), coalesce(ended_at, 0), created, updated
-FROM enrolments WHERE series_id = ?1 AND subscriber_id = ?2`
+FROM enrolled WHERE series_id = ?1 AND subscriber_id = ?2`
 
 // EnrolmentOf returns store.ErrNotFound for somebody who never was in the series.
 func EnrolmentOf(ctx context.Context, q store.Querier, seriesID, subscriberID int64) (Enrolment, error) {
@@ -140,7 +140,7 @@ func (r *Registry) enrol(ctx context.Context, tx *store.Tx, seriesID, subscriber
 }
 
 const activateEnrolment = `UPDATE enrolments SET state = 'active', ended_by = '', ended_at = NULL, paused_until = NULL,
-	active_since = ?2, updated = ?3
+	active_since = ?2, import_id = NULL, updated = ?3
 WHERE id = ?1
 RETURNING id, series_id, subscriber_id, state, ended_by, cycle, coalesce(paused_until, 0), coalesce(reading_id, 0),
 	coalesce(active_since, 0), coalesce(ended_at, 0), created, updated`
@@ -297,7 +297,7 @@ const selectCounts = `SELECT
 	coalesce(sum(CASE WHEN state = 'pending' THEN 1 END), 0), coalesce(sum(CASE WHEN state = 'active' THEN 1 END), 0),
 	coalesce(sum(CASE WHEN state = 'paused' THEN 1 END), 0), coalesce(sum(CASE WHEN state = 'ended' THEN 1 END), 0),
 	(SELECT count(*) FROM mailable WHERE series_id = ?1)
-FROM enrolments WHERE series_id = ?1`
+FROM enrolled WHERE series_id = ?1`
 
 // Count counts the people of a series.
 func Count(ctx context.Context, q store.Querier, seriesID int64) (Counts, error) {

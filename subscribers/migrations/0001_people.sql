@@ -24,6 +24,16 @@ CREATE TABLE readings (
 	UNIQUE (series_id, articles)
 ) STRICT;
 
+-- An import is one step: whom it brings counts as pending until all are there. Rows are written some at a time, so that
+-- nobody waits long for the database; done makes them real together.
+CREATE TABLE imports (
+	id        INTEGER PRIMARY KEY,
+	series_id INTEGER NOT NULL CHECK (series_id > 0),
+	sum       TEXT NOT NULL,                -- SHA-256 of the file, hex
+	begun     INTEGER NOT NULL,
+	done      INTEGER                       -- NULL: it runs, or was stopped midway
+) STRICT;
+
 -- Pending is only who never was active: somebody who left and asks again stays ended until they confirm.
 CREATE TABLE enrolments (
 	id            INTEGER PRIMARY KEY,
@@ -34,6 +44,7 @@ CREATE TABLE enrolments (
 	cycle         INTEGER NOT NULL DEFAULT 1 CHECK (cycle >= 1),
 	paused_until  INTEGER,
 	reading_id    INTEGER REFERENCES readings (id),
+	import_id     INTEGER REFERENCES imports (id), -- that made them active; NULL: none, or their own word since
 	active_since  INTEGER,
 	ended_at      INTEGER,
 	created       INTEGER NOT NULL,
@@ -114,11 +125,20 @@ CREATE TABLE suppressions (
 	UNIQUE (hash, series_id, reason)
 ) STRICT;
 
+-- Enrolments as they count now.
+CREATE VIEW enrolled AS
+SELECT e.id, e.series_id, e.subscriber_id,
+	CASE WHEN e.state IN ('active', 'paused') AND EXISTS (SELECT 1 FROM imports i WHERE i.id = e.import_id AND i.done IS NULL)
+		THEN 'pending' ELSE e.state END AS state,
+	e.ended_by, e.cycle, e.paused_until, e.reading_id, e.active_since, e.ended_at, e.created, e.updated
+FROM enrolments e;
+
 CREATE VIEW mailable AS
 SELECT e.series_id, e.subscriber_id, e.id AS enrolment_id, s.email, s.name, s.language, e.cycle, e.reading_id, e.active_since
 FROM enrolments e
 JOIN subscribers s ON s.id = e.subscriber_id
 WHERE e.state = 'active' AND s.erased IS NULL
+	AND NOT EXISTS (SELECT 1 FROM imports i WHERE i.id = e.import_id AND i.done IS NULL)
 	AND NOT EXISTS (SELECT 1 FROM suppressions x WHERE x.hash = s.address_hash AND x.series_id IN (0, e.series_id))
 	AND NOT EXISTS (SELECT 1 FROM suppressions x WHERE x.hash = s.domain_hash AND x.series_id IN (0, e.series_id));
 

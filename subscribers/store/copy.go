@@ -6,12 +6,31 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
 )
 
+const copyPrefix = ".pressrun-copy-" // and the number of its process
+
+// dropCopies removes copies that dead processes left beside a database.
+func dropCopies(path string) error {
+	dirs, err := filepath.Glob(filepath.Join(filepath.Dir(path), copyPrefix+"*"))
+	for _, dir := range dirs {
+		number, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(dir), copyPrefix), "-")
+		pid, bad := strconv.Atoi(number)
+		if bad == nil && errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
+			err = errors.Join(err, os.RemoveAll(dir))
+		}
+	}
+	return err
+}
+
 // Copy opens a copy of the last commit, for what is tried and thrown away: nobody waits for it, however long it takes. Its
-// file stands in a new folder beside the database that only its owner can read, and close removes both.
+// file stands in a new folder beside the database that only its owner can read; close removes both, and where the process
+// dies before that, the next Open.
 func (db *DB) Copy(ctx context.Context) (copied *DB, closeCopy func() error, err error) {
-	dir, err := os.MkdirTemp(filepath.Dir(db.path), ".copy-*")
+	dir, err := os.MkdirTemp(filepath.Dir(db.path), fmt.Sprintf("%s%d-*", copyPrefix, os.Getpid()))
 	if err != nil {
 		return nil, nil, fmt.Errorf("copy database: %w", err)
 	}

@@ -1,7 +1,9 @@
 package store_test
 
 import (
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 
@@ -48,5 +50,33 @@ func TestCopy(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Dir(copied.Path())); !os.IsNotExist(err) {
 		t.Errorf("the copy's folder after close: %v, want it gone", err)
+	}
+}
+
+// TestCopiesOfTheDeadAreDropped opens a database beside which a process died with a copy, and one lives.
+func TestCopiesOfTheDeadAreDropped(t *testing.T) {
+	db := storetest.Open(t)
+	dead := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^$")
+	if err := dead.Run(); err != nil {
+		t.Fatal(err)
+	}
+	folder := func(pid int) string {
+		dir := filepath.Join(filepath.Dir(db.Path()), fmt.Sprintf(".pressrun-copy-%d-7", pid))
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		return dir
+	}
+	left, used := folder(dead.Process.Pid), folder(os.Getpid())
+	again, err := store.Open(t.Context(), db.Path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	if _, err := os.Stat(left); !os.IsNotExist(err) {
+		t.Errorf("the dead one's copy: %v, want it gone", err)
+	}
+	if _, err := os.Stat(used); err != nil {
+		t.Errorf("the living one's copy: %v, want it left alone", err)
 	}
 }

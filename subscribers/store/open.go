@@ -56,7 +56,7 @@ func Open(ctx context.Context, path string) (*DB, error) {
 	if err := looksLikeSQLite(abs); err != nil {
 		return nil, fmt.Errorf("open database %s: %w", path, err)
 	}
-	if err := keepPrivate(abs); err != nil {
+	if err := errors.Join(keepPrivate(abs), dropCopies(abs)); err != nil {
 		return nil, fmt.Errorf("open database %s: %w", path, err)
 	}
 	db := &DB{path: abs}
