@@ -114,7 +114,7 @@ func (a *app) startDemo(ctx context.Context, o demoOptions, found importer.Found
 	if err != nil {
 		return nil, err
 	}
-	if d.catcher, err = catcher.Start(o.mail); err != nil {
+	if d.catcher, err = catcher.Start(o.mail, trialPort); err != nil {
 		return nil, err
 	}
 	d.closers = append(d.closers, d.catcher.Close)
@@ -255,7 +255,7 @@ func (d *demo) watch(ctx context.Context, name string) error {
 
 // serve shows desk and inbox until ctx ends.
 func (d *demo) serve(ctx context.Context) error {
-	inbox := d.catcher.Inbox(inboxPath)
+	inbox := d.catcher.Inbox(inboxPath, "/desk/")
 	handler, err := d.site.handler(pages{trouble: d.site.hindrance, nextWeek: d.week, inbox: inbox})
 	if err != nil {
 		return err
@@ -269,9 +269,11 @@ Inbox: %s
        every mail as its reader sees it; its unsubscribe link works
 Desk:  %s
        signs you in once; “next week” is a button there
+SMTP:  %s
+       takes the mail of a site of your own too, to show it in the inbox
 
 Ctrl-C ends the demo and removes everything.
-`, d.site.absoluteURL(inboxPath+"/"), d.site.cfg.BaseURL.String()+link)
+`, d.site.absoluteURL(inboxPath+"/"), d.site.cfg.BaseURL.String()+link, d.catcher.Addr())
 	return d.site.run(ctx, web.NewServer(handler, d.site.log), d.listener)
 }
 

@@ -10,10 +10,13 @@ import (
 	"io"
 	"log"
 	"net"
+	"net/mail"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/emersion/go-smtp"
@@ -23,9 +26,10 @@ import (
 type Mail struct {
 	Number   int // from 1, in order of arrival
 	At       time.Time
-	From, To string // envelope
-	Subject  string // decoded
-	Raw      []byte // as received, CRLF
+	Dated    time.Time // as it says itself; At where it says nothing that can be read
+	From, To string    // envelope
+	Subject  string    // decoded
+	Raw      []byte    // as received, CRLF
 }
 
 // maxBytes is the largest mail taken.
@@ -43,9 +47,9 @@ type Catcher struct {
 	mails  []Mail
 }
 
-// Start listens on a free loopback port. dir, if not empty, is made and gets each mail as NNN-address.eml too; a file of
+// Start listens on a loopback port: the one given, or a free one where that is 0 or taken. dir, if not empty, is made and gets each mail as NNN-address.eml too; a file of
 // that name is written over. A mail that can't be written there is refused with 452.
-func Start(dir string) (*Catcher, error) {
+func Start(dir string, port int) (*Catcher, error) {
 	c := &Catcher{served: make(chan struct{})}
 	if dir != "" {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -57,7 +61,10 @@ func Start(dir string) (*Catcher, error) {
 		}
 		c.dir = root
 	}
-	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	inner, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	if errors.Is(err, syscall.EADDRINUSE) {
+		inner, err = net.Listen("tcp", "127.0.0.1:0")
+	}
 	if err != nil {
 		if c.dir != nil {
 			c.dir.Close()
@@ -123,7 +130,11 @@ func (c *Catcher) Close() error {
 
 // keep numbers a mail for each recipient, and writes it if there is a folder.
 func (c *Catcher) keep(from string, to []string, raw []byte) error {
-	subject := subjectOf(raw)
+	now, head := time.Now(), content{Fields: fields(raw)}
+	subject, dated := head.value("Subject"), now
+	if t, err := mail.ParseDate(head.value("Date")); err == nil {
+		dated = t
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
@@ -131,7 +142,7 @@ func (c *Catcher) keep(from string, to []string, raw []byte) error {
 	}
 	kept := c.mails
 	for _, recipient := range to {
-		m := Mail{Number: len(kept) + 1, At: time.Now(), From: from, To: recipient, Subject: subject, Raw: raw}
+		m := Mail{Number: len(kept) + 1, At: now, Dated: dated, From: from, To: recipient, Subject: subject, Raw: raw}
 		if c.dir != nil {
 			if err := c.dir.WriteFile(fileName(m), raw, 0o644); err != nil {
 				return err

@@ -9,6 +9,7 @@ import (
 	"net/textproto"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -23,7 +24,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func start(t testing.TB, dir string) *catcher.Catcher {
 	t.Helper()
-	c, err := catcher.Start(dir)
+	c, err := catcher.Start(dir, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,6 +34,42 @@ func start(t testing.TB, dir string) *catcher.Catcher {
 		}
 	})
 	return c
+}
+
+// A port that somebody has already is no reason to fail.
+func TestStartAtATakenPort(t *testing.T) {
+	first := start(t, "")
+	_, port, err := net.SplitHostPort(first.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := strconv.Atoi(port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := catcher.Start("", n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if second.Addr() == first.Addr() {
+		t.Errorf("both listen on %s", first.Addr())
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := second.Close(); err != nil {
+		t.Fatal(err)
+	}
+	third, err := catcher.Start("", n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if third.Addr() != first.Addr() {
+		t.Errorf("got %s, want the port that is free again, %s", third.Addr(), first.Addr())
+	}
+	if err := third.Close(); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func letter(to string) mailer.Draft {
@@ -169,7 +206,7 @@ func TestCatcherStartFails(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if c, err := catcher.Start(file); err == nil {
+	if c, err := catcher.Start(file, 0); err == nil {
 		c.Close()
 		t.Error("a file was taken for a folder")
 	}
@@ -178,7 +215,7 @@ func TestCatcherStartFails(t *testing.T) {
 // Closing may come before the server has begun to serve.
 func TestCatcherCloseAtOnce(t *testing.T) {
 	for range 200 {
-		c, err := catcher.Start("")
+		c, err := catcher.Start("", 0)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -40,14 +40,15 @@ const framePolicy = "sandbox " + sandbox + "; default-src 'none'; style-src 'uns
 type inbox struct {
 	catcher *Catcher
 	prefix  string
+	desk    string
 	pages   *template.Template
 }
 
 // Inbox serves the inbox under prefix (such as "/inbox"): list, one mail with its views, its parts in a sandboxed frame.
-// Its routes are GET alone and change nothing.
-func (c *Catcher) Inbox(prefix string) http.Handler {
+// desk is the address of the editors' desk, for a link to it; empty: none. Its routes are GET alone and change nothing.
+func (c *Catcher) Inbox(prefix, desk string) http.Handler {
 	prefix = strings.TrimSuffix(prefix, "/")
-	b := &inbox{catcher: c, prefix: prefix, pages: template.Must(template.ParseFS(files, "inbox.html"))}
+	b := &inbox{catcher: c, prefix: prefix, desk: desk, pages: template.Must(template.ParseFS(files, "inbox.html"))}
 	static, err := fs.Sub(files, "static")
 	if err != nil {
 		panic(err) // the folder is embedded above
@@ -77,7 +78,8 @@ func (c *Catcher) Inbox(prefix string) http.Handler {
 // page is what inbox.html shows.
 type page struct {
 	Prefix, Title, Addr, Query string
-	Total                      int // all mails
+	Desk                       string // address of the editors' desk; empty: there is none
+	Total                      int    // all mails
 	Found                      string
 	First, Last                string // of the numbers shown, counted from the newest
 	Items                      []item
@@ -89,7 +91,7 @@ type page struct {
 // item is one line of the list.
 type item struct {
 	URL, To, Subject string
-	At               time.Time
+	Dated            time.Time
 	Current          bool
 }
 
@@ -191,12 +193,12 @@ func (b *inbox) page(query string, position func(found []Mail) int, current int)
 	start := min(max(0, position(found)), max(0, len(found)-1)) / perPage * perPage
 	end := min(start+perPage, len(found))
 	p := page{
-		Prefix: b.prefix, Title: "Inbox", Addr: b.catcher.Addr(), Query: query, Total: len(all),
+		Prefix: b.prefix, Desk: b.desk, Title: "Inbox", Addr: b.catcher.Addr(), Query: query, Total: len(all),
 		Found: grouped(len(found)), First: grouped(start + 1), Last: grouped(end),
 	}
 	for _, m := range found[start:end] {
 		p.Items = append(p.Items, item{
-			URL: b.address(m.Number, "", query), To: m.To, Subject: m.Subject, At: m.At, Current: m.Number == current,
+			URL: b.address(m.Number, "", query), To: m.To, Subject: m.Subject, Dated: m.Dated, Current: m.Number == current,
 		})
 	}
 	if start > 0 {

@@ -25,12 +25,12 @@ func get(t testing.TB, h http.Handler, path string) *httptest.ResponseRecorder {
 func TestInboxViews(t *testing.T) {
 	c := start(t, "")
 	post(t, c, letter("ada@example.org"))
-	h := c.Inbox("/inbox")
+	h := c.Inbox("/inbox", "/desk/")
 	for _, tt := range []struct {
 		path  string
 		holds []string
 	}{
-		{"/inbox/", []string{`<a href="/inbox/1">`, "ada@example.org", "Häute &amp; habits 🌿", "1 mail<"}},
+		{"/inbox/", []string{`<a href="/inbox/1">`, "ada@example.org", "Häute &amp; habits 🌿", "1 mail<", "30 Mar 09:00", `<a href="/desk/">`}},
 		{"/inbox/1", []string{`<iframe src="/inbox/1/frame/light"`, `sandbox="allow-popups allow-popups-to-escape-sandbox"`, "Harbour Clinic", `aria-current="page">HTML<`}},
 		{"/inbox/1/html", []string{`<iframe src="/inbox/1/frame/light"`}},
 		{"/inbox/1/phone", []string{`<div class="stage phone">`, `<iframe src="/inbox/1/frame/light"`, `aria-current="page">Phone<`}},
@@ -64,7 +64,7 @@ func TestInboxViews(t *testing.T) {
 
 func TestInboxNothingThere(t *testing.T) {
 	c := start(t, "")
-	h := c.Inbox("/inbox/")
+	h := c.Inbox("/inbox/", "")
 	if w := get(t, h, "/inbox/"); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), c.Addr()) {
 		t.Errorf("the empty inbox does not say where to send: %d\n%s", w.Code, w.Body)
 	}
@@ -93,7 +93,7 @@ func TestInboxPagesOfAHundred(t *testing.T) {
 		drafts = append(drafts, letter(fmt.Sprintf("r%03d@example.org", i)))
 	}
 	post(t, c, drafts...)
-	h := c.Inbox("/inbox")
+	h := c.Inbox("/inbox", "")
 	for _, tt := range []struct{ path, first, last, says string }{
 		{"/inbox/", "250", "151", "1 to 100 of 250"},
 		{"/inbox/?page=2", "150", "051", "101 to 200 of 250"},
@@ -136,7 +136,7 @@ func TestInboxHostileMail(t *testing.T) {
 	if err := raw(c, hostile, "ada@example.org"); err != nil {
 		t.Fatal(err)
 	}
-	h := c.Inbox("/inbox")
+	h := c.Inbox("/inbox", "")
 	for _, path := range []string{"/inbox/", "/inbox/1", "/inbox/1/text", "/inbox/1/source", "/inbox/1/headers", "/inbox/?q=<script>alert(9)</script>", "/inbox/1?q=\"><script>"} {
 		w := get(t, h, strings.ReplaceAll(path, `"`, "%22"))
 		scripts := 0
@@ -194,7 +194,7 @@ func TestFrameShowsTheSchemeAsked(t *testing.T) {
 		darkGround  = `<style>:root{color-scheme:dark!important}</style>`
 	)
 	c := start(t, "")
-	h := c.Inbox("/inbox")
+	h := c.Inbox("/inbox", "")
 	for i, tt := range []struct{ html, light, dark string }{
 		{
 			`<!DOCTYPE html><html><head lang="en"><style>@media (prefers-color-scheme: dark) {a{}}</style></head><p>x`,
@@ -251,7 +251,7 @@ func TestInboxOddMails(t *testing.T) {
 			if err := raw(c, tt.raw, "ada@example.org"); err != nil {
 				t.Fatal(err)
 			}
-			h := c.Inbox("/inbox")
+			h := c.Inbox("/inbox", "")
 			if body := get(t, h, "/inbox/1/text").Body.String(); !strings.Contains(body, tt.text) || strings.Contains(body, "secret plan") {
 				t.Errorf("got no %q:\n%s", tt.text, body)
 			}
@@ -266,12 +266,12 @@ func FuzzInbox(f *testing.F) {
 	f.Add([]byte(hostile))
 	f.Add([]byte("Content-Type: text/html; charset=utf-16\r\n\r\n<head><style>@media (prefers-color-scheme: dark)"))
 	f.Add([]byte("A: =?x?b?????=\r\nContent-Type: multipart/x; boundary=\"\"\r\n\r\n----\r\n"))
-	c, err := catcher.Start("")
+	c, err := catcher.Start("", 0)
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Cleanup(func() { c.Close() })
-	h := c.Inbox("")
+	h := c.Inbox("", "")
 	f.Fuzz(func(t *testing.T, content []byte) {
 		if err := c.Only(content); err != nil {
 			t.Fatal(err)

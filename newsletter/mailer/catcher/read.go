@@ -145,7 +145,3 @@ func (c content) box(name, envelope string) mail.Address {
 	}
 	return mail.Address{Address: envelope}
 }
-
-func subjectOf(raw []byte) string {
-	return content{Fields: fields(raw)}.value("Subject")
-}
