@@ -508,12 +508,13 @@ func setNotifyTo(c *Config, items []string) error {
 // trialPort is where mail catchers listen by custom, and no mail server does.
 const trialPort = 1025
 
-// trial says that nothing of this installation reaches another machine: its public address is here, and so is its relay,
-// which isn't on a port where mail servers pass mail on.
-func (c Config) trial() bool {
-	passesOn := slices.Contains([]int{25, 465, 587}, c.Relay.Port)
-	return isLoopback(c.Relay.Host) && isLoopback(c.BaseURL.Hostname()) && !passesOn
+// relayIsHere says that mail ends on this machine: the relay is here, and on no port where mail servers pass mail on.
+func (c Config) relayIsHere() bool {
+	return isLoopback(c.Relay.Host) && !slices.Contains([]int{25, 465, 587}, c.Relay.Port)
 }
+
+// trial says that nothing of this installation reaches another machine, neither its mail nor its links.
+func (c Config) trial() bool { return c.relayIsHere() && isLoopback(c.BaseURL.Hostname()) }
 
 // liveFor is what go-live passes for, as the database keeps it: another relay or public address needs a checklist of its own.
 func (c Config) liveFor() string {

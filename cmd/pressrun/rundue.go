@@ -24,15 +24,14 @@ func (a *app) runDueCommand() *cobra.Command {
 serve does the sending.
 
 --now plays another time, in the zone of the configuration where it names none. The slots up to then are used up. So it is only for
-a trial, where base_url and relay are on this machine and the relay is a mail catcher, and only while serve is stopped: nobody gets
-tomorrow's mail today.`,
+a relay on this machine, on no mail server's port (25, 465, 587), and only while serve is stopped: nobody gets tomorrow's mail today.`,
 		Example: "  pressrun run-due\n  pressrun run-due --now 2027-03-30T09:00",
 		Args:    args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.runDue(cmd, at)
 		},
 	}
-	cmd.Flags().StringVar(&at, "now", "", "the time to play in a trial, such as 2027-03-30T09:00")
+	cmd.Flags().StringVar(&at, "now", "", "the time to play with a relay on this machine, such as 2027-03-30T09:00")
 	a.jsonFlag(cmd)
 	return cmd
 }
@@ -43,8 +42,8 @@ func (a *app) runDue(cmd *cobra.Command, at string) error {
 		return err
 	}
 	if at != "" {
-		if !cfg.trial() {
-			return usagef(cmd, "--now is only for a trial, and mail to %s:%d, with links to %s, may reach people", cfg.Relay.Host, cfg.Relay.Port, cfg.BaseURL)
+		if !cfg.relayIsHere() {
+			return usagef(cmd, "--now is only for a relay on this machine that is no mail server, and mail to %s:%d may reach people", cfg.Relay.Host, cfg.Relay.Port)
 		}
 		zone, err := time.LoadLocation(cfg.Zone)
 		if err != nil {
