@@ -47,6 +47,20 @@ func (p *Publisher) letter(ctx context.Context, q store.Querier, s series.Series
 	return l, nil
 }
 
+// Page renders the archive's page of an article that we have not sent, from its newest revision, with its disclaimers
+// (rules 5 and 16): sanitised HTML.
+func (p *Publisher) Page(ctx context.Context, s series.Series, a series.Article) (html string, err error) {
+	l, err := p.letter(ctx, p.db, s, a)
+	if err != nil {
+		return "", err
+	}
+	mail, err := render.Issue(l)
+	if err != nil {
+		return "", fmt.Errorf("page of article %s: %w", a.Slug, err)
+	}
+	return mail.ArticleHTML, nil
+}
+
 // frame is a letter of a series that has no article yet.
 func (p *Publisher) frame(s series.Series) render.Letter {
 	return render.Letter{

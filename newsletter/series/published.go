@@ -1,17 +1,20 @@
 package series
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
 	"pressrun/subscribers/store"
 )
 
-// Published is an article as the public may see it: as last sent.
+// Published is an article as the public may see it: as last sent, or, of one published elsewhere before us (rule 5) and not
+// sent by us, as it is now.
 type Published struct {
-	Article Article // its present slug, rank and state; Title and texts of the revision that was sent
-	Issue   Issue   // the newest issue of it that began sending (welcomes and drip included)
+	Article Article // its present slug, rank and state; Title and texts of the revision that was sent, else the newest
+	Issue   Issue   // the newest issue of it that began sending (welcomes and drip included); zero: it was published elsewhere
 	Part    int     // place among the ready articles, as in Neighbours, from 1; 0: withdrawn
 	Of      int     // how many are ready
 }
@@ -31,15 +34,29 @@ func (p *Published) scan(scan func(dest ...any) error) error {
 	return p.Issue.scan(func(issue ...any) error { return p.Article.scan(scan, issue...) }, &p.Issue.ArticleHTML)
 }
 
-const publishedArticles = publishedRows + ` AND a.state <> 'withdrawn' ORDER BY a.rank`
+const elsewhereRows = articleRows + `
+WHERE a.series_id = ?1 AND a.elsewhere = 1 AND NOT EXISTS (SELECT 1 FROM issues x WHERE x.article_id = a.id AND ` + isPublic + `)`
 
-// PublishedArticles lists by rank what of a series began to be sent; withdrawn articles are left out. The issues come
-// without their documents: PublishedBySlug has the one that a page shows.
+// scanElsewhere reads a row of elsewhereRows.
+func (p *Published) scanElsewhere(scan func(dest ...any) error) error { return p.Article.scan(scan) }
+
+const publishedArticles = publishedRows + ` AND a.state <> 'withdrawn'`
+
+const elsewhereArticles = elsewhereRows + ` AND a.state = 'ready'`
+
+// PublishedArticles lists by rank what of a series began to be sent or was published elsewhere; withdrawn articles are left
+// out. The issues come without their documents: PublishedBySlug has the one that a page shows.
 func PublishedArticles(ctx context.Context, q store.Querier, seriesID int64) ([]Published, error) {
 	all, err := collect(ctx, q, (*Published).scan, publishedArticles, seriesID)
 	if err != nil {
 		return nil, fmt.Errorf("published articles of series %d: %w", seriesID, err)
 	}
+	elsewhere, err := collect(ctx, q, (*Published).scanElsewhere, elsewhereArticles, seriesID)
+	if err != nil {
+		return nil, fmt.Errorf("articles of series %d published elsewhere: %w", seriesID, err)
+	}
+	all = append(all, elsewhere...)
+	slices.SortFunc(all, func(a, b Published) int { return cmp.Compare(a.Article.Rank, b.Article.Rank) })
 	places, err := readyOnly(ctx, q, seriesID)
 	if err != nil {
 		return nil, err
@@ -51,13 +68,21 @@ func PublishedArticles(ctx context.Context, q store.Querier, seriesID int64) ([]
 	return all, nil
 }
 
-const publishedBySlug = publishedRows + ` AND a.slug = ?2`
+const (
+	publishedBySlug = publishedRows + ` AND a.slug = ?2`
+	elsewhereBySlug = elsewhereRows + ` AND a.state <> 'draft' AND a.slug = ?2`
+)
 
-// PublishedBySlug finds one article that began to be sent, with its ArticleHTML, also where it was withdrawn since: see
-// Article.State. It returns store.ErrNotFound for all others.
+// PublishedBySlug finds one article that began to be sent, with its ArticleHTML, or was published elsewhere, also where it
+// was withdrawn since: see Article.State. It returns store.ErrNotFound for all others.
 func PublishedBySlug(ctx context.Context, q store.Querier, seriesID int64, slug string) (Published, error) {
 	var p Published
-	if err := p.scan(q.QueryRow(ctx, publishedBySlug, seriesID, slug).Scan); err != nil {
+	err := p.scan(q.QueryRow(ctx, publishedBySlug, seriesID, slug).Scan)
+	if errors.Is(err, store.ErrNotFound) {
+		p = Published{}
+		err = p.scanElsewhere(q.QueryRow(ctx, elsewhereBySlug, seriesID, slug).Scan)
+	}
+	if err != nil {
 		return Published{}, fmt.Errorf("published article %s: %w", printable(slug), err)
 	}
 	places, err := readyOnly(ctx, q, seriesID)
@@ -88,7 +113,7 @@ type standing struct {
 
 func (s *standing) scan(scan func(dest ...any) error) error { return scan(&s.id, &s.state, &s.public) }
 
-const standings = `SELECT a.id, a.state, EXISTS (SELECT 1 FROM issues x WHERE x.article_id = a.id AND ` + isPublic + `)
+const standings = `SELECT a.id, a.state, a.elsewhere = 1 AND a.state = 'ready' OR EXISTS (SELECT 1 FROM issues x WHERE x.article_id = a.id AND ` + isPublic + `)
 FROM articles a WHERE a.series_id = ?1 ORDER BY a.rank`
 
 func placesOf(ctx context.Context, q store.Querier, seriesID int64) ([]standing, error) {

@@ -90,6 +90,37 @@ func TestPublished(t *testing.T) {
 	}
 }
 
+func TestPublishedElsewhere(t *testing.T) {
+	db := open(t)
+	s := add(t, db, weekly())
+	list := incoming("a", "b", "c", "d")
+	for i := range 3 {
+		list[i].Date = "2026-05-01"
+	}
+	list[1].Draft = true
+	imported := imports(t, db, s.ID, list, series.ImportOptions{Ready: true, PublishedUntil: "2026-12-31"}, day0)
+	a, c, d := imported[0].Article, imported[2].Article, imported[3].Article
+	if got, want := published(t, db, s.ID), "1/3 On a (), 2/3 On c ()"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	send(t, db, s, d, "slot", 7)
+	send(t, db, s, a, "now", 8)
+	if got, want := published(t, db, s.ID), "1/3 On a (skin/2027-01-13T09:00/now), 2/3 On c (), 3/3 On d (skin/2027-01-12T09:00)"; got != want {
+		t.Errorf("some sent: got %s, want %s", got, want)
+	}
+	n, err := series.NeighboursOf(t.Context(), db, d.ID)
+	if err != nil || n.Previous == nil || n.Previous.ID != c.ID || !n.PreviousPublic {
+		t.Errorf("neighbours: got %+v, %v; want c before it, public", n, err)
+	}
+	got, err := series.PublishedBySlug(t.Context(), db, s.ID, "c")
+	if err != nil || got.Issue.ID != 0 || got.Article.Markdown != "About c." || got.Part != 2 {
+		t.Errorf("got %+v, %v; want c as it is", got, err)
+	}
+	if _, err := series.PublishedBySlug(t.Context(), db, s.ID, "b"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("a draft: got %v, want store.ErrNotFound", err)
+	}
+}
+
 func TestNeighbours(t *testing.T) {
 	db := open(t)
 	s := add(t, db, weekly())

@@ -1,6 +1,7 @@
 package public
 
 import (
+	"cmp"
 	"html/template"
 	"net/http"
 	"time"
@@ -10,7 +11,8 @@ import (
 	"pressrun/templates"
 )
 
-// article is the archive's page of an article, as it was last sent (rule 17); of a withdrawn one only the news of that.
+// article is the archive's page of an article, as it was last sent (rule 17) or as it is where it was published elsewhere
+// (rule 5); of a withdrawn one only the news of that.
 func (p *pages) article(w http.ResponseWriter, r *http.Request) error {
 	s, err := series.BySlug(r.Context(), p.DB, r.PathValue("series"))
 	if err != nil {
@@ -27,13 +29,20 @@ func (p *pages) article(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	body, language := a.Issue.ArticleHTML, a.Issue.Language
+	if a.Issue.ID == 0 {
+		language = cmp.Or(s.Language, p.Site.Language)
+		if body, err = p.Publisher.Page(r.Context(), s, a.Article); err != nil {
+			return err
+		}
+	}
 	frame := p.frame(s.Language, "s", s.Slug, a.Article.Slug)
 	frame.Description = a.Article.Description
 	page := templates.PublicArticle{
 		PublicFrame: frame, Series: s.Title, SeriesPath: seriesPath(s), Title: a.Article.Title,
-		Part: n.Part, Of: n.Of, Sent: sentDate(s, a.Issue),
-		TextLang: a.Issue.Language, TextDir: templates.Dir(a.Issue.Language),
-		Body:     template.HTML(a.Issue.ArticleHTML), // sanitised by render before it was frozen
+		Part: n.Part, Of: n.Of, Sent: sentDate(s, a),
+		TextLang: language, TextDir: templates.Dir(language),
+		Body:     template.HTML(body), // sanitised by render, for an issue before it was frozen
 		Previous: neighbour(s, n.Previous, n.PreviousPublic), Next: neighbour(s, n.Next, n.NextPublic),
 		Signup: p.signup(s),
 	}
@@ -51,11 +60,16 @@ func neighbour(s series.Series, a *series.Article, public bool) *templates.Publi
 	return n
 }
 
-// sentDate is the day a live article went out; in drip it goes out again and again, which is nobody's date.
-func sentDate(s series.Series, issue series.Issue) time.Time {
+// sentDate is the day a live article went out; in drip it goes out again and again, which is nobody's date. Of an article
+// published elsewhere it is its author's date.
+func sentDate(s series.Series, a series.Published) time.Time {
+	if a.Issue.ID == 0 {
+		date, _ := time.Parse(time.DateOnly, a.Article.Date) // without one the zero time
+		return date
+	}
 	zone, err := time.LoadLocation(s.Zone)
-	if err != nil || s.Mode == series.Drip || issue.SendingSince.IsZero() {
+	if err != nil || s.Mode == series.Drip || a.Issue.SendingSince.IsZero() {
 		return time.Time{}
 	}
-	return issue.SendingSince.In(zone)
+	return a.Issue.SendingSince.In(zone)
 }

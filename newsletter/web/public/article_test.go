@@ -38,6 +38,49 @@ func TestArchive(t *testing.T) {
 	}
 }
 
+// TestArchiveOfWhatWasElsewhere imports an archive: ready articles dated up to a day are public at once, drafts are not.
+func TestArchiveOfWhatWasElsewhere(t *testing.T) {
+	s := webtest.New(t)
+	h := handler(t, s)
+	skin := s.AddSeries(t, "skin")
+	add := func(o series.ImportOptions, in ...series.Incoming) {
+		t.Helper()
+		s.InTx(t, func(tx *store.Tx) error {
+			_, err := series.ImportArticles(t.Context(), tx, skin.ID, in, o, s.Now())
+			return err
+		})
+	}
+	text := func(slug, title, date, words string) series.Incoming {
+		return series.Incoming{Slug: slug, Text: series.Text{Title: title, Date: date, Markdown: words}}
+	}
+	ready := series.ImportOptions{Ready: true, PublishedUntil: "2026-12-31"}
+	water, salt := text("water", "Water", "2026-11-03", "All about *water*."), text("salt", "Salt", "2026-12-01", "All about salt.")
+	sleep := text("sleep", "Sleep", "2027-02-01", "All about sleep.")
+	draft := text("draft", "Draft", "2026-12-02", "Not ready.")
+	draft.Draft = true
+	add(ready, water, salt, draft, sleep)
+
+	wants(t, "series", get(t, h, "/s/skin"), 200, `<a href="/s/skin/water">Water</a>`, `<a href="/s/skin/salt">Salt</a>`)
+	wants(t, "home", get(t, h, "/"), 200, "2 articles to read")
+	for _, path := range []string{"/s/skin/sleep", "/s/skin/draft"} {
+		wants(t, path+", not public", get(t, h, path), 404)
+	}
+	wants(t, "the first", get(t, h, "/s/skin/water"), 200, "Part 1 of 3", "All about <em>water</em>", webtest.Disclaimer,
+		`<time datetime="2026-11-03">`, `<a rel="next" href="/s/skin/salt">`)
+	wants(t, "the last", get(t, h, "/s/skin/salt"), 200, `<a rel="prev" href="/s/skin/water">`, "Coming next", "Sleep")
+
+	water.Text.Markdown = "Rather more about water."
+	add(ready, water)
+	wants(t, "edited", get(t, h, "/s/skin/water"), 200, "Rather more about water", webtest.Disclaimer)
+	s.AddReader(t, skin, "ada@example.org")
+	s.Send(t, skin)
+	wants(t, "what was sent, by rank", get(t, h, "/s/skin/sleep"), 200, "All about sleep", `<a rel="prev" href="/s/skin/salt">`)
+	if _, err := s.Publisher.Withdraw(t.Context(), "salt"); err != nil {
+		t.Fatal(err)
+	}
+	wants(t, "withdrawn", get(t, h, "/s/skin/salt"), 410, "withdrawn")
+}
+
 func TestArticleOfAnotherSeries(t *testing.T) {
 	s := webtest.New(t)
 	skin, gut := s.AddSeries(t, "skin", "Water"), s.AddSeries(t, "gut", "Bread")
