@@ -24,7 +24,8 @@ type delivery struct {
 	Refusal   string `json:"refusal,omitempty"` // the last one's words
 	Elsewhere bool   `json:"elsewhere"`         // another process sends from this database: it does the delivery
 
-	next time.Time
+	next   time.Time
+	failed bool // the relay's last words may not be on the disk
 }
 
 // tally counts what the relay says.
@@ -72,7 +73,7 @@ func (c counted) Content(ctx context.Context, m mailer.Message) (mailer.Outcome,
 
 // deliver hands over what can be sent now, where no other process sends from this database.
 func (s *site) deliver(ctx context.Context, progress io.Writer) (d delivery, err error) {
-	worker, stop, err := s.startWorker(ctx)
+	worker, stop, err := s.startPatiently(ctx)
 	if errors.Is(err, outbox.ErrRunning) {
 		d.Elsewhere = true
 		return d, s.publisher.Finish(ctx)
@@ -90,13 +91,36 @@ func (s *site) deliver(ctx context.Context, progress io.Writer) (d delivery, err
 	if last := t.refusal.Load(); last != nil {
 		d.Refusal = oneLine(last.String())
 	}
-	var failed error
-	d.Waiting, d.next, failed = outbox.CountPending(context.WithoutCancel(ctx), s.db)
+	if d.failed = err != nil; d.failed {
+		return d, err
+	}
+	d.Waiting, d.next, err = outbox.CountPending(ctx, s.db)
 	if !d.next.After(s.now()) { // due already: it is something else that keeps them here
 		d.next = time.Time{}
 	}
 	d.NextTry = stamp(d.next)
-	return d, errors.Join(err, failed)
+	return d, err
+}
+
+// startPatiently is startWorker, but that it waits a moment for another process that is about to end, as long as something
+// is due: else nobody would send it. A process that goes on sends it meanwhile.
+func (s *site) startPatiently(ctx context.Context) (*outbox.Worker, func() error, error) {
+	const patience, pause = 3 * time.Second, 100 * time.Millisecond
+	for end := time.Now().Add(patience); ; {
+		worker, stop, err := s.startWorker(ctx)
+		if !errors.Is(err, outbox.ErrRunning) || time.Now().After(end) {
+			return worker, stop, err
+		}
+		waiting, next, failed := outbox.CountPending(ctx, s.db)
+		if failed != nil || waiting == 0 || next.After(s.now()) {
+			return nil, nil, errors.Join(err, failed)
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return nil, nil, ctx.Err()
+		}
+	}
 }
 
 // drain waits until nothing can be sent now, behind a progress bar where somebody looks.
@@ -139,6 +163,9 @@ func (d delivery) said() string {
 		parts = []string{"nothing"}
 	}
 	text := "Delivered: " + strings.Join(parts, ", ") + "."
+	if d.failed {
+		text = "The relay’s answers before that: " + strings.Join(parts, ", ") + ". `pressrun issue list` says what of it is recorded."
+	}
 	if d.Refusal != "" {
 		text += " The relay’s last refusal: " + d.Refusal + "."
 	}

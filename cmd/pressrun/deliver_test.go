@@ -1,0 +1,65 @@
+package main
+
+import (
+	"io"
+	"testing"
+	"time"
+
+	"pressrun/newsletter/mailer/smtptest"
+	"pressrun/newsletter/outbox"
+)
+
+func TestDeliverySaid(t *testing.T) {
+	for _, tt := range []struct {
+		d    delivery
+		want string
+	}{
+		{delivery{}, "Delivered: nothing."},
+		{delivery{Sent: 1840}, "Delivered: 1840 sent."},
+		{delivery{Elsewhere: true}, "A running pressrun sends from this database: it does the delivery."},
+		{
+			delivery{Sent: 1, Deferred: 2, Waiting: 2, next: time.Date(2027, 3, 30, 9, 0, 0, 0, time.UTC)},
+			"Delivered: 1 sent, 2 put off by the relay. Waiting: 2; the next try is due on Tue 2027-03-30 09:00 UTC.",
+		},
+		{delivery{Waiting: 3}, "Delivered: nothing. Waiting: 3."},
+		// After a failure the rows may say less than the relay did, and what waits isn't known.
+		{delivery{Sent: 63, failed: true}, "The relay’s answers before that: 63 sent. `pressrun issue list` says what of it is recorded."},
+	} {
+		if got := tt.d.said(); got != tt.want {
+			t.Errorf("%+v: got %q, want %q", tt.d, got, tt.want)
+		}
+	}
+}
+
+// TestDeliverAfterAnother: another process that is just ending leaves nothing behind that nobody sends.
+func TestDeliverAfterAnother(t *testing.T) {
+	trial := newTrial(t, smtptest.New(t))
+	trial.run("series", "add", "bread", "--title", "Bread letters", "--from", "The Baker <letters@bakery.example>",
+		"--postal-address", "3 Mill Lane, Oatley", "--disclaimer", "Ask first.", "--schedule", "tuesdays 09:00")
+	trial.run("article", "import", "bread", "articles", "--ready")
+	trial.run("subscriber", "add", "bread", "ada@reader.example", "--confirmed", "--because", "asked in the shop")
+	a := &app{err: io.Discard, now: time.Now, config: "pressrun.toml"}
+	err := a.with(t.Context(), func(s *site) error {
+		other, err := outbox.TryLock(s.db.Path())
+		if err != nil {
+			return err
+		}
+		if _, _, _, err := s.publisher.SendNow(t.Context(), "bread", "", false); err != nil {
+			return err
+		}
+		s.now = func() time.Time { // asked while something is due and the other still there
+			if err := other.Close(); err != nil {
+				t.Error(err)
+			}
+			return time.Now()
+		}
+		d, err := s.deliver(t.Context(), io.Discard)
+		if d.Sent != 1 || d.Elsewhere {
+			t.Errorf("got %+v, want 1 sent", d)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
