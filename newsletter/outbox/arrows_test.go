@@ -161,6 +161,12 @@ func TestArrows(t *testing.T) {
 			s.srv.At("DATA").Call(s.change(s.withdraw))
 			s.play()
 		}, "1 skipped", "", 0, 0, 0},
+		{"mark, article withdrawn, its issue not cancelled yet", func(s *stage) {
+			s.srv.At("DATA").Call(s.change(func(ctx context.Context, tx *store.Tx) error {
+				return series.Withdraw(ctx, tx, s.issue.ArticleID, s.now())
+			}))
+			s.play()
+		}, "1 skipped", "", 0, 0, 0},
 		{"mark, not ours any more", func(s *stage) {
 			s.srv.At("DATA").Call(s.change(func(ctx context.Context, tx *store.Tx) error {
 				_, err := tx.Exec(ctx, `UPDATE deliveries SET owner = 'other', epoch = epoch + 1`)
@@ -245,6 +251,7 @@ func TestArrows(t *testing.T) {
 		}, "1 sent", "", 1, 1, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			s := newStage(t)
 			tt.play(s)
 			s.wants(s.issue.ID, tt.want)

@@ -16,7 +16,13 @@ const perConnection = 8
 // claim makes rows ours, notices first, then the oldest sending issue's by next_try. With issues false only what may
 // leave before go-live is claimed: tests and login links.
 func (w *Worker) claim(n int, issues bool) (got []row, err error) {
+	stray := w.doubt && w.held.Load() == 0
 	err = w.writer.ask(0, func(ctx context.Context, tx *store.Tx) error {
+		if stray {
+			if err := w.giveAllBack(ctx, tx); err != nil {
+				return err
+			}
+		}
 		now := w.now()
 		lease := now.Add(w.cfg.Lease).UnixMilli()
 		if got, err = scanRows(tx.Query(ctx, claimNotices, w.owner, lease, now.UnixMilli(), n, flag(issues))); err != nil {
@@ -30,8 +36,10 @@ func (w *Worker) claim(n int, issues bool) (got []row, err error) {
 		return err
 	})
 	if err != nil {
+		w.doubt = true
 		return nil, fmt.Errorf("claim: %w", err)
 	}
+	w.doubt = w.doubt && !stray
 	return got, nil
 }
 

@@ -214,6 +214,9 @@ func AddFor(ctx context.Context, tx *store.Tx, issueID, seriesID int64, subscrib
 	if issue.SeriesID != 0 {
 		seriesID = issue.SeriesID
 	}
+	if err == nil && seriesID == 0 {
+		err = fmt.Errorf("an announcement is added for a series: %w", series.ErrInvalid)
+	}
 	article := orNull(issue.ArticleID)
 	if issue.Kind == "correction" {
 		article = orNull(0) // the original counts as had

@@ -39,15 +39,15 @@ type letter struct {
 }
 
 // messageID is the same for every try of a delivery, unique for ever and says nothing about the person. The domain is the
-// sender's.
-func (w *Worker) messageID(r row, fromEmail string) string {
-	mac := w.cfg.Key.MAC("message-id", strconv.FormatInt(r.id, 10))
-	id := strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(mac[:20]))
+// sender's. An invalid sender is the site's fault, and nobody's address: mailer.ErrHeader.
+func (w *Worker) messageID(r row, fromEmail string) (string, error) {
 	from, err := subscribers.ParseAddress(fromEmail)
 	if err != nil {
-		return id + "@" // composing it says what is wrong with the sender
+		return "", fmt.Errorf("sender: %w", mailer.ErrHeader)
 	}
-	return id + "@" + from.Domain
+	mac := w.cfg.Key.MAC("message-id", strconv.FormatInt(r.id, 10))
+	id := base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(mac[:20])
+	return strings.ToLower(id) + "@" + from.Domain, nil
 }
 
 // write composes a delivery's message for the person. It depends on the row, its issue and the person alone, so that the
@@ -68,7 +68,11 @@ func (w *Worker) write(ctx context.Context, r row, n Notice, to person) (letter,
 		d.From, d.ReplyTo = mailer.Mailbox{Name: n.FromName, Email: n.FromEmail}, n.ReplyTo
 		d.Subject, d.HTML, d.Text = n.Subject, n.HTML, n.Text
 	}
-	d.MessageID = w.messageID(r, d.From.Email)
+	id, err := w.messageID(r, d.From.Email)
+	if err != nil {
+		return letter{}, err
+	}
+	d.MessageID = id
 	m, err := mailer.Compose(d)
 	return letter{m, to, dated}, err
 }

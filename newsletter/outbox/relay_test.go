@@ -125,6 +125,29 @@ func TestRelayAwayForTwelveHours(t *testing.T) {
 	checkInvariants(t, s.db, taken(srv), 0)
 }
 
+// TestRelayThatHangsUpOnEverybody takes connections and no transaction: after three it is away, and not each recipient in turn.
+func TestRelayThatHangsUpOnEverybody(t *testing.T) {
+	s, srv := newSite(t), smtptest.New(t)
+	s.readers(s.skin, 20)
+	issue := s.issue(s.skin, "rest")
+	rule := srv.At("MAIL").Reply("421 4.3.2 closing")
+	w := s.start(s.config(relay(srv)))
+	if err := w.Drain(t.Context()); !isRelayError(err) || !isRelayError(w.Trouble()) {
+		t.Errorf("drain: got %v, trouble %v, want the relay's error", err, w.Trouble())
+	}
+	if got := srv.Connections(); got != 3 {
+		t.Errorf("got %d connections, want 3", got)
+	}
+	rule.Times(0)
+	s.advance(2 * time.Minute)
+	s.drain(w)
+	s.wants(issue.ID, "20 sent")
+	if err := w.Trouble(); err != nil {
+		t.Errorf("got trouble %v, want none", err)
+	}
+	checkInvariants(t, s.db, taken(srv), 0)
+}
+
 // TestOneConnectionTooMany has a relay that takes two connections and refuses further ones: it is not away.
 func TestOneConnectionTooMany(t *testing.T) {
 	s, srv := newSite(t), smtptest.New(t)

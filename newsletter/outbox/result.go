@@ -79,7 +79,7 @@ func (w *Worker) giveBack(r row, nextTry int64) {
 func (w *Worker) lost(ctx context.Context, r row, out mailer.Outcome, err error) {
 	out.State = mailer.Away
 	if w.breaker.lostOne() {
-		w.away(err)
+		w.away(cmp.Or[error](err, &mailer.RelayError{Phase: "envelope", Reply: out.Reply}))
 	}
 	w.settle(ctx, r, claimed, out)
 }

@@ -58,6 +58,13 @@ func (c *lineConn) Quit(context.Context) error {
 
 func (c *lineConn) Close() error { return nil }
 
+// seen counts the connections made and the times that a client said QUIT.
+func (l *line) seen() (connects, quits int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.connects, l.quits
+}
+
 // bubble runs f in a bubble of its own time, with a site in it. The site's clock is the bubble's.
 func bubble(t *testing.T, f func(s *site)) {
 	t.Helper()
@@ -125,13 +132,13 @@ func TestIdleConnectionsSayGoodbye(t *testing.T) {
 		l := &line{}
 		w := s.start(s.config(l))
 		s.drain(w)
-		if l.quits != 0 {
+		if _, quits := l.seen(); quits != 0 {
 			s.Errorf("got QUIT at once, want the connection kept")
 		}
 		time.Sleep(7 * time.Second)
 		synctest.Wait()
-		if l.quits != 1 || l.connects != 1 {
-			s.Errorf("got %d QUIT on %d connections, want one on one after five idle seconds", l.quits, l.connects)
+		if connects, quits := l.seen(); quits != 1 || connects != 1 {
+			s.Errorf("got %d QUIT on %d connections, want one on one after five idle seconds", quits, connects)
 		}
 		if err := w.Close(); err != nil {
 			s.Error(err)

@@ -36,11 +36,18 @@ type Config struct {
 
 func (cfg Config) check() (Config, error) {
 	var errs []error
-	for name, missing := range map[string]bool{
-		"DB": cfg.DB == nil, "Relay": cfg.Relay == nil, "BaseURL": cfg.BaseURL == nil, "Key": reflect.ValueOf(cfg.Key).IsZero(),
+	for _, fault := range []struct {
+		is   bool
+		text string
+	}{
+		{cfg.DB == nil, "DB is missing"},
+		{cfg.Relay == nil, "Relay is missing"},
+		{cfg.BaseURL == nil, "BaseURL is missing"},
+		{reflect.ValueOf(cfg.Key).IsZero(), "Key is missing"},
+		{cfg.Connections < 0, "Connections is negative"},
 	} {
-		if missing {
-			errs = append(errs, fmt.Errorf("%s is missing", name))
+		if fault.is {
+			errs = append(errs, errors.New(fault.text))
 		}
 	}
 	cfg.Connections = cmp.Or(cfg.Connections, 4)
@@ -84,6 +91,7 @@ type Worker struct {
 	opened   atomic.Int64 // connections
 	cutShort atomic.Int64 // contents that Close did not wait for
 	alive    atomic.Int64 // ms of the last heartbeat
+	doubt    bool         // feed's alone: a claim was reported as failed, and its rows may be ours all the same
 
 	working            sync.WaitGroup
 	stopped            <-chan struct{} // closed when Close begins
@@ -363,14 +371,22 @@ FROM deliveries WHERE state IN ('claimed', 'inflight') AND state = 'claimed' AND
 
 // release gives back what was claimed and never tried, as the last thing a worker writes.
 func (w *Worker) release(ctx context.Context, tx *store.Tx) error {
+	if err := w.giveAllBack(ctx, tx); err != nil {
+		return err
+	}
+	return w.live(ctx, tx)
+}
+
+// giveAllBack makes pending what is claimed in our name.
+func (w *Worker) giveAllBack(ctx context.Context, tx *store.Tx) error {
 	rows, err := scanRows(tx.Query(ctx, selectClaimed, w.owner))
 	if err != nil {
-		return fmt.Errorf("release: %w", err)
+		return fmt.Errorf("give back: %w", err)
 	}
 	for _, r := range rows {
 		if _, err := (turn{row: r, from: claimed, to: pending}).make(ctx, tx, w.now()); err != nil {
-			return fmt.Errorf("release: %w", err)
+			return fmt.Errorf("give back: %w", err)
 		}
 	}
-	return w.live(ctx, tx)
+	return nil
 }

@@ -218,7 +218,7 @@ func (w *writer) done(all []*write) {
 	}
 }
 
-// failed keeps the facts for the next try, in front of those that came meanwhile.
+// failed keeps the facts for the next try, in front of those that came meanwhile. Who asked meanwhile need not wait for it.
 func (w *writer) failed(err error, facts []*write) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -226,6 +226,10 @@ func (w *writer) failed(err error, facts []*write) {
 	if len(facts) == 0 && !errors.Is(err, store.ErrDisk) {
 		return // a claim or mark that can't be written is its asker's to deal with
 	}
+	for _, a := range w.asks {
+		a.then(err)
+	}
+	w.asks = nil
 	w.wait = min(max(retryFirst, 2*w.wait), retryLimit)
 	w.err, w.retryAt = err, time.Now().Add(w.wait)
 	w.log.Error("the database can't be written: nothing is sent until it can", "error", err, "unwritten", len(w.facts))
