@@ -26,8 +26,9 @@ type Instance struct {
 	Heartbeat time.Time
 }
 
-// longAway is how old the last heartbeat may be before a database that was in the middle of an issue asks an editor: a
-// restored snapshot of it would send again what was sent since. Slots that were missed are held by their series' grace.
+// longAway is how old the last heartbeat of a sender that did not end in order may be before a database in the middle of an
+// issue asks an editor: a restored snapshot of it would send again what was sent since. Slots that were missed are held by
+// their series' grace.
 const longAway = 6 * time.Hour
 
 // clockSlack is how far in the future a heartbeat may be: clocks are corrected by seconds, not by more than this.
@@ -69,8 +70,8 @@ const (
 
 // CheckInstance compares the database's record with this machine and file and puts it in hold where they differ (a copy, a
 // restored backup), where the lock file knows a later heartbeat (an older copy in the same place), where the last heartbeat
-// is in the future by more than ten minutes, or where it is six hours old and, once live, was in the middle of an issue. The
-// first call on a new database makes the record.
+// is in the future by more than ten minutes, or where, once live, it is six hours old and the sender did not end in order,
+// in the middle of an issue. The first call on a new database makes the record.
 func CheckInstance(ctx context.Context, db *store.DB, now time.Time) (Instance, error) {
 	here, err := whereIs(db.Path())
 	if err != nil {
@@ -129,23 +130,23 @@ func misplaced(inst Instance, at, here place, noted, now time.Time) string {
 	return ""
 }
 
-// What waited for its next try was waiting by itself: a program that is run once a day leaves such rows.
-const selectMidway = `SELECT EXISTS (SELECT 1 FROM issues i WHERE i.state IN ('planned', 'filling') AND i.state NOT IN ('done', 'cancelled'))
-	OR EXISTS (SELECT 1 FROM issues i CROSS JOIN deliveries d
-		WHERE i.state = 'sending' AND i.state NOT IN ('done', 'cancelled') AND d.issue_id = i.id
-			AND (d.state IN ('claimed', 'inflight') OR d.state = 'pending' AND (d.tries = 0 OR d.next_try <= ?1)))`
+const selectMidway = `SELECT EXISTS (SELECT 1 FROM instance WHERE closed = 0)
+	AND (EXISTS (SELECT 1 FROM issues i WHERE i.state IN ('planned', 'filling') AND i.state NOT IN ('done', 'cancelled'))
+		OR EXISTS (SELECT 1 FROM issues i CROSS JOIN deliveries d
+			WHERE i.state = 'sending' AND i.state NOT IN ('done', 'cancelled') AND d.issue_id = i.id AND d.state IN ('pending', 'claimed', 'inflight')))`
 
-// midway says why a database whose sender was last alive long ago should not go on by itself; empty: it had nothing to send.
+// midway says why a database whose sender was last alive long ago should not go on by itself; empty: it had nothing to send,
+// or ended in order, as a program that is run once a day does.
 func midway(ctx context.Context, q store.Querier, inst Instance, now time.Time) (string, error) {
 	var yes bool
-	if err := q.QueryRow(ctx, selectMidway, inst.Heartbeat.UnixMilli()).Scan(&yes); err != nil || !yes {
+	if err := q.QueryRow(ctx, selectMidway).Scan(&yes); err != nil || !yes {
 		return "", err
 	}
 	return fmt.Sprintf("the last sender here was alive %s ago, in the middle of an issue: "+
 		"if this is a restored backup, what was sent since would be sent again", now.Sub(inst.Heartbeat).Round(time.Hour)), nil
 }
 
-const heartbeat = `UPDATE instance SET heartbeat = ?1 WHERE id = 1`
+const heartbeat = `UPDATE instance SET heartbeat = ?1, closed = 0 WHERE id = 1`
 
 // Heartbeat records that the sender lives.
 func Heartbeat(ctx context.Context, tx *store.Tx, now time.Time) error {
@@ -155,8 +156,18 @@ func Heartbeat(ctx context.Context, tx *store.Tx, now time.Time) error {
 	return nil
 }
 
+const closeInstance = `UPDATE instance SET closed = 1 WHERE id = 1`
+
+// endInOrder records that the sender ended and left nothing claimed or in flight.
+func endInOrder(ctx context.Context, tx *store.Tx) error {
+	if _, err := tx.Exec(ctx, closeInstance); err != nil {
+		return fmt.Errorf("end in order: %w", err)
+	}
+	return nil
+}
+
 const bindInstance = `INSERT INTO instance (id, machine, inode, heartbeat) VALUES (1, ?1, ?2, ?3)
-ON CONFLICT (id) DO UPDATE SET machine = ?1, inode = ?2, heartbeat = ?3, held = ''`
+ON CONFLICT (id) DO UPDATE SET machine = ?1, inode = ?2, heartbeat = ?3, closed = 1, held = ''`
 
 // LiftHold lets a held database send again from this machine and the file at path.
 func LiftHold(ctx context.Context, tx *store.Tx, path string, now time.Time) error {

@@ -140,9 +140,12 @@ func TestCopiedAndRestoredDatabasesAreHeld(t *testing.T) {
 		{"off for a day in the middle of a trial", func(_ *testing.T, s *site) (string, time.Time) {
 			return s.midway(false), now.Add(24 * time.Hour)
 		}, ""},
-		{"off for a day while rows waited for their next try", func(_ *testing.T, s *site) (string, time.Time) {
+		{"off for a day after the relay was away", func(t *testing.T, s *site) (string, time.Time) {
 			path := s.midway(true)
-			s.exec(`UPDATE deliveries SET tries = 1, next_try = ?1`, now.Add(30*time.Minute).UnixMilli())
+			w := s.start(s.config(outbox.RelayFunc(func(context.Context) (outbox.Conn, error) { return nil, errTest })))
+			if err := errors.Join(w.Close(), s.db.Close()); err != nil {
+				t.Fatal(err)
+			}
 			return path, now.Add(24 * time.Hour)
 		}, ""},
 		{"off for a day after an issue", func(_ *testing.T, s *site) (string, time.Time) {
@@ -201,6 +204,7 @@ func (s *site) midway(live bool) string {
 	s.Helper()
 	s.readers(s.skin, 3)
 	s.issue(s.skin, "rest")
+	s.exec(`UPDATE instance SET closed = 0`) // as a sender does when it begins
 	if live {
 		s.tx(func(ctx context.Context, tx *store.Tx) error { return outbox.GoLive(ctx, tx, "a relay", s.now()) })
 	}

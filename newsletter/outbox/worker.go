@@ -374,7 +374,10 @@ func (w *Worker) release(ctx context.Context, tx *store.Tx) error {
 	if err := w.giveAllBack(ctx, tx); err != nil {
 		return err
 	}
-	return w.live(ctx, tx)
+	if err := w.live(ctx, tx); err != nil {
+		return err
+	}
+	return endInOrder(ctx, tx)
 }
 
 // giveAllBack makes pending what is claimed in our name.

@@ -65,6 +65,7 @@ CREATE TABLE instance (
 	machine    TEXT NOT NULL,
 	inode      INTEGER NOT NULL,
 	heartbeat  INTEGER NOT NULL,
+	closed     INTEGER NOT NULL DEFAULT 1 CHECK (closed IN (0, 1)), -- the sender ended in order, or none has begun
 	held       TEXT NOT NULL DEFAULT '',     -- why nothing may leave; empty: all well
 	live_since INTEGER,                       -- go-live passed
 	live_for   TEXT NOT NULL DEFAULT ''       -- for these settings
