@@ -34,6 +34,7 @@ func explain(err error) string {
 		{outbox.ErrHeld, "Nothing was sent and nothing is lost: the issue waits. `pressrun go-live` goes through the checklist after which mail may leave."},
 		{outbox.ErrHole, "Nothing was sent. The letter's template has lost its unsubscribe link."},
 		{subscribers.ErrSuppressed, "Nothing was changed. Who left or was erased comes back only by confirming again; a suppression by hand, a bounce or a complaint is lifted by `pressrun subscriber unsuppress EMAIL|DOMAIN --because TEXT`."},
+		{subscribers.ErrBecause, "Nothing was changed. Say it by --because TEXT; it is kept with each person."},
 		{subscribers.ErrAddress, "Nothing was changed. Write it as name@example.org."},
 		{newsletter.ErrNothing, "Nothing was sent. `pressrun plan` shows what is in the way."},
 		{series.ErrDisclaimer, "Nothing was changed. Every series needs one: --disclaimer TEXT or --disclaimer @FILE."},

@@ -29,7 +29,7 @@ MailerLite, beehiiv, Squarespace or your own; columns that are not known are kep
 bounced or complained there does not get mail here, and nobody who is out here is brought back. Pending people are not mailed by
 an import. FILE may be - for standard input.
 
-All of the file is imported or, where a row has a fault, nothing. The same file again changes nothing.`,
+All of the file is imported or, where a row has a fault, nothing. The same file again, with the same flags, changes nothing.`,
 		Example: "  pressrun subscriber import skin people.csv --dry-run\n" +
 			"  pressrun subscriber import skin people.csv --as active --because \"moved from listmonk, double opt-in there\"",
 		Args: args(cobra.ExactArgs(2)),
@@ -53,6 +53,8 @@ All of the file is imported or, where a row has a fault, nothing. The same file 
 	a.jsonFlag(cmd)
 	return cmd
 }
+
+var errFaultyRows = errors.New("nothing would be imported: mend the rows marked refused above, or take them out of the file")
 
 // peopleReport is what import prints.
 type peopleReport struct {
@@ -87,8 +89,11 @@ func (a *app) importPeople(ctx context.Context, s *site, slug, path, through str
 		return err
 	}
 	report.ImportReport, err = s.people.Import(ctx, s.db, file, o)
-	if err != nil && report.Refused == 0 {
+	switch {
+	case err != nil && report.Refused == 0:
 		return err
+	case err == nil && report.Refused > 0: // a dry run, whose end scripts ask for
+		err = errFaultyRows
 	}
 	return errors.Join(a.print(report, report.print), err)
 }
@@ -128,18 +133,18 @@ func (r peopleReport) print(w io.Writer) {
 	outcome := fmt.Sprintf("added %d, changed %d, unchanged %d, suppressed %d, kept out %d", r.Added, r.Changed, r.Unchanged, r.Suppressed, r.KeptOut)
 	switch {
 	case r.Refused > 0:
-		fmt.Fprintf(w, "Nothing was changed: %d rows have a fault. Without them it would be: %s.\n", r.Refused, outcome)
+		fmt.Fprintf(w, "Nothing was changed: %s a fault. Without that it would be: %s.\n", countOf(int64(r.Refused), "row has", "rows have"), outcome)
 	case r.DryRun:
 		fmt.Fprintf(w, "Nothing was changed. It would be: %s.\n", outcome)
 	default:
 		fmt.Fprintf(w, "%s.\n", strings.ToUpper(outcome[:1])+outcome[1:])
 	}
 	if r.Next != nil {
-		at := r.Next.At.Format("Mon 2006-01-02 15:04 MST")
+		at := r.Next.At.Format(slotFormat)
 		if r.Next.Article == "" {
 			fmt.Fprintf(w, "The next slot, %s, sends nothing: %s\n", at, r.Next.Blocked)
 		} else {
-			fmt.Fprintf(w, "The next slot, %s, sends %s to %d readers.\n", at, r.Next.Article, r.Next.Readers)
+			fmt.Fprintf(w, "The next slot, %s, sends %s to %s.\n", at, r.Next.Article, countOf(r.Next.Readers, "reader", "readers"))
 		}
 	}
 }
@@ -158,7 +163,7 @@ func (a *app) subscriberExportCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "export SERIES [FILE]",
 		Short: "Write the people of a series as CSV that import reads",
-		Long: `Writes to standard output, or to a new file that only you can read. Cells that a spreadsheet would run as a formula are led by
+		Long: `Writes to standard output, also where FILE is -, or to a new file that only you can read. Cells that a spreadsheet would run as a formula are led by
 an apostrophe.`,
 		Example: "  pressrun subscriber export skin people.csv",
 		Args:    args(cobra.RangeArgs(1, 2)),
@@ -168,7 +173,7 @@ an apostrophe.`,
 				if err != nil {
 					return err
 				}
-				if len(given) == 1 {
+				if len(given) == 1 || given[1] == "-" {
 					_, err := subscribers.Export(cmd.Context(), s.db, of.ID, a.out)
 					return err
 				}
@@ -191,6 +196,6 @@ func (a *app) exportTo(ctx context.Context, s *site, of series.Series, path stri
 	if err := errors.Join(err, f.Close()); err != nil {
 		return errors.Join(err, os.Remove(path))
 	}
-	fmt.Fprintf(a.out, "%d people of %s in %s\n", n, of.Slug, path)
+	fmt.Fprintf(a.out, "%s of %s in %s\n", countOf(int64(n), "person", "people"), of.Slug, path)
 	return nil
 }
