@@ -87,7 +87,26 @@ func (p *Publisher) slotStatus(ctx context.Context, name string) (Status, error)
 	if slot.Hold {
 		issue.State = series.IssueHeld
 	}
-	return Status{Issue: issue, Series: s}, nil
+	st := Status{Issue: issue, Series: s}
+	if slot.State == series.SlotHeld {
+		err = p.nameHeld(ctx, s, slot, &st)
+	}
+	return st, err
+}
+
+// nameHeld says of a slot held without an issue which article a release would send or wait for; in drip that of the most
+// readers.
+func (p *Publisher) nameHeld(ctx context.Context, s series.Series, slot series.Slot, st *Status) error {
+	decide, err := p.forecaster(ctx, p.db, s)
+	if err != nil {
+		return err
+	}
+	var row Planned
+	if err := decide(ctx, slot, &row); err != nil {
+		return fmt.Errorf("issue %s: %w", st.Issue.Name, err)
+	}
+	st.Article, st.Issue.Subject = row.Article, row.Title
+	return nil
 }
 
 // IssueList lists issues with counts, newest first; "" means all series, n 0 all.
@@ -239,7 +258,7 @@ func (p *Publisher) releaseSlot(ctx context.Context, name string) error {
 	case slot.State == series.SlotPlanned && slot.Hold:
 		return p.db.InTx(ctx, func(tx *store.Tx) error { return p.holdSlot(ctx, tx, name, false, "") })
 	case slot.State != series.SlotHeld:
-		return fmt.Errorf("issue %s: the slot is %s: %w", name, slot.State, series.ErrState)
+		return fmt.Errorf("issue %s: %w; the slot is %s", name, series.ErrState, strings.TrimSpace(fmt.Sprintf("%s. %s", slot.State, slot.Reason)))
 	}
 	defer p.wake()
 	h, err := p.publish(ctx, s, slot, opening{state: series.IssueFilling})

@@ -3,6 +3,7 @@ package newsletter_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -287,6 +288,59 @@ func TestRule11ADraftHoldsTheSlot(t *testing.T) {
 	equal(t, "released", w.issue("skin/"+wall(1)), "sending pending=1")
 	equal(t, "next slot", w.run(tuesday(2)), []string{wall(2) + " issued 1"})
 	equal(t, "issues", w.issues(), []string{"skin/" + wall(1) + " one", "skin/" + wall(2) + " two"})
+}
+
+// TestRule11AHeldSlotIsOverOnceTheSeriesWentOn: releasing it then would send another article than it was held for.
+func TestRule11AHeldSlotIsOverOnceTheSeriesWentOn(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		goOn func(w *world)
+		by   string
+	}{
+		{"by the next slot", func(w *world) { w.run(tuesday(2)) }, wall(2)},
+		{"by hand", func(w *world) {
+			_, _, _, err := w.p.SendNow(w.ctx, "skin", "", false)
+			w.check("send", err)
+		}, tuesday(1).Add(time.Hour).Format("2006-01-02T15:04")},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t)
+			s := w.series("skin", series.Change{})
+			w.articles(s, "one?", "two")
+			w.enrol(s, "ada")
+			w.run(monday)
+			w.run(tuesday(1))
+			held := "skin/" + wall(1)
+			w.article("one", series.MarkReady)
+			st, err := w.p.Issue(w.ctx, held)
+			w.check("held slot", err)
+			equal(t, "what a release would send", []string{st.Article, st.Issue.Subject}, []string{"one", "About one"})
+			w.clock.set(tuesday(1).Add(time.Hour))
+			tt.goOn(w)
+			if err := w.p.ReleaseIssue(w.ctx, held); !errors.Is(err, series.ErrState) {
+				t.Errorf("release: got %v, want ErrState", err)
+			} else {
+				contains(t, "refusal", err.Error(), "missed", "The series went on at "+tt.by)
+			}
+			equal(t, "held slot", w.issue(held), "missed")
+			equal(t, "ada", w.deliveriesOf("ada"), []string{"one pending"})
+		})
+	}
+}
+
+// TestRule11OneSlotIsHeldAtATime: a draft that is late twice is released once.
+func TestRule11OneSlotIsHeldAtATime(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{})
+	w.articles(s, "one?", "two")
+	w.enrol(s, "ada")
+	w.run(monday)
+	w.run(tuesday(1))
+	equal(t, "held again", w.run(tuesday(2)), []string{wall(2) + " held 0"})
+	equal(t, "the first", w.issue("skin/"+wall(1)), "missed")
+	w.article("one", series.MarkReady)
+	w.check("release", w.p.ReleaseIssue(w.ctx, "skin/"+wall(2)))
+	equal(t, "ada", w.deliveriesOf("ada"), []string{"one pending"})
 }
 
 func TestRule11SkipLetsTheNextReadyOneGo(t *testing.T) {
@@ -622,6 +676,54 @@ func TestRule21ExplainAgreesWithThePlanAndTheSender(t *testing.T) {
 	equal(t, "ben", short(lines), []string{wall(2) + "  out 13"})
 	if _, err := w.p.Explain(w.ctx, "nobody@reader.example", 1); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("explain nobody: got %v, want ErrNotFound", err)
+	}
+}
+
+// TestRule21NothingNamesWhatIsMeant: whoever asks why nothing comes has an article in mind.
+func TestRule21NothingNamesWhatIsMeant(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{WhenNotReady: ptr("skip")})
+	w.articles(s, "one?", "two")
+	w.enrol(s, "ada", "ben")
+	w.run(monday)
+	w.run(tuesday(1))
+	w.clock.set(tuesday(1).Add(time.Hour))
+	w.article("one", series.MarkReady)
+	lines, err := w.p.Explain(w.ctx, "ada@reader.example", 1)
+	w.check("explain", err)
+	equal(t, "behind", short(lines), []string{wall(2) + "  empty 4"})
+	contains(t, "why", lines[0].Why, "No ready article is left.", "“About one” stands behind")
+
+	w.articles(s, "three")
+	w.run(tuesday(2).Add(12 * time.Hour))
+	name := "skin/" + wall(2)
+	equal(t, "issue", w.issue(name), "held ")
+	lines, err = w.p.Explain(w.ctx, "ada@reader.example", 2)
+	w.check("explain", err)
+	contains(t, "why, with an issue held", lines[0].Why, name+" is held and keeps its turn")
+}
+
+// TestLogNamesNobody holds a slot with an editor's own words, which stay out of the log.
+func TestLogNamesNobody(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{})
+	w.articles(s, "one")
+	w.enrol(s, "ada")
+	w.run(monday)
+	w.check("hold", w.p.HoldIssue(w.ctx, "skin/"+wall(1), "by mara@clinic.example on the desk"))
+	ctx, stop := context.WithCancel(w.ctx)
+	var log strings.Builder
+	w.cfg.Log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.MessageKey && a.Value.String() == "slot done" {
+			stop()
+		}
+		return a
+	}}))
+	w.clock.set(tuesday(1))
+	w.check("run", w.publisher(w.cfg).Run(ctx))
+	contains(t, "log", log.String(), "slot done", "slot="+wall(1), "state=held")
+	if strings.Contains(log.String(), "@") {
+		t.Errorf("the log names somebody:\n%s", log.String())
 	}
 }
 

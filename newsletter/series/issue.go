@@ -60,7 +60,8 @@ type Frozen struct {
 // Freeze makes the issue, named by DELIVERY's rule (NAME/ARTICLE in drip). It fails with ErrSlot where the slot has one,
 // with ErrState where the article or the series' disclaimer changed since it was rendered or the article is not ready,
 // and with ErrDisclaimer where the disclaimer isn't in both HTML and text: the check is on the words themselves, whitespace
-// and marks aside. A welcome fails with ErrSlot too where WelcomeIssue would have found one.
+// and marks aside. A welcome fails with ErrSlot too where WelcomeIssue would have found one. One sent by hand ends the slots of
+// its series that are held without an issue, as the next slot's does.
 func Freeze(ctx context.Context, tx *store.Tx, f Frozen, now time.Time) (Issue, error) {
 	name := f.name()
 	if err := f.check(); err != nil {
@@ -76,6 +77,9 @@ func Freeze(ctx context.Context, tx *store.Tx, f Frozen, now time.Time) (Issue, 
 		return Issue{}, fmt.Errorf("freeze issue %s: %w", name, err)
 	}
 	id, err := f.insert(ctx, tx, name, now)
+	if err == nil && f.Kind == "now" {
+		err = overtake(ctx, tx, f.Series.ID, f.Slot, now, now)
+	}
 	if err != nil {
 		return Issue{}, fmt.Errorf("freeze issue %s: %w", name, err)
 	}

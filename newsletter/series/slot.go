@@ -212,22 +212,37 @@ func followZone(ctx context.Context, tx *store.Tx, s Series, loc *time.Location,
 }
 
 const recordSlot = `UPDATE slots SET state = ?2, reason = ?3, updated = ?4
-WHERE id = ?1 AND state IN ('planned', 'held', 'waiting') RETURNING id`
+WHERE id = ?1 AND state IN ('planned', 'held', 'waiting') RETURNING series_id, wall, fires`
 
 // RecordSlot ends a planned (or held, or waiting) slot: issued, empty, missed, skipped, waiting, held, with its reason.
-// Ending it twice fails with ErrSlot.
+// Where the series went on with it, as by the first two, or is held by it now, slots held before are over. Ending it twice
+// fails with ErrSlot.
 func RecordSlot(ctx context.Context, tx *store.Tx, slotID int64, state SlotState, reason string, now time.Time) error {
 	if state == SlotPlanned {
 		return wrong(ErrInvalid, "slot %d: a slot is planned once", slotID)
 	}
-	err := tx.QueryRow(ctx, recordSlot, slotID, string(state), reason, millis(now)).Scan(&slotID)
+	var seriesID, fires int64
+	var wall string
+	err := tx.QueryRow(ctx, recordSlot, slotID, string(state), reason, millis(now)).Scan(&seriesID, &wall, &fires)
 	if errors.Is(err, store.ErrNotFound) {
 		return fmt.Errorf("slot %d: %w, or it was ended otherwise", slotID, ErrSlot)
+	}
+	if err == nil && (state == SlotIssued || state == SlotEmpty || state == SlotHeld) {
+		err = overtake(ctx, tx, seriesID, wall, instant(fires), now)
 	}
 	if err != nil {
 		return fmt.Errorf("slot %d: %w", slotID, err)
 	}
 	return nil
+}
+
+const overtakeHeld = `UPDATE slots SET state = 'missed', reason = ?3, updated = ?4 WHERE series_id = ?1 AND state = 'held' AND fires < ?2`
+
+// overtake ends the slots of a series that were held without an issue before an instant: what stood in their way takes its
+// turn where the series is now, so a release would send something else.
+func overtake(ctx context.Context, tx *store.Tx, seriesID int64, wall string, at, now time.Time) error {
+	_, err := tx.Exec(ctx, overtakeHeld, seriesID, millis(at), "The series went on at "+wall+"; nothing of it is lost.", millis(now))
+	return err
 }
 
 const skipSlot = `INSERT INTO slots (series_id, wall, fires, state, reason, created, updated) VALUES (?1, ?2, ?3, 'skipped', ?4, ?5, ?5)
