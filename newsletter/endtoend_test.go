@@ -84,9 +84,9 @@ func TestMainPathOverSMTP(t *testing.T) {
 	confirmation := server.Messages()[0]
 	equal(t, "confirmation goes to", confirmation.To, "cyd@reader.example")
 	link := tokenOf.FindStringSubmatch(textPart(t, confirmation.Data))
-	_, next, err := w.p.Confirm(w.ctx, link[1], evidence())
+	v, err := w.p.Confirm(w.ctx, link[1], evidence())
 	w.check("confirm", err)
-	equal(t, "next slot", next, tuesday(1))
+	equal(t, "next slot", v.Next, tuesday(1))
 
 	w.run(monday)
 	w.run(tuesday(1))

@@ -301,7 +301,7 @@ func (h *history) join(s series.Series, name string) {
 	if len(h.notices("confirmation")) == before {
 		return // in the series already, or asked too often
 	}
-	_, _, err := h.p.Confirm(h.ctx, h.confirmLink(), evidence())
+	_, err := h.p.Confirm(h.ctx, h.confirmLink(), evidence())
 	h.check("confirm", err)
 	delete(h.left, s.Slug+" "+name+"@reader.example")
 }

@@ -83,7 +83,8 @@ type Visit struct {
 	State      subscribers.State
 	Everything bool // left everything
 	CanUndo    bool
-	Welcomed   bool // Confirm: a welcome letter was queued just now, or by an earlier press
+	Welcomed   bool      // of a confirmation link: a welcome letter was queued by it
+	Next       time.Time // of a confirmation link: the coming slot in the series' zone; zero: none is planned
 }
 
 // VisitConfirm reads a confirmation link; subscribers.ErrToken where it is not ours, subscribers.ErrNotPending where the
@@ -94,11 +95,38 @@ func (p *Publisher) VisitConfirm(ctx context.Context, token string) (Visit, erro
 		return Visit{}, err
 	}
 	v, err := p.visit(ctx, t)
-	if err == nil && v.Masked == "" {
+	if err != nil {
+		return v, err
+	}
+	if v.Masked == "" {
 		return v, subscribers.ErrNotPending
 	}
+	err = p.visitConfirmed(ctx, t, &v)
 	return v, err
 }
+
+// visitConfirmed adds what comes after a confirmation.
+func (p *Publisher) visitConfirmed(ctx context.Context, t subscribers.Token, v *Visit) error {
+	reader, err := outbox.ReaderOf(ctx, p.db, t.SeriesID, t.SubscriberID)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	v.Welcomed = !reader.Welcomed.IsZero()
+	if v.Series.Paused {
+		return nil
+	}
+	slots, err := coming(ctx, p.db, v.Series, p.now(), slotsAhead)
+	for _, slot := range slots {
+		if slot.State != series.SlotSkipped {
+			v.Next = slot.At.In(location(v.Series))
+			break
+		}
+	}
+	return err
+}
+
+// slotsAhead is how far a reader is told of: skipped dates in a row are few.
+const slotsAhead = 8
 
 // VisitUnsubscribe reads an unsubscribe link; subscribers.ErrToken where it is not ours. Whoever is gone, and whoever
 // never was (the link of a preview), looks like somebody who has left.
@@ -142,16 +170,16 @@ func (p *Publisher) visit(ctx context.Context, t subscribers.Token) (Visit, erro
 // errWelcome says that only the welcome failed: the confirmation is made without it.
 var errWelcome = errors.New("welcome")
 
-// Confirm activates the enrolment and queues the welcome (rule 3) in one transaction. next is the coming slot's instant
-// in the series' zone, zero if none is planned. A welcome that can't be made never stops a confirmation.
-func (p *Publisher) Confirm(ctx context.Context, token string, e subscribers.Evidence) (v Visit, next time.Time, err error) {
+// Confirm activates the enrolment and queues the welcome (rule 3) in one transaction. A welcome that can't be made never
+// stops a confirmation.
+func (p *Publisher) Confirm(ctx context.Context, token string, e subscribers.Evidence) (v Visit, err error) {
 	t, err := p.key.Open(token, subscribers.PurposeConfirm)
 	if err != nil {
-		return Visit{}, time.Time{}, err
+		return Visit{}, err
 	}
 	s, err := series.ByID(ctx, p.db, t.SeriesID)
 	if err != nil {
-		return Visit{}, time.Time{}, fmt.Errorf("confirm: %w", err)
+		return Visit{}, fmt.Errorf("confirm: %w", err)
 	}
 	letter := p.welcome(ctx, s, t.SubscriberID) // rendered before the lock
 	err = p.confirm(ctx, token, e, letter)
@@ -160,22 +188,13 @@ func (p *Publisher) Confirm(ctx context.Context, token string, e subscribers.Evi
 		err = p.confirm(ctx, token, e, nil)
 	}
 	if err != nil {
-		return Visit{}, time.Time{}, err
+		return Visit{}, err
 	}
 	p.wake()
-	if v, err = p.visit(ctx, t); err != nil {
-		return v, time.Time{}, err
+	if v, err = p.visit(ctx, t); err == nil {
+		err = p.visitConfirmed(ctx, t, &v)
 	}
-	reader, err := outbox.ReaderOf(ctx, p.db, s.ID, t.SubscriberID)
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return v, time.Time{}, err
-	}
-	v.Welcomed = !reader.Welcomed.IsZero()
-	slots, err := coming(ctx, p.db, s, p.now(), 1)
-	if err == nil && len(slots) > 0 && !s.Paused {
-		next = slots[0].At.In(location(s))
-	}
-	return v, next, err
+	return v, err
 }
 
 // confirm activates, and adds the welcome of a fresh confirmation.
@@ -263,6 +282,9 @@ func (p *Publisher) welcomeArticle(ctx context.Context, s series.Series, subscri
 	}
 	if s.Mode == series.Live {
 		away, err := p.givesWay(ctx, s, facts, a)
+		if away {
+			p.log.InfoContext(ctx, "welcome gives way to the coming slot", "series", s.Slug, "article", a.Slug, "subscriber", subscriberID)
+		}
 		if err != nil || away {
 			return series.Article{}, err
 		}

@@ -25,12 +25,12 @@ func (p *pages) confirm(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	form := p.BaseURL.JoinPath("c", "[token]").String()
-	v, next, err := p.Publisher.Confirm(web.Lasting(r), token, evidence(r, form, p.wording(before.Series)))
+	v, err := p.Publisher.Confirm(web.Lasting(r), token, evidence(r, form, p.wording(before.Series)))
 	if err != nil {
 		return err
 	}
 	page := p.confirmPage(r, v)
-	page.Done, page.Welcome, page.Next = true, v.Welcomed, next
+	page.Done = true
 	return personal(w, page.Write)
 }
 
@@ -38,6 +38,6 @@ func (p *pages) confirmPage(r *http.Request, v newsletter.Visit) templates.Publi
 	return templates.PublicConfirm{
 		PublicFrame: p.frame(v.Series.Language), Series: v.Series.Title, SeriesPath: seriesPath(v.Series), Masked: v.Masked,
 		Action: "/c/" + r.PathValue("token"), Wording: p.wording(v.Series), Done: v.State == subscribers.Active,
-		From: v.Series.FromEmail,
+		Welcome: v.Welcomed, Next: v.Next, From: v.Series.FromEmail,
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"pressrun/newsletter/series"
 	"pressrun/newsletter/web/webtest"
 	"pressrun/subscribers"
 	"pressrun/subscribers/store"
@@ -46,7 +47,7 @@ func TestSubscribeAndConfirm(t *testing.T) {
 		t.Fatalf("looking changed the state to %s", got)
 	}
 	for range 2 { // a second press is one confirmation
-		wants(t, "confirmed", post(t, h, "/c/"+token, nil), 200, "You’re in", "Tuesday 2 March 2027 at 09:00", "mara@harbour.example")
+		wants(t, "confirmed", post(t, h, "/c/"+token, nil), 200, "You’re in", "Tuesday 2 March 2027 at 09:00 (Europe/London)", "mara@harbour.example")
 	}
 	if got := state(t, s, skin, ada.ID); got != subscribers.Active {
 		t.Errorf("after the button: got %s, want active", got)
@@ -54,7 +55,12 @@ func TestSubscribeAndConfirm(t *testing.T) {
 	if n := s.Count(t, `SELECT count(*) FROM consents WHERE subscriber_id = ?1 AND event = 'confirmed'`, ada.ID); n != 1 {
 		t.Errorf("got %d confirmations, want 1", n)
 	}
-	wants(t, "the link afterwards", get(t, h, "/c/"+token), 200, "You’re in")
+	wants(t, "the link afterwards", get(t, h, "/c/"+token), 200, "You’re in", "Tuesday 2 March 2027 at 09:00 (Europe/London)")
+	s.InTx(t, func(tx *store.Tx) error {
+		_, err := series.SkipDate(t.Context(), tx, skin, "2027-03-02", s.Now())
+		return err
+	})
+	wants(t, "that date skipped", get(t, h, "/c/"+token), 200, "Tuesday 9 March 2027 at 09:00")
 }
 
 // mailedToken is the token in the last confirmation mail.
