@@ -55,7 +55,7 @@ func (w *Worker) messageID(r row, fromEmail string) (string, error) {
 func (w *Worker) write(ctx context.Context, r row, n Notice, to person) (letter, error) {
 	dated := r.dated
 	if dated == 0 {
-		dated = w.now().Truncate(time.Second).UnixMilli()
+		dated = w.now().UnixMilli() // to the millisecond, since rule 4 compares it; the header has whole seconds
 	}
 	d := mailer.Draft{Date: time.UnixMilli(dated).UTC(), To: mailer.Mailbox{Name: to.name, Email: to.email}}
 	if r.issue != 0 {

@@ -168,6 +168,19 @@ func TestOneConnectionTooMany(t *testing.T) {
 	checkInvariants(t, s.db, taken(srv), 0)
 }
 
+// TestDatedIsNotBeforeItWasSent: what was placed in the order before a letter went out is not behind it (rule 4), not by a
+// part of a second.
+func TestDatedIsNotBeforeItWasSent(t *testing.T) {
+	s, srv := newSite(t), smtptest.New(t)
+	ids := s.readers(s.skin, 1)
+	s.issue(s.skin, "rest")
+	began := s.now().Truncate(time.Millisecond)
+	s.send(srv)
+	if got := s.delivery(ids[0]).Dated; got.Before(began) {
+		t.Errorf("got dated %v, want it not before %v", got, began)
+	}
+}
+
 // TestPoisonousRecipient hangs up on one recipient, always: all others get theirs.
 func TestPoisonousRecipient(t *testing.T) {
 	s, srv := newSite(t), smtptest.New(t)
