@@ -82,12 +82,8 @@ func (p *Publisher) sender(ctx context.Context) series.Series {
 
 func (p *Publisher) enqueue(ctx context.Context, tx *store.Tx, notices []outbox.Notice) error {
 	for _, n := range notices {
-		queued, err := outbox.Enqueue(ctx, tx, n, p.now())
-		if err != nil {
+		if _, err := outbox.Enqueue(ctx, tx, n, p.now()); err != nil {
 			return err
-		}
-		if queued {
-			p.log.InfoContext(ctx, "notice queued", "kind", n.Kind)
 		}
 	}
 	return nil

@@ -226,7 +226,8 @@ func (p *Publisher) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		happened, err := p.RunDue(ctx)
 		for _, h := range happened {
-			p.log.InfoContext(ctx, "slot done", "series", h.Series, "slot", h.Slot, "state", h.State, "deliveries", h.Readers, "reason", h.Reason)
+			// Not the reason: editors write it, and may name people.
+			p.log.InfoContext(ctx, "slot done", "series", h.Series, "slot", h.Slot, "state", h.State, "deliveries", h.Readers)
 		}
 		// The same trouble every 30 seconds is one line, not thousands.
 		if text := fmt.Sprint(err); err != nil && ctx.Err() == nil && text != said {
