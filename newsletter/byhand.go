@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"pressrun/newsletter/outbox"
 	"pressrun/newsletter/series"
@@ -219,8 +220,8 @@ func (p *Publisher) corrected(ctx context.Context, name string) (s series.Series
 }
 
 // Announce sends an article, or a Markdown text with a title, to the active readers of the given series, outside the order
-// (rule 18), once to each person. It carries the disclaimers of all of these series; the sender is the article's series,
-// else the first.
+// (rule 18), once to each person: who had the same words within a week is left out, so that a command that is run again
+// mails nobody twice. It carries the disclaimers of all of these series; the sender is the article's series, else the first.
 func (p *Publisher) Announce(ctx context.Context, seriesSlugs []string, articleSlug, title, markdown string, dryRun bool) (issue string, readers int64, err error) {
 	p.due.Lock()
 	defer p.due.Unlock()
@@ -233,14 +234,18 @@ func (p *Publisher) Announce(ctx context.Context, seriesSlugs []string, articleS
 	if err != nil {
 		return "", 0, wrap(err)
 	}
+	had, err := p.hadSame(ctx, frozen)
+	if err != nil {
+		return "", 0, wrap(err)
+	}
 	if dryRun {
-		readers, err = p.countAnnouncement(ctx, to, frozen.Article.ID)
+		readers, err = p.countAnnouncement(ctx, to, frozen.Article.ID, had)
 		return "", readers, err
 	}
 	if err := p.mayLeave(ctx); err != nil {
 		return "", 0, wrap(err)
 	}
-	issue, readers, err = p.fillAnnouncement(ctx, frozen, to)
+	issue, readers, err = p.fillAnnouncement(ctx, frozen, to, had)
 	if err != nil {
 		return "", 0, wrap(err)
 	}
@@ -297,13 +302,47 @@ func (p *Publisher) announcement(ctx context.Context, to []series.Series, slug, 
 	return frozen, err
 }
 
-// countAnnouncement counts the people whom an announcement would go to.
-func (p *Publisher) countAnnouncement(ctx context.Context, to []series.Series, articleID int64) (int64, error) {
+// sameWords is for how long an announcement with the same words is the same announcement.
+const sameWords = 7 * 24 * time.Hour
+
+// hadSame are the people who had an announcement of the same words lately. Where it is an article's, that counts as had
+// anyway.
+func (p *Publisher) hadSame(ctx context.Context, f series.Frozen) (map[int64]bool, error) {
+	if f.Article.ID != 0 {
+		return nil, nil
+	}
+	all, err := series.Issues(ctx, p.db, 0, 0)
+	if err != nil {
+		return nil, err
+	}
+	had := map[int64]bool{}
+	for _, issue := range all {
+		if p.now().Sub(issue.Frozen) >= sameWords {
+			break
+		}
+		if issue.Kind != f.Kind || issue.ArticleID != 0 || issue.Subject != f.Subject {
+			continue
+		}
+		if issue, err = series.IssueByID(ctx, p.db, issue.ID); err != nil {
+			return nil, err
+		}
+		if issue.Text != f.Text {
+			continue
+		}
+		if err := outbox.Recipients(ctx, p.db, issue.ID, func(subscriber int64) { had[subscriber] = true }); err != nil {
+			return nil, err
+		}
+	}
+	return had, nil
+}
+
+// countAnnouncement counts the people whom an announcement would go to, but for those who had it.
+func (p *Publisher) countAnnouncement(ctx context.Context, to []series.Series, articleID int64, had map[int64]bool) (int64, error) {
 	people := map[int64]bool{}
 	for _, s := range to {
 		err := eachReaders(ctx, p.db, s.ID, 0, func(readers []outbox.Reader) error {
 			for _, r := range readers {
-				if _, had := r.Had[articleID]; !had && !r.Before[articleID] {
+				if _, article := r.Had[articleID]; !article && !r.Before[articleID] && !had[r.SubscriberID] {
 					people[r.SubscriberID] = true
 				}
 			}
@@ -317,7 +356,7 @@ func (p *Publisher) countAnnouncement(ctx context.Context, to []series.Series, a
 }
 
 // fillAnnouncement freezes the issue, writes its rows in chunks and opens it.
-func (p *Publisher) fillAnnouncement(ctx context.Context, f series.Frozen, to []series.Series) (name string, readers int64, err error) {
+func (p *Publisher) fillAnnouncement(ctx context.Context, f series.Frozen, to []series.Series, had map[int64]bool) (name string, readers int64, err error) {
 	var issue series.Issue
 	err = p.db.InTx(ctx, func(tx *store.Tx) error {
 		issue, err = series.Freeze(ctx, tx, f, p.now())
@@ -327,10 +366,10 @@ func (p *Publisher) fillAnnouncement(ctx context.Context, f series.Frozen, to []
 		return "", 0, err
 	}
 	for i, s := range to {
-		n, err := p.addReaders(ctx, issue, s)
+		n, err := p.addReaders(ctx, issue, s, had)
 		readers += n
 		if err == nil && readers == 0 && i == len(to)-1 {
-			err = fmt.Errorf("%w: nobody is there who has not had it", ErrNothing)
+			err = fmt.Errorf("%w: nobody is there who has not had it (to say it again within a week, change the words)", ErrNothing)
 		}
 		if err != nil {
 			discard := p.db.InTx(context.WithoutCancel(ctx), func(tx *store.Tx) error {
@@ -342,12 +381,12 @@ func (p *Publisher) fillAnnouncement(ctx context.Context, f series.Frozen, to []
 	return issue.Name, readers, p.db.InTx(ctx, func(tx *store.Tx) error { return outbox.Open(ctx, tx, p.now(), issue.ID) })
 }
 
-// addReaders writes the rows of an announcement for the readers of one series, and says how many.
-func (p *Publisher) addReaders(ctx context.Context, issue series.Issue, s series.Series) (added int64, err error) {
+// addReaders writes the rows of an announcement for the readers of one series but those who had it, and says how many.
+func (p *Publisher) addReaders(ctx context.Context, issue series.Issue, s series.Series, had map[int64]bool) (added int64, err error) {
 	err = eachReaders(ctx, p.db, s.ID, 0, func(some []outbox.Reader) error {
 		ids := make([]int64, 0, len(some))
 		for _, r := range some {
-			if !r.Before[issue.ArticleID] {
+			if !r.Before[issue.ArticleID] && !had[r.SubscriberID] {
 				ids = append(ids, r.SubscriberID)
 			}
 		}

@@ -110,6 +110,21 @@ type Delivery struct {
 	Dated, NextTry, Updated                               time.Time
 }
 
+const selectRecipients = `SELECT subscriber_id FROM deliveries
+WHERE issue_id = ?1 AND state IN ('pending', 'claimed', 'inflight', 'sent', 'uncertain')`
+
+// Recipients calls f for everybody who has an issue or is to get it.
+func Recipients(ctx context.Context, q store.Querier, issueID int64, f func(subscriberID int64)) error {
+	ids, err := scanIDs(q.Query(ctx, selectRecipients, issueID))
+	if err != nil {
+		return fmt.Errorf("recipients of issue %d: %w", issueID, err)
+	}
+	for _, id := range ids {
+		f(id)
+	}
+	return nil
+}
+
 const selectDeliveries = `SELECT d.id, coalesce(d.issue_id, 0), d.subscriber_id, coalesce(d.series_id, 0), coalesce(d.article_id, 0),
 	d.cycle, d.kind, d.state, d.class, d.reply, d.message_id, coalesce(i.name, ''), d.tries, d.dated, d.next_try, d.updated
 FROM deliveries d LEFT JOIN issues i ON i.id = d.issue_id
