@@ -64,6 +64,10 @@ func (p *Publisher) explainEnrolment(ctx context.Context, e subscribers.Enrolmen
 	if err != nil {
 		return nil, err
 	}
+	obstacle, err := p.obstacle(ctx, p.db, s)
+	if err != nil {
+		return nil, err
+	}
 	judged := judge(s, slots, p.now())
 	all := make([]Explained, len(slots))
 	for i, slot := range slots {
@@ -82,7 +86,8 @@ func (p *Publisher) explainEnrolment(ctx context.Context, e subscribers.Enrolmen
 			}
 			line.Outcome, line.Rule, line.Why = "paused", 13, "This person has paused until "+at(s, e.PausedUntil)+"."
 		default:
-			line.decided(decide(slot), why)
+			line.decided(decide(slot), why, obstacle)
+			obstacle = "" // it is in the way of the first slot; once mended, the others go
 		}
 		all[i] = line
 	}
@@ -90,11 +95,36 @@ func (p *Publisher) explainEnrolment(ctx context.Context, e subscribers.Enrolmen
 }
 
 // decided fills in a decision and what stands in its slot's way.
-func (line *Explained) decided(d series.Decision, slot judgement) {
+func (line *Explained) decided(d series.Decision, slot judgement, obstacle string) {
 	line.Outcome, line.Article, line.Rule, line.Why = string(d.Outcome), d.Article.Slug, d.Rule, d.Why
-	if slot.obstacle != "" {
-		line.Why += " " + slot.obstacle
+	for _, more := range []string{slot.obstacle, obstacle} {
+		if more != "" {
+			line.Why += " " + more
+		}
 	}
+}
+
+// explained is a decision; where it is that nothing is left, with the ready articles that were passed by (rule 4), since
+// those are what somebody who asks has in mind.
+func explained(f series.Facts, d series.Decision) series.Decision {
+	if d.Outcome != series.Empty {
+		return d
+	}
+	passed, behind := series.Passed(f), []string{}
+	for _, a := range f.Articles {
+		if x := passed[a.ID]; x.Rule == 4 {
+			behind = append(behind, a.Title)
+			d.Rule = 4
+		}
+	}
+	switch len(behind) {
+	case 0:
+	case 1:
+		d.Why += fmt.Sprintf(" “%s” stands behind what went out already, and no backfill was asked for.", behind[0])
+	default:
+		d.Why += fmt.Sprintf(" “%s” and %d more stand behind what went out already, and no backfill was asked for.", behind[0], len(behind)-1)
+	}
+	return d
 }
 
 // out says why somebody gets nothing of a series at all (rules 13 and 15); empty: they are mailable or paused.
@@ -129,7 +159,7 @@ func (p *Publisher) decider(ctx context.Context, s series.Series, subscriberID i
 			return nil, err
 		}
 		facts = readerFacts(facts, reader)
-		return func(slot series.Slot) series.Decision { return step(facts, slot) }, nil
+		return func(slot series.Slot) series.Decision { return explained(atSlot(facts, slot), step(facts, slot)) }, nil
 	}
 	facts, err := liveFacts(ctx, p.db, s)
 	if err != nil {
@@ -140,6 +170,7 @@ func (p *Publisher) decider(ctx context.Context, s series.Series, subscriberID i
 		_, had := reader.Had[d.Article.ID]
 		switch {
 		case d.Outcome != series.Send:
+			return explained(atSlot(facts, slot), d)
 		case had:
 			return series.Decision{Outcome: outcomeHad, Rule: 14, Why: fmt.Sprintf("The issue is “%s”, which this person has had already.", d.Article.Title)}
 		case reader.Before[d.Article.ID]:

@@ -614,6 +614,19 @@ func TestRule18AnAnnouncementMovesNobody(t *testing.T) {
 	equal(t, "announced", []any{name, readers, w.issue(name)}, []any{"site/2027-03-01T08:00/announcement", int64(3), "sending pending=3"})
 	equal(t, "plan", w.plan("skin", 1), []string{wall(1) + " one 2"})
 
+	w.clock.set(monday.Add(time.Minute))
+	w.enrol(gut, "dan")
+	again := func() (string, int64, error) {
+		return w.p.Announce(w.ctx, []string{"skin", "gut"}, "", "We move house", "From May we are *next door*.", false)
+	}
+	_, readers, err = again()
+	w.check("the same words again", err)
+	equal(t, "only who came since", readers, int64(1))
+	w.clock.set(monday.Add(2 * time.Minute))
+	if _, _, err := again(); !errors.Is(err, newsletter.ErrNothing) {
+		t.Errorf("the same words a third time: got %v, want ErrNothing", err)
+	}
+
 	_, readers, err = w.p.Announce(w.ctx, []string{"skin"}, "one", "", "", false)
 	w.check("announce an article", err)
 	equal(t, "readers", readers, int64(2))
@@ -697,7 +710,7 @@ func TestRule21NothingNamesWhatIsMeant(t *testing.T) {
 	w.articles(s, "three")
 	w.run(tuesday(2).Add(12 * time.Hour))
 	name := "skin/" + wall(2)
-	equal(t, "issue", w.issue(name), "held ")
+	equal(t, "issue", w.issue(name), "held")
 	lines, err = w.p.Explain(w.ctx, "ada@reader.example", 2)
 	w.check("explain", err)
 	contains(t, "why, with an issue held", lines[0].Why, name+" is held and keeps its turn")
