@@ -27,6 +27,7 @@ func readMarkdown(whole string) (candidate, []Problem) {
 	}
 	c, more := front.candidate()
 	problems = append(problems, more...)
+	problems = append(problems, leftOut(body, 1+strings.Count(whole, "\n")-strings.Count(body, "\n"))...)
 	if c.Title == "" {
 		c.Title, body = headingTitle(body)
 	}

@@ -1,0 +1,42 @@
+package importer_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// What a letter won't show is named with its line; code is not looked at.
+func TestLeftOut(t *testing.T) {
+	got := lines(readOne(t, "a.md", `---
+title: A
+---
+Text ![p](pic.png) and ![q](https://x.example/q.png).
+
+<script>alert(1)</script> <IMG src=x onerror=alert(1)>
+[l](javascript:alert(1)), [m](mailto:a@b.example), [w](https://x.example), <b>bold</b>, your <GP>
+
+    <script>code</script>
+
+`+"```"+`
+![p](pic.png)
+`+"```"+`
+![](https://x.example/alone.png)
+`).Problems)
+	want := []string{
+		"a.md:4: letters load no pictures: for pic.png its description stands there; put it on the web and write its https address, for a link",
+		"a.md:6: the HTML tag <script> does nothing in a letter: it is left out, or stands there as text; take it out, or write what it shows as Markdown",
+		"a.md:7: a link to javascript: leads nowhere in a letter: only its words stay; link to an https address",
+		"a.md:14: letters load no pictures: for https://x.example/alone.png its description stands there, as a link",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("problems (-want +got):\n%s", diff)
+	}
+}
+
+func TestLeftOutIsBounded(t *testing.T) {
+	if got := len(readOne(t, "a.md", "# A\n\n"+strings.Repeat("![p](pic.png)\n", 1000)).Problems); got != 10 {
+		t.Errorf("got %d notes for 1000 pictures, want 10", got)
+	}
+}
