@@ -28,7 +28,7 @@ fired yet can be held and released by the same name.`,
 		a.issueReleaseCommand("release", "Let a held issue send, also where its time has passed", (*newsletter.Publisher).ReleaseIssue),
 		a.issueChangeCommand("pause", "Stop an issue in mid-send; nobody is removed", (*newsletter.Publisher).PauseIssue),
 		a.issueReleaseCommand("resume", "Go on with a paused issue where it stopped", (*newsletter.Publisher).ResumeIssue),
-		a.issueChangeCommand("cancel", "End an issue; one that reached nobody gives its article back", (*newsletter.Publisher).CancelIssue),
+		a.issueCancelCommand(),
 		a.issueSettleCommand(), a.issueRetryCommand(), a.issueCorrectCommand(), a.issueAnnounceCommand(),
 	)
 }
@@ -284,8 +284,38 @@ func (a *app) issueChangeCommand(name, short string, change func(*newsletter.Pub
 		},
 	}
 	cmd.Flags().StringVar(&because, "because", "by an editor", "the reason, shown to the other editors")
-	a.yesFlag(cmd)
 	a.jsonFlag(cmd)
+	return cmd
+}
+
+// issueCancelCommand can't be taken back, so it asks.
+func (a *app) issueCancelCommand() *cobra.Command {
+	cmd := a.issueChangeCommand("cancel", "End an issue; one that reached nobody gives its article back", (*newsletter.Publisher).CancelIssue)
+	cmd.Long = "Ends an issue for good. Whoever has it keeps it, nobody else gets it; `issue pause` stops it so that it can go on."
+	cmd.Example += " --yes"
+	cancel := cmd.RunE
+	cmd.RunE = func(cmd *cobra.Command, given []string) error {
+		err := a.with(cmd.Context(), func(s *site) error {
+			all, err := s.publisher.IssuesNamed(cmd.Context(), given[0])
+			if err != nil {
+				return err
+			}
+			var open int64
+			for _, st := range all {
+				open += st.Counts.Open()
+			}
+			question := fmt.Sprintf("Cancel %s for good?", titled(given[0], all))
+			if open > 0 {
+				question += fmt.Sprintf(" %s without it; `pressrun issue pause` can be taken back.", countOf(open, "reader stays", "readers stay"))
+			}
+			return a.confirm(cmd, question)
+		})
+		if err != nil {
+			return err
+		}
+		return cancel(cmd, given)
+	}
+	a.yesFlag(cmd)
 	return cmd
 }
 
