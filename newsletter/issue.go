@@ -161,7 +161,10 @@ func (p *Publisher) resolve(ctx context.Context, q store.Querier, name string) (
 
 // slotByName finds the slot SERIES/WALL.
 func (p *Publisher) slotByName(ctx context.Context, q store.Querier, name string) (s series.Series, slot series.Slot, err error) {
-	slug, wall, _ := strings.Cut(name, "/")
+	slug, wall, named := strings.Cut(name, "/")
+	if !named {
+		return s, slot, fmt.Errorf("issue %s: an issue is named SERIES/SLOT, such as skin/2027-03-30T09:00: %w", name, store.ErrNotFound)
+	}
 	if s, err = series.BySlug(ctx, q, slug); err != nil {
 		return s, slot, fmt.Errorf("issue %s: %w", name, err)
 	}
@@ -180,7 +183,11 @@ func (p *Publisher) each(ctx context.Context, name string, f func(*store.Tx, int
 			return err
 		}
 		for _, issue := range issues {
-			if err := f(tx, issue.ID, p.now()); err != nil {
+			err := f(tx, issue.ID, p.now())
+			if errors.Is(err, series.ErrState) {
+				return err // it names the issue
+			}
+			if err != nil {
 				return fmt.Errorf("issue %s: %w", issue.Name, err)
 			}
 		}
@@ -194,7 +201,7 @@ func (p *Publisher) each(ctx context.Context, name string, f func(*store.Tx, int
 func (p *Publisher) HoldIssue(ctx context.Context, name, reason string) error {
 	reason = cmp.Or(reason, "by an editor")
 	err := p.each(ctx, name, func(tx *store.Tx, id int64, now time.Time) error { return outbox.Hold(ctx, tx, id, reason, now) })
-	if errors.Is(err, series.ErrState) {
+	if sending, unknown := p.resolve(ctx, p.db, name); errors.Is(err, series.ErrState) && unknown == nil && sending[0].State == series.IssueSending {
 		return fmt.Errorf("%w; what is being sent can be paused: pressrun issue pause %s", err, name)
 	}
 	if !errors.Is(err, store.ErrNotFound) {
@@ -244,10 +251,19 @@ func (p *Publisher) ReleaseIssue(ctx context.Context, name string) error {
 	issues, err := p.resolve(ctx, p.db, name)
 	for _, issue := range issues {
 		if issue.State == series.IssueHeld {
-			return fmt.Errorf("issue %s: it is held again: %s: %w", issue.Name, issue.Reason, series.ErrState)
+			return stillHeld(issue)
 		}
 	}
 	return err
+}
+
+// stillHeld says what to do with an issue that can't be released: what was frozen is not what the editors wrote since.
+func stillHeld(issue series.Issue) error {
+	mend := fmt.Sprintf("`pressrun issue cancel %s` gives its article back", issue.Name)
+	if slug, _, _ := strings.Cut(issue.Name, "/"); issue.SeriesID != 0 {
+		mend += fmt.Sprintf("; the next slot then sends it as it is now, or at once `pressrun issue send %s`", slug)
+	}
+	return fmt.Errorf("issue %s was not sent and stays held: %s %s: %w", issue.Name, issue.Reason, mend, series.ErrState)
 }
 
 func (p *Publisher) releaseSlot(ctx context.Context, name string) error {

@@ -186,7 +186,7 @@ func judge(s series.Series, slots []series.Slot, now time.Time) []judgement {
 		case due && late(s, slot, now):
 			all[i] = judgement{false, 12, "It is late: its issue will be held until an editor releases it."}
 		case slot.Hold:
-			all[i] = judgement{false, 11, "It is held by an editor: " + cmp.Or(slot.Reason, "no reason given") + "."}
+			all[i] = judgement{false, 11, "It is held: " + cmp.Or(slot.Reason, "by an editor") + "."}
 		}
 	}
 	return all

@@ -3,6 +3,7 @@ package newsletter_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -341,6 +342,58 @@ func TestRule11OneSlotIsHeldAtATime(t *testing.T) {
 	w.article("one", series.MarkReady)
 	w.check("release", w.p.ReleaseIssue(w.ctx, "skin/"+wall(2)))
 	equal(t, "ada", w.deliveriesOf("ada"), []string{"one pending"})
+}
+
+// TestRule7AnEditedArticleIsNotReleased: the issue that was frozen is not what the editor wrote since; the words say how that
+// one goes.
+func TestRule7AnEditedArticleIsNotReleased(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{})
+	w.articles(s, "one")
+	w.enrol(s, "ada")
+	w.run(monday)
+	w.run(tuesday(1).Add(12 * time.Hour))
+	name := "skin/" + wall(1)
+	w.importArticles(s, series.Incoming{Slug: "one", Text: series.Text{Title: "About one", Markdown: "Quite another text."}})
+	err := w.p.ReleaseIssue(w.ctx, name)
+	if !errors.Is(err, series.ErrState) {
+		t.Fatalf("release: got %v, want ErrState", err)
+	}
+	contains(t, "release", err.Error(), "stays held", "changed after", "pressrun issue cancel "+name, "pressrun issue send skin")
+	equal(t, "issue", w.issue(name), "held pending=1")
+	w.check("cancel", w.p.CancelIssue(w.ctx, name, "written anew"))
+	again, _, readers, err := w.p.SendNow(w.ctx, "skin", "", false)
+	w.check("send", err)
+	equal(t, "readers", readers, int64(1))
+	st, err := w.p.Issue(w.ctx, again)
+	w.check("issue", err)
+	contains(t, "text", st.Issue.Text, "Quite another text.")
+}
+
+// TestStateErrorsNameTheIssueOnce reads them as an editor does.
+func TestStateErrorsNameTheIssueOnce(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{})
+	w.articles(s, "one")
+	w.enrol(s, "ada")
+	w.run(monday)
+	w.run(tuesday(1))
+	name := "skin/" + wall(1)
+	hold := w.p.HoldIssue(w.ctx, name, "")
+	w.check("cancel", w.p.CancelIssue(w.ctx, name, ""))
+	for what, err := range map[string]error{
+		"hold": hold, "hold a cancelled one": w.p.HoldIssue(w.ctx, name, ""), "release": w.p.ReleaseIssue(w.ctx, name), "resume": w.p.ResumeIssue(w.ctx, name),
+	} {
+		if !errors.Is(err, series.ErrState) || strings.Count(err.Error(), name) != 1 && what != "hold" {
+			t.Errorf("%s: got %v, want ErrState and one %s", what, err, name)
+		}
+		if advice := strings.Contains(fmt.Sprint(err), "can be paused"); advice != (what == "hold") {
+			t.Errorf("%s: got %v, want advice to pause: %v", what, err, what == "hold")
+		}
+	}
+	if _, err := w.p.Issue(w.ctx, "nope"); !errors.Is(err, store.ErrNotFound) || !strings.Contains(err.Error(), "SERIES/SLOT") {
+		t.Errorf("issue nope: got %v", err)
+	}
 }
 
 func TestRule11SkipLetsTheNextReadyOneGo(t *testing.T) {

@@ -82,7 +82,7 @@ func Release(ctx context.Context, tx *store.Tx, issueID int64, now time.Time) er
 		return fmt.Errorf("issue %d: release: %w", issueID, err)
 	}
 	if issue.State != series.IssueHeld {
-		return fmt.Errorf("issue %s: release: it is %s: %w", issue.Name, issue.State, series.ErrState)
+		return fmt.Errorf("issue %s is %s and not held: %w", issue.Name, issue.State, series.ErrState)
 	}
 	to := series.IssuePlanned
 	if !issue.SendingSince.IsZero() {
@@ -103,7 +103,7 @@ func Resume(ctx context.Context, tx *store.Tx, issueID int64, now time.Time) err
 		return fmt.Errorf("issue %d: resume: %w", issueID, err)
 	}
 	if issue.State != series.IssuePaused {
-		return fmt.Errorf("issue %s: resume: it is %s: %w", issue.Name, issue.State, series.ErrState)
+		return fmt.Errorf("issue %s is %s and not paused: %w", issue.Name, issue.State, series.ErrState)
 	}
 	return series.Transition(ctx, tx, issueID, series.IssueSending, "", now)
 }

@@ -99,7 +99,7 @@ WHERE issue_id = ?1 AND state = 'failed' AND class IN ('blocked', 'config', 'exp
 // series.ErrState.
 func Retry(ctx context.Context, tx *store.Tx, issueID int64, now time.Time) (int64, error) {
 	if err := notCancelled(ctx, tx, issueID); err != nil {
-		return 0, fmt.Errorf("issue %d: retry: %w", issueID, err)
+		return 0, fmt.Errorf("retry: %w", err)
 	}
 	n, err := tx.Exec(ctx, retryFailed, issueID, now.UnixMilli())
 	if err == nil {
@@ -114,7 +114,7 @@ func Retry(ctx context.Context, tx *store.Tx, issueID int64, now time.Time) (int
 func notCancelled(ctx context.Context, tx *store.Tx, issueID int64) error {
 	issue, err := series.IssueByID(ctx, tx, issueID)
 	if err == nil && issue.State == series.IssueCancelled {
-		err = fmt.Errorf("the issue is cancelled: %w", series.ErrState)
+		err = fmt.Errorf("issue %s is cancelled: %w", issue.Name, series.ErrState)
 	}
 	return err
 }
