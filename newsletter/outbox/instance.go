@@ -36,7 +36,7 @@ const clockSlack = 10 * time.Minute
 
 // place is a machine and a file on it.
 type place struct {
-	machine string
+	machine string // empty: not known, and like every other
 	inode   int64
 }
 
@@ -117,7 +117,7 @@ func CheckInstance(ctx context.Context, db *store.DB, now time.Time) (Instance, 
 // misplaced says why a database should not send by itself; empty: nothing is odd.
 func misplaced(inst Instance, at, here place, noted, now time.Time) string {
 	switch {
-	case at.machine != here.machine:
+	case at.machine != "" && here.machine != "" && at.machine != here.machine:
 		return "this database comes from another machine: if that one still sends, readers would get everything twice"
 	case at.inode != here.inode:
 		return "this file is a copy or a restored backup: what was sent since it was made, it does not know"
@@ -201,16 +201,8 @@ func GoLive(ctx context.Context, tx *store.Tx, bound string, now time.Time) erro
 	return nil
 }
 
-// whereIs names this machine and the file at path. The machine's id is a secret of the machine, so that its hash is kept.
+// whereIs names this machine and the file at path.
 func whereIs(path string) (place, error) {
-	id, err := os.ReadFile("/etc/machine-id")
-	if err != nil || strings.TrimSpace(string(id)) == "" {
-		name, err := os.Hostname()
-		if err != nil {
-			return place{}, err
-		}
-		id = []byte(name)
-	}
 	info, err := os.Stat(path)
 	if err != nil {
 		return place{}, err
@@ -219,6 +211,17 @@ func whereIs(path string) (place, error) {
 	if !ok {
 		return place{}, fmt.Errorf("%s has no inode: %w", path, errors.ErrUnsupported)
 	}
-	sum := sha256.Sum256([]byte("pressrun instance " + strings.TrimSpace(string(id))))
-	return place{machine: hex.EncodeToString(sum[:16]), inode: int64(sys.Ino)}, nil
+	return place{machine: machine("/etc/machine-id"), inode: int64(sys.Ino)}, nil
+}
+
+// machine is the hash of a machine's id, which is a secret of the machine; empty where it has none, as in many containers.
+// Their host names are no help: they change with every start.
+func machine(file string) string {
+	text, err := os.ReadFile(file)
+	id := strings.TrimSpace(string(text))
+	if err != nil || id == "" {
+		return ""
+	}
+	sum := sha256.Sum256([]byte("pressrun instance " + id))
+	return hex.EncodeToString(sum[:16])
 }

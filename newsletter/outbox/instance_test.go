@@ -163,6 +163,10 @@ func TestCopiedAndRestoredDatabasesAreHeld(t *testing.T) {
 			s.exec(`UPDATE instance SET machine = 'another'`)
 			return s.db.Path(), now
 		}, "another machine"},
+		{"from a machine without id", func(_ *testing.T, s *site) (string, time.Time) {
+			s.exec(`UPDATE instance SET machine = ''`)
+			return s.db.Path(), now
+		}, ""},
 		{"restored in its place", func(t *testing.T, s *site) (string, time.Time) {
 			path := filepath.Join(t.TempDir(), "backup.db")
 			s.close()
