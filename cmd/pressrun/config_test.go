@@ -98,17 +98,14 @@ func TestConfigTemplate(t *testing.T) {
 	if want := `Quill & "Sons" \o/`; cfg.SiteName != want {
 		t.Errorf("site_name: got %q, want %q", cfg.SiteName, want)
 	}
-	content, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
 	}
 	if err := writeConfig(file, configValues{SiteName: "Quay", PostalAddress: "", Zone: "America/Argentina/Buenos_Aires"}); err != nil {
 		t.Fatal(err)
 	}
-	if content, err = os.ReadFile(file); err != nil {
+	content, err := os.ReadFile(file)
+	if err != nil {
 		t.Fatal(err)
 	}
 	for line := range strings.Lines(string(content)) {
