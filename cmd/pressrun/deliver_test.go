@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"io"
 	"testing"
 	"time"
@@ -31,13 +32,40 @@ func TestDeliverySaid(t *testing.T) {
 	}
 }
 
-// TestDeliverAfterAnother: another process that is just ending leaves nothing behind that nobody sends.
-func TestDeliverAfterAnother(t *testing.T) {
+// TestDoneOnceQuiet: an issue is done soon after its last letter, though no schedule looks.
+func TestDoneOnceQuiet(t *testing.T) {
+	oneReader(t)
+	log := &lineWaiter{want: `msg="issue done"`, seen: make(chan struct{})}
+	a := &app{err: log, now: time.Now, config: "pressrun.toml", stays: true}
+	err := a.with(t.Context(), func(s *site) error {
+		_, stop, err := s.startWorker(t.Context())
+		if err != nil {
+			return err
+		}
+		if _, _, _, err := s.publisher.SendNow(t.Context(), "bread", "", false); err != nil {
+			return errors.Join(err, stop())
+		}
+		<-log.seen
+		return stop()
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// oneReader makes a site with articles and one reader.
+func oneReader(t *testing.T) {
+	t.Helper()
 	trial := newTrial(t, smtptest.New(t))
 	trial.run("series", "add", "bread", "--title", "Bread letters", "--from", "The Baker <letters@bakery.example>",
 		"--postal-address", "3 Mill Lane, Oatley", "--disclaimer", "Ask first.", "--schedule", "tuesdays 09:00")
 	trial.run("article", "import", "bread", "articles", "--ready")
 	trial.run("subscriber", "add", "bread", "ada@reader.example", "--confirmed", "--because", "asked in the shop")
+}
+
+// TestDeliverAfterAnother: another process that is just ending leaves nothing behind that nobody sends.
+func TestDeliverAfterAnother(t *testing.T) {
+	oneReader(t)
 	a := &app{err: io.Discard, now: time.Now, config: "pressrun.toml"}
 	err := a.with(t.Context(), func(s *site) error {
 		other, err := outbox.TryLock(s.db.Path())

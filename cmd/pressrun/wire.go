@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"pressrun/newsletter"
@@ -138,17 +139,50 @@ func (s *site) startWorker(ctx context.Context) (w *outbox.Worker, stop func() e
 	if err != nil {
 		return nil, nil, err
 	}
-	smtp := s.smtp()
+	smtp, settled := s.smtp(), make(chan struct{}, 1)
 	w, err = outbox.Start(outbox.Config{
 		DB: s.db, Lock: lock, Key: s.key, BaseURL: s.cfg.BaseURL, Connections: s.cfg.Relay.Connections, Now: s.now, Log: s.log,
 		Relay:    outbox.RelayFunc(func(ctx context.Context) (outbox.Conn, error) { return s.connect(ctx, smtp) }),
 		MayLeave: s.mayLeave,
+		OnSettled: func(int64) {
+			select {
+			case settled <- struct{}{}:
+			default:
+			}
+		},
 	})
 	if err != nil {
 		return nil, nil, errors.Join(err, lock.Close())
 	}
 	s.wake, s.trouble = w.Wake, w.Trouble
-	return w, func() error { return errors.Join(w.Close(), lock.Close()) }, nil
+	var finishing sync.WaitGroup
+	quiet, end := context.WithCancel(context.WithoutCancel(ctx))
+	finishing.Go(func() { s.finishWhenQuiet(quiet, settled) })
+	return w, func() error {
+		err := w.Close()
+		end()
+		finishing.Wait()
+		return errors.Join(err, lock.Close())
+	}, nil
+}
+
+// finishWhenQuiet marks issues as done once nothing more was settled for a moment: a schedule looks only now and then.
+func (s *site) finishWhenQuiet(ctx context.Context, settled <-chan struct{}) {
+	const moment = 300 * time.Millisecond
+	timer := time.NewTimer(moment)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-settled:
+			timer.Reset(moment)
+		case <-timer.C:
+			if err := s.publisher.Finish(ctx); err != nil && ctx.Err() == nil {
+				s.log.WarnContext(ctx, "issues not marked as done yet", "error", err)
+			}
+		}
+	}
 }
 
 // connect opens a connection to the relay whose answers are counted.
