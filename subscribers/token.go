@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/base32"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
@@ -113,18 +114,21 @@ type Token struct {
 const (
 	tokenVersion = 1  // of the layout and of the key: the first byte
 	tokenMAC     = 16 // bytes of the MAC that stand in a token
-	maxToken     = 64 // characters: two bytes, three varints of ten at most and the MAC
+	maxToken     = 77 // characters: two bytes, three varints of ten at most and the MAC
 )
 
+// tokenText is RFC 4648's base32 in lower case: without punctuation, a token's end is not taken for the end of a sentence.
+var tokenText = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
+
 // Seal writes t as URL-safe text with a MAC of 128 bits. It never contains the address.
-// Layout: version, purpose, subscriber, series and serial as varints, MAC; base64url without padding (RFC 4648 section 5).
+// Layout: version, purpose, subscriber, series and serial as varints, MAC; in letters and digits, see tokenText.
 func (k Key) Seal(t Token) string {
 	body := []byte{tokenVersion, byte(t.Purpose)}
 	for _, n := range []int64{t.SubscriberID, t.SeriesID, t.Serial} {
 		body = binary.AppendUvarint(body, uint64(n))
 	}
 	mac := k.MAC(fmt.Sprintf("token %d", t.Purpose), string(body))
-	return base64.RawURLEncoding.EncodeToString(append(body, mac[:tokenMAC]...))
+	return tokenText.EncodeToString(append(body, mac[:tokenMAC]...))
 }
 
 // Open reads what Seal wrote; ErrToken if it was not made by k for this purpose. Comparison takes constant time.
@@ -132,7 +136,7 @@ func (k Key) Open(s string, want Purpose) (Token, error) {
 	if len(s) > maxToken {
 		return Token{}, ErrToken
 	}
-	raw, err := base64.RawURLEncoding.DecodeString(s)
+	raw, err := tokenText.DecodeString(s)
 	if err != nil || len(raw) < tokenMAC {
 		return Token{}, ErrToken
 	}
