@@ -94,9 +94,13 @@ func bySeries(slots []series.Slot) [][]series.Slot {
 	return all
 }
 
-// keepHouse wakes paused enrolments and forgets requests that were never confirmed.
+// keepHouse wakes paused enrolments, forgets requests that were never confirmed and brings stopped imports to their end.
 func (p *Publisher) keepHouse(ctx context.Context) error {
-	return p.db.InTx(ctx, func(tx *store.Tx) error {
+	finished, stopped := p.people.FinishImports(ctx, p.db)
+	if finished > 0 {
+		p.log.InfoContext(ctx, "stopped imports finished", "imports", finished)
+	}
+	err := p.db.InTx(ctx, func(tx *store.Tx) error {
 		if _, err := p.people.Wake(ctx, tx); err != nil {
 			return fmt.Errorf("wake paused enrolments: %w", err)
 		}
@@ -105,6 +109,7 @@ func (p *Publisher) keepHouse(ctx context.Context) error {
 		}
 		return nil
 	})
+	return errors.Join(stopped, err)
 }
 
 // planSlots writes the rows of all slots up to now and the one after, so that none vanishes while the program is down.

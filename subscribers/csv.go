@@ -25,6 +25,8 @@ type ImportOptions struct {
 	Because  string  // needed for Active and Suppressed, and where the file itself says that somebody is active
 	Reading  []int64 // articles that these people had before; nil: none
 	DryRun   bool
+	// Progress is called with the rows taken of all rows, the first time before anything is written. nil: nobody.
+	Progress func(taken, rows int64)
 	// Then is called at the end, where no row has a fault, with what the import made: of a dry run with the copy that it was
 	// tried on, to see what the import would mean. nil: nobody.
 	Then func(q store.Querier) error
@@ -120,9 +122,9 @@ func (rep *ImportReport) Faults() string {
 //
 // The database is never kept from others for longer than a moment, since people must be able to leave meanwhile: rows are
 // written some at a time, and a dry run is made on a copy. All the same an import is one step: whom it brings counts as
-// pending until the last row is there. What stops it midway, such as a full disk, leaves them so; an import that has
-// them, of the same file or a better one, takes them over. Only suppressions count at once. The same file twice changes
-// nothing the second time. Errors wrap ErrImport and, where active people come without a reason, ErrBecause; the report is
+// pending until the last row is there. What stops it before the file is accepted leaves nothing; what stops it then, such as
+// a full disk or a crash, FinishImports mends. An import that has the same people meanwhile takes them over. Only suppressions
+// count at once. The same file twice changes nothing the second time. Errors wrap ErrImport and, where active people come without a reason, ErrBecause; the report is
 // complete where rows were refused.
 func (r *Registry) Import(ctx context.Context, db *store.DB, file io.Reader, o ImportOptions) (ImportReport, error) {
 	o.Because = strings.TrimSpace(o.Because)
@@ -131,8 +133,7 @@ func (r *Registry) Import(ctx context.Context, db *store.DB, file io.Reader, o I
 		return report, fmt.Errorf("import %s: %w", o.File, err)
 	}
 	s, err := readSheet(file)
-	now := r.now() // one instant for the whole import
-	im := importing{Registry: &Registry{Key: r.Key, Now: func() time.Time { return now }}, o: o, sheet: s, report: &report}
+	im := &importing{Registry: r.at(r.now()), clock: r.now, o: o, sheet: s, report: &report}
 	var faults error
 	if err == nil {
 		faults, err = im.faults()
@@ -142,9 +143,7 @@ func (r *Registry) Import(ctx context.Context, db *store.DB, file io.Reader, o I
 	case o.DryRun || faults != nil:
 		err = im.rehearse(ctx, db)
 	default:
-		if err = im.run(ctx, db); err != nil {
-			err = fmt.Errorf("stopped midway: nobody new of it is mailed before it is imported to its end, so import it again: %w", err)
-		}
+		err = im.run(ctx, db)
 	}
 	if err == nil && o.Then != nil && faults == nil && !o.DryRun {
 		err = o.Then(db)
@@ -156,6 +155,11 @@ func (r *Registry) Import(ctx context.Context, db *store.DB, file io.Reader, o I
 		return report, fmt.Errorf("import %s: %w", o.File, err)
 	}
 	return report, nil
+}
+
+// at is the registry at one instant.
+func (r *Registry) at(now time.Time) *Registry {
+	return &Registry{Key: r.Key, Now: func() time.Time { return now }}
 }
 
 func (o ImportOptions) check() error {
@@ -178,11 +182,14 @@ type importing struct {
 	o           ImportOptions
 	sheet       *sheet
 	report      *ImportReport
-	id, reading int64 // reading 0: these people had nothing
+	id, reading int64            // reading 0: these people had nothing
+	clock       func() time.Time // the Registry's stands still
+	rows, taken int64            // of the file, in the order of takeAll; rows 0: not counted
+	over        int64            // how many of taken are still to be passed over
 }
 
 // faults looks for rows that can't be taken, before anything is written; err is for a file that can't be read to its end.
-func (im importing) faults() (faults, err error) {
+func (im *importing) faults() (faults, err error) {
 	var found ImportReport
 	because := false
 	err = im.sheet.each(func(row row) error {
@@ -198,7 +205,15 @@ func (im importing) faults() (faults, err error) {
 	if faults = found.fault(); because {
 		faults = lacksReason{faults}
 	}
+	im.rows = int64(len(found.Rows))
+	im.progress()
 	return faults, err
+}
+
+func (im *importing) progress() {
+	if im.o.Progress != nil {
+		im.o.Progress(im.taken, im.rows)
+	}
 }
 
 // lacksReason is ErrBecause besides what it says.
@@ -207,7 +222,7 @@ type lacksReason struct{ error }
 func (e lacksReason) Unwrap() []error { return []error{e.error, ErrBecause} }
 
 // fault is why a row can't be taken; nil where it can.
-func (im importing) fault(row row) error {
+func (im *importing) fault(row row) error {
 	state := im.state(row)
 	if row.fault == nil && !isGone(state) && state != rowPending && im.o.Because == "" {
 		return fmt.Errorf("%w: the file says that people are %s, so say how they came here", ErrBecause, state)
@@ -216,12 +231,12 @@ func (im importing) fault(row row) error {
 }
 
 // state is what the file says of a row's person, or of those of whom it says nothing.
-func (im importing) state(row row) string {
+func (im *importing) state(row row) string {
 	return cmp.Or(row.state, string(im.o.As), rowPending)
 }
 
 // rehearse runs the import on a copy of the database, so that its report is true and nothing is changed.
-func (im importing) rehearse(ctx context.Context, db *store.DB) error {
+func (im *importing) rehearse(ctx context.Context, db *store.DB) error {
 	copied, closeCopy, err := db.Copy(ctx)
 	if err != nil {
 		return err
@@ -232,33 +247,25 @@ func (im importing) rehearse(ctx context.Context, db *store.DB) error {
 	return errors.Join(err, closeCopy())
 }
 
-const (
-	insertImport = `INSERT INTO imports (series_id, sum, begun) VALUES (?1, ?2, ?3) RETURNING id`
-	finishImport = `UPDATE imports SET done = ?2 WHERE id = ?1`
-)
-
-// run goes through the file twice: those who are gone first, so that no order of lines mails them.
-func (im importing) run(ctx context.Context, db *store.DB) error {
+// takeAll goes through the file twice: those who are gone first, so that no order of lines mails them. It passes over the
+// rows that were taken before.
+func (im *importing) takeAll(ctx context.Context, db *store.DB) error {
 	err := db.InTx(ctx, func(tx *store.Tx) (err error) {
 		im.tx = tx
-		if im.reading, err = im.addReading(ctx); err != nil {
-			return err
-		}
-		return tx.QueryRow(ctx, insertImport, im.o.SeriesID, im.sheet.sum, im.now().UnixMilli()).Scan(&im.id)
+		im.reading, err = im.addReading(ctx)
+		return err
 	})
+	im.over = im.taken
 	for _, gone := range []bool{true, false} {
 		if err == nil {
 			err = im.pass(ctx, db, gone)
 		}
 	}
-	if err == nil {
-		err = db.InTx(ctx, func(tx *store.Tx) error {
-			_, err := tx.Exec(ctx, finishImport, im.id, im.now().UnixMilli())
-			return err
-		})
-	}
 	slices.SortStableFunc(im.report.Rows, func(a, b ImportRow) int { return cmp.Compare(a.Line, b.Line) })
-	return err
+	if err != nil {
+		return err
+	}
+	return im.finish(ctx, db)
 }
 
 // How many rows one transaction of an import writes, and how long it may hold the database. The first grows and shrinks
@@ -266,20 +273,19 @@ func (im importing) run(ctx context.Context, db *store.DB) error {
 const (
 	firstRows = 100
 	mostRows  = 5000
-	longRows  = 40 * time.Millisecond // then half as many
-	shortRows = 15 * time.Millisecond // then twice as many
+	longRows  = 30 * time.Millisecond // then half as many
+	shortRows = 12 * time.Millisecond // then twice as many
 )
 
 // pass takes the rows of those who are gone, or of all others.
-func (im importing) pass(ctx context.Context, db *store.DB, gone bool) error {
+func (im *importing) pass(ctx context.Context, db *store.DB, gone bool) error {
 	var some []row
 	most := firstRows
 	write := func() error {
-		began := time.Now()
-		if err := im.takeSome(ctx, db, some); err != nil {
+		took, err := im.takeSome(ctx, db, some)
+		if err != nil {
 			return err
 		}
-		took := time.Since(began)
 		switch {
 		case took > longRows:
 			most = max(most/2, 1)
@@ -294,6 +300,10 @@ func (im importing) pass(ctx context.Context, db *store.DB, gone bool) error {
 		if gone != (isGone(row.state) && row.fault == nil) {
 			return nil
 		}
+		if im.over > 0 {
+			im.over--
+			return nil
+		}
 		if some = append(some, row); len(some) < most {
 			return nil
 		}
@@ -305,10 +315,12 @@ func (im importing) pass(ctx context.Context, db *store.DB, gone bool) error {
 	return write()
 }
 
-// takeSome takes rows in one transaction, and reports them once it is committed.
-func (im importing) takeSome(ctx context.Context, db *store.DB, rows []row) error {
+// takeSome takes rows in one transaction, and reports them once it is committed. It says how long others were kept out.
+func (im *importing) takeSome(ctx context.Context, db *store.DB, rows []row) (time.Duration, error) {
 	var report ImportReport
+	var began time.Time
 	err := db.InTx(ctx, func(tx *store.Tx) error {
+		began = time.Now()
 		im.tx = tx
 		for _, row := range rows {
 			outcome, reason, err := im.take(ctx, row)
@@ -317,15 +329,19 @@ func (im importing) takeSome(ctx context.Context, db *store.DB, rows []row) erro
 			}
 			report.add(row, outcome, reason)
 		}
-		return nil
+		return im.advance(ctx, tx, len(rows))
 	})
-	if err == nil {
-		im.report.join(report)
+	if err != nil {
+		return 0, err
 	}
-	return err
+	took := time.Since(began)
+	im.report.join(report)
+	im.taken += int64(len(rows))
+	im.progress()
+	return took, nil
 }
 
-func (im importing) take(ctx context.Context, row row) (outcome, reason string, err error) {
+func (im *importing) take(ctx context.Context, row row) (outcome, reason string, err error) {
 	switch {
 	case row.fault != nil:
 		return OutcomeRefused, row.fault.Error(), nil
@@ -340,7 +356,7 @@ const selectReadingByArticles = `SELECT id FROM readings WHERE series_id = ?1 AN
 const insertReading = `INSERT INTO readings (series_id, articles, created) VALUES (?1, ?2, ?3) RETURNING id`
 
 // addReading returns the number of the reading that these people share; 0 where they had nothing.
-func (im importing) addReading(ctx context.Context) (id int64, err error) {
+func (im *importing) addReading(ctx context.Context) (id int64, err error) {
 	if len(im.o.Reading) == 0 {
 		return 0, nil
 	}
@@ -356,7 +372,7 @@ func (im importing) addReading(ctx context.Context) (id int64, err error) {
 }
 
 // consent records that the import brought somebody: file, line and hash are the evidence.
-func (im importing) consent(ctx context.Context, p person, row row, because string) error {
+func (im *importing) consent(ctx context.Context, p person, row row, because string) error {
 	form := fmt.Sprintf("%s:%d sha256:%s", im.o.File, row.line, im.sheet.sum)
 	_, err := im.record(ctx, im.tx, p, Consent{
 		SeriesID: im.o.SeriesID, Event: eventImported, Email: row.addr.Typed, Evidence: Evidence{Form: form, Because: because},
@@ -365,7 +381,7 @@ func (im importing) consent(ctx context.Context, p person, row row, because stri
 }
 
 // takePerson takes somebody who may be mailed, now or once they confirm.
-func (im importing) takePerson(ctx context.Context, row row) (outcome, reason string, err error) {
+func (im *importing) takePerson(ctx context.Context, row row) (outcome, reason string, err error) {
 	f, err := im.find(ctx, im.tx, im.o.SeriesID, row.addr)
 	if err != nil {
 		return "", "", err
@@ -402,7 +418,7 @@ const bindEnrolment = `UPDATE enrolments SET import_id = ?2
 WHERE id = ?1 AND (?3 = 1 OR import_id IN (SELECT i.id FROM imports i WHERE i.done IS NULL))`
 
 // bind has an enrolment count once the import is done: one that it made or activated, or that another import left behind.
-func (im importing) bind(ctx context.Context, e Enrolment, ours bool) (bool, error) {
+func (im *importing) bind(ctx context.Context, e Enrolment, ours bool) (bool, error) {
 	always := 0
 	if ours {
 		always = 1
@@ -412,7 +428,7 @@ func (im importing) bind(ctx context.Context, e Enrolment, ours bool) (bool, err
 }
 
 // enrolRow brings a person's enrolment to what the row says, never back from it.
-func (im importing) enrolRow(ctx context.Context, f found, row row) (Enrolment, error) {
+func (im *importing) enrolRow(ctx context.Context, f found, row row) (Enrolment, error) {
 	e := f.enrolment
 	since := row.since
 	if since.IsZero() {
@@ -439,7 +455,7 @@ func (im importing) enrolRow(ctx context.Context, f found, row row) (Enrolment, 
 
 const updateReading = `UPDATE enrolments SET reading_id = ?2, updated = ?3 WHERE id = ?1 AND coalesce(reading_id, 0) <> ?2`
 
-func (im importing) setReading(ctx context.Context, e Enrolment) (bool, error) {
+func (im *importing) setReading(ctx context.Context, e Enrolment) (bool, error) {
 	if im.reading == 0 {
 		return false, nil
 	}
@@ -449,7 +465,7 @@ func (im importing) setReading(ctx context.Context, e Enrolment) (bool, error) {
 
 // takeGone takes somebody who must not be mailed. They are kept as people of the series, so that an export to another
 // service still says that they left.
-func (im importing) takeGone(ctx context.Context, row row) (outcome, reason string, err error) {
+func (im *importing) takeGone(ctx context.Context, row row) (outcome, reason string, err error) {
 	f, err := im.find(ctx, im.tx, im.o.SeriesID, row.addr)
 	if err != nil {
 		return "", "", err
@@ -498,7 +514,7 @@ func goneStart(row row) start {
 
 // shut suppresses and ends what a row says is over, and says whether that changed anything. An unsubscribe and a
 // suppression by hand are of the file's series; a bounce and a complaint are of the address, so of the whole site.
-func (im importing) shut(ctx context.Context, p person, state, because string) (bool, error) {
+func (im *importing) shut(ctx context.Context, p person, state, because string) (bool, error) {
 	reason, scope := goneReason(state), im.o.SeriesID
 	if reason == reasonBounce || reason == reasonComplaint {
 		scope = 0

@@ -88,7 +88,10 @@ func (a *app) importPeople(ctx context.Context, s *site, slug, path, through str
 		}
 		return err
 	}
+	b := newBar(a.err, "Importing")
+	o.Progress = b.show
 	report.ImportReport, err = s.people.Import(ctx, s.db, file, o)
+	b.clear()
 	switch {
 	case err != nil && report.Refused == 0:
 		return err

@@ -30,8 +30,20 @@ CREATE TABLE imports (
 	id        INTEGER PRIMARY KEY,
 	series_id INTEGER NOT NULL CHECK (series_id > 0),
 	sum       TEXT NOT NULL,                -- SHA-256 of the file, hex
+	terms     TEXT NOT NULL,                -- JSON: the file's name, as what people come, because of what, what they had read
 	begun     INTEGER NOT NULL,
+	accepted  INTEGER,                      -- NULL: its file is not all there, and nothing of it happens
+	taken     INTEGER NOT NULL DEFAULT 0,   -- rows that are written, those who are gone first
+	touched   INTEGER NOT NULL,             -- when it was last worked at
 	done      INTEGER                       -- NULL: it runs, or was stopped midway
+) STRICT;
+
+-- The file of an import until it is done, so that a stopped one comes to its end.
+CREATE TABLE import_parts (
+	import_id INTEGER NOT NULL REFERENCES imports (id),
+	number    INTEGER NOT NULL,
+	data      BLOB NOT NULL,
+	PRIMARY KEY (import_id, number)
 ) STRICT;
 
 -- Pending is only who never was active: somebody who left and asks again stays ended until they confirm.

@@ -1,0 +1,251 @@
+package subscribers
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"pressrun/subscribers/store"
+)
+
+// An import happens or it doesn't, though none of its transactions is long. Its file is stored in parts that nobody looks at,
+// and one short transaction accepts it. From then on its rows are taken some at a time, and in the end all of them are: by
+// Import itself, or, where that was stopped, by FinishImports. Then one more transaction makes them count together. What was
+// never accepted is forgotten.
+
+const (
+	partSize      = 512 << 10        // octets of a file that one transaction stores
+	importStopped = time.Minute      // an accepted import that nobody has worked at for so long was stopped
+	importLost    = 10 * time.Minute // one that was never accepted, likewise
+)
+
+// errImportTaken says that another process goes on with an import.
+var errImportTaken = errors.New("another process goes on with it")
+
+// terms are what an import's row keeps of its options.
+type terms struct {
+	File    string  `json:"file"`
+	As      State   `json:"as"`
+	Because string  `json:"because"`
+	Reading []int64 `json:"reading,omitempty"`
+}
+
+// run stores the file, accepts it and takes its rows.
+func (im *importing) run(ctx context.Context, db *store.DB) error {
+	if err := im.keep(ctx, db); err != nil {
+		return errors.Join(err, im.forget(context.WithoutCancel(ctx), db))
+	}
+	if err := im.takeAll(ctx, db); err != nil {
+		return fmt.Errorf("stopped after %d of %d rows: nothing is lost and nobody new of it is mailed yet; "+
+			"serve, or the next run-due, brings it to its end: %w", im.taken, im.rows, err)
+	}
+	return nil
+}
+
+const (
+	insertImport = `INSERT INTO imports (series_id, sum, terms, begun, touched) VALUES (?1, ?2, ?3, ?4, ?5) RETURNING id`
+	insertPart   = `INSERT INTO import_parts (import_id, number, data) VALUES (?1, ?2, ?3)`
+	touchImport  = `UPDATE imports SET touched = ?2 WHERE id = ?1`
+	acceptImport = `UPDATE imports SET accepted = ?2, touched = ?2 WHERE id = ?1`
+)
+
+// keep stores the file and, at last, accepts it.
+func (im *importing) keep(ctx context.Context, db *store.DB) error {
+	t, err := json.Marshal(terms{im.o.File, im.o.As, im.o.Because, im.o.Reading})
+	if err != nil {
+		return err
+	}
+	err = db.InTx(ctx, func(tx *store.Tx) error {
+		row := tx.QueryRow(ctx, insertImport, im.o.SeriesID, im.sheet.sum, string(t), im.now().UnixMilli(), im.clock().UnixMilli())
+		return row.Scan(&im.id)
+	})
+	for n, rest := 0, im.sheet.data; err == nil && len(rest) > 0; n++ {
+		part := rest[:min(len(rest), partSize)]
+		rest = rest[len(part):]
+		err = short(ctx, db, func(tx *store.Tx) error {
+			_, err := tx.Exec(ctx, insertPart, im.id, n, part)
+			if err == nil {
+				_, err = tx.Exec(ctx, touchImport, im.id, im.clock().UnixMilli())
+			}
+			return err
+		})
+	}
+	if err != nil {
+		return err
+	}
+	return db.InTx(ctx, func(tx *store.Tx) error {
+		_, err := tx.Exec(ctx, acceptImport, im.id, im.clock().UnixMilli())
+		return err
+	})
+}
+
+// short is one of many transactions in a row: others get their turn after it.
+func short(ctx context.Context, db *store.DB, f func(*store.Tx) error) error {
+	began := time.Now()
+	if err := db.InTx(ctx, f); err != nil {
+		return err
+	}
+	return store.Rest(ctx, time.Since(began))
+}
+
+const (
+	advanceImport = `UPDATE imports SET taken = ?3, touched = ?4 WHERE id = ?1 AND taken = ?2 AND done IS NULL`
+	finishImport  = `UPDATE imports SET done = ?2 WHERE id = ?1`
+)
+
+// advance notes, in the transaction of some rows, that they are taken. It fails where another process took them.
+func (im *importing) advance(ctx context.Context, tx *store.Tx, rows int) error {
+	n, err := tx.Exec(ctx, advanceImport, im.id, im.taken, im.taken+int64(rows), im.clock().UnixMilli())
+	if err == nil && n == 0 {
+		err = errImportTaken
+	}
+	return err
+}
+
+// finish makes all rows count and drops the file.
+func (im *importing) finish(ctx context.Context, db *store.DB) error {
+	err := db.InTx(ctx, func(tx *store.Tx) error {
+		_, err := tx.Exec(ctx, finishImport, im.id, im.clock().UnixMilli())
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return im.dropParts(ctx, db)
+}
+
+const deletePart = `DELETE FROM import_parts
+WHERE import_id = ?1 AND number = (SELECT max(x.number) FROM import_parts x WHERE x.import_id = ?1)`
+
+func (im *importing) dropParts(ctx context.Context, db *store.DB) error {
+	for left := int64(1); left > 0; {
+		err := short(ctx, db, func(tx *store.Tx) (err error) {
+			left, err = tx.Exec(ctx, deletePart, im.id)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const deleteImport = `DELETE FROM imports WHERE id = ?1`
+
+// forget takes an import back that was never accepted.
+func (im *importing) forget(ctx context.Context, db *store.DB) error {
+	if err := im.dropParts(ctx, db); err != nil {
+		return err
+	}
+	return db.InTx(ctx, func(tx *store.Tx) error {
+		_, err := tx.Exec(ctx, deleteImport, im.id)
+		return err
+	})
+}
+
+const selectStoppedImports = `SELECT id, series_id, sum, terms, begun, accepted IS NOT NULL, done IS NOT NULL, taken, touched FROM imports
+WHERE (accepted IS NULL AND touched <= ?1)
+	OR (accepted IS NOT NULL AND touched <= ?2 AND (done IS NULL OR EXISTS (SELECT 1 FROM import_parts p WHERE p.import_id = imports.id)))
+ORDER BY id`
+
+// stopped is an import that ended before its end.
+type stopped struct {
+	importing
+	accepted, done bool
+	sum            string
+	touched        int64
+}
+
+// FinishImports brings imports to their end that were stopped after they were accepted, and forgets those that never were.
+// It returns how many it finished.
+func (r *Registry) FinishImports(ctx context.Context, db *store.DB) (finished int, err error) {
+	all, err := r.stoppedImports(ctx, db)
+	if err != nil {
+		return 0, fmt.Errorf("stopped imports: %w", err)
+	}
+	for _, s := range all {
+		switch {
+		case s.done:
+			err = s.dropParts(ctx, db)
+		case !s.accepted:
+			err = s.forget(ctx, db)
+		default:
+			err = s.goOn(ctx, db)
+			finished++
+		}
+		if err != nil {
+			return 0, fmt.Errorf("import %d, stopped after %d rows: %w", s.id, s.taken, err)
+		}
+	}
+	return finished, nil
+}
+
+func (r *Registry) stoppedImports(ctx context.Context, q store.Querier) ([]*stopped, error) {
+	rows, err := q.Query(ctx, selectStoppedImports, r.now().Add(-importLost).UnixMilli(), r.now().Add(-importStopped).UnixMilli())
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var all []*stopped
+	for rows.Next() {
+		s := &stopped{importing: importing{clock: r.now, report: &ImportReport{}}}
+		var text string
+		var begun int64
+		if err := rows.Scan(&s.id, &s.o.SeriesID, &s.sum, &text, &begun, &s.accepted, &s.done, &s.taken, &s.touched); err != nil {
+			return nil, err
+		}
+		var t terms
+		if err := json.Unmarshal([]byte(text), &t); err != nil {
+			return nil, fmt.Errorf("terms of import %d: %w", s.id, err)
+		}
+		s.Registry = r.at(instant(begun))
+		s.o.File, s.o.As, s.o.Because, s.o.Reading = t.File, t.As, t.Because, t.Reading
+		all = append(all, s)
+	}
+	return all, rows.Err()
+}
+
+const claimImport = `UPDATE imports SET touched = ?3 WHERE id = ?1 AND touched = ?2`
+
+// goOn takes the rows that are left, unless another process just began to.
+func (s *stopped) goOn(ctx context.Context, db *store.DB) error {
+	var ours int64
+	err := db.InTx(ctx, func(tx *store.Tx) (err error) {
+		ours, err = tx.Exec(ctx, claimImport, s.id, s.touched, s.clock().UnixMilli())
+		return err
+	})
+	if err != nil || ours == 0 {
+		return err
+	}
+	data, err := s.parts(ctx, db)
+	if err != nil {
+		return err
+	}
+	if s.sheet, err = readSheet(bytes.NewReader(data)); err != nil {
+		return err
+	}
+	s.sheet.sum = s.sum
+	return s.takeAll(ctx, db)
+}
+
+const selectParts = `SELECT data FROM import_parts WHERE import_id = ?1 ORDER BY number`
+
+// parts puts the file together again.
+func (im *importing) parts(ctx context.Context, q store.Querier) (data []byte, err error) {
+	rows, err := q.Query(ctx, selectParts, im.id)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var part []byte
+		if err := rows.Scan(&part); err != nil {
+			return nil, err
+		}
+		data = append(data, part...)
+	}
+	return data, rows.Err()
+}

@@ -1,0 +1,177 @@
+package subscribers_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"pressrun/subscribers"
+	"pressrun/subscribers/store"
+)
+
+// manyPeople is a file of n active people with somebody who left among them.
+func manyPeople(n int) string {
+	var b strings.Builder
+	b.WriteString("email,status\n")
+	for i := range n {
+		fmt.Fprintf(&b, "r%d@example.org,active\n", i)
+		if i == n/2 {
+			b.WriteString("gone@example.org,unsubscribed\n")
+		}
+	}
+	return b.String()
+}
+
+// stopAfter imports file until so many rows are taken.
+func (p *people) stopAfter(file string, rows int64) {
+	p.Helper()
+	ctx, stop := context.WithCancel(p.Context())
+	defer stop()
+	o := subscribers.ImportOptions{SeriesID: skin, File: "people.csv", Because: "they signed", Reading: []int64{4}}
+	o.Progress = func(taken, _ int64) {
+		if taken >= rows {
+			stop()
+		}
+	}
+	if _, err := p.Import(ctx, p.db, strings.NewReader(file), o); !errors.Is(err, context.Canceled) {
+		p.Fatalf("import: got %v, want it stopped", err)
+	}
+}
+
+func (p *people) finishImports() int {
+	p.Helper()
+	n, err := p.FinishImports(p.Context(), p.db)
+	if err != nil {
+		p.Fatal(err)
+	}
+	return n
+}
+
+// wantTraces compares the rows of imports, parts, people, consents and readings.
+func (p *people) wantTraces(when string, want ...int) {
+	p.Helper()
+	var got []int
+	for _, table := range []string{"imports", "import_parts", "subscribers", "consents", "readings"} {
+		got = append(got, p.count(`SELECT count(*) FROM `+table))
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		p.Errorf("%s: imports, parts, people, consents, readings (-want +got):\n%s", when, diff)
+	}
+}
+
+func TestImportStoppedBeforeItIsAccepted(t *testing.T) {
+	p := newPeople(t)
+	p.stopAfter(manyPeople(300), 0)
+	p.wantTraces("stopped", 0, 0, 0, 0, 0)
+	p.must(func(tx *store.Tx) error { // what a crash leaves
+		_, err := tx.Exec(t.Context(), `INSERT INTO imports (id, series_id, sum, terms, begun, touched) VALUES (7, 1, '', '{}', ?1, ?1)`, p.clock.UnixMilli())
+		for n := 0; err == nil && n < 3; n++ {
+			_, err = tx.Exec(t.Context(), `INSERT INTO import_parts (import_id, number, data) VALUES (7, ?1, ?2)`, n, []byte("email\n"))
+		}
+		return err
+	})
+	p.pass(9 * time.Minute)
+	p.finishImports()
+	p.wantTraces("perhaps it is at work still", 1, 3, 0, 0, 0)
+	p.pass(time.Minute)
+	p.finishImports()
+	p.wantTraces("crashed", 0, 0, 0, 0, 0)
+}
+
+// TestImportStoppedMidwayComesToItsEnd compares with an import that nobody stopped, and with those who left meanwhile.
+func TestImportStoppedMidwayComesToItsEnd(t *testing.T) {
+	const n = 500
+	file := manyPeople(n)
+	p := newPeople(t)
+	p.stopAfter(file, 100)
+	p.wantTraces("stopped", 1, 1, 101, 101, 1)
+	if mailable := p.count(`SELECT count(*) FROM mailable`); mailable != 0 {
+		t.Errorf("stopped: %d people are mailable, want none", mailable)
+	}
+	p.suppress("r3@example.org", 0, "complaint")   // who is in
+	p.suppress("r499@example.org", 0, "complaint") // who is not
+	if finished := p.finishImports(); finished != 0 {
+		t.Errorf("at once: %d imports finished, want none: it may be at work", finished)
+	}
+	p.pass(time.Minute)
+	if finished := p.finishImports(); finished != 1 {
+		t.Errorf("%d imports finished, want 1", finished)
+	}
+	if mailable := p.count(`SELECT count(*) FROM mailable WHERE reading_id IS NOT NULL`); mailable != n-2 {
+		t.Errorf("finished: %d people are mailable as readers, want all but the two who complained", mailable)
+	}
+	for _, email := range []string{"gone@example.org", "r3@example.org", "r499@example.org"} {
+		p.wantGets(skin, email, false, "finished")
+	}
+	if finished := p.finishImports(); finished != 0 {
+		t.Errorf("again: %d imports finished, want none", finished)
+	}
+	forms := p.count(`SELECT count(DISTINCT form) FROM consents WHERE event = 'imported' AND form LIKE 'people.csv:%' AND at = ?1`,
+		p.clock.Add(-time.Minute).UnixMilli())
+	if parts := p.count(`SELECT count(*) FROM import_parts`); parts != 0 || forms != n {
+		t.Errorf("%d parts are left, %d rows have their evidence of that instant; want 0 and %d", parts, forms, n)
+	}
+}
+
+// TestImportTakenForStopped: an import that slept so long that another process went on with it takes nobody twice.
+func TestImportTakenForStopped(t *testing.T) {
+	const n = 500
+	p := newPeople(t)
+	o := subscribers.ImportOptions{SeriesID: skin, File: "people.csv", Because: "they signed"}
+	o.Progress = func(taken, _ int64) {
+		if taken == 101 { // the one who left, and a hundred
+			p.pass(time.Minute)
+			if finished := p.finishImports(); finished != 1 {
+				t.Errorf("%d imports finished, want 1", finished)
+			}
+		}
+	}
+	if _, err := p.Import(t.Context(), p.db, strings.NewReader(manyPeople(n)), o); err == nil || !strings.Contains(err.Error(), "another process goes on with it") {
+		t.Errorf("import: got %v, want it to say that another process goes on", err)
+	}
+	p.wantTraces("at the end", 1, 0, n+1, n+1, 0)
+	if mailable := p.count(`SELECT count(*) FROM mailable`); mailable != n {
+		t.Errorf("%d people are mailable, want %d", mailable, n)
+	}
+}
+
+// BenchmarkImport measures how many rows a second come in, and how long another process waits at most to write meanwhile.
+func BenchmarkImport(b *testing.B) {
+	const people = 50_000
+	file := manyPeople(people)
+	var longest time.Duration
+	for b.Loop() {
+		p := newPeople(b)
+		other, err := store.Open(b.Context(), p.db.Path())
+		if err != nil {
+			b.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(b.Context())
+		waited := make(chan time.Duration)
+		go func() {
+			var most time.Duration
+			for ctx.Err() == nil {
+				began := time.Now()
+				if err := other.InTx(ctx, func(*store.Tx) error { return nil }); err == nil {
+					most = max(most, time.Since(began))
+				}
+			}
+			waited <- most
+		}()
+		if _, err := p.imports(file, onWord); err != nil {
+			b.Fatal(err)
+		}
+		stop()
+		longest = max(longest, <-waited)
+		if err := other.Close(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(people*b.N)/b.Elapsed().Seconds(), "rows/s")
+	b.ReportMetric(float64(longest.Milliseconds()), "longest-wait-ms")
+}
