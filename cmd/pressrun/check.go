@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -44,6 +45,7 @@ func (a *app) checkCommand() *cobra.Command {
 				}
 				findings := []finding{
 					{What: "configuration", OK: true, Said: a.config + " is well formed"},
+					s.checkFiles(),
 					s.checkDatabase(cmd.Context()),
 					s.checkRelay(cmd.Context()),
 				}
@@ -62,6 +64,11 @@ func (a *app) checkCommand() *cobra.Command {
 
 // report prints a checklist; open lines make the command fail.
 func (a *app) report(findings []finding) error {
+	for i := range findings {
+		if findings[i].OK {
+			findings[i].Mend = ""
+		}
+	}
 	err := a.print(findings, func(w io.Writer) {
 		for _, f := range findings {
 			mark := "ok"
@@ -80,6 +87,27 @@ func (a *app) report(findings []finding) error {
 		}
 	}
 	return err
+}
+
+// checkFiles looks whether everybody on this machine could read secrets or people's addresses.
+func (s *site) checkFiles() finding {
+	f := finding{What: "files", OK: true, Said: "key, passwords and database are not everybody's to read"}
+	var open []string
+	for _, file := range append([]string{s.cfg.KeyFile, s.cfg.Database}, s.cfg.SecretFiles...) {
+		info, err := os.Stat(file)
+		if err != nil {
+			f.OK, f.Said, f.Mend = false, err.Error(), "Look at the file's permissions."
+			return f
+		}
+		if info.Mode().Perm()&0o007 != 0 {
+			open = append(open, file)
+		}
+	}
+	if len(open) > 0 {
+		f.OK, f.Said = false, "everybody on this machine may read or write "+strings.Join(open, ", ")
+		f.Mend = "chmod 600 " + strings.Join(open, " ")
+	}
+	return f
 }
 
 func (s *site) checkDatabase(ctx context.Context) finding {

@@ -33,6 +33,7 @@ type Config struct {
 	AutoTLS                                 bool           // tls = "auto": certificates by ACME
 	TrustedProxies                          []netip.Prefix // whose X-Forwarded-For is believed
 	Database, KeyFile                       string
+	SecretFiles                             []string // that secrets were read from
 	LogLevel                                slog.Level
 	Relay                                   RelayConfig
 	NotifyTo                                []string
@@ -165,6 +166,7 @@ type loader struct {
 	dir     string // relative paths start here
 	values  map[string]value
 	origins map[string]string // of the settings read
+	secrets []string          // files that were read
 	faults  []error
 }
 
@@ -258,7 +260,7 @@ func (l *loader) load() (Config, error) {
 	for key, v := range l.values {
 		l.wrong(key, v.origin, unknownKey(key))
 	}
-	c.Database, c.KeyFile = l.path(c.Database), l.path(c.KeyFile)
+	c.Database, c.KeyFile, c.SecretFiles = l.path(c.Database), l.path(c.KeyFile), l.secrets
 	l.together(c)
 	if c.Relay.Helo == "" && c.BaseURL != nil {
 		c.Relay.Helo = greeting(c.BaseURL.Hostname())
@@ -310,6 +312,7 @@ func (l *loader) secretFiles() {
 			l.wrong(key+"_file", v.origin, err)
 			continue
 		}
+		l.secrets = append(l.secrets, l.path(path))
 		l.values[key] = value{strings.TrimRight(string(content), "\r\n"), v.origin}
 	}
 }

@@ -43,6 +43,8 @@ func (a *app) issueAnnounceCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "announce SERIES... --article ARTICLE|--file FILE",
 		Short: "Send a letter outside the order to the readers of one or more series, once to each",
+		Long: `Sends an article, or the text of a file, to everybody active in the series, once to each; nobody's next article moves by it. Who had
+the same words within a week is left out, so a command that is run again mails nobody twice.`,
 		Example: "  pressrun issue announce skin sleep --file moving-house.md --yes\n" +
 			"  pressrun issue announce skin --article leaky-gut --yes",
 		Args: args(cobra.MinimumNArgs(1)),

@@ -71,7 +71,7 @@ func (a *app) agreeToGoOn(cmd *cobra.Command, s *site) (finding, error) {
 	}
 	f.Said += fmt.Sprintf(". Deliveries that wait in it: %d; they, and the next articles of its series, may have gone out from another copy since", waiting)
 	if a.confirm(cmd, f.Said+". Is no other copy sending, and may this one go on?") == nil {
-		f.OK, f.Mend = true, ""
+		f.OK = true
 	}
 	return f, nil
 }
