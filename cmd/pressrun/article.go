@@ -18,9 +18,10 @@ import (
 
 func (a *app) articleCommand() *cobra.Command {
 	return group(&cobra.Command{
-		Use:   "article",
-		Short: "Articles: import, look, make ready, order, withdraw, export",
-		Long:  "An article is named by its slug, which is unique in the site; `article list` shows them.",
+		Use:     "article",
+		Short:   "Articles: import, look, make ready, order, withdraw, export",
+		Example: "  pressrun article import skin articles/ --dry-run\n  pressrun article list skin",
+		Long:    "An article is named by its slug, which is unique in the site; `article list` shows them.",
 	},
 		a.articleImportCommand(), a.articleListCommand(), a.articleShowCommand(), a.articleReadyCommand(),
 		a.articleWithdrawCommand(), a.articleMoveCommand(), a.articleExportCommand(),

@@ -18,8 +18,9 @@ import (
 
 func (a *app) issueCommand() *cobra.Command {
 	return group(&cobra.Command{
-		Use:   "issue",
-		Short: "Issues: send by hand, test, look, hold, release, correct, announce",
+		Use:     "issue",
+		Short:   "Issues: send by hand, test, look, hold, release, correct, announce",
+		Example: "  pressrun issue list skin\n  pressrun issue hold skin/2027-03-30T09:00 --because 'a figure is wrong'",
 		Long: `An issue is named SERIES/SLOT, such as skin/2027-03-30T09:00, with /ARTICLE after it in a drip series. A slot that has not
 fired yet can be held and released by the same name.`,
 	},

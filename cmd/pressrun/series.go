@@ -18,9 +18,10 @@ import (
 
 func (a *app) seriesCommand() *cobra.Command {
 	return group(&cobra.Command{
-		Use:   "series",
-		Short: "Series: make, look, change, pause, skip a date, pin an article",
-		Long:  "A series is an ordered list of articles with its own sender, schedule, zone and disclaimer.",
+		Use:     "series",
+		Short:   "Series: make, look, change, pause, skip a date, pin an article",
+		Example: "  pressrun series show skin\n  pressrun series skip skin 2027-12-28",
+		Long:    "A series is an ordered list of articles with its own sender, schedule, zone and disclaimer.",
 	},
 		a.seriesAddCommand(), a.seriesListCommand(), a.seriesShowCommand(), a.seriesSetCommand(), a.seriesPauseCommand(),
 		a.seriesResumeCommand(), a.seriesSkipCommand(), a.seriesPinCommand(),

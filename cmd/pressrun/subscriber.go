@@ -18,8 +18,9 @@ import (
 
 func (a *app) subscriberCommand() *cobra.Command {
 	return group(&cobra.Command{
-		Use:   "subscriber",
-		Short: "Subscribers: add, import, export, look, unsubscribe, suppress, erase, explain",
+		Use:     "subscriber",
+		Short:   "Subscribers: add, import, export, look, unsubscribe, suppress, erase, explain",
+		Example: "  pressrun subscriber import skin people.csv --dry-run\n  pressrun subscriber explain ada@example.org",
 		Long: `People are named by their address. Nothing here brings back somebody who left, bounced or complained: only they themselves can,
 by confirming again.`,
 	},

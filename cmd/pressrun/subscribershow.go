@@ -361,9 +361,15 @@ func (p shownPerson) print(w io.Writer) {
 func (a *app) subscriberExplainCommand() *cobra.Command {
 	var slots int
 	cmd := &cobra.Command{
-		Use:     "explain EMAIL",
-		Short:   "What somebody will get, when, and which rule says so",
-		Long:    "Asks the function by which the sender itself decides. The numbers are those of the rules in SERIES.",
+		Use:   "explain EMAIL",
+		Short: "What somebody will get, when, and which rule says so",
+		Long: `Asks the function by which the sender itself decides. Each line names the rule that decided:
+
+   1  the lowest-ranked ready article that they haven't had      10  skipped, pinned and paused dates
+   3  the welcome and the gap after it                           11  nothing ready, a held or empty slot
+   4  no going back: what is behind them is not sent             12  a slot that is late is held
+   5  what was published or read before                          13  who gets it: confirmed, active, not suppressed
+   8  withdrawn articles are nobody's                            14  once: nobody gets an article twice`,
 		Example: "  pressrun subscriber explain ada@example.org --slots 4",
 		Args:    args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
