@@ -308,7 +308,11 @@ func (p *Publisher) CancelIssue(ctx context.Context, name, reason string) error 
 
 // SettleIssue ends the uncertain deliveries of an issue: as "sent" they count as sent, as "again" they are sent once more.
 func (p *Publisher) SettleIssue(ctx context.Context, name, as string) (int64, error) {
-	return p.count(ctx, name, func(tx *store.Tx, id int64, now time.Time) (int64, error) { return outbox.Settle(ctx, tx, id, as, now) })
+	n, err := p.count(ctx, name, func(tx *store.Tx, id int64, now time.Time) (int64, error) { return outbox.Settle(ctx, tx, id, as, now) })
+	if err == nil {
+		err = p.Finish(ctx)
+	}
+	return n, err
 }
 
 // RetryIssue makes deliveries that failed for our own reasons pending again.
