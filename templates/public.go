@@ -47,6 +47,7 @@ type PublicSignup struct {
 	Wording        string // what the visitor agrees to: the same text is kept as evidence
 	Email, Name    string // as typed, where the form comes back
 	Fault          bool   // the address can't be used
+	Shown          int64  // when the form was made, in ms
 	PrivacyURL     string
 }
 

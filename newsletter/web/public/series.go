@@ -44,7 +44,7 @@ func articlePath(s series.Series, a series.Article) string { return seriesPath(s
 func (p *pages) signup(s series.Series) templates.PublicSignup {
 	return templates.PublicSignup{
 		Words: templates.In(s.Language), Action: seriesPath(s) + "/subscribe", Series: s.Title,
-		Wording: p.wording(s), PrivacyURL: p.Site.PrivacyURL,
+		Wording: p.wording(s), PrivacyURL: p.Site.PrivacyURL, Shown: p.Now().UnixMilli(),
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strconv"
+	"time"
 
 	"pressrun/newsletter"
 	"pressrun/newsletter/series"
@@ -27,7 +29,7 @@ func (p *pages) subscribe(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	email, name := r.PostForm.Get("email"), line(r.PostForm.Get("name"), 100)
-	if r.PostForm.Get("comment") == "" { // people never see that field
+	if !p.trapped(r) {
 		err = p.Publisher.Subscribe(web.Lasting(r), newsletter.Signup{
 			Series: s.Slug, Email: email, Name: name, Language: s.Language, Evidence: p.signupEvidence(r, s),
 		})
@@ -40,6 +42,18 @@ func (p *pages) subscribe(w http.ResponseWriter, r *http.Request) error {
 	}
 	page := templates.PublicAsked{PublicFrame: p.frame(s.Language), Series: s.Title, SeriesPath: seriesPath(s)}
 	return personal(w, page.Write)
+}
+
+// trapped says whether a program filled the form in: it wrote into a field that people never see, or needed less time than
+// anybody does. Forms on other sites don't say when they were shown.
+func (p *pages) trapped(r *http.Request) bool {
+	const least = time.Second
+	if r.PostForm.Get("comment") != "" {
+		return true
+	}
+	shown, err := strconv.ParseInt(r.PostForm.Get("shown"), 10, 64)
+	took := p.Now().Sub(time.UnixMilli(shown))
+	return err == nil && took >= 0 && took < least
 }
 
 // askAgain shows the form with what was typed, to be mended.

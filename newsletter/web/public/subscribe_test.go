@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"pressrun/newsletter/series"
 	"pressrun/newsletter/web/webtest"
@@ -164,6 +165,30 @@ func TestSubscribeTellsNothing(t *testing.T) {
 	}
 	if _, err := subscribers.ByEmail(t.Context(), s.DB, "robot@example.org"); err == nil {
 		t.Error("what filled the trap was stored")
+	}
+}
+
+// A form that comes back in less time than anybody needs was filled in by a program. It is told nothing of that.
+func TestSubscribeTimeTrap(t *testing.T) {
+	s := webtest.New(t)
+	h := handler(t, s)
+	s.AddSeries(t, "skin", "Water")
+	shown := regexp.MustCompile(`name="shown" value="(\d+)"`).FindStringSubmatch(get(t, h, "/s/skin").Body)
+	if shown == nil {
+		t.Fatal("the form doesn't say when it was shown")
+	}
+	send := func(email, shown string) bool {
+		t.Helper()
+		wants(t, email, post(t, h, "/s/skin/subscribe", url.Values{"email": {email}, "shown": {shown}}), 200, "Look into your mailbox")
+		_, err := subscribers.ByEmail(t.Context(), s.DB, email)
+		return err == nil
+	}
+	if send("robot@example.org", shown[1]) {
+		t.Error("a form sent in the moment it was shown was stored")
+	}
+	s.Pass(time.Second)
+	if !send("ada@example.org", shown[1]) || !send("bob@example.org", "") || !send("eve@example.org", "yesterday") {
+		t.Error("somebody who took a second, or whose form doesn't say, was left out")
 	}
 }
 
