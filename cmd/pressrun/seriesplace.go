@@ -124,12 +124,16 @@ before; the articles before it keep their turn. Where the date is skipped it tak
 func (a *app) pinDate(ctx context.Context, s *site, slug, date, articleSlug string) error {
 	var slot series.Slot
 	var article series.Article
+	var before []series.Pin
 	err := s.db.InTx(ctx, func(tx *store.Tx) error {
 		of, err := series.BySlug(ctx, tx, slug)
 		if err != nil {
 			return err
 		}
 		if article, err = series.ArticleBySlug(ctx, tx, articleSlug); err != nil {
+			return err
+		}
+		if before, err = series.Pins(ctx, tx, of.ID); err != nil {
 			return err
 		}
 		slot, err = series.PinDate(ctx, tx, of, date, article.ID, s.now())
@@ -139,6 +143,11 @@ func (a *app) pinDate(ctx context.Context, s *site, slug, date, articleSlug stri
 		return err
 	}
 	fmt.Fprintf(a.out, "Slot %s of series %s sends %s.\n", slot.Wall, slug, article.Slug)
+	for _, pin := range before {
+		if pin.ArticleID == article.ID && pin.Wall != slot.Wall {
+			fmt.Fprintf(a.out, "It is not pinned to %s any more.\n", pin.Wall)
+		}
+	}
 	if article.State == series.Draft {
 		fmt.Fprintf(a.out, "It is still a draft: pressrun article ready %s\n", article.Slug)
 	}

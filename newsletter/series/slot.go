@@ -273,8 +273,9 @@ ON CONFLICT (series_id, wall) DO UPDATE SET article_id = excluded.article_id, up
 WHERE slots.state = 'planned'
 RETURNING id`
 
-// PinDate has the first slot of a local date send a given article, instead of one pinned to it before. ErrInvalid is as
-// for SkipDate; ErrState says that the date is skipped or that the article can't go out any more.
+// PinDate has the first slot of a local date send a given article, instead of one pinned to it before; the article itself
+// leaves the slots that it was pinned to, see Pins. ErrInvalid is as for SkipDate; ErrState says that the date is skipped or
+// that the article can't go out any more.
 func PinDate(ctx context.Context, tx *store.Tx, s Series, date string, articleID int64, now time.Time) (Slot, error) {
 	wrap := func(err error) error { return fmt.Errorf("series %s: pin %s: %w", s.Slug, date, err) }
 	planned, err := s.slotsOn(ctx, tx, date, now)
@@ -289,10 +290,45 @@ func PinDate(ctx context.Context, tx *store.Tx, s Series, date string, articleID
 	if errors.Is(err, store.ErrNotFound) {
 		return Slot{}, wrap(wrong(ErrState, "the slot %s is skipped or over", slot.Wall))
 	}
+	if err == nil {
+		err = s.unpin(ctx, tx, slot, now)
+	}
 	if err != nil {
 		return Slot{}, wrap(err)
 	}
 	return slot, nil
+}
+
+const unpinSlot = `UPDATE slots SET article_id = NULL, updated = ?3 WHERE series_id = ?1 AND wall = ?2`
+
+// unpin takes the article of a slot off all others. One that the schedule has no more, kept for its pin alone, is skipped.
+func (s Series) unpin(ctx context.Context, tx *store.Tx, to Slot, now time.Time) error {
+	pins, err := Pins(ctx, tx, s.ID)
+	if err != nil {
+		return err
+	}
+	c, err := s.calendar()
+	if err != nil {
+		return err
+	}
+	for _, pin := range pins {
+		if pin.ArticleID != to.PinnedID || pin.Wall == to.Wall {
+			continue
+		}
+		day, err := time.Parse(time.DateOnly, pin.date())
+		if err != nil {
+			return err
+		}
+		if slices.ContainsFunc(slices.Collect(c.on(day)), func(p Planned) bool { return p.Wall == pin.Wall }) {
+			_, err = tx.Exec(ctx, unpinSlot, s.ID, pin.Wall, millis(now))
+		} else {
+			_, err = tx.Exec(ctx, skipSlot, s.ID, pin.Wall, millis(pin.At), "its article was pinned to "+to.Wall, millis(now))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s Series) checkPin(ctx context.Context, q store.Querier, articleID int64) error {

@@ -372,6 +372,25 @@ func TestSkipFarAheadLosesNoSlot(t *testing.T) {
 	})
 }
 
+// TestPinLeavesASlotThatTheScheduleHasNot: such a slot stood for its pin alone, and must not send something else.
+func TestPinLeavesASlotThatTheScheduleHasNot(t *testing.T) {
+	db := open(t)
+	s := add(t, db, weekly())
+	a := importOne(t, db, s.ID, "a")
+	pin(t, db, "2027-03-30", a, day(0))
+	in(t, db, func(ctx context.Context, tx *store.Tx) error {
+		_, err := series.Set(ctx, tx, s.Slug, series.Change{Schedule: []string{"0 9 * * WED"}}, day(0))
+		return err
+	})
+	pin(t, db, "2027-03-31", a, day(0))
+	ensure(t, db, day(0), day(90))
+	for _, want := range []string{"2027-03-30T09:00 skipped", "2027-03-31T09:00 planned*"} {
+		if got := rows(t, db); !slices.Contains(got, want) {
+			t.Errorf("got %v, want %s among them", got, want)
+		}
+	}
+}
+
 func TestPinDate(t *testing.T) {
 	db := open(t)
 	s := add(t, db, weekly())
@@ -386,6 +405,11 @@ func TestPinDate(t *testing.T) {
 	ensure(t, db, day(0), day(90))
 	if got := rows(t, db); !slices.Contains(got, "2027-03-30T09:00 planned*") || !slices.Contains(got, "2027-03-23T09:00 planned") {
 		t.Errorf("got %v", got)
+	}
+
+	pin(t, db, "2027-04-06", second, day(0))
+	if pins, err := series.Pins(t.Context(), db, s.ID); err != nil || len(pins) != 1 || pins[0].Wall != "2027-04-06T09:00" || pins[0].ArticleID != second {
+		t.Errorf("pinned to another date: got pins %+v, %v; want the new one alone", pins, err)
 	}
 
 	skip(t, db, "2027-02-02", day(0))
