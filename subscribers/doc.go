@@ -8,5 +8,7 @@
 // is in the consents, which the schema keeps from being changed; an erasure alone takes them away. Suppressions name addresses
 // by a keyed hash, so that they outlive the person's row without naming anybody.
 //
-// After a crash: what a function wrote in its caller's transaction is there if that transaction was committed, whole.
+// After a crash: what a function wrote in its caller's transaction is there if that transaction was committed, whole. An
+// import is many transactions: it is forgotten where its file was not accepted yet, and FinishImports brings it to its end
+// where it was; until then nobody new of it is mailable.
 package subscribers
