@@ -147,6 +147,9 @@ func tryDisk(dir string) (err error) {
 func (s *site) checkRelay(ctx context.Context) finding {
 	r := s.cfg.Relay
 	f := finding{What: "relay", Mend: "Mend [relay] in the configuration; nobody's delivery was touched."}
+	if s.cfg.trial() && r.Port == trialPort {
+		f.Mend = "Leave `pressrun demo` running, whose mail catcher listens there, or name your own relay in [relay]; nobody's delivery was touched."
+	}
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	conn, err := s.smtp().Connect(ctx)
