@@ -35,25 +35,6 @@ func Migrate(ctx context.Context, db *DB, name string, files fs.FS) error {
 	return nil
 }
 
-// Pending counts the migrations of one package that have not run yet.
-func Pending(ctx context.Context, db *DB, name string, files fs.FS) (int, error) {
-	provider, err := provider(db, name, files)
-	if err != nil {
-		return 0, fmt.Errorf("migrations of %s: %w", name, err)
-	}
-	states, err := provider.Status(ctx)
-	if err != nil {
-		return 0, fmt.Errorf("migrations of %s: %w", name, fault(err))
-	}
-	n := 0
-	for _, s := range states {
-		if s.State == goose.StatePending {
-			n++
-		}
-	}
-	return n, nil
-}
-
 func provider(db *DB, name string, files fs.FS) (*goose.Provider, error) {
 	versions, err := database.NewStore(database.DialectSQLite3, name+"_migrations")
 	if err != nil {
