@@ -39,6 +39,10 @@ login link for the desk. Files that exist are never replaced.`,
 			if err != nil {
 				return err
 			}
+			where := dir
+			if dir == "." {
+				where = "this folder"
+			}
 			_, err = fmt.Fprintf(a.out, `Made pressrun.toml, pressrun.key and pressrun.db in %s.
 Keep pressrun.key safe and apart from the database: every link in every mail depends on it.
 
@@ -46,7 +50,7 @@ Next:  pressrun series add SERIES …   a series with its sender, schedule and d
        pressrun serve                 then open the desk, by this link, good for one hour and one sign-in:
 
 %s
-`, dir, link)
+`, where, link)
 			return err
 		},
 	}
