@@ -350,17 +350,9 @@ func (p *Publisher) Withdraw(ctx context.Context, articleSlug string) (cancelled
 	return cancelled, err
 }
 
-// Past says how many active readers of a series are past an article's place in the order and how many are before it
-// (rule 6): past is who had a later one. A live series is past a place for all of its readers or for none.
-func (p *Publisher) Past(ctx context.Context, articleSlug string) (past, before int64, err error) {
-	a, err := series.ArticleBySlug(ctx, p.db, articleSlug)
-	if err != nil {
-		return 0, 0, err
-	}
-	return p.PastIn(ctx, p.db, a)
-}
-
-// PastIn is Past as q sees it, so that a move can be looked at before it is committed.
+// PastIn says how many active readers of a series are past an article's place in the order and how many are before it
+// (rule 6): past is who had a later one. A live series is past a place for all of its readers or for none. It reads as q
+// sees things, so that a move can be looked at before it is committed.
 func (p *Publisher) PastIn(ctx context.Context, q store.Querier, a series.Article) (past, before int64, err error) {
 	s, err := series.ByID(ctx, q, a.SeriesID)
 	if err != nil {

@@ -5,7 +5,6 @@
 package render
 
 import (
-	"errors"
 	"fmt"
 )
 
@@ -79,35 +78,7 @@ func Notice(n Note) (Email, error) {
 	return Email{Subject: n.Subject, Preheader: n.preheader(), HTML: html, Text: n.text()}, nil
 }
 
-// HTML renders Markdown to sanitised HTML without layout or inlined styles, for the archive and the desk's preview. It
-// fails with a *FieldError for input that is too large or nested too deeply; empty Markdown gives "".
-func HTML(markdown string) (string, error) {
-	d, err := parseDocument(articles(), "Markdown", markdown, setting{})
-	if err != nil {
-		return "", err
-	}
-	return d.html()
-}
-
 // FieldError says which field of a Letter or Note can't be used, and why.
 type FieldError struct{ Field, Problem string }
 
 func (e *FieldError) Error() string { return e.Field + " " + e.Problem }
-
-// Fields are the names of the fields that an error of this package is about, in order.
-func Fields(err error) []string {
-	var names []string
-	var walk func(error)
-	walk = func(err error) {
-		var field *FieldError
-		if joined, ok := err.(interface{ Unwrap() []error }); ok {
-			for _, e := range joined.Unwrap() {
-				walk(e)
-			}
-		} else if errors.As(err, &field) {
-			names = append(names, field.Field)
-		}
-	}
-	walk(err)
-	return names
-}

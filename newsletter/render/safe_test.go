@@ -208,7 +208,7 @@ func TestNoScriptSurvivesAField(t *testing.T) {
 			set(&l, payload)
 			e, err := render.Issue(l)
 			if err != nil {
-				if got := render.Fields(err); len(got) != 1 || !strings.HasPrefix(field, got[0]) {
+				if got := badFields(err); len(got) != 1 || !strings.HasPrefix(field, got[0]) {
 					t.Errorf("%s = %q: the error names %q: %v", field, payload, got, err)
 				}
 				refused++
@@ -252,7 +252,7 @@ func TestNoScriptSurvivesANotice(t *testing.T) {
 func TestBounds(t *testing.T) {
 	for _, piece := range []string{"[", "*_", "<", "(", "`", "> ", "- ", "![", "|", "a ", "<b>", "\n\n"} {
 		_, err := render.Issue(letter(strings.Repeat(piece, 1<<20/len(piece))))
-		if got := render.Fields(err); !slices.Equal(got, []string{"Markdown"}) && piece != "\n\n" {
+		if got := badFields(err); !slices.Equal(got, []string{"Markdown"}) && piece != "\n\n" {
 			t.Errorf("1 MB of %q: %v, want it refused", piece, err)
 		}
 	}
@@ -273,7 +273,7 @@ func TestBounds(t *testing.T) {
 		"tags inside others": {strings.Repeat("<b>", 600) + "Words" + strings.Repeat("</b>", 600), "can't be shown"},
 	} {
 		_, err := render.Issue(letter(tt.markdown))
-		if err == nil || !strings.Contains(err.Error(), tt.want) || !slices.Equal(render.Fields(err), []string{"Markdown"}) {
+		if err == nil || !strings.Contains(err.Error(), tt.want) || !slices.Equal(badFields(err), []string{"Markdown"}) {
 			t.Errorf("%s: error %.200v, want one about %q", name, err, tt.want)
 		}
 	}

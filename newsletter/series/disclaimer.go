@@ -35,17 +35,6 @@ func addDisclaimer(ctx context.Context, tx *store.Tx, seriesID int64, d Disclaim
 	return nil
 }
 
-const disclaimerByID = `SELECT id, version, text, place FROM disclaimers WHERE id = ?1`
-
-// DisclaimerByID returns one wording, however old.
-func DisclaimerByID(ctx context.Context, q store.Querier, id int64) (Disclaimer, error) {
-	var d Disclaimer
-	if err := q.QueryRow(ctx, disclaimerByID, id).Scan(&d.ID, &d.Version, &d.Text, &d.Place); err != nil {
-		return Disclaimer{}, fmt.Errorf("disclaimer %d: %w", id, err)
-	}
-	return d, nil
-}
-
 // checkDisclaimer fails with ErrDisclaimer unless the words that rule 16 asks for stand in both documents: the series' and
 // the article's own, or the article's alone where it replaces them.
 func checkDisclaimer(s Series, a Article, htmlDoc, textDoc string) error {
