@@ -157,15 +157,15 @@ func (r *Registry) activate(ctx context.Context, tx *store.Tx, e Enrolment, sinc
 func (r *Registry) Enrol(ctx context.Context, tx *store.Tx, seriesID int64, a Addition, because string) (Enrolment, error) {
 	addr, a, err := a.parse()
 	if err != nil {
-		return Enrolment{}, fmt.Errorf("enrol in series %d: %w", seriesID, err)
+		return Enrolment{}, fmt.Errorf("enrol: %w", err)
 	}
 	because = strings.TrimSpace(because)
 	if because == "" {
-		return Enrolment{}, fmt.Errorf("enrol in series %d: %w", seriesID, ErrBecause)
+		return Enrolment{}, fmt.Errorf("enrol: %w", ErrBecause)
 	}
 	e, err := r.enrolOnWord(ctx, tx, seriesID, addr, a, because)
 	if err != nil {
-		return Enrolment{}, fmt.Errorf("enrol in series %d: %w", seriesID, err)
+		return Enrolment{}, fmt.Errorf("enrol: %w", err)
 	}
 	return e, nil
 }

@@ -93,7 +93,7 @@ func (a *app) enrol(ctx context.Context, s *site, of series.Series, email string
 		return err
 	})
 	if err != nil {
-		return err
+		return fmt.Errorf("add to %s: %w", of.Slug, err)
 	}
 	line.said = fmt.Sprintf("%s is %s in %s.", email, line.Status, of.Slug)
 	return a.print(line, line.print)
@@ -205,7 +205,7 @@ func (s *site) asked(ctx context.Context, of series.Series, email string, mailed
 	for _, x := range against {
 		if x.SeriesID == 0 || x.SeriesID == of.ID {
 			if x.Reason == "bounce" || x.Reason == "complaint" || x.Reason == "manual" {
-				return line, fmt.Errorf("add %s: %w (%s)", email, subscribers.ErrSuppressed, x.Reason)
+				return line, fmt.Errorf("add to %s: %w (%s)", of.Slug, subscribers.ErrSuppressed, x.Reason)
 			}
 		}
 	}

@@ -260,7 +260,7 @@ func SkipDate(ctx context.Context, tx *store.Tx, s Series, date string, now time
 	}
 	var walls []string
 	for _, p := range planned {
-		if _, err := tx.Exec(ctx, skipSlot, s.ID, p.Wall, millis(p.At), "an editor skipped this date", millis(now)); err != nil {
+		if _, err := tx.Exec(ctx, skipSlot, s.ID, p.Wall, millis(p.At), "by an editor", millis(now)); err != nil {
 			return nil, fmt.Errorf("series %s: skip %s: %w", s.Slug, date, err)
 		}
 		walls = append(walls, p.Wall)
