@@ -33,7 +33,7 @@ type Request struct {
 // somebody who left stays ended; all wait for Confirm. Somebody suppressed by a complaint, a bounce or by hand gets no token.
 // An address gets at most one confirmation a day, for whatever series, and three ever that it does not answer: beyond that
 // the Token is empty too. Where it is empty nothing was
-// changed, and what a known person has told of themselves is never changed: anybody can type their address.
+// changed, and what somebody has told of themselves who confirmed once is never changed: anybody can type their address.
 // Errors wrap ErrAddress and ErrField.
 func (r *Registry) Join(ctx context.Context, tx *store.Tx, seriesID int64, a Addition, e Evidence) (Request, error) {
 	addr, a, err := a.parse()
@@ -60,9 +60,12 @@ func (r *Registry) join(ctx context.Context, tx *store.Tx, seriesID int64, addr 
 		return Request{Subscriber: f.Subscriber, Enrolment: f.enrolment}, nil
 	}
 	if f.ID == 0 {
-		if err := r.insert(ctx, tx, addr, a, &f.person); err != nil {
-			return Request{}, err
-		}
+		err = r.insert(ctx, tx, addr, a, &f.person)
+	} else {
+		err = r.rename(ctx, tx, a, &f.person)
+	}
+	if err != nil {
+		return Request{}, err
 	}
 	if f.enrolment.ID == 0 {
 		if f.enrolment, err = r.enrol(ctx, tx, seriesID, f.ID, start{state: Pending}); err != nil {
@@ -75,6 +78,20 @@ func (r *Registry) join(ctx context.Context, tx *store.Tx, seriesID int64, addr 
 	}
 	token := r.Key.Seal(Token{Purpose: PurposeConfirm, SubscriberID: f.ID, SeriesID: seriesID, Serial: serial})
 	return Request{Subscriber: f.Subscriber, Enrolment: f.enrolment, Token: token, Serial: serial}, nil
+}
+
+const renameUnknown = `UPDATE subscribers SET name = ?2, language = ?3
+WHERE id = ?1 AND EXISTS (SELECT 1 FROM consents c WHERE c.subscriber_id = ?1)
+	AND NOT EXISTS (SELECT 1 FROM consents c WHERE c.subscriber_id = ?1 AND c.event <> 'requested')`
+
+// rename replaces what was typed for somebody of whom there are only requests: whoever asks last may be they themselves, and
+// the first one a stranger.
+func (r *Registry) rename(ctx context.Context, tx *store.Tx, a Addition, p *person) error {
+	n, err := tx.Exec(ctx, renameUnknown, p.ID, a.Name, a.Language)
+	if err == nil && n > 0 {
+		p.Name, p.Language = a.Name, a.Language
+	}
+	return err
 }
 
 const selectAsked = `SELECT

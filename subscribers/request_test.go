@@ -213,6 +213,33 @@ func TestAnAnswerForgivesWhatWasNotAnswered(t *testing.T) {
 	}
 }
 
+// TestANameBelongsToWhoeverConfirms: a stranger typed the first one.
+func TestANameBelongsToWhoeverConfirms(t *testing.T) {
+	p := newPeople(t)
+	ask := func(seriesID int64, name string) (req subscribers.Request) {
+		p.must(func(tx *store.Tx) (err error) {
+			req, err = p.Join(t.Context(), tx, seriesID, subscribers.Addition{Email: "ada@example.org", Name: name, Language: "en"}, subscribers.Evidence{})
+			return err
+		})
+		p.pass(day)
+		return req
+	}
+	want := func(when, want string) {
+		t.Helper()
+		if got, err := subscribers.ByEmail(t.Context(), p.db, "ada@example.org"); err != nil || got.Name != want {
+			t.Errorf("%s: got name %q, %v; want %q", when, got.Name, err, want)
+		}
+	}
+	ask(skin, "CHEAP PILLS")
+	req := ask(skin, "Ada")
+	want("asked again", "Ada")
+	if _, _, err := p.confirm(req.Token); err != nil || req.Subscriber.Name != "Ada" {
+		t.Errorf("confirm %+v: %v", req.Subscriber, err)
+	}
+	ask(gut, "CHEAP PILLS")
+	want("confirmed, and a stranger asks", "Ada")
+}
+
 func TestJoinNeverChangesAKnownPerson(t *testing.T) {
 	p := newPeople(t)
 	p.active(skin, "ada@example.org")
