@@ -28,6 +28,7 @@ type clockWatch struct {
 	uptime func() (time.Duration, error)
 	wall   time.Time // when it was looked at last; zero: never
 	up     time.Duration
+	jump   time.Duration // that led to no hold yet; 0: none
 }
 
 // step is how far the clock was set forward since the last call; below zero: back. It is zero where the system doesn't say
@@ -47,15 +48,23 @@ func (c *clockWatch) step() time.Duration {
 }
 
 // watchClock puts the database in hold where the clock was set forward past any correction: what it says is due, may not be.
+// A hold that could not be written is tried again with the next call.
 func (w *Worker) watchClock() error {
-	step := w.clock.step()
-	if step <= clockSlack {
+	if step := w.clock.step(); step > clockSlack {
+		w.clock.jump = step
+	}
+	if w.clock.jump == 0 {
 		return nil
 	}
-	reason := fmt.Sprintf("this machine's clock went forward by %s at once: what is due by it may not be", step.Round(time.Minute))
-	w.log.Error("sending is on hold: the clock was set forward", "by", step.Round(time.Second))
-	return w.writer.ask(0, func(ctx context.Context, tx *store.Tx) error {
+	reason := fmt.Sprintf("this machine's clock went forward by %s at once: what is due by it may not be", w.clock.jump.Round(time.Minute))
+	err := w.writer.ask(0, func(ctx context.Context, tx *store.Tx) error {
 		_, err := tx.Exec(ctx, holdInstance, reason)
 		return err
 	})
+	if err != nil {
+		return fmt.Errorf("hold after the clock was set: %w", err)
+	}
+	w.log.Error("sending is on hold: the clock was set forward", "by", w.clock.jump.Round(time.Second))
+	w.clock.jump = 0
+	return nil
 }
