@@ -8,6 +8,7 @@ import (
 	"pressrun/newsletter/mailer/smtptest"
 	"pressrun/newsletter/outbox"
 	"pressrun/newsletter/series"
+	"pressrun/subscribers"
 	"pressrun/subscribers/store"
 )
 
@@ -136,6 +137,24 @@ func TestArrows(t *testing.T) {
 			s.srv.At("DATA").Call(s.leave)
 			s.play()
 		}, "1 uncertain", "", 1, 1, 1},
+		{"mark, person left everything", func(s *stage) {
+			s.srv.At("DATA").Call(s.change(func(ctx context.Context, tx *store.Tx) error {
+				return s.people.Unsubscribe(ctx, tx, s.reader, 0, subscribers.Evidence{})
+			}))
+			s.play()
+		}, "1 skipped", "", 0, 0, 0},
+		{"mark, address suppressed", func(s *stage) {
+			s.srv.At("DATA").Call(s.change(func(ctx context.Context, tx *store.Tx) error {
+				return s.people.Suppress(ctx, tx, address(1), 0, "bounce", "test")
+			}))
+			s.play()
+		}, "1 skipped", "", 0, 0, 0},
+		{"mark, domain suppressed", func(s *stage) {
+			s.srv.At("DATA").Call(s.change(func(ctx context.Context, tx *store.Tx) error {
+				return s.people.Suppress(ctx, tx, "example.org", 0, "manual", "test")
+			}))
+			s.play()
+		}, "1 skipped", "", 0, 0, 0},
 		{"out before the envelope", func(s *stage) {
 			s.leave()
 			s.play()
