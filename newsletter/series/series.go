@@ -83,12 +83,11 @@ func Add(ctx context.Context, tx *store.Tx, slug string, c Change, now time.Time
 
 func defaults(c Change) Series {
 	s := Series{
-		Language: "en", Zone: "UTC", Mode: Live, Welcome: "latest", WhenNotReady: "hold",
+		Language: "en", Zone: "UTC", Mode: Live,
 		MinGap: 3 * 24 * time.Hour, Grace: 6 * time.Hour, Disclaimer: Disclaimer{Place: "end"},
 	}
-	if c.Mode != nil && *c.Mode == Drip {
-		s.Welcome, s.WhenNotReady = "first", "skip"
-	}
+	s.Welcome, s.WhenNotReady = s.Mode.defaults()
+	s.followMode(c.Mode)
 	return s
 }
 
@@ -123,6 +122,7 @@ func Set(ctx context.Context, tx *store.Tx, slug string, c Change, now time.Time
 		return Series{}, err
 	}
 	s := old
+	s.followMode(c.Mode)
 	if err := s.apply(c); err != nil {
 		return Series{}, fmt.Errorf("series %s: %w", slug, err)
 	}
@@ -143,6 +143,29 @@ func Set(ctx context.Context, tx *store.Tx, slug string, c Change, now time.Time
 		}
 	}
 	return BySlug(ctx, tx, slug)
+}
+
+// defaults are what a mode does where the editor doesn't say otherwise (rules 3 and 11).
+func (m Mode) defaults() (welcome, whenNotReady string) {
+	if m == Drip {
+		return "first", "skip"
+	}
+	return "latest", "hold"
+}
+
+// followMode lets what still stands at the old mode's default become the new one's; what an editor chose stays.
+func (s *Series) followMode(mode *Mode) {
+	if mode == nil || *mode == s.Mode {
+		return
+	}
+	oldWelcome, oldWhenNotReady := s.Mode.defaults()
+	welcome, whenNotReady := mode.defaults()
+	if s.Welcome == oldWelcome {
+		s.Welcome = welcome
+	}
+	if s.WhenNotReady == oldWhenNotReady {
+		s.WhenNotReady = whenNotReady
+	}
 }
 
 const seriesRows = `SELECT s.id, s.slug, s.title, s.from_name, s.from_email, s.reply_to, s.postal_address, s.language, s.zone, s.schedule,
