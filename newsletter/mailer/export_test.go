@@ -1,4 +1,24 @@
 package mailer
 
+import (
+	"crypto"
+	"crypto/ed25519"
+	"errors"
+	"io"
+)
+
 // ReadReply lets the fuzz test reach the parser without a socket for each try.
 var ReadReply = readReply
+
+// BrokenDKIMKey is a key that fails when it is to sign, as one in a device that was taken out does.
+func BrokenDKIMKey(domain string) DKIMKey {
+	return DKIMKey{Domain: domain, Selector: "gone", signer: broken{}}
+}
+
+type broken struct{}
+
+func (broken) Public() crypto.PublicKey { return make(ed25519.PublicKey, ed25519.PublicKeySize) }
+
+func (broken) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
+	return nil, errors.New("the key is gone")
+}

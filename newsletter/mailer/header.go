@@ -32,6 +32,7 @@ type header struct {
 	subject     string        // encoded
 	listID      string        // empty for a notice
 	unsubscribe string
+	feedbackID  string // empty: none
 }
 
 func checkHeader(d Draft) (h header, err error) {
@@ -57,6 +58,9 @@ func checkHeader(d Draft) (h header, err error) {
 		return h, fmt.Errorf("subject: %w", ErrHeader)
 	}
 	h.subject = encodeText(subject)
+	if h.feedbackID = d.FeedbackID; d.FeedbackID != "" && !isFeedbackID(d.FeedbackID) {
+		return h, fmt.Errorf("feedback-id: %w", ErrHeader)
+	}
 	if d.List == nil {
 		return h, nil
 	}
@@ -107,6 +111,9 @@ func (h *header) set(m *gomail.Msg) {
 	if h.replyTo != nil {
 		m.ReplyToMailAddress(h.replyTo)
 	}
+	if h.feedbackID != "" {
+		m.SetGenHeader("Feedback-ID", h.feedbackID)
+	}
 	if h.listID == "" {
 		m.SetGenHeader("Auto-Submitted", "auto-generated")
 		return
@@ -134,6 +141,15 @@ func breaks(r rune) bool {
 func isMessageID(s string) bool {
 	left, right, ok := strings.Cut(s, "@")
 	return ok && len(s) <= 250 && ascii(s) && dotAtom(left) && dotAtom(right)
+}
+
+// isFeedbackID takes four fields of printable ASCII without spaces, the last of 5 to 15 characters, short enough for one
+// line (Gmail's feedback loop).
+func isFeedbackID(s string) bool {
+	fields := strings.Split(s, ":")
+	sender := len(fields[len(fields)-1])
+	return len(fields) == 4 && sender >= 5 && sender <= 15 && len(s) <= 250 &&
+		!strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7F })
 }
 
 // oneClickURL is one https URI, or http on loopback, in characters that need no quoting inside "<>".

@@ -42,16 +42,19 @@ type Draft struct {
 	ReplyTo    string // empty: none
 	Subject    string
 	HTML, Text string
-	List       *List // nil for notices, which get Auto-Submitted: auto-generated (RFC 3834)
+	List       *List  // nil for notices, which get Auto-Submitted: auto-generated (RFC 3834)
+	FeedbackID string // up to four fields parted by colons, the sender's last and constant; no person's; empty: none
 }
 
 // Message is complete bytes ready for the wire, with its envelope. The same Draft always gives the same bytes.
 type Message struct {
 	MessageID string
 	From, To  string // envelope, without angle brackets
+	Domain    string // of the From header, in ASCII: what a signature aligns with
+	List      bool   // an issue's, not a notice's
 	SMTPUTF8  bool   // an address needs it (RFC 6531)
 	Bytes     []byte // CRLF lines, not yet dot-stuffed
-	Hash      string // hex SHA-256 of Bytes before signing
+	Hash      string // hex SHA-256 of Bytes as Compose made them, before Handover.Finish
 }
 
 // Compose builds the message through go-mail: text/plain first, text/html last, quoted-printable, boundary derived from
@@ -78,7 +81,8 @@ func Compose(d Draft) (Message, error) {
 	content := shieldLines(raw.Bytes())
 	sum := sha256.Sum256(content)
 	return Message{
-		MessageID: d.MessageID, From: h.from.Address, To: h.to.Address, SMTPUTF8: h.utf8,
+		MessageID: d.MessageID, From: h.from.Address, To: h.to.Address,
+		Domain: h.from.Address[strings.LastIndexByte(h.from.Address, '@')+1:], List: d.List != nil, SMTPUTF8: h.utf8,
 		Bytes: content, Hash: hex.EncodeToString(sum[:]),
 	}, nil
 }

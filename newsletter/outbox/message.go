@@ -51,7 +51,8 @@ func (w *Worker) messageID(r row, fromEmail string) (string, error) {
 }
 
 // write composes a delivery's message for the person. It depends on the row, its issue and the person alone, so that the
-// next try is the same to the octet. Errors of mailer.Compose and ErrHole come again each time.
+// next try is the same to the octet but for the signatures. Errors of mailer.Compose, mailer.ErrUnsigned and ErrHole come
+// again each time.
 func (w *Worker) write(ctx context.Context, r row, n Notice, to person) (letter, error) {
 	dated := r.dated
 	if dated == 0 {
@@ -67,6 +68,7 @@ func (w *Worker) write(ctx context.Context, r row, n Notice, to person) (letter,
 	} else {
 		d.From, d.ReplyTo = mailer.Mailbox{Name: n.FromName, Email: n.FromEmail}, n.ReplyTo
 		d.Subject, d.HTML, d.Text = n.Subject, n.HTML, n.Text
+		d.FeedbackID = w.feedbackID(n.Kind, "site", "notice")
 	}
 	id, err := w.messageID(r, d.From.Email)
 	if err != nil {
@@ -74,6 +76,9 @@ func (w *Worker) write(ctx context.Context, r row, n Notice, to person) (letter,
 	}
 	d.MessageID = id
 	m, err := mailer.Compose(d)
+	if err == nil {
+		m, err = w.cfg.Finish(m)
+	}
 	return letter{m, to, dated}, err
 }
 
@@ -84,7 +89,17 @@ func (w *Worker) fillDraft(d *mailer.Draft, r row, issue series.Issue) {
 	d.Subject = issue.Subject
 	d.HTML = strings.ReplaceAll(issue.HTML, UnsubscribeHole, html.EscapeString(link))
 	d.Text = strings.ReplaceAll(issue.Text, UnsubscribeHole, link)
+	slug, _, _ := strings.Cut(issue.Name, "/")
+	d.FeedbackID = w.feedbackID(strings.ReplaceAll(strings.TrimPrefix(issue.Name, slug+"/"), ":", ""), slug, issue.Kind)
 	d.List = &mailer.List{ID: ListID(issue.Name, issue.FromEmail), Name: issue.FromName, UnsubscribeURL: link}
+}
+
+// feedbackID has Gmail count complaints by issue, by series, by kind and by site (its feedback loop). The last field is the
+// site's for ever; nothing of a person is in it.
+func (w *Worker) feedbackID(campaign, list, kind string) string {
+	mac := w.cfg.Key.MAC("feedback-id")
+	sender := strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(mac[:5]))
+	return strings.Join([]string{campaign, list, kind, sender}, ":")
 }
 
 // ListID is constant for the life of a series: its slug, which leads the issue's name and never changes, in the sender's
@@ -134,7 +149,7 @@ func unwritable(err error) (out mailer.Outcome, ok bool) {
 	switch {
 	case errors.Is(err, mailer.ErrAddress):
 		out.Class = mailer.ClassUnsupported
-	case errors.Is(err, mailer.ErrHeader), errors.Is(err, mailer.ErrBody), errors.Is(err, ErrHole):
+	case errors.Is(err, mailer.ErrHeader), errors.Is(err, mailer.ErrBody), errors.Is(err, ErrHole), errors.Is(err, mailer.ErrUnsigned):
 	default:
 		return mailer.Outcome{}, false
 	}

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"pressrun/newsletter/mailer"
 	"pressrun/subscribers"
 	"pressrun/subscribers/store"
 )
@@ -25,13 +26,16 @@ type Config struct {
 	Key         subscribers.Key // of Message-IDs and unsubscribe tokens
 	BaseURL     *url.URL        // of unsubscribe links
 	Connections int             // 0 means 4
-	Now         func() time.Time
-	Log         *slog.Logger
-	Lease       time.Duration                   // how long a dead worker's claims stay its own; renewed at a third; 0 means 1 minute
-	ShelfLife   time.Duration                   // how long a delivery may wait between its tries, all together; 0 means 72 hours
-	MayLeave    func(ctx context.Context) error // asked before issues are claimed: ErrHeld and why; nil: always (demo)
-	Uptime      func() (time.Duration, error)   // time since the machine was started, by which a set clock is found out; nil: as Linux tells it
-	OnSettled   func(issueID int64)             // told, on a goroutine that it must not keep, after commits that changed an issue's counts; nil: nobody
+	// Finish makes a message's bytes what the relay gets: its headers and our signatures. It runs before the envelope and
+	// outside any transaction; where it errs the message doesn't leave. nil: messages leave as they were composed.
+	Finish    func(mailer.Message) (mailer.Message, error)
+	Now       func() time.Time
+	Log       *slog.Logger
+	Lease     time.Duration                   // how long a dead worker's claims stay its own; renewed at a third; 0 means 1 minute
+	ShelfLife time.Duration                   // how long a delivery may wait between its tries, all together; 0 means 72 hours
+	MayLeave  func(ctx context.Context) error // asked before issues are claimed: ErrHeld and why; nil: always (demo)
+	Uptime    func() (time.Duration, error)   // time since the machine was started, by which a set clock is found out; nil: as Linux tells it
+	OnSettled func(issueID int64)             // told, on a goroutine that it must not keep, after commits that changed an issue's counts; nil: nobody
 }
 
 func (cfg Config) check() (Config, error) {
@@ -59,6 +63,9 @@ func (cfg Config) check() (Config, error) {
 	}
 	if cfg.Uptime == nil {
 		cfg.Uptime = uptime
+	}
+	if cfg.Finish == nil {
+		cfg.Finish = func(m mailer.Message) (mailer.Message, error) { return m, nil }
 	}
 	if cfg.OnSettled == nil {
 		cfg.OnSettled = func(int64) {}

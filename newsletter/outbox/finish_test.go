@@ -1,0 +1,83 @@
+package outbox_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"pressrun/newsletter/mailer"
+	"pressrun/newsletter/mailer/smtptest"
+	"pressrun/newsletter/outbox"
+	"pressrun/newsletter/series"
+	"pressrun/subscribers/store"
+)
+
+// TestUnsignedStops: a message that can't be signed never reaches the relay, the rest of its issue waits, and once that is
+// mended all of it goes out.
+func TestUnsignedStops(t *testing.T) {
+	s := newSite(t)
+	s.readers(s.skin, 3)
+	issue := s.issue(s.skin, "rest")
+	srv := smtptest.New(t)
+	cfg := s.config(relay(srv))
+	cfg.Finish = func(mailer.Message) (mailer.Message, error) {
+		return mailer.Message{}, fmt.Errorf("the key is gone: %w", mailer.ErrUnsigned)
+	}
+	w := s.start(cfg)
+	s.drain(w)
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got := len(srv.Messages()); got != 0 {
+		t.Fatalf("the relay took %d messages that could not be signed", got)
+	}
+	s.wants(issue.ID, "2 pending, 1 failed")
+	if got := s.state(issue.ID); got.State != series.IssuePaused || !strings.Contains(got.Reason, "could not be signed") {
+		t.Errorf("issue: got %s, %q, want it paused with the reason", got.State, got.Reason)
+	}
+	s.tx(func(ctx context.Context, tx *store.Tx) error {
+		if err := outbox.Resume(ctx, tx, issue.ID, s.now()); err != nil {
+			return err
+		}
+		_, err := outbox.Retry(ctx, tx, issue.ID, s.now())
+		return err
+	})
+	s.send(srv)
+	s.wants(issue.ID, "3 sent")
+}
+
+// TestFinished: what leaves is what Finish made of the message, and the row's hash stays that of what was composed.
+func TestFinished(t *testing.T) {
+	s := newSite(t)
+	id := s.readers(s.skin, 1)[0]
+	s.issue(s.skin, "rest")
+	srv := smtptest.New(t)
+	cfg := s.config(relay(srv))
+	const line = "X-Finished: yes\r\n"
+	hash := ""
+	cfg.Finish = func(m mailer.Message) (mailer.Message, error) {
+		hash = m.Hash
+		m.Bytes = append([]byte(line), m.Bytes...)
+		return m, nil
+	}
+	w := s.start(cfg)
+	s.drain(w)
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	got := srv.Messages()
+	if len(got) != 1 || !bytes.HasPrefix(got[0].Data, []byte(line)) {
+		t.Fatalf("got %d messages, want one that begins with %q", len(got), line)
+	}
+	var row string
+	if err := s.db.QueryRow(context.Background(), `SELECT hash FROM deliveries WHERE subscriber_id = ?1`, id).Scan(&row); err != nil || row != hash {
+		t.Errorf("hash of the row: got %s, %v, want %s", row, err, hash)
+	}
+	for name, want := range map[string]string{"Feedback-ID": ":skin:slot:", "List-Id": "<skin.example.org>"} {
+		if !bytes.Contains(got[0].Data, []byte(name+": ")) || !bytes.Contains(got[0].Data, []byte(want)) {
+			t.Errorf("the message has no %s with %s:\n%.600s", name, want, got[0].Data)
+		}
+	}
+}
