@@ -67,7 +67,7 @@ func failingWord(s series.Series, slot series.Slot, what string) word {
 
 func uncertainWord(issue series.Issue, counts outbox.Counts) word {
 	settle := "pressrun issue settle " + issue.Name + " --as "
-	return word{"uncertain " + issue.Name, fmt.Sprintf("Uncertain deliveries: “%s”", issue.Subject), []string{
+	return word{"uncertain " + issue.Name, fmt.Sprintf("Uncertain deliveries: “%s”", outbox.ForNobody(issue).Subject), []string{
 		fmt.Sprintf("For %d of %d deliveries of %s the relay's answer was lost: they may have arrived or not. "+
 			"They are not sent again by themselves, so that nobody gets the issue twice.", counts.Uncertain, counts.Total(), issue.Name),
 		"If the relay's log shows them, or you would rather not risk a second copy: " + settle + "sent. To send them once more: " + settle + "again.",

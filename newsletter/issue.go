@@ -60,7 +60,7 @@ func (p *Publisher) IssuesNamed(ctx context.Context, name string) ([]Status, err
 }
 
 func (p *Publisher) status(ctx context.Context, issue series.Issue) (st Status, err error) {
-	st.Issue = issue
+	st.Issue = outbox.ForNobody(issue)
 	if issue.SeriesID != 0 {
 		if st.Series, err = series.ByID(ctx, p.db, issue.SeriesID); err != nil {
 			return st, err

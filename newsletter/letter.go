@@ -70,6 +70,7 @@ func (p *Publisher) frame(s series.Series) render.Letter {
 		PostalAddress: cmp.Or(s.PostalAddress, p.site.PostalAddress),
 		PrivacyURL:    p.site.PrivacyURL, ImprintURL: p.site.ImprintURL,
 		UnsubscribeURL: outbox.UnsubscribeHole,
+		Day:            p.now().In(location(s)), NameHole: render.Hole{Before: outbox.NameHoleBefore, After: outbox.NameHoleAfter},
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"strings"
 	"time"
 
 	"pressrun/newsletter/mailer"
@@ -23,14 +22,14 @@ type Preview struct {
 	EML              []byte
 }
 
-// Preview renders the next article of a series (or the named one) as the message for a subscriber (or for a sample reader,
-// email ""). Its links are inert: the token belongs to nobody. ErrNothing where no article is next.
+// Preview renders the next article of a series (or the named one) as the message for a subscriber (or, email "", for a reader
+// without a name). Its links are inert: the token belongs to nobody. ErrNothing where no article is next.
 func (p *Publisher) Preview(ctx context.Context, seriesSlug, articleSlug, email string) (Preview, error) {
 	s, err := series.BySlug(ctx, p.db, seriesSlug)
 	if err != nil {
 		return Preview{}, fmt.Errorf("preview: %w", err)
 	}
-	to := mailer.Mailbox{Name: "Ada Reader", Email: "reader@example.org"}
+	to := mailer.Mailbox{Email: "reader@example.org"}
 	var subscriberID int64
 	if email != "" {
 		person, err := subscribers.ByEmail(ctx, p.db, email)
@@ -57,7 +56,8 @@ func (p *Publisher) Preview(ctx context.Context, seriesSlug, articleSlug, email 
 // previewOf composes the message as the outbox would.
 func (p *Publisher) previewOf(f series.Frozen, to mailer.Mailbox) (Preview, error) {
 	inert := p.inertLink(f.Series)
-	v := Preview{Article: f.Article.Slug, Subject: f.Subject, HTML: fillHole(f.HTML, inert), Text: fillHole(f.Text, inert)}
+	v := Preview{Article: f.Article.Slug}
+	v.Subject, v.HTML, v.Text = outbox.Personal{Name: to.Name, UnsubscribeURL: inert}.Fill(f.Subject, f.HTML, f.Text)
 	from, err := subscribers.ParseAddress(f.Series.FromEmail)
 	if err != nil {
 		return Preview{}, fmt.Errorf("preview: sender of series %s: %w", f.Series.Slug, err)
@@ -78,10 +78,6 @@ func (p *Publisher) previewOf(f series.Frozen, to mailer.Mailbox) (Preview, erro
 // inertLink is an unsubscribe link that looks like a reader's and belongs to nobody: pressing its button changes nothing.
 func (p *Publisher) inertLink(s series.Series) string {
 	return p.url("u", p.key.Seal(subscribers.Token{Purpose: subscribers.PurposeUnsubscribe, SeriesID: s.ID}))
-}
-
-func fillHole(text, link string) string {
-	return strings.ReplaceAll(text, outbox.UnsubscribeHole, link)
 }
 
 // articleFor is the article of a slug, or, where it is empty, what comes next in the series; in drip for that reader. A
@@ -159,11 +155,11 @@ func (p *Publisher) SendTest(ctx context.Context, seriesSlug, articleSlug, to st
 	if err != nil {
 		return fmt.Errorf("test: %w", err)
 	}
-	inert := p.inertLink(s)
+	subject, html, text := outbox.Personal{UnsubscribeURL: p.inertLink(s)}.Fill(f.Subject, f.HTML, f.Text)
 	n := outbox.Notice{
 		Kind: "test", Dedupe: "test " + rand.Text(), ToEmail: address.Typed, FromName: s.FromName, FromEmail: s.FromEmail, ReplyTo: s.ReplyTo,
-		Subject: templates.In(cmp.Or(s.Language, p.site.Language)).T("letter.test_subject", "subject", f.Subject),
-		HTML:    fillHole(f.HTML, inert), Text: fillHole(f.Text, inert), Expires: p.now().Add(testExpires),
+		Subject: templates.In(cmp.Or(s.Language, p.site.Language)).T("letter.test_subject", "subject", subject),
+		HTML:    html, Text: text, Expires: p.now().Add(testExpires),
 	}
 	if err := p.db.InTx(ctx, func(tx *store.Tx) error { return p.enqueue(ctx, tx, []outbox.Notice{n}) }); err != nil {
 		return fmt.Errorf("test: %w", err)

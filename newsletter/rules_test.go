@@ -15,6 +15,7 @@ import (
 	"pressrun/newsletter"
 	"pressrun/newsletter/outbox"
 	"pressrun/newsletter/series"
+	"pressrun/subscribers"
 	"pressrun/subscribers/store"
 )
 
@@ -904,6 +905,24 @@ func TestPreviewIsInertAndShowsTheMail(t *testing.T) {
 	if _, err := w.p.Preview(w.ctx, "skin", "three", ""); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("preview of an unknown article: got %v, want ErrNotFound", err)
 	}
+}
+
+func TestMergeFieldsInPreviewAndMail(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{})
+	w.importArticles(s, series.Incoming{Slug: "one", Text: series.Text{
+		Title: "One", Subject: "{{name|Reader}}, part {{number}} of {{count}}", Markdown: "Dear {{name|reader}}, it is {{date}}.",
+	}})
+	w.tx("enrol ada", func(tx *store.Tx) error {
+		_, err := w.people.Enrol(w.ctx, tx, s.ID, subscribers.Addition{Email: "ada@reader.example", Name: "Ada <Lovelace>"}, "test")
+		return err
+	})
+	v, err := w.p.Preview(w.ctx, "skin", "one", "")
+	w.check("preview", err)
+	contains(t, "for a reader without a name", v.Subject+"\n"+v.Text+v.HTML, "Reader, part 1 of 1", "Dear reader, it is")
+	v, err = w.p.Preview(w.ctx, "skin", "one", "ada@reader.example")
+	w.check("preview", err)
+	contains(t, "for Ada", v.Subject+"\n"+v.Text+v.HTML, "Ada <Lovelace>, part 1 of 1", "Dear Ada <Lovelace>, it is", "Dear Ada &lt;Lovelace&gt;, it is")
 }
 
 func TestSendTestIsANotice(t *testing.T) {

@@ -125,6 +125,13 @@ func reportOf(of series.Series, found importer.Found, o importOptions) *importRe
 
 // takeIn imports the articles and reports what became of each, and what the next slot sends then.
 func (s *site) takeIn(ctx context.Context, tx *store.Tx, r *importReport, in []series.Incoming, o importOptions) error {
+	var faults []error
+	for _, article := range in {
+		faults = append(faults, checkFields(article.Slug, article.Text))
+	}
+	if err := errors.Join(faults...); err != nil {
+		return err
+	}
 	had, err := series.Had(ctx, tx, r.of.ID)
 	if err != nil {
 		return err

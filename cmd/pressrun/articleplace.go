@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"pressrun/newsletter/render"
 	"pressrun/newsletter/series"
 	"pressrun/subscribers/store"
 )
@@ -87,6 +88,9 @@ func (a *app) readyArticles(ctx context.Context, s *site, slugs []string, p plac
 	lines := []articleLine{}
 	err = s.try(ctx, p.dryRun, func(tx *store.Tx) error {
 		for _, article := range articles {
+			if err := checkFields(article.Slug, article.Text); err != nil {
+				return err
+			}
 			if err := series.MarkReady(ctx, tx, article.ID, s.now()); err != nil {
 				return err
 			}
@@ -109,6 +113,14 @@ func (a *app) readyArticles(ctx context.Context, s *site, slugs []string, p plac
 			printPlaced(w, fmt.Sprintf("%s is ready at place %d of %s", l.Article, l.Place, l.Series), l, p)
 		}
 	})
+}
+
+// checkFields refuses an article whose merge fields no letter could fill.
+func checkFields(slug string, t series.Text) error {
+	if err := render.Check(t.Title, t.Subject, t.Preheader, t.Markdown); err != nil {
+		return fmt.Errorf("article %s: %w", slug, err)
+	}
+	return nil
 }
 
 // place asks for a backfill where that is wanted, and counts who is past an article's place and who is before it.

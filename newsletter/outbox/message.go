@@ -5,7 +5,6 @@ import (
 	"encoding/base32"
 	"errors"
 	"fmt"
-	"html"
 	"strconv"
 	"strings"
 	"sync"
@@ -64,7 +63,7 @@ func (w *Worker) write(ctx context.Context, r row, n Notice, to person) (letter,
 		if err != nil {
 			return letter{}, err
 		}
-		w.fillDraft(&d, r, issue)
+		w.fillDraft(&d, r, issue, to.name)
 	} else {
 		d.From, d.ReplyTo = mailer.Mailbox{Name: n.FromName, Email: n.FromEmail}, n.ReplyTo
 		d.Subject, d.HTML, d.Text = n.Subject, n.HTML, n.Text
@@ -82,13 +81,11 @@ func (w *Worker) write(ctx context.Context, r row, n Notice, to person) (letter,
 	return letter{m, to, dated}, err
 }
 
-func (w *Worker) fillDraft(d *mailer.Draft, r row, issue series.Issue) {
+func (w *Worker) fillDraft(d *mailer.Draft, r row, issue series.Issue, name string) {
 	token := w.cfg.Key.Seal(subscribers.Token{Purpose: subscribers.PurposeUnsubscribe, SubscriberID: r.subscriber, SeriesID: r.seriesID})
 	link := w.cfg.BaseURL.JoinPath("u", token).String()
 	d.From, d.ReplyTo = mailer.Mailbox{Name: issue.FromName, Email: issue.FromEmail}, issue.ReplyTo
-	d.Subject = issue.Subject
-	d.HTML = strings.ReplaceAll(issue.HTML, UnsubscribeHole, html.EscapeString(link))
-	d.Text = strings.ReplaceAll(issue.Text, UnsubscribeHole, link)
+	d.Subject, d.HTML, d.Text = Personal{name, link}.Fill(issue.Subject, issue.HTML, issue.Text)
 	slug, _, _ := strings.Cut(issue.Name, "/")
 	d.FeedbackID = w.feedbackID(strings.ReplaceAll(strings.TrimPrefix(issue.Name, slug+"/"), ":", ""), slug, issue.Kind)
 	d.List = &mailer.List{ID: ListID(issue.Name, issue.FromEmail), Name: issue.FromName, UnsubscribeURL: link}

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"errors"
 	"fmt"
 	"html/template"
 	"net/url"
@@ -24,7 +25,10 @@ type composition struct {
 
 func compose(l Letter) (composition, error) {
 	c := composition{Letter: l, words: templates.In(l.Language)}
-	in := setting{words: c.words}
+	if err := c.merge(); err != nil {
+		return c, err
+	}
+	in := setting{words: c.words, merges: c.merges(), hole: c.NameHole}
 	if l.BaseURL != "" {
 		in.base, _ = url.Parse(strings.TrimSuffix(l.BaseURL, "/") + "/") // checked before
 	}
@@ -41,6 +45,7 @@ func compose(l Letter) (composition, error) {
 	if !strings.ContainsFunc(c.article.text(&endnotes{}), isWordRune) {
 		return c, &FieldError{"Markdown", "holds no words: a blank letter is never sent"}
 	}
+	in.merges = nil // a disclaimer stands as it was written
 	for _, wording := range l.disclaimers() {
 		note, err := parseDocument(disclaimers(), "Disclaimer", wording, in)
 		if err != nil {
@@ -52,10 +57,24 @@ func compose(l Letter) (composition, error) {
 		}
 		c.notes, c.notesBody = append(c.notes, note), c.notesBody+html
 	}
-	if c.preheader = l.Preheader; c.preheader == "" {
-		c.preheader = opening(plain(c.article.root, c.article.source), l.Subject)
+	if c.preheader = c.Preheader; c.preheader == "" {
+		c.preheader = opening(plain(c.article.root, c.article.source), c.withoutPerson(c.Subject))
 	}
 	return c, nil
+}
+
+// merge fills the fields of the subject and the preheader.
+func (c *composition) merge() error {
+	err := checkTitle(c.Title)
+	for _, line := range []struct {
+		field string
+		text  *string
+	}{{"Subject", &c.Subject}, {"Preheader", &c.Preheader}} {
+		m := merger{field: line.field, values: c.merges(), hole: c.NameHole}
+		*line.text = m.line(*line.text)
+		err = errors.Join(append(m.problems, err)...)
+	}
+	return err
 }
 
 // checkSize refuses a letter that Gmail would cut.
@@ -82,7 +101,7 @@ func (c composition) page() string {
 	if c.atEnd() {
 		b.WriteString(note)
 	}
-	return b.String()
+	return c.withoutPerson(b.String())
 }
 
 // why is the sentence that tells the reader how the letter came to them.

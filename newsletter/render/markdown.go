@@ -2,6 +2,7 @@ package render
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net/url"
 	"sync"
@@ -35,7 +36,10 @@ var articles = sync.OnceValue(func() goldmark.Markdown {
 			extension.Linkify, extension.Strikethrough, extension.TaskList, extension.DefinitionList, extension.Footnote,
 			extension.NewTable(extension.WithTableCellAlignMethod(extension.TableCellAlignNone)),
 		),
-		goldmark.WithParserOptions(parser.WithASTTransformers(util.Prioritized(mender{}, 1000))),
+		goldmark.WithParserOptions(
+			parser.WithInlineParsers(util.Prioritized(mergeParser{}, 90)),
+			parser.WithASTTransformers(util.Prioritized(mender{}, 1000)),
+		),
 		goldmark.WithRendererOptions(html.WithUnsafe(), renderer.WithNodeRenderers(util.Prioritized(substitutes{}, 1))),
 	)
 })
@@ -60,8 +64,10 @@ var disclaimers = sync.OnceValue(func() goldmark.Markdown {
 
 // setting is what a text is read in: the words of its language, and where relative links are seen from.
 type setting struct {
-	words templates.Words
-	base  *url.URL // nil: relative links stay as they are
+	words  templates.Words
+	base   *url.URL         // nil: relative links stay as they are
+	merges map[string]merge // nil: fields stay as they are
+	hole   Hole
 }
 
 // parseDocument reads a text within the bounds; field names it in errors.
@@ -72,7 +78,14 @@ func parseDocument(markup goldmark.Markdown, field, source string, in setting) (
 	d := document{setting: in, field: field, source: []byte(clean(source)), markup: markup}
 	context := parser.NewContext()
 	context.Set(wordsKey, in.words)
+	m := &merger{field: field, values: in.merges, hole: in.hole}
+	if in.merges != nil {
+		context.Set(mergeKey, m)
+	}
 	d.root = markup.Parser().Parse(text.NewReader(d.source), parser.WithContext(context))
+	if err := errors.Join(m.problems...); err != nil {
+		return document{}, err
+	}
 	if err := checkTree(field, d.root); err != nil {
 		return document{}, err
 	}

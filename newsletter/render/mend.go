@@ -33,6 +33,7 @@ func (mender) Transform(doc *ast.Document, reader text.Reader, context parser.Co
 	var pictures []*ast.Image
 	var tags []*ast.RawHTML
 	var links []*ast.Link
+	merges, merging := context.Get(mergeKey).(*merger)
 	_ = ast.Walk(doc, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
 		if !entering {
 			return ast.WalkContinue, nil
@@ -44,6 +45,13 @@ func (mender) Transform(doc *ast.Document, reader text.Reader, context parser.Co
 			pictures = append(pictures, n)
 		case *ast.RawHTML:
 			tags = append(tags, n)
+			if merging {
+				merges.raw(reader.Source(), n.Segments)
+			}
+		case *ast.HTMLBlock:
+			if merging && n.HTMLBlockType != ast.HTMLBlockType2 { // a comment is not mailed
+				merges.raw(reader.Source(), n.Lines())
+			}
 		case *ast.Link:
 			links = append(links, n)
 		case *ast.ListItem:
@@ -61,10 +69,23 @@ func (mender) Transform(doc *ast.Document, reader text.Reader, context parser.Co
 	}
 	mendTags(tags, reader.Source())
 	for _, link := range links {
+		if merging {
+			link.Destination = merges.target(reader.Source(), offsetOf(link), link.Destination)
+		}
 		if strings.TrimSpace(plain(link, reader.Source())) == "" {
 			link.AppendChild(link, raw(string(link.Destination)))
 		}
 	}
+}
+
+// offsetOf is where the text inside a node begins in the source; 0 where it has none.
+func offsetOf(n ast.Node) int {
+	for ; n != nil; n = n.FirstChild() {
+		if t, ok := n.(*ast.Text); ok {
+			return t.Segment.Start
+		}
+	}
+	return 0
 }
 
 // raw is a text that is shown as it is.
@@ -225,6 +246,10 @@ func plain(n ast.Node, source []byte) string {
 			if entering {
 				b.Write(n.Label(source))
 			}
+		case *mergeNode:
+			if entering {
+				b.WriteString(n.public)
+			}
 		default:
 			if !entering && n.Type() == ast.TypeBlock && n.NextSibling() != nil {
 				b.WriteByte(' ')
@@ -258,6 +283,12 @@ func (substitutes) RegisterFuncs(r renderer.NodeRendererFuncRegisterer) {
 	r.Register(east.KindTaskCheckBox, func(w util.BufWriter, _ []byte, n ast.Node, entering bool) (ast.WalkStatus, error) {
 		if entering {
 			_, _ = w.WriteString(checkbox(n.(*east.TaskCheckBox)))
+		}
+		return ast.WalkContinue, nil
+	})
+	r.Register(kindMerge, func(w util.BufWriter, _ []byte, n ast.Node, entering bool) (ast.WalkStatus, error) {
+		if entering {
+			_, _ = w.WriteString(template.HTMLEscapeString(n.(*mergeNode).value))
 		}
 		return ast.WalkContinue, nil
 	})

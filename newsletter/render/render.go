@@ -6,6 +6,7 @@ package render
 
 import (
 	"fmt"
+	"time"
 )
 
 // Link is a neighbour or another place to go. An empty URL is a name without a link.
@@ -28,6 +29,9 @@ type Letter struct {
 	PrivacyURL, ImprintURL         string
 	UnsubscribeURL                 string // a hole that outbox fills for each subscriber
 	Reason                         string // empty: the catalogue's "You get this because …"
+
+	Day      time.Time // the issue's, in the series' zone: {{date}}; zero: that field has no value
+	NameHole Hole      // stands around the fallback of {{name|there}}
 }
 
 // Email is a rendered letter.
@@ -52,7 +56,7 @@ func Issue(l Letter) (Email, error) {
 	if err != nil {
 		return Email{}, fmt.Errorf("render %q: %w", l.Title, err)
 	}
-	return Email{Subject: l.Subject, Preheader: c.preheader, HTML: html, Text: c.text(), ArticleHTML: c.page()}, nil
+	return Email{Subject: c.Subject, Preheader: c.preheader, HTML: html, Text: c.text(), ArticleHTML: c.page()}, nil
 }
 
 // Note is a notice: a mail that belongs to no issue.

@@ -192,6 +192,8 @@ func (w textWriter) inline(n ast.Node) string {
 		}
 	case *ast.String:
 		return string(n.Value)
+	case *mergeNode:
+		return n.value
 	case *ast.CodeSpan:
 		return strings.ReplaceAll(w.inlines(n), "\n", " ")
 	case *ast.AutoLink:

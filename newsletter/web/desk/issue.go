@@ -41,13 +41,13 @@ func (d *desk) issue(w http.ResponseWriter, r *http.Request, u User) error {
 	return web.Show(w, http.StatusOK, page.Write)
 }
 
-// letter is the frozen letter. The hole of the personal link stays a hole.
+// letter is the frozen letter, for a reader without a name. The hole of the personal link stays a hole.
 func (d *desk) letter(w http.ResponseWriter, r *http.Request) error {
 	issue, err := series.IssueByName(r.Context(), d.DB, r.PathValue("issue"))
 	if err != nil {
 		return err
 	}
-	return web.Letter(w, issue.HTML)
+	return web.Letter(w, outbox.ForNobody(issue).HTML)
 }
 
 // change is the page of a button of an issue. A slot that has not fired is held and released by its name too.
