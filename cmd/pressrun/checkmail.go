@@ -38,6 +38,13 @@ func (s *site) sendCheckMail(ctx context.Context, to string) (mailer.Outcome, er
 	if err != nil {
 		return mailer.Outcome{}, err
 	}
+	keys, err := s.readDKIM(ctx)
+	if err != nil {
+		return mailer.Outcome{}, err
+	}
+	if message, err = s.handover(func() mailer.Keyring { return keys }).Finish(message); err != nil {
+		return mailer.Outcome{}, err
+	}
 	conn, err := s.smtp().Connect(ctx)
 	if err != nil {
 		return mailer.Outcome{}, err

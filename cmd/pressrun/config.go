@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -36,11 +37,21 @@ type Config struct {
 	SecretFiles                             []string // that secrets were read from
 	LogLevel                                slog.Level
 	Relay                                   RelayConfig
+	DKIM                                    DKIMConfig
 	NotifyTo                                []string
+	Resolver                                string // DNS server that is asked, host:port; empty: the system's
+}
+
+// DKIMConfig says whether and with what we sign.
+type DKIMConfig struct {
+	Keys string // folder
+	Sign string // auto, always, never
 }
 
 // RelayConfig is the relay that mail is handed to.
 type RelayConfig struct {
+	Kind        mailer.Kind
+	Stream      string // Postmark's stream of issues; empty: its first broadcast stream
 	Host        string
 	Port        int
 	TLS         string // starttls, implicit, none
@@ -71,6 +82,7 @@ var settings = []setting{
 	{"trusted_proxies", []string{}, list(setTrustedProxies)},
 	{"database", "pressrun.db", text(func(c *Config, s string) error { c.Database = s; return notEmpty(s) })},
 	{"key_file", "pressrun.key", text(func(c *Config, s string) error { c.KeyFile = s; return notEmpty(s) })},
+	{"resolver", "", text(func(c *Config, s string) error { c.Resolver = s; return checkResolver(s) })},
 	{"log_level", "info", text(func(c *Config, s string) error { return c.LogLevel.UnmarshalText([]byte(s)) })},
 	{"relay.kind", "smtp", text(setKind)},
 	{"relay.host", "127.0.0.1", text(func(c *Config, s string) error { c.Relay.Host = s; return notEmpty(s) })},
@@ -79,7 +91,10 @@ var settings = []setting{
 	{"relay.username", "", text(func(c *Config, s string) error { c.Relay.Username = s; return nil })},
 	{"relay.password", "", text(func(c *Config, s string) error { c.Relay.Password = mailer.Secret(s); return nil })},
 	{"relay.connections", int64(8), number(func(c *Config, n int64) error { c.Relay.Connections = int(n); return between(n, 1, 100) })},
+	{"relay.stream", "", text(func(c *Config, s string) error { c.Relay.Stream = s; return checkStream(s) })},
 	{"relay.helo", "", text(func(c *Config, s string) error { c.Relay.Helo = s; return nil })},
+	{"dkim.keys", "dkim", text(func(c *Config, s string) error { c.DKIM.Keys = s; return notEmpty(s) })},
+	{"dkim.sign", "auto", text(func(c *Config, s string) error { c.DKIM.Sign = s; return oneOf(s, "auto", "always", "never") })},
 	{"notify.to", []string{}, list(setNotifyTo)},
 }
 
@@ -260,7 +275,8 @@ func (l *loader) load() (Config, error) {
 	for key, v := range l.values {
 		l.wrong(key, v.origin, unknownKey(key))
 	}
-	c.Database, c.KeyFile, c.SecretFiles = l.path(c.Database), l.path(c.KeyFile), l.secrets
+	c.Database, c.KeyFile, c.DKIM.Keys = l.path(c.Database), l.path(c.KeyFile), l.path(c.DKIM.Keys)
+	c.SecretFiles = l.secrets
 	l.together(c)
 	if c.Relay.Helo == "" && c.BaseURL != nil {
 		c.Relay.Helo = greeting(c.BaseURL.Hostname())
@@ -279,6 +295,12 @@ func (l *loader) together(c Config) {
 	}
 	if (c.Relay.Username == "") != (c.Relay.Password == "") {
 		l.wrong("relay.username", l.origins["relay.username"], errors.New("user name and password belong together: give both or neither"))
+	}
+	if c.DKIM.Sign == "always" && c.Relay.Kind.Rebuilds {
+		l.wrong("dkim.sign", l.origins["dkim.sign"], fmt.Errorf("%s writes messages anew, so that a signature of ours can't arrive whole: use \"auto\" and have it sign", c.Relay.Kind.Name))
+	}
+	if c.Relay.Stream != "" && c.Relay.Kind.Name != "postmark" {
+		l.wrong("relay.stream", l.origins["relay.stream"], errors.New("only postmark has streams: take the line out"))
 	}
 }
 
@@ -475,12 +497,41 @@ func setTLS(c *Config, s string) error {
 	return oneOf(s, "", "auto")
 }
 
-func setKind(_ *Config, s string) error {
-	known := []string{"ses", "postmark", "mailgun", "brevo", "sendgrid", "m365", "gmail"}
-	if slices.Contains(known, s) {
-		return fmt.Errorf("this version knows no rules of %s's own: use \"smtp\" with its SMTP host, port and login", s)
+func setKind(c *Config, s string) error {
+	kind, ok := mailer.KindOf(s)
+	if !ok {
+		return oneOf(s, mailer.Kinds()...)
 	}
-	return oneOf(s, "smtp")
+	c.Relay.Kind = kind
+	return nil
+}
+
+// streamName is what Postmark takes for the id of a stream.
+var streamName = regexp.MustCompile(`^[a-z0-9_-]{0,30}$`)
+
+func checkStream(s string) error {
+	if !streamName.MatchString(s) {
+		return fmt.Errorf("%q is no stream: small letters, digits, - and _, such as broadcast", s)
+	}
+	return nil
+}
+
+func checkResolver(s string) error {
+	if host, port, err := net.SplitHostPort(s); s != "" && (err != nil || net.ParseIP(host) == nil || port == "") {
+		return fmt.Errorf("%q must be an address with a port, such as 9.9.9.9:53", s)
+	}
+	return nil
+}
+
+// dns asks the configured server, or the system's.
+func (c Config) dns() *net.Resolver {
+	if c.Resolver == "" {
+		return net.DefaultResolver
+	}
+	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, network, c.Resolver)
+	}}
 }
 
 func setTrustedProxies(c *Config, items []string) error {
@@ -506,6 +557,14 @@ func setNotifyTo(c *Config, items []string) error {
 	}
 	c.NotifyTo = items
 	return nil
+}
+
+// atOnce is how many connections the relay gets: as configured, but never more than its kind takes.
+func (r RelayConfig) atOnce() int {
+	if r.Kind.AtOnce > 0 {
+		return min(r.Connections, r.Kind.AtOnce)
+	}
+	return r.Connections
 }
 
 // trialPort is where mail catchers listen by custom, and no mail server does.

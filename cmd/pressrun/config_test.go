@@ -40,7 +40,10 @@ func TestConfigFaults(t *testing.T) {
 		{"secret file missing", "[relay]\nusername = \"news\"\npassword_file = \"gone\"", nil, []string{"line 3: relay.password_file: open"}},
 		{"half a login", "[relay]\nusername = \"news\"", nil, []string{"line 2: relay.username: user name and password belong together"}},
 		{"notify", "[notify]\nto = [\"nobody\"]", nil, []string{`line 2: notify.to: "nobody" is no mail address`}},
-		{"relay kind", "[relay]\nkind = \"ses\"", nil, []string{"line 2: relay.kind: this version knows no rules of ses's own"}},
+		{"relay kind", "[relay]\nkind = \"sese\"", nil, []string{"line 2: relay.kind: must be brevo, gmail, m365, mailgun, postmark, sendgrid, ses, smtp"}},
+		{"signing what is rebuilt", "[relay]\nkind = \"brevo\"\n[dkim]\nsign = \"always\"", nil, []string{"line 4: dkim.sign: brevo writes messages anew"}},
+		{"stream elsewhere", "[relay]\nstream = \"weekly\"", nil, []string{"line 2: relay.stream: only postmark has streams"}},
+		{"resolver", "resolver = \"dns.example.org\"", nil, []string{"line 1: resolver: \"dns.example.org\" must be an address with a port"}},
 		{"second relay", "[relay.slow]\nhost = \"127.0.0.1\"", nil, []string{"line 2: relay.slow.host: this version knows one relay"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -32,6 +32,7 @@ func explain(err error) string {
 		{store.ErrDisk, "What was committed before is safe; nothing is sent without its record. Make room or mend the disk, then try again."},
 		{outbox.ErrRunning, "Nothing was changed. One process sends from a database file: stop it first, or let it do the sending."},
 		{outbox.ErrHeld, "Nothing was sent and nothing is lost: the issue waits. `pressrun go-live` goes through the checklist after which mail may leave."},
+		{mailer.ErrDKIMKey, "Nothing was sent: mail of that domain must not leave unsigned. Bring the right file back from your backup, or move this one away and make another key with `pressrun dkim new DOMAIN`."},
 		{outbox.ErrHole, "Nothing was sent. The letter's template has lost its unsubscribe link."},
 		{subscribers.ErrSuppressed, "Nothing was changed. Who left or was erased comes back only by confirming again; a suppression by hand, a bounce or a complaint is lifted by `pressrun subscriber unsuppress EMAIL|DOMAIN --because TEXT`."},
 		{subscribers.ErrBecause, "Nothing was changed. Say it by --because TEXT; it is kept with each person."},

@@ -5,6 +5,7 @@ import (
 	"io"
 	"mime/quotedprintable"
 	"os"
+	"regexp"
 	"strconv"
 	"testing"
 
@@ -17,7 +18,8 @@ func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"pressrun": m
 
 // TestScript runs testdata/script/*.txtar: the program as its users meet it. $RELAY_PORT is a mail server on loopback of the
 // script's own; `mails N` asserts how many messages it took, `mail N FILE` writes one as a file, and `relay WHERE REPLY` has it
-// answer otherwise there.
+// answer otherwise there. DNS is asked of a server of the script's own too: `record NAME TYPE VALUE` puts a record into it,
+// `publish FILE` the one that `dkim new` printed.
 func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
@@ -25,14 +27,18 @@ func TestScript(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup:               scriptSetup,
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"mails": scriptMails,
-			"mail":  scriptMail,
-			"relay": scriptRelay,
+			"mails":  scriptMails,
+			"mail":   scriptMail,
+			"relay":  scriptRelay,
+			"record": scriptRecord, "publish": scriptPublish,
 		},
 	})
 }
 
-type serverKey struct{}
+type (
+	serverKey struct{}
+	dnsKey    struct{}
+)
 
 func scriptSetup(env *testscript.Env) error {
 	server := smtptest.New(env.T().(testing.TB))
@@ -41,6 +47,9 @@ func scriptSetup(env *testscript.Env) error {
 		return err
 	}
 	env.Values[serverKey{}] = server
+	dns := newDNSStub(env.T().(testing.TB))
+	env.Values[dnsKey{}] = dns
+	env.Setenv("PRESSRUN_RESOLVER", dns.addr())
 	env.Setenv("RELAY_PORT", strconv.Itoa(port))
 	env.Setenv("PRESSRUN_RELAY_PORT", strconv.Itoa(port))
 	env.Setenv("TZ", "UTC")
@@ -97,4 +106,24 @@ func scriptRelay(ts *testscript.TestScript, neg bool, args []string) {
 	} else {
 		rule.Reply(args[1])
 	}
+}
+
+// scriptRecord publishes a DNS record.
+func scriptRecord(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: record NAME TYPE VALUE")
+	}
+	ts.Check(ts.Value(dnsKey{}).(*dnsStub).add(args[0], args[1], args[2]))
+}
+
+// scriptPublish publishes the record that `dkim new` printed into a file.
+func scriptPublish(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: publish FILE")
+	}
+	printed := regexp.MustCompile(`(?m)^Name:  (\S+)\nValue: (.+)$`).FindStringSubmatch(ts.ReadFile(args[0]))
+	if printed == nil {
+		ts.Fatalf("%s holds no record", args[0])
+	}
+	ts.Check(ts.Value(dnsKey{}).(*dnsStub).add(printed[1], "TXT", printed[2]))
 }

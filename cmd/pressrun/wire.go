@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"pressrun/newsletter"
@@ -139,10 +140,17 @@ func (s *site) startWorker(ctx context.Context) (w *outbox.Worker, stop func() e
 	if err != nil {
 		return nil, nil, err
 	}
+	keys, err := s.readDKIM(ctx)
+	if err != nil {
+		return nil, nil, errors.Join(err, lock.Close())
+	}
+	var signing atomic.Pointer[mailer.Keyring]
+	signing.Store(&keys)
 	smtp, settled := s.smtp(), make(chan struct{}, 1)
 	w, err = outbox.Start(outbox.Config{
-		DB: s.db, Lock: lock, Key: s.key, BaseURL: s.cfg.BaseURL, Connections: s.cfg.Relay.Connections, Now: s.now, Log: s.log,
+		DB: s.db, Lock: lock, Key: s.key, BaseURL: s.cfg.BaseURL, Connections: s.cfg.Relay.atOnce(), Now: s.now, Log: s.log,
 		Relay:    outbox.RelayFunc(func(ctx context.Context) (outbox.Conn, error) { return s.connect(ctx, smtp) }),
+		Finish:   s.handover(func() mailer.Keyring { return *signing.Load() }).Finish,
 		MayLeave: s.mayLeave,
 		OnSettled: func(int64) {
 			select {
@@ -155,13 +163,14 @@ func (s *site) startWorker(ctx context.Context) (w *outbox.Worker, stop func() e
 		return nil, nil, errors.Join(err, lock.Close())
 	}
 	s.wake, s.trouble = w.Wake, w.Trouble
-	var finishing sync.WaitGroup
+	var beside sync.WaitGroup
 	quiet, end := context.WithCancel(context.WithoutCancel(ctx))
-	finishing.Go(func() { s.finishWhenQuiet(quiet, settled) })
+	beside.Go(func() { s.finishWhenQuiet(quiet, settled) })
+	beside.Go(func() { s.keepDKIM(quiet, func(keys mailer.Keyring) { signing.Store(&keys) }) })
 	return w, func() error {
 		err := w.Close()
 		end()
-		finishing.Wait()
+		beside.Wait()
 		return errors.Join(err, lock.Close())
 	}, nil
 }
