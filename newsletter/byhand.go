@@ -57,7 +57,7 @@ func (p *Publisher) sendArticle(ctx context.Context, s series.Series, slot serie
 		n, err := outbox.CountFill(ctx, p.db, s.ID, a.ID)
 		return "", a.Slug, n, err
 	}
-	frozen, err := p.writeArticle(ctx, s, a)
+	frozen, err := p.writeCleared(ctx, s, a)
 	if err != nil {
 		return "", "", 0, err
 	}
@@ -186,6 +186,9 @@ func (p *Publisher) Correct(ctx context.Context, issueName, note string, dryRun 
 	l.Greeting = strings.TrimSpace(note)
 	l.Subject = templates.In(l.Language).T("letter.correction_subject", "subject", cmp.Or(a.Subject, a.Title))
 	frozen, err := p.write(ctx, s, a, l)
+	if err == nil {
+		err = p.cleared(ctx, frozen)
+	}
 	if err != nil {
 		return "", 0, wrap(err)
 	}
@@ -298,6 +301,9 @@ func (p *Publisher) announcement(ctx context.Context, to []series.Series, slug, 
 	}
 	l.Disclaimer = strings.Join(texts, "\n\n")
 	frozen, err := p.write(ctx, from, a, l)
+	if err == nil {
+		err = p.cleared(ctx, frozen)
+	}
 	frozen.Slot, frozen.Kind = p.thisMinute(series.Series{Zone: p.site.Zone}).Wall, "announcement"
 	return frozen, err
 }

@@ -105,7 +105,7 @@ func (d *drip) write(ctx context.Context, a series.Article, fresh map[int64]seri
 	if _, done := fresh[a.ID]; done {
 		return nil
 	}
-	frozen, err := d.p.writeArticle(ctx, d.s, a) // no lock held while rendering
+	frozen, err := d.p.writeCleared(ctx, d.s, a) // no lock held while rendering
 	var h *hindrance
 	if errors.As(err, &h) {
 		d.hindered[a.ID] = h

@@ -40,21 +40,27 @@ func (p *Publisher) Tell(ctx context.Context, dedupe, subject string, paragraphs
 func (p *Publisher) notices(ctx context.Context, words ...word) []outbox.Notice {
 	var all []outbox.Notice
 	for _, w := range words {
-		mail, err := p.note(render.Note{Subject: w.subject, Paragraphs: w.paragraphs, Button: &render.Link{
-			Title: templates.In(p.site.Language).T("letter.desk_button"), URL: p.url("desk") + "/",
-		}})
-		if err != nil {
-			p.log.ErrorContext(ctx, "word to the editors not written", "subject", w.subject, "error", err)
-			continue
-		}
-		from := p.sender(ctx)
-		for _, to := range p.site.NotifyTo {
-			n := outbox.Notice{
-				Kind: "editors", Dedupe: w.dedupe + " to " + to, ToEmail: to, FromName: from.FromName, FromEmail: cmp.Or(from.FromEmail, to),
-				Subject: mail.Subject, HTML: mail.HTML, Text: mail.Text, Expires: p.now().Add(editorsExpire),
-			}
-			all = append(all, n)
-		}
+		all = append(all, p.noticesTo(ctx, w, templates.In(p.site.Language).T("letter.desk_button"), p.url("desk")+"/")...)
+	}
+	return all
+}
+
+// noticesTo is notices for a word with a button of its own and paragraphs below it.
+func (p *Publisher) noticesTo(ctx context.Context, w word, button, to string, after ...string) []outbox.Notice {
+	mail, err := p.note(render.Note{
+		Subject: w.subject, Paragraphs: w.paragraphs, Button: &render.Link{Title: button, URL: to}, After: after,
+	})
+	if err != nil {
+		p.log.ErrorContext(ctx, "word to the editors not written", "subject", w.subject, "error", err)
+		return nil
+	}
+	from := p.sender(ctx)
+	var all []outbox.Notice
+	for _, to := range p.site.NotifyTo {
+		all = append(all, outbox.Notice{
+			Kind: "editors", Dedupe: w.dedupe + " to " + to, ToEmail: to, FromName: from.FromName, FromEmail: cmp.Or(from.FromEmail, to),
+			Subject: mail.Subject, HTML: mail.HTML, Text: mail.Text, Expires: p.now().Add(editorsExpire),
+		})
 	}
 	return all
 }

@@ -42,7 +42,7 @@ func (p *Publisher) publish(ctx context.Context, s series.Series, slot series.Sl
 	if decision.Outcome != series.Send {
 		return p.idle(ctx, s, slot, decision)
 	}
-	frozen, err := p.writeArticle(ctx, s, decision.Article) // no lock held while rendering
+	frozen, err := p.writeCleared(ctx, s, decision.Article) // no lock held while rendering
 	if err != nil {
 		return p.hindered(ctx, s, slot, err)
 	}

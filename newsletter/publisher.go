@@ -20,6 +20,7 @@ type Site struct {
 	BaseURL                *url.URL
 	Zone, Language         string
 	PrivacyURL, ImprintURL string
+	ClaimWords             []string // words that preflight warns of, in any case
 	NotifyTo               []string // editors who are told what needs a decision; empty: nobody by mail
 }
 
@@ -47,7 +48,8 @@ type Publisher struct {
 	mayLeave func(ctx context.Context) error
 	trouble  func() error
 
-	due sync.Mutex // RunDue, and whatever fills, once at a time in this process
+	proofs proofs
+	due    sync.Mutex // guards proofs; RunDue, and whatever fills, once at a time in this process
 }
 
 // ErrNothing says that a series has nothing to send; the text says why.
@@ -63,7 +65,7 @@ func New(cfg Config) (*Publisher, error) {
 	}
 	p := &Publisher{
 		db: cfg.DB, key: cfg.Key, site: cfg.Site, now: cfg.Now, log: cfg.Log,
-		wake: cfg.Wake, mayLeave: cfg.MayLeave, trouble: cfg.Trouble,
+		proofs: proofs{}, wake: cfg.Wake, mayLeave: cfg.MayLeave, trouble: cfg.Trouble,
 	}
 	if p.now == nil {
 		p.now = time.Now

@@ -25,7 +25,7 @@ type Happened struct {
 }
 
 // RunDue does what is due at Now, once: plans slots, publishes or records each due slot, wakes paused enrolments, continues
-// interrupted fills. Sending is the outbox worker's part; RunDue wakes it. What fails for one series doesn't stop the
+// interrupted fills, and shows the editors what goes tomorrow. Sending is the outbox worker's part; RunDue wakes it. What fails for one series doesn't stop the
 // others; the error joins all that failed. While MayLeave errs, due slots stay as they are, and its error is among them.
 func (p *Publisher) RunDue(ctx context.Context) ([]Happened, error) {
 	p.due.Lock()
@@ -51,6 +51,7 @@ func (p *Publisher) RunDue(ctx context.Context) ([]Happened, error) {
 			errs = append(errs, err, p.tellFailing(ctx, slots[len(slots)-1], err))
 		}
 	}
+	errs = append(errs, p.prove(ctx))
 	return all, errors.Join(errs...)
 }
 

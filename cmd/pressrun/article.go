@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"pressrun/newsletter"
 	"pressrun/newsletter/importer"
 	"pressrun/newsletter/series"
 	"pressrun/subscribers/store"
@@ -47,20 +48,21 @@ func (s *site) try(ctx context.Context, dryRun bool, f func(tx *store.Tx) error)
 
 // articleLine is an article as list, show, ready and move print it.
 type articleLine struct {
-	Article   string            `json:"article"`
-	Series    string            `json:"series"`
-	Place     int64             `json:"place"`
-	State     string            `json:"state"`
-	Title     string            `json:"title"`
-	Date      string            `json:"date,omitempty"`
-	Revision  int64             `json:"revision"`
-	Elsewhere bool              `json:"published_elsewhere"`
-	Source    string            `json:"source,omitempty"`
-	Updated   string            `json:"updated"`
-	Text      *articleText      `json:"text,omitempty"`
-	Meta      map[string]string `json:"meta,omitempty"`
-	Past      *int64            `json:"readers_past,omitempty"`
-	Before    *int64            `json:"readers_before,omitempty"`
+	Article   string               `json:"article"`
+	Series    string               `json:"series"`
+	Place     int64                `json:"place"`
+	State     string               `json:"state"`
+	Title     string               `json:"title"`
+	Date      string               `json:"date,omitempty"`
+	Revision  int64                `json:"revision"`
+	Elsewhere bool                 `json:"published_elsewhere"`
+	Source    string               `json:"source,omitempty"`
+	Updated   string               `json:"updated"`
+	Text      *articleText         `json:"text,omitempty"`
+	Meta      map[string]string    `json:"meta,omitempty"`
+	Past      *int64               `json:"readers_past,omitempty"`
+	Before    *int64               `json:"readers_before,omitempty"`
+	Findings  []newsletter.Finding `json:"findings,omitempty"` // of preflight, by ready
 }
 
 // articleText is what show adds to the line.

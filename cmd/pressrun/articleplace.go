@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
 
+	"pressrun/newsletter"
 	"pressrun/newsletter/render"
 	"pressrun/newsletter/series"
 	"pressrun/subscribers/store"
@@ -38,7 +40,7 @@ func (a *app) articleReadyCommand() *cobra.Command {
 		Use:   "ready ARTICLE...|--all SERIES",
 		Short: "Make drafts, or withdrawn articles, ready to be sent",
 		Long: `Makes drafts, or withdrawn articles, ready: each is sent when its turn comes. --all makes all drafts of a series ready and
-leaves withdrawn articles alone. Readers who had a later article skip it, or with "--past next" get it as their next one.`,
+leaves withdrawn articles alone. Preflight looks at each first: what would hold its issue refuses them all. Readers who had a later article skip it, or with "--past next" get it as their next one.`,
 		Example: "  pressrun article ready leaky-gut\n  pressrun article ready --all skin",
 		Args:    args(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
@@ -85,6 +87,10 @@ func (a *app) readyArticles(ctx context.Context, s *site, slugs []string, p plac
 	if err != nil {
 		return err
 	}
+	found, err := s.preflight(ctx, articles)
+	if err != nil {
+		return err
+	}
 	lines := []articleLine{}
 	err = s.try(ctx, p.dryRun, func(tx *store.Tx) error {
 		for _, article := range articles {
@@ -98,6 +104,7 @@ func (a *app) readyArticles(ctx context.Context, s *site, slugs []string, p plac
 			if err != nil {
 				return err
 			}
+			line.Findings = found[article.Slug]
 			lines = append(lines, line)
 		}
 		return nil
@@ -111,9 +118,37 @@ func (a *app) readyArticles(ctx context.Context, s *site, slugs []string, p plac
 		}
 		for _, l := range lines {
 			printPlaced(w, fmt.Sprintf("%s is ready at place %d of %s", l.Article, l.Place, l.Series), l, p)
+			for _, f := range l.Findings {
+				fmt.Fprintf(w, "  look: %s\n", saidOf(f))
+			}
 		}
 	})
 }
+
+// preflight looks at articles before they are made ready. What would hold their issues later is said now, and none of them is
+// made ready.
+func (s *site) preflight(ctx context.Context, articles []series.Article) (map[string][]newsletter.Finding, error) {
+	all := map[string][]newsletter.Finding{}
+	var faults []error
+	for _, article := range articles {
+		found, err := s.publisher.Preflight(ctx, article.Slug)
+		if err != nil {
+			return nil, err
+		}
+		all[article.Slug] = found
+		for _, f := range found {
+			if f.Error {
+				faults = append(faults, fmt.Errorf("article %s: %s", article.Slug, saidOf(f)))
+			}
+		}
+	}
+	if len(faults) > 0 {
+		return nil, fmt.Errorf("not ready, nothing was changed:\n%w", errors.Join(faults...))
+	}
+	return all, nil
+}
+
+func saidOf(f newsletter.Finding) string { return f.What + " " + f.Why + " " + f.Mend }
 
 // checkFields refuses an article whose merge fields no letter could fill.
 func checkFields(slug string, t series.Text) error {

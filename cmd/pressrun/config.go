@@ -38,7 +38,7 @@ type Config struct {
 	LogLevel                                slog.Level
 	Relay                                   RelayConfig
 	DKIM                                    DKIMConfig
-	NotifyTo                                []string
+	ClaimWords, NotifyTo                    []string
 	Resolver                                string // DNS server that is asked, host:port; empty: the system's
 }
 
@@ -68,6 +68,9 @@ type setting struct {
 	set     func(c *Config, v any) error
 }
 
+// claimWords are what preflight warns of where the file doesn't say: promises that sellers of health make.
+var claimWords = []string{"cure", "cures", "cured", "heals", "healed", "detox", "detoxify", "proven", "miracle", "guaranteed", "risk-free", "no side effects"}
+
 // settings is the whole of pressrun.toml, in the order of the file that init writes.
 var settings = []setting{
 	{"site_name", "Pressrun", text(func(c *Config, s string) error { c.SiteName = s; return notEmpty(s) })},
@@ -76,6 +79,7 @@ var settings = []setting{
 	{"language", "en", text(func(c *Config, s string) error { c.Language = s; return notEmpty(s) })},
 	{"privacy_url", "", text(func(c *Config, s string) error { c.PrivacyURL = s; return optionalURL(s) })},
 	{"imprint_url", "", text(func(c *Config, s string) error { c.ImprintURL = s; return optionalURL(s) })},
+	{"claim_words", claimWords, list(func(c *Config, items []string) error { c.ClaimWords = items; return nil })},
 	{"base_url", "http://127.0.0.1:8080", text(setBaseURL)},
 	{"listen", "127.0.0.1:8080", text(func(c *Config, s string) error { c.Listen = s; return checkListen(s) })},
 	{"tls", "", text(setTLS)},
@@ -587,6 +591,6 @@ func (c Config) liveFor() string {
 func (c Config) site() newsletter.Site {
 	return newsletter.Site{
 		Name: c.SiteName, PostalAddress: c.PostalAddress, BaseURL: c.BaseURL, Zone: c.Zone, Language: c.Language,
-		PrivacyURL: c.PrivacyURL, ImprintURL: c.ImprintURL, NotifyTo: c.NotifyTo,
+		PrivacyURL: c.PrivacyURL, ImprintURL: c.ImprintURL, ClaimWords: c.ClaimWords, NotifyTo: c.NotifyTo,
 	}
 }

@@ -78,3 +78,13 @@ func emptyNotice(ctx context.Context, tx *store.Tx, id int64) error {
 	_, err := tx.Exec(ctx, blankNotice, id)
 	return err
 }
+
+const queuedNotice = `SELECT EXISTS (SELECT 1 FROM notices WHERE dedupe = ?1)`
+
+// Queued says whether a notice with this key was ever queued: Enqueue would leave it.
+func Queued(ctx context.Context, q store.Querier, dedupe string) (queued bool, err error) {
+	if err := q.QueryRow(ctx, queuedNotice, dedupe).Scan(&queued); err != nil {
+		return false, fmt.Errorf("notice: %w", err)
+	}
+	return queued, nil
+}

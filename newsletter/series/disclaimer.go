@@ -35,9 +35,9 @@ func addDisclaimer(ctx context.Context, tx *store.Tx, seriesID int64, d Disclaim
 	return nil
 }
 
-// checkDisclaimer fails with ErrDisclaimer unless the words that rule 16 asks for stand in both documents: the series' and
+// CheckDisclaimer fails with ErrDisclaimer unless the words that rule 16 asks for stand in both documents: the series' and
 // the article's own, or the article's alone where it replaces them.
-func checkDisclaimer(s Series, a Article, htmlDoc, textDoc string) error {
+func CheckDisclaimer(s Series, a Article, htmlDoc, textDoc string) error {
 	wanted := []string{s.Disclaimer.Text}
 	if squeeze(a.Disclaimer) != "" {
 		wanted = append(wanted, a.Disclaimer)

@@ -73,7 +73,7 @@ func Freeze(ctx context.Context, tx *store.Tx, f Frozen, now time.Time) (Issue, 
 	if err := AsFrozen(ctx, tx, i); err != nil {
 		return Issue{}, fmt.Errorf("freeze issue %s: %w", name, err)
 	}
-	if err := checkDisclaimer(f.Series, f.Article, f.HTML, f.Text); err != nil {
+	if err := CheckDisclaimer(f.Series, f.Article, f.HTML, f.Text); err != nil {
 		return Issue{}, fmt.Errorf("freeze issue %s: %w", name, err)
 	}
 	id, err := f.insert(ctx, tx, name, now)

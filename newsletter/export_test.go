@@ -1,0 +1,17 @@
+package newsletter
+
+import (
+	"context"
+	"time"
+
+	"pressrun/newsletter/series"
+)
+
+// Render and Inspect let tests put faults into a letter that the templates don't make.
+func (p *Publisher) Render(ctx context.Context, s series.Series, a series.Article) (series.Frozen, error) {
+	return p.writeArticle(ctx, s, a)
+}
+
+func (p *Publisher) Inspect(ctx context.Context, f series.Frozen, at time.Time) []Finding {
+	return p.inspect(ctx, f, at)
+}

@@ -1,0 +1,142 @@
+package newsletter
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"pressrun/newsletter/outbox"
+	"pressrun/newsletter/series"
+	"pressrun/subscribers/store"
+	"pressrun/templates"
+)
+
+const (
+	proofAhead = 24 * time.Hour   // before a slot its editors see what it will send (rule 20)
+	proofAgain = 15 * time.Minute // between two looks at a slot that has nothing to show yet
+)
+
+// proofs remembers when slots were last looked at, so that a draft in the way doesn't cost a forecast every half minute.
+type proofs map[string]time.Time
+
+// prove mails the editors what the coming slot of each series will send: the letters as readers will see them, and a word with
+// what preflight finds and the links to hold and to edit. Each is said once; what can't be rendered is said in the word.
+func (p *Publisher) prove(ctx context.Context) error {
+	if len(p.site.NotifyTo) == 0 {
+		return nil
+	}
+	all, err := series.All(ctx, p.db)
+	if err != nil {
+		return fmt.Errorf("proofs: %w", err)
+	}
+	var errs []error
+	for _, s := range all {
+		if s.Paused {
+			continue
+		}
+		err := guarded(func() error { return p.proveSeries(ctx, s) })
+		if err != nil {
+			errs = append(errs, fmt.Errorf("series %s: proof: %w", s.Slug, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (p *Publisher) proveSeries(ctx context.Context, s series.Series) error {
+	now := p.now()
+	slots, err := coming(ctx, p.db, s, now, 1)
+	if err != nil || len(slots) == 0 || slots[0].State != series.SlotPlanned || slots[0].At.Sub(now) > proofAhead {
+		return err
+	}
+	slot := slots[0]
+	name := slotName(s, slot)
+	if last, looked := p.proofs[name]; looked && now.Sub(last) < proofAgain {
+		return nil
+	}
+	p.proofs[name] = now
+	told, err := outbox.Queued(ctx, p.db, proofKey(name)+" to "+p.site.NotifyTo[0])
+	if err != nil || told {
+		return err
+	}
+	planned, err := p.planSeries(ctx, p.db, s, 1, time.Time{})
+	if err != nil || len(planned) == 0 || planned[0].Slot != slot.Wall {
+		return err
+	}
+	return p.proveSlot(ctx, s, slot, planned[0])
+}
+
+func proofKey(name string) string { return "proof " + name }
+
+// proveSlot queues the proof of a slot, unless it has no ready article to show.
+func (p *Publisher) proveSlot(ctx context.Context, s series.Series, slot series.Slot, row Planned) error {
+	shown := row.Articles
+	if s.Mode == series.Live && row.Article != "" {
+		shown = []PlannedArticle{{row.Article, row.Readers}}
+	}
+	var notices []outbox.Notice
+	for _, article := range shown {
+		a, err := series.ArticleBySlug(ctx, p.db, article.Article)
+		if err != nil {
+			return err
+		}
+		if a.State != series.Ready {
+			continue
+		}
+		found, err := p.foresee(ctx, s, a, slot.At)
+		if err != nil {
+			return err
+		}
+		w := p.proofWord(s, slot, a, article.Readers, found)
+		if len(notices) > 0 { // the first one stands for the slot
+			w.dedupe += " " + a.Slug
+		}
+		said := templates.In(p.site.Language)
+		notices = append(notices, p.noticesTo(ctx, w, said.T("preflight.proof.button"), p.url("desk", "issue", s.Slug, slot.Wall),
+			said.T("preflight.proof.edit", "url", p.url("desk", "article", a.Slug)))...)
+		notices = append(notices, p.proofLetters(ctx, s, a)...)
+	}
+	if len(notices) == 0 {
+		return nil
+	}
+	return p.db.InTx(ctx, func(tx *store.Tx) error { return p.enqueue(ctx, tx, notices) })
+}
+
+// proofWord says what goes when and to how many, and what preflight found.
+func (p *Publisher) proofWord(s series.Series, slot series.Slot, a series.Article, readers int64, found []Finding) word {
+	w := templates.In(p.site.Language)
+	when := slot.At.In(location(s))
+	said := []string{w.T("preflight.proof.what", "when", w.Time(when), "title", a.Title, "series", s.Title, "n", readers)}
+	for _, f := range found {
+		key := "preflight.proof.warning"
+		if f.Error {
+			key = "preflight.proof.error"
+		}
+		said = append(said, w.T(key, "what", f.What, "why", f.Why, "mend", f.Mend))
+	}
+	if len(found) == 0 {
+		said = append(said, w.T("preflight.proof.clean"))
+	}
+	return word{proofKey(slotName(s, slot)), w.T("preflight.proof.subject", "day", w.Date(when), "title", a.Title), said}
+}
+
+// proofLetters are the letter itself for each editor, once for each revision of article and disclaimer. One that can't be made is
+// left out: the word says why.
+func (p *Publisher) proofLetters(ctx context.Context, s series.Series, a series.Article) []outbox.Notice {
+	f, err := p.writeArticle(ctx, s, a)
+	if err != nil {
+		return nil
+	}
+	subject, html, text := outbox.Personal{UnsubscribeURL: p.inertLink(s)}.Fill(f.Subject, f.HTML, f.Text)
+	var all []outbox.Notice
+	for _, to := range p.site.NotifyTo {
+		all = append(all, outbox.Notice{
+			Kind: "test", Dedupe: fmt.Sprintf("proof %s %d %d to %s", a.Slug, a.Revision, s.Disclaimer.ID, to), ToEmail: to,
+			FromName: s.FromName, FromEmail: s.FromEmail, ReplyTo: s.ReplyTo,
+			Subject: templates.In(cmp.Or(s.Language, p.site.Language)).T("preflight.proof.letter", "subject", subject),
+			HTML:    html, Text: text, Expires: p.now().Add(proofAhead),
+		})
+	}
+	return all
+}
