@@ -3,7 +3,9 @@ package newsletter
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
+	"time"
 
 	"pressrun/newsletter/outbox"
 	"pressrun/newsletter/render"
@@ -34,6 +36,9 @@ func (p *Publisher) letter(ctx context.Context, q store.Querier, s series.Series
 	l.Title, l.Subject, l.Preheader, l.Markdown = a.Title, a.Subject, a.Preheader, a.Markdown
 	l.ArticleDisclaimer, l.ArticleMode = a.Disclaimer, a.DisclaimerMode
 	l.Part, l.Of = near.Part, near.Of
+	if err := p.dress(ctx, q, &l, a); err != nil {
+		return render.Letter{}, err
+	}
 	l.ViewURL = p.articleURL(s, a.Slug)
 	if near.Previous != nil && near.PreviousPublic {
 		l.Previous = &render.Link{Title: near.Previous.Title, URL: p.articleURL(s, near.Previous.Slug)}
@@ -59,6 +64,36 @@ func (p *Publisher) Page(ctx context.Context, s series.Series, a series.Article)
 		return "", fmt.Errorf("page of article %s: %w", a.Slug, err)
 	}
 	return mail.ArticleHTML, nil
+}
+
+// dress adds the article's pictures, and what its front matter says of sources and reviews.
+func (p *Publisher) dress(ctx context.Context, q store.Querier, l *render.Letter, a series.Article) error {
+	pictures, err := series.PicturesOf(ctx, q, a)
+	if err != nil {
+		return err
+	}
+	l.Pictures = make(map[string]render.Picture, len(pictures))
+	for path, picture := range pictures {
+		l.Pictures[path] = render.Picture{URL: p.url("p", picture.File(a.Pictures[path])), Width: picture.Width, Height: picture.Height}
+	}
+	l.Image, l.ImageAlt, l.ImageCaption = a.Meta["image"], a.Meta["image_alt"], a.Meta["image_caption"]
+	l.Sources, l.ReviewedBy = sourcesOf(a), a.Meta["reviewed_by"]
+	if day, err := time.Parse(time.DateOnly, a.Meta["review_by"]); err == nil { // an import refuses anything else
+		l.ReviewBy = day
+	}
+	return nil
+}
+
+// sourcesOf are the sources that an article's front matter lists, or the one it names.
+func sourcesOf(a series.Article) []string {
+	var list []string
+	if json.Unmarshal([]byte(a.Meta["sources"]), &list) == nil {
+		return list
+	}
+	if one := a.Meta["sources"]; one != "" {
+		return []string{one}
+	}
+	return nil
 }
 
 // frame is a letter of a series that has no article yet.

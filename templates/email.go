@@ -45,10 +45,17 @@ type LetterView struct {
 	Title              string
 	Part, Of, Minutes  int // 0: not shown
 	NoteStart, NoteEnd *NoteView
+	Hero               *Picture      // nil: none
 	Article            template.HTML // sanitised
 	Previous, Next     *Place
 	Reason             string
 	Links              []Place // the last line: unsubscribe and others
+}
+
+// Picture is a picture at the size at which it is shown, in pixels.
+type Picture struct {
+	URL, Alt, Caption string
+	Width, Height     int
 }
 
 // NoteView is a disclaimer.

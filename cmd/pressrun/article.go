@@ -282,7 +282,7 @@ func (a *app) exportArticles(ctx context.Context, s *site, slug, dir string) err
 	if err != nil {
 		return err
 	}
-	files, err := importer.Export(dir, articles)
+	files, err := importer.Export(dir, articles, func(hash string) (series.Picture, error) { return series.PictureByHash(ctx, s.db, hash) })
 	if err != nil {
 		return err
 	}

@@ -21,8 +21,13 @@ var ErrExists = errors.New("the folder holds other articles")
 // Export writes the articles of a series into dir as Markdown with front matter, numbered in order, so that Read gives
 // them back as they are: line ends become \n, empty lines around the text go, and what isn't ready is marked draft. The
 // folder is made where it is missing. One that holds any other article is refused (ErrExists); files that are already
-// there with the same content are fine, so that it can be done again. The names of all files come back in order.
-func Export(dir string, articles []series.Article) (files []string, err error) {
+// there with the same content are fine, so that it can be done again. Pictures, which find gives, lie where the texts name
+// them. The names of the articles' files come back in order.
+func Export(dir string, articles []series.Article, find PictureBytes) (files []string, err error) {
+	articles, pictures, err := placed(articles, find)
+	if err != nil {
+		return nil, err
+	}
 	content := make([][]byte, len(articles))
 	width := max(2, len(strconv.Itoa(len(articles))))
 	for i, a := range articles {
@@ -42,11 +47,11 @@ func Export(dir string, articles []series.Article) (files []string, err error) {
 		return nil, fmt.Errorf("export: %w", err)
 	}
 	defer root.Close()
-	there, err := sameFiles(root, files, content)
+	there, err := sameFiles(root, files, content, pictures)
 	if err != nil {
 		return nil, fmt.Errorf("export to %s: %w", shown(dir), err)
 	}
-	if err := writeNew(root, files, content, there); err != nil {
+	if err := errors.Join(writePictures(root, pictures), writeNew(root, files, content, there)); err != nil {
 		return nil, fmt.Errorf("export to %s: %w", shown(dir), err)
 	}
 	return files, nil
@@ -54,7 +59,7 @@ func Export(dir string, articles []series.Article) (files []string, err error) {
 
 // sameFiles finds out which of the files are there with the same content. It fails with ErrExists where one differs, or
 // where the folder holds another article, which Read would take for one of the series.
-func sameFiles(root *os.Root, files []string, content [][]byte) (there map[string]bool, err error) {
+func sameFiles(root *os.Root, files []string, content [][]byte, pictures map[string]series.Picture) (there map[string]bool, err error) {
 	entries, err := fs.ReadDir(root.FS(), ".")
 	if err != nil {
 		return nil, err
@@ -62,7 +67,7 @@ func sameFiles(root *os.Root, files []string, content [][]byte) (there map[strin
 	there = map[string]bool{}
 	for _, e := range entries {
 		name := e.Name()
-		if strings.HasPrefix(name, ".") || !e.IsDir() && readerFor(name, false) == nil {
+		if strings.HasPrefix(name, ".") || !e.IsDir() && readerFor(name, false) == nil || e.IsDir() && holdsPictures(pictures, name) {
 			continue
 		}
 		i := slices.Index(files, name)
@@ -173,7 +178,7 @@ func frontValue(a series.Article, key, meta string, weight int) (string, error) 
 			}{a.Disclaimer, a.DisclaimerMode})
 		}
 		text = a.Disclaimer
-	default: // series, tags, image
+	default: // what is kept as it was
 		if meta == "" {
 			return "", nil
 		}

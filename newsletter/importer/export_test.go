@@ -13,7 +13,11 @@ import (
 
 	"pressrun/newsletter/importer"
 	"pressrun/newsletter/series"
+	"pressrun/subscribers/store"
 )
+
+// noPictures is for articles without any.
+func noPictures(hash string) (series.Picture, error) { return series.Picture{}, store.ErrNotFound }
 
 // article makes of an incoming article what a series would store.
 func article(in series.Incoming) series.Article {
@@ -33,7 +37,7 @@ func TestExportWritesWhatPeopleCanEdit(t *testing.T) {
 		},
 	}, {
 		Slug: "ropes", State: series.Ready, Text: series.Text{Title: "Ropes", Markdown: "Text.", Disclaimer: "Mind <them>.", DisclaimerMode: "replace"},
-	}})
+	}}, noPictures)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,18 +64,18 @@ func TestExportNeverMixesOrOverwrites(t *testing.T) {
 	articles := []series.Article{{Slug: "a", State: series.Ready, Text: series.Text{Title: "A", Markdown: "Text."}}}
 	write(t, dir, "cover.jpg", "")
 	for range 2 { // the second finds its own files
-		if _, err := importer.Export(dir, articles); err != nil {
+		if _, err := importer.Export(dir, articles, noPictures); err != nil {
 			t.Fatal(err)
 		}
 	}
 	articles[0].Markdown = "Another text."
 	articles = append(articles, series.Article{Slug: "b", State: series.Ready, Text: series.Text{Title: "B", Markdown: "Text."}})
-	if _, err := importer.Export(dir, articles); !errors.Is(err, importer.ErrExists) {
+	if _, err := importer.Export(dir, articles, noPictures); !errors.Is(err, importer.ErrExists) {
 		t.Errorf("a changed article: %v; want ErrExists", err)
 	}
 	other := t.TempDir()
 	write(t, other, "notes.txt", "Notes\n\nText.")
-	if _, err := importer.Export(other, articles); !errors.Is(err, importer.ErrExists) {
+	if _, err := importer.Export(other, articles, noPictures); !errors.Is(err, importer.ErrExists) {
 		t.Errorf("a folder with another article: %v; want ErrExists", err)
 	}
 	for _, d := range []string{dir, other} {
@@ -79,7 +83,7 @@ func TestExportNeverMixesOrOverwrites(t *testing.T) {
 			t.Errorf("a refused export left 02-b.md in place (%v)", err)
 		}
 	}
-	if _, err := importer.Export(other, []series.Article{{Slug: "../a"}}); !errors.Is(err, series.ErrSlug) {
+	if _, err := importer.Export(other, []series.Article{{Slug: "../a"}}, noPictures); !errors.Is(err, series.ErrSlug) {
 		t.Errorf("slug ../a: %v; want ErrSlug", err)
 	}
 }
@@ -96,7 +100,7 @@ func TestExportThenReadGivesTheSame(t *testing.T) {
 			stored = append(stored, article(in))
 		}
 		dir := t.TempDir()
-		files, err := importer.Export(dir, stored)
+		files, err := importer.Export(dir, stored, noPictures)
 		if err != nil {
 			rt.Fatal(err)
 		}
@@ -115,7 +119,7 @@ func TestExportThenReadGivesTheSame(t *testing.T) {
 		for _, in := range f.Articles {
 			stored = append(stored, article(in))
 		}
-		if again, err := importer.Export(dir, stored); err != nil || len(again) != len(files) {
+		if again, err := importer.Export(dir, stored, noPictures); err != nil || len(again) != len(files) {
 			rt.Fatalf("exported again: %v, %v; want the same files", again, err)
 		}
 	})

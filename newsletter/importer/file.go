@@ -89,6 +89,7 @@ func (in *intake) take(s source, c candidate) (problems []Problem) {
 			Mend: "write the text, or mark it draft: true in front matter",
 		}}
 	}
+	problems = append(problems, in.pictures(s, &c)...)
 	in.candidates = append(in.candidates, c)
 	return problems
 }

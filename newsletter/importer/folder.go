@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"pressrun/newsletter/series"
 )
 
 const (
@@ -28,6 +30,9 @@ type intake struct {
 	seen       map[string]bool // files already taken in, so that overlapping paths don't collide with themselves
 	files      int
 	bytes      int
+
+	taken     map[string]*series.Picture // pictures of takenFrom by file, which several articles may show
+	takenFrom fs.FS
 }
 
 // path takes in a file or folder as it was named on the command line.

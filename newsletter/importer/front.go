@@ -107,7 +107,7 @@ func (f front) candidate() (candidate, []Problem) {
 // ourKeys are the keys that mean something to us, in the order in which they are exported.
 var ourKeys = []string{
 	"title", "subject", "preheader", "description", "slug", "date", "weight", "draft", "disclaimer",
-	"series", "tags", "image",
+	"series", "tags", "image", "image_alt", "image_caption", "sources", "reviewed_by", "review_by",
 }
 
 // set puts a field where it belongs in c. Keys that mean nothing to us are kept as Meta.
@@ -136,6 +136,11 @@ func (f field) set(c *candidate) *Problem {
 			return f.wrong("a list of texts", key+": [one, two]")
 		}
 		return f.setMeta(c, key)
+	case "sources":
+		if !f.isScalar() && !isTexts(f.value) {
+			return f.wrong("a list of texts", "sources: [one, two]")
+		}
+		return f.setMeta(c, key)
 	case "image":
 		return f.setMeta(c, key)
 	case "published":
@@ -143,6 +148,14 @@ func (f field) set(c *candidate) *Problem {
 			c.Draft = true
 			return &Problem{What: "published: false is read as draft: true", Mend: "write draft: true"}
 		}
+	case "image_alt", "image_caption", "reviewed_by":
+		var line string
+		if p := f.setLine(&line); p != nil || line == "" {
+			return p
+		}
+		return field{key: f.key, value: line, text: line}.setMeta(c, key)
+	case "review_by":
+		return f.setReviewBy(c)
 	}
 	if p := f.setMeta(c, f.key); p != nil {
 		return p
@@ -248,18 +261,30 @@ var dateForms = []string{
 	"2006-01-02 15:04:05Z07:00", "2006-01-02 15:04:05 Z07:00", "2006-01-02 15:04:05 -0700", "2006-01-02 15:04 -0700",
 }
 
-func (f field) setDate(c *candidate) *Problem {
+func (f field) setDate(c *candidate) *Problem { return f.setDay(&c.Date) }
+
+// setDay takes the day of any date.
+func (f field) setDay(to *string) *Problem {
 	if f.value == nil {
 		return nil
 	}
 	s := strings.TrimSpace(f.text)
 	for _, form := range dateForms {
 		if t, err := time.Parse(form, s); err == nil && t.Year() > 0 {
-			c.Date = t.Format(time.DateOnly)
+			*to = t.Format(time.DateOnly)
 			return nil
 		}
 	}
-	return f.wrong("a date", "date: 2027-03-30")
+	return f.wrong("a date", strings.ToLower(f.key)+": 2027-03-30")
+}
+
+// setReviewBy takes the day by which an article must be looked over again.
+func (f field) setReviewBy(c *candidate) *Problem {
+	var day string
+	if p := f.setDay(&day); p != nil || day == "" {
+		return p
+	}
+	return field{key: f.key, value: day, text: day}.setMeta(c, "review_by")
 }
 
 func (f field) setWeight(c *candidate) *Problem {

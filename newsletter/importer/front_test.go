@@ -72,8 +72,8 @@ nested.deep = [1, 2.5]
 			if diff := cmp.Diff(want, f.Articles[0]); diff != "" {
 				t.Errorf("article (-want +got):\n%s", diff)
 			}
-			if len(f.Problems) > 0 || f.OrderedBy != "weight" {
-				t.Errorf("OrderedBy %s, problems %v; want weight and none", f.OrderedBy, f.Problems)
+			if len(f.Problems) != 1 || !strings.Contains(f.Problems[0].What, "tide.jpg is left out") || f.OrderedBy != "weight" {
+				t.Errorf("OrderedBy %s, problems %v; want weight and the picture that is not there", f.OrderedBy, f.Problems)
 			}
 		})
 	}

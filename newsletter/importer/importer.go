@@ -92,6 +92,8 @@ type candidate struct {
 	note         string // closing note as plain text; not part of Markdown any more
 	noteMarkdown string // the same as it stood in the text, to put it back
 	closing      string // closing note of a Markdown file, which stays in its text
+
+	bodyLine, imageLine int // lines of the file before its text; of the key image
 }
 
 // found settles what only the whole set can decide.

@@ -10,13 +10,12 @@ import (
 const maxLeftOut = 10
 
 var (
-	pictureMark = regexp.MustCompile(`!\[[^\]]*\]\(\s*<?([^)\s>]+)`)
-	foreignTag  = regexp.MustCompile(`(?i)<(audio|button|canvas|embed|form|iframe|img|input|link|meta|object|picture|script|select|style|svg|textarea|video)\b`)
-	deadLink    = regexp.MustCompile(`(?i)[^!]\[[^\]]*\]\(\s*<?(data|file|javascript|vbscript):`)
-	fenceLine   = regexp.MustCompile("^ {0,3}(```|~~~)")
+	foreignTag = regexp.MustCompile(`(?i)<(audio|button|canvas|embed|form|iframe|img|input|link|meta|object|picture|script|select|style|svg|textarea|video)\b`)
+	deadLink   = regexp.MustCompile(`(?i)[^!]\[[^\]]*\]\(\s*<?(data|file|javascript|vbscript):`)
+	fenceLine  = regexp.MustCompile("^ {0,3}(```|~~~)")
 )
 
-// leftOut says what of a Markdown text no letter shows, so that its writer doesn't learn it from readers. It goes by lines and
+// leftOut says what of a Markdown text no letter shows, pictures aside, so that its writer doesn't learn it from readers. It goes by lines and
 // looks at no code; what the renderer does in the end is the preview's to show. first is the number of the first line.
 func leftOut(markdown string, first int) []Problem {
 	var problems []Problem
@@ -44,15 +43,6 @@ func leftOut(markdown string, first int) []Problem {
 
 func leftOutOf(line string) []Problem {
 	var problems []Problem
-	if m := pictureMark.FindStringSubmatch(line); m != nil {
-		p := Problem{What: fmt.Sprintf("letters load no pictures: for %s its description stands there", shown(clip(m[1], 80)))}
-		if strings.HasPrefix(m[1], "https://") {
-			p.What += ", as a link"
-		} else {
-			p.Mend = "put it on the web and write its https address, for a link"
-		}
-		problems = append(problems, p)
-	}
 	if m := foreignTag.FindStringSubmatch(line); m != nil {
 		problems = append(problems, Problem{
 			What: fmt.Sprintf("the HTML tag <%s> does nothing in a letter: it is left out, or stands there as text", strings.ToLower(m[1])),

@@ -35,6 +35,8 @@ func readMarkdown(whole string) (candidate, []Problem) {
 		problems = append(problems, longTitle(front.line("title")))
 	}
 	c.Markdown = trimBody(body)
+	c.bodyLine = strings.Count(whole[:strings.LastIndex(whole, c.Markdown)], "\n")
+	c.imageLine = front.line("image")
 	c.closing, _ = closingNote(c.Markdown)
 	return c, problems
 }

@@ -17,6 +17,7 @@ type composition struct {
 	Letter
 	words     templates.Words
 	article   document
+	sources   []document
 	notes     []document // the disclaimers
 	body      string     // the article, sanitised
 	notesBody string     // the disclaimers, sanitised
@@ -28,7 +29,7 @@ func compose(l Letter) (composition, error) {
 	if err := c.merge(); err != nil {
 		return c, err
 	}
-	in := setting{words: c.words, merges: c.merges(), hole: c.NameHole}
+	in := setting{words: c.words, merges: c.merges(), hole: c.NameHole, pictures: c.Pictures, foreign: templates.Frame{Words: c.words, Lang: c.Language}.Foreign()}
 	if l.BaseURL != "" {
 		in.base, _ = url.Parse(strings.TrimSuffix(l.BaseURL, "/") + "/") // checked before
 	}
@@ -37,6 +38,9 @@ func compose(l Letter) (composition, error) {
 		return c, err
 	}
 	if c.body, err = c.article.html(); err != nil {
+		return c, err
+	}
+	if err := c.review(in); err != nil {
 		return c, err
 	}
 	if err := checkSize(len(c.body)); err != nil {
@@ -97,6 +101,7 @@ func (c composition) page() string {
 	if c.atStart() {
 		b.WriteString(note)
 	}
+	b.WriteString(c.heroPage())
 	b.WriteString(c.body)
 	if c.atEnd() {
 		b.WriteString(note)

@@ -22,6 +22,15 @@ func (l Letter) checked() (Letter, error) {
 	l.Preheader = c.line("Preheader", l.Preheader, false)
 	l.Reason = c.line("Reason", l.Reason, false)
 	l.Greeting = c.text("Greeting", l.Greeting)
+	l.ImageAlt, l.ImageCaption = c.line("ImageAlt", l.ImageAlt, false), c.line("ImageCaption", l.ImageCaption, false)
+	l.ReviewedBy = c.line("ReviewedBy", l.ReviewedBy, false)
+	l.Sources = c.paragraphs("Sources", l.Sources)
+	for path, picture := range l.Pictures {
+		c.url("Pictures", picture.URL, true)
+		if picture.Width < 1 || picture.Height < 1 {
+			c.add("Pictures", "have no size: "+quote(path))
+		}
+	}
 	if l.Subject == "" {
 		l.Subject = l.Title
 	}

@@ -29,6 +29,7 @@ func (c composition) html() (string, error) {
 		Part:        c.Part,
 		Of:          c.Of,
 		Minutes:     minutes(plain(c.article.root, c.article.source)),
+		Hero:        c.hero(),
 		Article:     template.HTML(article), // sanitised
 		Previous:    (*templates.Place)(c.Previous),
 		Next:        (*templates.Place)(c.Next),

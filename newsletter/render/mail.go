@@ -36,6 +36,14 @@ func forMail(source string) (string, error) {
 	for _, rule := range elements(body, atom.Hr, atom.Blockquote) {
 		addClass(rule, "line")
 	}
+	for _, div := range elements(body, atom.Div) {
+		if strings.HasPrefix(attribute(div, "class"), "callout ") {
+			replaceCallout(div)
+		}
+	}
+	for _, image := range elements(body, atom.Img) {
+		setAttribute(image, "style", "width:100%;max-width:"+attribute(image, "width")+"px") // else it holds a phone's column open
+	}
 	for _, pre := range elements(body, atom.Pre) {
 		replacePre(pre)
 	}
@@ -132,17 +140,11 @@ func replacePre(pre *html.Node) {
 		}
 		code.AppendChild(&html.Node{Type: html.TextNode, Data: keepSpaces(line)})
 	}
-	cell, row, table := element(atom.Td), element(atom.Tr), element(atom.Table)
-	addClass(table, "block")
-	for _, a := range [][2]string{{"role", "presentation"}, {"width", "100%"}, {"cellpadding", "0"}, {"cellspacing", "0"}, {"border", "0"}} {
-		setAttribute(table, a[0], a[1])
-	}
+	table, cell := oneCell("block")
 	addClass(cell, "code")
 	setAttribute(cell, "dir", "ltr")
 	setAttribute(cell, "align", "left")
 	cell.AppendChild(code)
-	row.AppendChild(cell)
-	table.AppendChild(row)
 	pre.Parent.InsertBefore(table, pre)
 	pre.Parent.RemoveChild(pre)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"html/template"
 	"net/url"
 	"sync"
 
@@ -68,6 +69,9 @@ type setting struct {
 	base   *url.URL         // nil: relative links stay as they are
 	merges map[string]merge // nil: fields stay as they are
 	hole   Hole
+
+	pictures map[string]Picture // by their paths as written
+	foreign  template.HTMLAttr  // marks the words' language where it is not the text's
 }
 
 // parseDocument reads a text within the bounds; field names it in errors.
@@ -78,6 +82,8 @@ func parseDocument(markup goldmark.Markdown, field, source string, in setting) (
 	d := document{setting: in, field: field, source: []byte(clean(source)), markup: markup}
 	context := parser.NewContext()
 	context.Set(wordsKey, in.words)
+	context.Set(foreignKey, in.foreign)
+	context.Set(picturesKey, in.pictures)
 	m := &merger{field: field, values: in.merges, hole: in.hole}
 	if in.merges != nil {
 		context.Set(mergeKey, m)
@@ -98,7 +104,7 @@ func (d document) html() (string, error) {
 	if err := d.markup.Renderer().Render(&b, d.source, d.root); err != nil {
 		return "", fmt.Errorf("%s: %w", d.field, err)
 	}
-	clean, err := sanitise(b.String(), d.base)
+	clean, err := sanitise(b.String(), d.base, d.pictures)
 	if err != nil {
 		return "", &FieldError{d.field, "can't be shown: " + err.Error()}
 	}

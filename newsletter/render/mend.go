@@ -22,6 +22,9 @@ import (
 // wordsKey carries the catalogue of the letter's language through the parser.
 var wordsKey = parser.NewContextKey()
 
+// foreignKey carries the attributes that mark the catalogue's language where the letter's is another.
+var foreignKey = parser.NewContextKey()
+
 // mender changes the parsed text where mail needs something else than what was written, once for both parts: headings in
 // order below the title, pictures as links (a letter loads nothing from outside), and marks for the style sheet.
 type mender struct{}
@@ -29,8 +32,10 @@ type mender struct{}
 // Transform implements parser.ASTTransformer.
 func (mender) Transform(doc *ast.Document, reader text.Reader, context parser.Context) {
 	words, _ := context.Get(wordsKey).(templates.Words)
+	foreign, _ := context.Get(foreignKey).(template.HTMLAttr)
 	var headings []*ast.Heading
 	var pictures []*ast.Image
+	var quotes []*ast.Blockquote
 	var tags []*ast.RawHTML
 	var links []*ast.Link
 	merges, merging := context.Get(mergeKey).(*merger)
@@ -43,6 +48,8 @@ func (mender) Transform(doc *ast.Document, reader text.Reader, context parser.Co
 			headings = append(headings, n)
 		case *ast.Image:
 			pictures = append(pictures, n)
+		case *ast.Blockquote:
+			quotes = append(quotes, n)
 		case *ast.RawHTML:
 			tags = append(tags, n)
 			if merging {
@@ -64,15 +71,23 @@ func (mender) Transform(doc *ast.Document, reader text.Reader, context parser.Co
 		return ast.WalkContinue, nil
 	})
 	mendHeadings(headings, reader.Source())
+	for _, quote := range quotes {
+		replaceQuote(quote, reader.Source(), words, foreign)
+	}
+	ours, _ := context.Get(picturesKey).(map[string]Picture)
 	for _, picture := range pictures {
-		replacePicture(picture, reader.Source(), words)
+		if found, ok := ours[string(picture.Destination)]; ok {
+			placePicture(picture, found)
+		} else if !referencing(context) {
+			replacePicture(picture, reader.Source(), words)
+		}
 	}
 	mendTags(tags, reader.Source())
 	for _, link := range links {
 		if merging {
 			link.Destination = merges.target(reader.Source(), offsetOf(link), link.Destination)
 		}
-		if strings.TrimSpace(plain(link, reader.Source())) == "" {
+		if strings.TrimSpace(plain(link, reader.Source())) == "" && !holdsPicture(link) {
 			link.AppendChild(link, raw(string(link.Destination)))
 		}
 	}
@@ -286,6 +301,7 @@ func (substitutes) RegisterFuncs(r renderer.NodeRendererFuncRegisterer) {
 		}
 		return ast.WalkContinue, nil
 	})
+	r.Register(kindCallout, writeCallout)
 	r.Register(kindMerge, func(w util.BufWriter, _ []byte, n ast.Node, entering bool) (ast.WalkStatus, error) {
 		if entering {
 			_, _ = w.WriteString(template.HTMLEscapeString(n.(*mergeNode).value))
@@ -310,7 +326,7 @@ func cleanBlock(n *ast.HTMLBlock, source []byte) string {
 	if n.HasClosure() {
 		b.Write(n.ClosureLine.Value(source))
 	}
-	clean, err := sanitise(b.String(), nil)
+	clean, err := sanitise(b.String(), nil, nil)
 	if err != nil {
 		return template.HTMLEscapeString(b.String()) // nested too deeply to be markup that anyone meant
 	}

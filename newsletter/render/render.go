@@ -30,6 +30,13 @@ type Letter struct {
 	UnsubscribeURL                 string // a hole that outbox fills for each subscriber
 	Reason                         string // empty: the catalogue's "You get this because …"
 
+	Pictures               map[string]Picture // of the article, by their paths as the Markdown names them
+	Image                  string             // one of Pictures, above the text; empty or unknown: none
+	ImageAlt, ImageCaption string
+	Sources                []string  // one line each, with links
+	ReviewedBy             string    // who looked over the article
+	ReviewBy               time.Time // the day by which it must be looked over again; zero: not shown
+
 	Day      time.Time // the issue's, in the series' zone: {{date}}; zero: that field has no value
 	NameHole Hole      // stands around the fallback of {{name|there}}
 }

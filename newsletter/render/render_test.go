@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -78,7 +79,18 @@ func letters(t testing.TB) map[string]render.Letter {
 	arabic.Disclaimer = "يرجى الانتباه: من الأفضل دائمًا استشارة مختص مؤهل."
 	arabic.Previous.Title, arabic.Next.Title = "الأعشاب الهادئة", "أربع أعشاب للمساء"
 
-	return map[string]render.Letter{"sample": letter(source(t, "sample")), "features": features, "arabic": arabic}
+	health := letter(source(t, "health"))
+	health.Subject, health.NameHole = "{{name|Good morning}}: what short nights do to your skin", nameHole
+	health.Day = time.Date(2027, 3, 30, 9, 0, 0, 0, time.UTC)
+	health.Pictures = map[string]render.Picture{
+		"hills.jpg": {URL: "https://news.example.org/p/73dbc3da.jpg", Width: 1200, Height: 550},
+		"hours.png": {URL: "https://news.example.org/p/7d30aca4.png", Width: 900, Height: 420},
+	}
+	health.Image, health.ImageAlt, health.ImageCaption = "hills.jpg", "Hills at sunrise", "The day begins the evening before."
+	health.Sources = []string{"Carskadon and others, *Sleep and the skin barrier*, 2015, https://example.org/barrier", "The [sleep tables](https://example.org/tables) of 2027"}
+	health.ReviewedBy, health.ReviewBy = "Dr. Mara Ellison, dermatologist", time.Date(2028, 3, 14, 0, 0, 0, 0, time.UTC)
+
+	return map[string]render.Letter{"sample": letter(source(t, "sample")), "features": features, "arabic": arabic, "health": health}
 }
 
 func note() render.Note {

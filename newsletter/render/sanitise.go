@@ -13,25 +13,27 @@ import (
 )
 
 var (
-	ourClasses  = regexp.MustCompile(`^(data|lead|footnotes|footnote-ref|footnote-backref|align-(left|center|right))$`)
+	ourClasses  = regexp.MustCompile(`^(data|lead|figure( captioned)?|caption|callout (info|tip|warning)|callout-title|sources|review|footnotes|footnote-ref|footnote-backref|align-(left|center|right))$`)
 	footnoteIDs = regexp.MustCompile(`^fn(ref)?[0-9]*:[0-9]+$`)
 	scopes      = regexp.MustCompile(`^(col|row)$`)
 	languages   = regexp.MustCompile(`^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$`)
 )
 
-// policy lets through what an article is made of. It knows no style, no script, no form, no picture and no frame; links
-// lead to http, https and mailto. Comments go.
+// policy lets through what an article is made of. It knows no style, no script, no form and no frame; links lead to http,
+// https and mailto. Comments go.
 var policy = sync.OnceValue(func() *bluemonday.Policy {
 	p := bluemonday.NewPolicy()
 	p.AllowElements("p", "br", "hr", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "pre", "code", "kbd", "samp", "var",
 		"ul", "ol", "li", "dl", "dt", "dd", "strong", "em", "b", "i", "u", "s", "del", "ins", "sub", "sup", "small", "mark",
-		"q", "cite", "abbr", "table", "caption", "thead", "tbody", "tfoot", "tr", "th", "td", "a")
+		"q", "cite", "abbr", "table", "caption", "thead", "tbody", "tfoot", "tr", "th", "td", "a", "img")
 	p.AllowElements("div", "span")
 	p.AllowStandardURLs()
 	p.AllowURLSchemes("http", "https", "mailto")
 	p.AllowRelativeURLs(true)
 	p.RequireNoFollowOnLinks(false)
 	p.AllowAttrs("href").OnElements("a")
+	p.AllowAttrs("src", "alt").OnElements("img") // which pictures, sanitise says
+	p.AllowAttrs("width", "height").Matching(bluemonday.Integer).OnElements("img")
 	p.AllowAttrs("title").Matching(bluemonday.Paragraph).OnElements("abbr")
 	p.AllowAttrs("class").Matching(ourClasses).Globally()
 	p.AllowAttrs("id").Matching(footnoteIDs).OnElements("sup", "li")
@@ -43,11 +45,21 @@ var policy = sync.OnceValue(func() *bluemonday.Policy {
 	return p
 })
 
-// sanitise takes out of HTML what no article needs, closes what it left open, and makes its links absolute.
-func sanitise(source string, base *url.URL) (string, error) {
+// sanitise takes out of HTML what no article needs, closes what it left open, and makes its links absolute. Only the given
+// pictures stay: a letter loads nothing from other people's servers.
+func sanitise(source string, base *url.URL, pictures map[string]Picture) (string, error) {
 	body, err := fragment(policy().Sanitize(source))
 	if err != nil {
 		return "", err
+	}
+	ours := map[string]bool{}
+	for _, p := range pictures {
+		ours[p.URL] = true
+	}
+	for _, image := range elements(body, atom.Img) {
+		if !ours[attribute(image, "src")] {
+			image.Parent.RemoveChild(image)
+		}
 	}
 	for _, a := range elements(body, atom.A) {
 		mendLink(a, base)
@@ -83,7 +95,7 @@ func inner(n *html.Node) (string, error) {
 // mendLink makes a link's address absolute. A link that leads nowhere, or that nobody can see, is taken away but for its text.
 func mendLink(a *html.Node, base *url.URL) {
 	target := resolve(base, attribute(a, "href"))
-	if target == "" || strings.TrimSpace(innerText(a)) == "" {
+	if target == "" || strings.TrimSpace(innerText(a)) == "" && len(elements(a, atom.Img)) == 0 {
 		unwrap(a)
 		return
 	}

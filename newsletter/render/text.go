@@ -65,6 +65,8 @@ func (w textWriter) block(n ast.Node, width int) []string {
 		return underline(w.paragraph(n, width), n.Level)
 	case *ast.Blockquote:
 		return indent(w.blocks(n, max(width-2, 20), false), "> ", "> ")
+	case *callout:
+		return w.callout(n, width)
 	case *ast.List:
 		return w.list(n, width)
 	case *ast.CodeBlock, *ast.FencedCodeBlock:
@@ -192,6 +194,8 @@ func (w textWriter) inline(n ast.Node) string {
 		}
 	case *ast.String:
 		return string(n.Value)
+	case *ast.Image:
+		return pictureName(n, w.source, w.words)
 	case *mergeNode:
 		return n.value
 	case *ast.CodeSpan:

@@ -26,7 +26,9 @@ func (c composition) text() string {
 		p.disclaimer(c.notes, &notes)
 		p.add(divider)
 	}
+	p.add(c.heroText())
 	p.add(c.article.text(&notes))
+	p.add(c.reviewText(&notes))
 	if c.atEnd() {
 		p.add(divider)
 		p.disclaimer(c.notes, &notes)

@@ -27,6 +27,7 @@ type Text struct {
 	Disclaimer, DisclaimerMode             string            // mode: add (default) or replace
 	Date                                   string            // YYYY-MM-DD or empty
 	Meta                                   map[string]string // other front matter, kept for export
+	Pictures                               map[string]string // hash by path, as Markdown and front matter name them
 }
 
 // Article is a text with its place in the series.
@@ -44,7 +45,7 @@ type Article struct {
 }
 
 const articleColumns = `a.id, a.series_id, a.slug, a.rank, a.state, a.revision, a.placed, a.elsewhere, a.backfill, a.source, a.created, a.updated,
-	r.title, r.subject, r.preheader, r.description, r.markdown, r.disclaimer, r.disclaimer_mode, r.date, r.meta`
+	r.title, r.subject, r.preheader, r.description, r.markdown, r.disclaimer, r.disclaimer_mode, r.date, r.meta, r.pictures`
 
 const articleRows = `SELECT ` + articleColumns + `
 FROM articles a
@@ -53,10 +54,10 @@ JOIN revisions r ON r.article_id = a.id AND r.number = a.revision`
 // scan reads a row that begins with articleColumns; more are what follows them.
 func (a *Article) scan(scan func(dest ...any) error, more ...any) error {
 	var placed, created, updated int64
-	var meta string
+	var meta, pictures string
 	err := scan(append([]any{
 		&a.ID, &a.SeriesID, &a.Slug, &a.Rank, &a.State, &a.Revision, &placed, &a.Elsewhere, &a.Backfill, &a.Source, &created, &updated,
-		&a.Title, &a.Subject, &a.Preheader, &a.Description, &a.Markdown, &a.Disclaimer, &a.DisclaimerMode, &a.Date, &meta,
+		&a.Title, &a.Subject, &a.Preheader, &a.Description, &a.Markdown, &a.Disclaimer, &a.DisclaimerMode, &a.Date, &meta, &pictures,
 	}, more...)...)
 	if err != nil {
 		return err
@@ -64,6 +65,9 @@ func (a *Article) scan(scan func(dest ...any) error, more ...any) error {
 	a.Placed, a.Created, a.Updated = instant(placed), instant(created), instant(updated)
 	if err := json.Unmarshal([]byte(meta), &a.Meta); err != nil {
 		return fmt.Errorf("front matter of article %s: %w", a.Slug, err)
+	}
+	if err := json.Unmarshal([]byte(pictures), &a.Pictures); err != nil {
+		return fmt.Errorf("pictures of article %s: %w", a.Slug, err)
 	}
 	return nil
 }

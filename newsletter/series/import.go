@@ -19,6 +19,7 @@ type Incoming struct {
 	Draft  bool // its own front matter says draft
 	Source string
 	Text
+	Pictures []Picture // those that Text names and that may not be stored yet
 }
 
 // Imported is the change of one article by an import.
@@ -92,6 +93,11 @@ func checkIncoming(in []Incoming, o ImportOptions) error {
 		if err := one.check(); err != nil {
 			problems = append(problems, wrong(ErrInvalid, "article %s: %v", printable(one.Slug), err))
 		}
+		for _, p := range one.Pictures {
+			if err := p.check(); err != nil {
+				problems = append(problems, fmt.Errorf("article %s: %w", printable(one.Slug), err))
+			}
+		}
 		if o.Ready && !one.Draft && one.Markdown == "" {
 			problems = append(problems, wrong(ErrInvalid, "article %s: it has no text; blank mail never leaves: give it a text, or mark it as draft", printable(one.Slug)))
 		}
@@ -141,7 +147,7 @@ func (t *Text) check() error {
 func (t Text) same(u Text) bool {
 	return t.Title == u.Title && t.Subject == u.Subject && t.Preheader == u.Preheader && t.Description == u.Description &&
 		t.Markdown == u.Markdown && t.Disclaimer == u.Disclaimer && t.DisclaimerMode == u.DisclaimerMode && t.Date == u.Date &&
-		maps.Equal(t.Meta, u.Meta)
+		maps.Equal(t.Meta, u.Meta) && maps.Equal(t.Pictures, u.Pictures)
 }
 
 // importing is one import on its way.
@@ -203,24 +209,39 @@ func (im *importing) add(ctx context.Context, one Incoming, at int) error {
 		return err
 	}
 	im.order = slices.Insert(im.order, at, ranked{id: id})
-	return im.revise(ctx, id, 1, one.Text)
+	return im.revise(ctx, id, 1, one)
 }
 
-const newRevision = `INSERT INTO revisions (article_id, number, title, subject, preheader, description, markdown, disclaimer, disclaimer_mode, date, meta, created)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)`
+const newRevision = `INSERT INTO revisions (article_id, number, title, subject, preheader, description, markdown, disclaimer, disclaimer_mode, date, meta, created, pictures)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)`
 
-func (im *importing) revise(ctx context.Context, articleID, number int64, t Text) error {
-	meta := t.Meta
-	if meta == nil {
-		meta = map[string]string{}
+func (im *importing) revise(ctx context.Context, articleID, number int64, one Incoming) error {
+	t := one.Text
+	for _, p := range one.Pictures {
+		if err := p.keep(ctx, im.tx, im.now); err != nil {
+			return err
+		}
 	}
-	encoded, err := json.Marshal(meta)
+	encoded, err := encodeMap(t.Meta)
+	if err != nil {
+		return err
+	}
+	pictures, err := encodeMap(t.Pictures)
 	if err != nil {
 		return err
 	}
 	_, err = im.tx.Exec(ctx, newRevision, articleID, number, t.Title, t.Subject, t.Preheader, t.Description, t.Markdown, t.Disclaimer,
-		t.DisclaimerMode, t.Date, string(encoded), millis(im.now))
+		t.DisclaimerMode, t.Date, encoded, millis(im.now), pictures)
 	return err
+}
+
+// encodeMap is a map as a JSON object; {} for none.
+func encodeMap(m map[string]string) (string, error) {
+	if m == nil {
+		m = map[string]string{}
+	}
+	encoded, err := json.Marshal(m)
+	return string(encoded), err
 }
 
 const changeArticle = `UPDATE articles SET revision = ?2, state = ?3, placed = ?4, elsewhere = ?5, source = ?6, updated = ?7 WHERE id = ?1`
@@ -238,7 +259,7 @@ func (im *importing) change(ctx context.Context, a Article, one Incoming) (outco
 	}
 	if revised {
 		a.Revision++
-		if err := im.revise(ctx, a.ID, a.Revision, one.Text); err != nil {
+		if err := im.revise(ctx, a.ID, a.Revision, one); err != nil {
 			return "", err
 		}
 	}

@@ -15,8 +15,8 @@ const policy = "default-src 'none'; style-src 'self'; img-src 'self'; form-actio
 const scriptPolicy = policy + "; script-src 'self'; connect-src 'self'; frame-src 'self'"
 
 // letterPolicy is for a letter in a frame of the desk: an opaque origin where nothing runs. Its styles are inline, as
-// letters need them; its pictures are not fetched.
-const letterPolicy = "sandbox; default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+// letters need them, and so are its pictures.
+const letterPolicy = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 
 // Secure gives every answer of a face its headers.
 func Secure(next http.Handler) http.Handler {

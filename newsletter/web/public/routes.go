@@ -26,6 +26,7 @@ func (p *pages) routes() http.Handler {
 	handle("GET /u/{token}", p.askLeave)
 	handle("POST /u/{token}", p.leave)
 	handle("POST /u/{token}/undo", p.undo)
+	handle("GET /p/{picture}", p.picture)
 	handle("GET /static/{file}", web.Static(p.assets))
 	handle("/", func(http.ResponseWriter, *http.Request) error { return store.ErrNotFound })
 	foreign := p.answer.Handle(func(http.ResponseWriter, *http.Request) error { return web.ErrForeign })

@@ -1,0 +1,244 @@
+package importer
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"image"
+	_ "image/gif" // registered for image.Decode, like the two below
+	"image/jpeg"
+	"image/png"
+	"io"
+	"io/fs"
+	"net/url"
+	"path"
+	"strings"
+
+	"golang.org/x/image/draw"
+	_ "golang.org/x/image/webp"
+
+	"pressrun/newsletter/render"
+	"pressrun/newsletter/series"
+)
+
+const (
+	maxPictureFile = 20 << 20   // bytes
+	maxPixels      = 40_000_000 // a picture of more is refused before it is decoded
+	pictureWidth   = 1200       // pixels: twice the width of a letter
+	pictureHeight  = 3000
+	goodSize       = 200 << 10 // bytes: what mail programs load at once
+)
+
+// pictures takes in the pictures that an article names, each as letters can show it. One that can't be taken in is a doubt:
+// its description stands in its place.
+func (in *intake) pictures(s source, c *candidate) (problems []Problem) {
+	references := render.References(c.Markdown)
+	if name := c.Meta["image"]; name != "" {
+		references = append(references, render.Reference{Path: name})
+	}
+	for _, r := range references {
+		if _, taken := c.Text.Pictures[r.Path]; taken {
+			continue
+		}
+		picture, err := in.picture(s, r.Path)
+		if err == nil && len(c.Text.Pictures) == series.MaxPictures {
+			err = errPictures
+		}
+		if err == nil {
+			c.addPicture(picture)
+			continue
+		}
+		p := Problem{Line: c.imageLine, Mend: mendPicture(err)}
+		instead := "left out"
+		if r.Line > 0 {
+			p.Line, instead = r.Line+c.bodyLine, "shown by its description"
+		}
+		p.What = fmt.Sprintf("the picture %s is %s: %s", shown(clip(r.Path, 100)), instead, cause(err))
+		if len(problems) < maxLeftOut {
+			problems = append(problems, p)
+		}
+	}
+	return problems
+}
+
+func (c *candidate) addPicture(p series.Picture) {
+	if c.Text.Pictures == nil {
+		c.Text.Pictures = map[string]string{}
+	}
+	c.Text.Pictures[p.Path] = p.Hash()
+	c.Incoming.Pictures = append(c.Incoming.Pictures, p)
+}
+
+var (
+	errPicture  = errors.New("it is no JPEG, PNG, GIF or WebP")
+	errPixels   = errors.New("it has more than 40 megapixels")
+	errFileSize = errors.New("it has more than 20 MB")
+	errOutside  = errors.New("it lies outside the folder")
+	errForeign  = errors.New("it is on another server, and letters load nothing from there")
+	errPictures = fmt.Errorf("the article has more than %d pictures", series.MaxPictures)
+)
+
+func mendPicture(err error) string {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "put it there, beside the article, or take it out of the text"
+	case errors.Is(err, errForeign):
+		return "put a copy beside the article and name that"
+	case errors.Is(err, errPictures):
+		return "make two articles of it"
+	case errors.Is(err, errPicture):
+		return "save it as JPEG or PNG"
+	case errors.Is(err, errPixels), errors.Is(err, errFileSize):
+		return "save it smaller: letters show at most 1200 pixels across"
+	case errors.Is(err, errOutside):
+		return "import the folder that holds both, or put a copy beside the article"
+	}
+	return "check the file"
+}
+
+// picture reads the picture that an article names: beside the article, or below the folder that is imported where the
+// name begins with a slash.
+func (in *intake) picture(s source, name string) (series.Picture, error) {
+	if u, err := url.Parse(name); err == nil && (u.Scheme != "" || u.Host != "") {
+		return series.Picture{}, errForeign
+	}
+	file, err := url.PathUnescape(name)
+	if err != nil {
+		return series.Picture{}, fs.ErrNotExist
+	}
+	file, _, _ = strings.Cut(file, "?")
+	if strings.HasPrefix(file, "/") {
+		file = strings.TrimPrefix(path.Clean(file), "/")
+	} else {
+		file = path.Join(path.Dir(s.name), file)
+	}
+	if !fs.ValidPath(file) || file == "." {
+		return series.Picture{}, errOutside
+	}
+	if in.taken[file] != nil && s.fsys == in.takenFrom {
+		p := *in.taken[file]
+		p.Path = name
+		return p, nil
+	}
+	raw, err := readPicture(s.fsys, file)
+	if err != nil {
+		return series.Picture{}, err
+	}
+	if in.bytes += len(raw); in.bytes > maxTotal {
+		return series.Picture{}, errors.New("the files have more than 100 MB together")
+	}
+	p, err := prepare(raw)
+	if err != nil {
+		return series.Picture{}, err
+	}
+	if s.fsys != in.takenFrom {
+		in.taken, in.takenFrom = map[string]*series.Picture{}, s.fsys
+	}
+	in.taken[file] = &p
+	named := p
+	named.Path = name
+	return named, nil
+}
+
+func readPicture(fsys fs.FS, name string) ([]byte, error) {
+	info, err := fs.Stat(fsys, name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errNotRegular
+	}
+	f, err := fsys.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxPictureFile+1))
+	if err == nil && len(b) > maxPictureFile {
+		err = errFileSize
+	}
+	return b, err
+}
+
+// prepare makes a picture one that letters can show: JPEG or PNG, upright, at most 1200 pixels across, without what its
+// camera noted (the place, for one). What is so already stays as it is, so that an export comes back the same. The size is
+// looked at before anything is decoded.
+func prepare(raw []byte) (series.Picture, error) {
+	cfg, format, err := image.DecodeConfig(bytes.NewReader(raw))
+	if err != nil || cfg.Width < 1 || cfg.Height < 1 {
+		return series.Picture{}, errPicture
+	}
+	if cfg.Width > maxPixels/cfg.Height {
+		return series.Picture{}, errPixels
+	}
+	fits := cfg.Width <= pictureWidth && cfg.Height <= pictureHeight
+	if (format == "jpeg" || format == "png") && fits && len(raw) <= goodSize && isBare(raw, format) {
+		if _, _, err := image.Decode(bytes.NewReader(raw)); err != nil {
+			return series.Picture{}, errPicture
+		}
+		return series.Picture{Type: "image/" + format, Width: cfg.Width, Height: cfg.Height, Bytes: raw}, nil
+	}
+	decoded, _, err := image.Decode(bytes.NewReader(raw))
+	if err != nil {
+		return series.Picture{}, errPicture
+	}
+	if format == "jpeg" {
+		decoded = upright(decoded, orientation(raw))
+	}
+	return encode(decoded, format)
+}
+
+// encode writes a picture within the bounds: photographs as JPEG, drawings and what is see-through as PNG where that is
+// small enough; smaller and smaller until it fits.
+func encode(picture image.Image, format string) (series.Picture, error) {
+	limit := pictureWidth
+	for {
+		small := fit(picture, limit)
+		bounds := small.Bounds()
+		p := series.Picture{Width: bounds.Dx(), Height: bounds.Dy()}
+		if format != "jpeg" {
+			var b bytes.Buffer
+			if err := (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&b, small); err != nil {
+				return p, err
+			}
+			if p.Type, p.Bytes = "image/png", b.Bytes(); len(p.Bytes) <= goodSize {
+				return p, nil
+			}
+		}
+		if isOpaque(small) {
+			for _, quality := range []int{84, 76, 68} {
+				var b bytes.Buffer
+				if err := jpeg.Encode(&b, small, &jpeg.Options{Quality: quality}); err != nil {
+					return p, err
+				}
+				if p.Type, p.Bytes = "image/jpeg", b.Bytes(); len(p.Bytes) <= goodSize {
+					return p, nil
+				}
+			}
+		}
+		if limit = limit * 3 / 4; limit < 300 {
+			return p, nil // as good as it gets, and far below what can be stored
+		}
+	}
+}
+
+func isOpaque(p image.Image) bool {
+	o, ok := p.(interface{ Opaque() bool })
+	return ok && o.Opaque()
+}
+
+// fit makes a picture smaller that is wider than limit or too tall.
+func fit(p image.Image, limit int) image.Image {
+	from := p.Bounds()
+	width, height := min(from.Dx(), limit), from.Dy()
+	height = max(1, (height*width+from.Dx()/2)/from.Dx())
+	if height > pictureHeight {
+		width, height = max(1, width*pictureHeight/height), pictureHeight
+	}
+	if width == from.Dx() && height == from.Dy() {
+		return p
+	}
+	to := image.NewNRGBA(image.Rect(0, 0, width, height))
+	draw.CatmullRom.Scale(to, to.Bounds(), p, from, draw.Src, nil)
+	return to
+}
