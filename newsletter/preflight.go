@@ -67,7 +67,7 @@ var rules = []func(*sheet) []Finding{
 func (p *Publisher) inspect(ctx context.Context, f series.Frozen, at time.Time) []Finding {
 	s := &sheet{
 		series: f.Series, article: f.Article, postal: cmp.Or(f.Series.PostalAddress, p.site.PostalAddress),
-		inert: p.inertLink(f.Series), at: at, zone: location(f.Series), site: p.site, words: templates.In(p.site.Language),
+		inert: p.InertLink(f.Series), at: at, zone: location(f.Series), site: p.site, words: templates.In(p.site.Language),
 	}
 	s.subject, s.html, s.text = outbox.Personal{UnsubscribeURL: s.inert}.Fill(f.Subject, f.HTML, f.Text)
 	_, body, _ := outbox.Personal{UnsubscribeURL: s.inert}.Fill("", f.ArticleHTML, "")

@@ -55,7 +55,7 @@ func (p *Publisher) Preview(ctx context.Context, seriesSlug, articleSlug, email 
 
 // previewOf composes the message as the outbox would.
 func (p *Publisher) previewOf(f series.Frozen, to mailer.Mailbox) (Preview, error) {
-	inert := p.inertLink(f.Series)
+	inert := p.InertLink(f.Series)
 	v := Preview{Article: f.Article.Slug}
 	v.Subject, v.HTML, v.Text = outbox.Personal{Name: to.Name, UnsubscribeURL: inert}.Fill(f.Subject, f.HTML, f.Text)
 	from, err := subscribers.ParseAddress(f.Series.FromEmail)
@@ -75,8 +75,8 @@ func (p *Publisher) previewOf(f series.Frozen, to mailer.Mailbox) (Preview, erro
 	return v, nil
 }
 
-// inertLink is an unsubscribe link that looks like a reader's and belongs to nobody: pressing its button changes nothing.
-func (p *Publisher) inertLink(s series.Series) string {
+// InertLink is an unsubscribe link that looks like a reader's and belongs to nobody: pressing its button changes nothing.
+func (p *Publisher) InertLink(s series.Series) string {
 	return p.url("u", p.key.Seal(subscribers.Token{Purpose: subscribers.PurposeUnsubscribe, SeriesID: s.ID}))
 }
 
@@ -155,7 +155,7 @@ func (p *Publisher) SendTest(ctx context.Context, seriesSlug, articleSlug, to st
 	if err != nil {
 		return fmt.Errorf("test: %w", err)
 	}
-	subject, html, text := outbox.Personal{UnsubscribeURL: p.inertLink(s)}.Fill(f.Subject, f.HTML, f.Text)
+	subject, html, text := outbox.Personal{UnsubscribeURL: p.InertLink(s)}.Fill(f.Subject, f.HTML, f.Text)
 	n := outbox.Notice{
 		Kind: "test", Dedupe: "test " + rand.Text(), ToEmail: address.Typed, FromName: s.FromName, FromEmail: s.FromEmail, ReplyTo: s.ReplyTo,
 		Subject: templates.In(cmp.Or(s.Language, p.site.Language)).T("letter.test_subject", "subject", subject),

@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -20,10 +22,11 @@ import (
 
 // A finding is one line of check and go-live.
 type finding struct {
-	What string `json:"what"`
-	OK   bool   `json:"ok"`
-	Said string `json:"said"`           // what was found
-	Mend string `json:"mend,omitempty"` // what to do where it is not ok
+	What    string `json:"what"`
+	OK      bool   `json:"ok"`
+	Warning bool   `json:"warning,omitempty"` // ok, but somebody should look at it
+	Said    string `json:"said"`              // what was found
+	Mend    string `json:"mend,omitempty"`    // what to do where it is not ok, or a warning
 }
 
 // errNotReady says that a checklist has open lines; the lines were printed.
@@ -32,8 +35,11 @@ var errNotReady = errors.New("not everything is ready: see the lines marked abov
 func (a *app) checkCommand() *cobra.Command {
 	var to string
 	cmd := &cobra.Command{
-		Use:     "check",
-		Short:   "Check configuration, database and relay; --send tries a real mail",
+		Use:   "check",
+		Short: "Check configuration, database, relay, DNS, public address and next issues; --send tries a real mail",
+		Long: `Connects to the relay with TLS and login, asks DNS for SPF, DKIM and DMARC of the senders' domains, tries the one-click
+unsubscribe link by a real POST that leaves nobody out, and looks at what goes next in each series. Where relay and public address are
+both on this machine, DNS and the link are left alone. Lines marked OPEN make it fail; those marked look don't.`,
 		Example: "  pressrun check\n  pressrun check --send me@example.org --yes",
 		Args:    args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -47,8 +53,12 @@ func (a *app) checkCommand() *cobra.Command {
 					{What: "configuration", OK: true, Said: a.config + " is well formed"},
 					s.checkFiles(),
 					s.checkDatabase(cmd.Context()),
-					s.checkRelay(cmd.Context()),
 				}
+				more, err := s.checkWorld(cmd.Context())
+				if err != nil {
+					return err
+				}
+				findings = append(findings, more...)
 				if to != "" {
 					findings = append(findings, s.checkSend(cmd.Context(), to))
 				}
@@ -65,18 +75,21 @@ func (a *app) checkCommand() *cobra.Command {
 // report prints a checklist; open lines make the command fail.
 func (a *app) report(findings []finding) error {
 	for i := range findings {
-		if findings[i].OK {
+		if findings[i].OK && !findings[i].Warning {
 			findings[i].Mend = ""
 		}
 	}
 	err := a.print(findings, func(w io.Writer) {
 		for _, f := range findings {
 			mark := "ok"
-			if !f.OK {
+			switch {
+			case !f.OK:
 				mark = "OPEN"
+			case f.Warning:
+				mark = "look"
 			}
 			fmt.Fprintf(w, "%s\t%s\t%s\n", mark, f.What, f.Said)
-			if !f.OK {
+			if mark != "ok" && f.Mend != "" {
 				fmt.Fprintf(w, "\t\t%s\n", f.Mend)
 			}
 		}
@@ -108,6 +121,20 @@ func (s *site) checkFiles() finding {
 		f.Mend = "chmod 600 " + strings.Join(open, " ")
 	}
 	return f
+}
+
+// checkWorld looks at what lies outside this program, and at what it will be sent.
+func (s *site) checkWorld(ctx context.Context) ([]finding, error) {
+	findings := []finding{s.checkRelay(ctx)}
+	dns, err := s.checkDNS(ctx)
+	if err != nil {
+		return nil, err
+	}
+	next, err := s.checkIssues(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Concat(findings, dns, []finding{s.checkOneClick(ctx)}, next), nil
 }
 
 func (s *site) checkDatabase(ctx context.Context) finding {
@@ -161,8 +188,14 @@ func (s *site) checkRelay(ctx context.Context) finding {
 		s.log.DebugContext(ctx, "relay: quit", "error", err)
 	}
 	f.OK, f.Said = true, fmt.Sprintf("%s:%d answers, TLS %s", r.Host, r.Port, r.TLS)
-	if r.Username != "" {
+	switch {
+	case r.Username != "":
 		f.Said += ", login accepted"
+	case !isLoopback(r.Host):
+		f.Warning, f.Mend = true, "It takes mail without a login. If that is meant, leave it so; else set relay.username and relay.password_file."
+	}
+	if n := r.atOnce(); n < r.Connections {
+		f.Said += fmt.Sprintf(", %d connections at once, as %s allows", n, r.Kind.Name)
 	}
 	return f
 }
@@ -196,6 +229,17 @@ func (s *site) checkBaseURL() finding {
 	return f
 }
 
+// checkNotify looks whether anybody hears of what needs a decision.
+func (s *site) checkNotify() finding {
+	if len(s.cfg.NotifyTo) > 0 {
+		return finding{What: "notify.to", OK: true, Said: strings.Join(s.cfg.NotifyTo, ", ")}
+	}
+	return finding{
+		What: "notify.to", OK: true, Warning: true, Said: "nobody is told by mail of proofs, held issues and trouble",
+		Mend: "Name the editors' addresses in [notify].",
+	}
+}
+
 func (s *site) checkSeries(ctx context.Context) ([]finding, error) {
 	all, err := series.All(ctx, s.db)
 	if err != nil {
@@ -206,7 +250,7 @@ func (s *site) checkSeries(ctx context.Context) ([]finding, error) {
 	}
 	var findings []finding
 	for _, each := range all {
-		findings = append(findings, checkSender(each), checkPostal(each))
+		findings = append(findings, checkSender(each), checkPostal(each), checkDisclaimer(each))
 	}
 	return findings, nil
 }
@@ -223,6 +267,14 @@ func checkPostal(each series.Series) finding {
 	f := finding{What: each.Slug + ": postal address", OK: each.PostalAddress != "", Said: each.PostalAddress}
 	if !f.OK {
 		f.Said, f.Mend = "is missing", "Set it with `pressrun series set "+each.Slug+" --postal-address TEXT`: the law wants it in every issue."
+	}
+	return f
+}
+
+func checkDisclaimer(each series.Series) finding {
+	f := finding{What: each.Slug + ": disclaimer", OK: each.Disclaimer.Text != "", Said: "version " + strconv.Itoa(each.Disclaimer.Version)}
+	if !f.OK {
+		f.Said, f.Mend = "is missing", "Set it with `pressrun series set "+each.Slug+" --disclaimer TEXT`: no issue is frozen without one."
 	}
 	return f
 }

@@ -14,8 +14,9 @@ func (a *app) goLiveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "go-live",
 		Short: "The checklist after which mail may leave this machine",
-		Long: `Checks senders, postal addresses, public address and relay login. Once all of it is well, issues may leave; until then they wait
-and nothing is lost. It passes for the relay and base_url of now: others need it again. A trial (base_url and relay on this
+		Long: `Checks senders, postal addresses, disclaimers, the relay with TLS and login, DNS of the senders' domains, the public address with
+the one-click unsubscribe (so serve must run), who is told, and what goes next. Once nothing is OPEN, issues may leave; until then they
+wait and nothing is lost. It passes for the relay and base_url of now: others need it again. A trial (base_url and relay on this
 machine, the relay a mail catcher and not on a mail server's port 25, 465 or 587) reaches nobody and needs no go-live.
 
 After a restore or a move to another machine the database is on hold: it doesn't know what was sent since the copy was made.
@@ -41,7 +42,12 @@ func (a *app) goLive(cmd *cobra.Command, s *site) error {
 	if err != nil {
 		return err
 	}
-	findings = append(findings, s.checkBaseURL(), database, s.checkRelay(ctx))
+	more, err := s.checkWorld(ctx)
+	if err != nil {
+		return err
+	}
+	findings = append(findings, s.checkBaseURL(), database, s.checkNotify())
+	findings = append(findings, more...)
 	if err := a.report(findings); err != nil {
 		return err
 	}

@@ -19,7 +19,7 @@ func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"pressrun": m
 // TestScript runs testdata/script/*.txtar: the program as its users meet it. $RELAY_PORT is a mail server on loopback of the
 // script's own; `mails N` asserts how many messages it took, `mail N FILE` writes one as a file, and `relay WHERE REPLY` has it
 // answer otherwise there. DNS is asked of a server of the script's own too: `record NAME TYPE VALUE` puts a record into it,
-// `publish FILE` the one that `dkim new` printed.
+// `publish FILE` the one that `dkim new` printed; `front` makes the site reachable by https.
 func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
@@ -31,6 +31,7 @@ func TestScript(t *testing.T) {
 			"mail":   scriptMail,
 			"relay":  scriptRelay,
 			"record": scriptRecord, "publish": scriptPublish,
+			"front": scriptFront,
 		},
 	})
 }

@@ -1,0 +1,253 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+
+	"blitiri.com.ar/go/spf"
+	"github.com/emersion/go-msgauth/dmarc"
+	"golang.org/x/net/publicsuffix"
+
+	"pressrun/newsletter/mailer"
+	"pressrun/newsletter/series"
+	"pressrun/subscribers"
+)
+
+// senderDomains are the domains that the series send from, in ASCII, each once.
+func (s *site) senderDomains(ctx context.Context) ([]string, error) {
+	all, err := series.All(ctx, s.db)
+	if err != nil {
+		return nil, err
+	}
+	var domains []string
+	for _, each := range all {
+		if a, err := subscribers.ParseAddress(each.FromEmail); err == nil && !slices.Contains(domains, a.Domain) {
+			domains = append(domains, a.Domain)
+		}
+	}
+	return domains, nil
+}
+
+// checkDNS looks at what the world sees of the senders' domains: SPF, DKIM, DMARC. A trial reaches nobody, so nobody is asked.
+// Behind a mail catcher on this machine they are only warnings: mail ends there.
+func (s *site) checkDNS(ctx context.Context) ([]finding, error) {
+	if s.cfg.trial() {
+		return []finding{{What: "dns", OK: true, Said: "not asked: relay and public address are on this machine, so nothing reaches anybody"}}, nil
+	}
+	domains, err := s.senderDomains(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, dkimWait)
+	defer cancel()
+	keys, err := s.readDKIM(ctx)
+	if err != nil {
+		return []finding{{What: "dkim", Said: err.Error(), Mend: "Bring the file back from your backup, or move it away and make another with `pressrun dkim new DOMAIN`."}}, nil
+	}
+	var all []finding
+	for _, domain := range domains {
+		all = append(all, s.checkFreeMail(domain), s.checkSPF(ctx, domain))
+		all = append(all, s.checkDKIM(ctx, domain, keys)...)
+		all = append(all, s.checkDMARC(ctx, domain, keys))
+	}
+	all = slices.DeleteFunc(all, func(f finding) bool { return f.What == "" })
+	if s.cfg.relayIsHere() {
+		for i := range all {
+			all[i] = all[i].soft()
+		}
+	}
+	return all, nil
+}
+
+// freeMail are mailbox providers whose domains nobody else may send from: their DMARC policies refuse it.
+var freeMail = []string{
+	"gmail.com", "googlemail.com", "yahoo.com", "ymail.com", "aol.com", "outlook.com", "hotmail.com", "live.com", "msn.com",
+	"icloud.com", "me.com", "mac.com", "gmx.com", "gmx.de", "gmx.net", "web.de", "mail.ru", "proton.me", "protonmail.com",
+}
+
+func (s *site) checkFreeMail(domain string) finding {
+	if !slices.Contains(freeMail, domain) {
+		return finding{}
+	}
+	return finding{
+		What: domain + ": sender", Said: "belongs to a mailbox provider, so that letters from it through another relay are refused",
+		Mend: "Send from a domain of your own: `pressrun series set SERIES --from \"Name <letters@your-domain>\"`.",
+	}
+}
+
+// outside is an address of nobody's (RFC 5737). Judging it walks through a whole SPF record.
+var outside = net.ParseIP("192.0.2.1")
+
+// checkSPF looks at the record of the envelope's domain (RFC 7208), which is the sender's.
+func (s *site) checkSPF(ctx context.Context, domain string) finding {
+	kind, f := s.cfg.Relay.Kind, finding{What: domain + ": SPF"}
+	if kind.Name != "smtp" && kind.SPF == "" {
+		f.OK, f.Said = true, kind.Name+" sends with a return path of its own, so its SPF record counts"
+		return f
+	}
+	wanted := "a:" + s.cfg.Relay.Host
+	if kind.SPF != "" {
+		wanted = "include:" + kind.SPF
+	}
+	record, err := s.spfRecord(ctx, domain)
+	if err != nil {
+		return f.unasked(err)
+	}
+	if record == "" {
+		f.Said, f.Mend = "there is no record", fmt.Sprintf("Publish a TXT record at %s: v=spf1 %s ~all", domain, wanted)
+		return f
+	}
+	if result, err := s.judgeSPF(ctx, outside, domain); result == spf.PermError || result == spf.TempError {
+		f.Said, f.Mend = fmt.Sprintf("%s can't be read: %v", record, err), "Mend it: one record, at most 10 look-ups and 2 that find nothing."
+		return f
+	}
+	f.OK, f.Said = true, record
+	if s.namesRelay(ctx, domain, record) {
+		return f
+	}
+	f.Warning, f.Mend = true, fmt.Sprintf("It doesn't name %s. If the relay sends from other addresses see that they are in it; else add %s.", s.cfg.Relay.Host, wanted)
+	return f
+}
+
+// spfRecord is the SPF record of a domain; empty: none.
+func (s *site) spfRecord(ctx context.Context, domain string) (string, error) {
+	records, err := s.cfg.dns().LookupTXT(ctx, domain)
+	if err != nil && !notFound(err) {
+		return "", err
+	}
+	for _, record := range records {
+		if record == "v=spf1" || strings.HasPrefix(record, "v=spf1 ") {
+			return record, nil
+		}
+	}
+	return "", nil
+}
+
+func (s *site) judgeSPF(ctx context.Context, ip net.IP, domain string) (spf.Result, error) {
+	return spf.CheckHostWithSender(ip, s.cfg.Relay.Helo, "postmaster@"+domain, spf.WithContext(ctx), spf.WithResolver(s.cfg.dns()))
+}
+
+// namesRelay says whether mail from the relay passes, as far as its addresses can be known from here.
+func (s *site) namesRelay(ctx context.Context, domain, record string) bool {
+	if name := s.cfg.Relay.Kind.SPF; name != "" {
+		return strings.Contains(strings.ToLower(record), "include:"+name)
+	}
+	addresses, err := s.cfg.dns().LookupIPAddr(ctx, s.cfg.Relay.Host)
+	if err != nil {
+		return false
+	}
+	for _, address := range addresses {
+		if result, _ := s.judgeSPF(ctx, address.IP, domain); result == spf.Pass {
+			return true
+		}
+	}
+	return false
+}
+
+// checkDKIM looks at the keys that sign for a domain, and at those that wait.
+func (s *site) checkDKIM(ctx context.Context, domain string, keys mailer.Keyring) []finding {
+	what := domain + ": DKIM"
+	signing := keys.For(domain)
+	if why := s.cfg.DKIM.idle(s.cfg.Relay); why != "" {
+		return []finding{{What: what, OK: true, Warning: true, Said: "the relay signs", Mend: why + " See in its settings that it signs with d=" + domain + "."}}
+	}
+	if len(signing) == 0 {
+		f := finding{What: what, OK: true, Warning: true, Said: "no key of ours: the relay signs"}
+		f.Mend = "See in the relay's settings that it signs with d=" + domain + ", or sign here: `pressrun dkim new " + domain + "`."
+		if s.cfg.DKIM.Sign == "always" {
+			f.OK, f.Warning, f.Said, f.Mend = false, false, "there is no key, and dkim.sign is \"always\": nothing of it leaves", "Make one with `pressrun dkim new "+domain+"`."
+		}
+		return []finding{f}
+	}
+	var all []finding
+	for _, key := range signing {
+		all = append(all, s.checkKey(ctx, what, key))
+	}
+	_, waiting, err := dkimFolder(s.cfg.DKIM.Keys).read()
+	for _, key := range waiting {
+		if err == nil && key.Domain == signing[0].Domain {
+			all = append(all, finding{
+				What: what, OK: true, Warning: true, Said: key.Selector + " waits for its record",
+				Mend: fmt.Sprintf("Publish a TXT record at %s: %s", key.Name(), key.Record()),
+			})
+		}
+	}
+	return all
+}
+
+func (s *site) checkKey(ctx context.Context, what string, key mailer.DKIMKey) finding {
+	f := finding{What: what}
+	records, err := s.cfg.dns().LookupTXT(ctx, key.Name())
+	switch {
+	case err != nil && !notFound(err):
+		return f.unasked(err)
+	case key.Published(records):
+		f.OK, f.Said = true, fmt.Sprintf("selector %s signs (%s), and its record is there", key.Selector, key.Algorithm())
+	case len(records) > 0:
+		f.Said, f.Mend = key.Selector+" signs, but its record holds another key", fmt.Sprintf("Publish at %s: %s", key.Name(), key.Record())
+	default:
+		f.Said, f.Mend = key.Selector+" signs, but its record is not there", fmt.Sprintf("Publish a TXT record at %s: %s", key.Name(), key.Record())
+	}
+	return f
+}
+
+// checkDMARC looks for a policy (RFC 7489 section 6.6.3: of the domain, else of its organization) and for alignment with it.
+func (s *site) checkDMARC(ctx context.Context, domain string, keys mailer.Keyring) finding {
+	f := finding{What: domain + ": DMARC"}
+	lookup := &dmarc.LookupOptions{LookupTXT: func(name string) ([]string, error) { return s.cfg.dns().LookupTXT(ctx, name) }}
+	organization, err := publicsuffix.EffectiveTLDPlusOne(domain)
+	if err != nil {
+		organization = domain
+	}
+	policy, err := dmarc.LookupWithOptions(domain, lookup)
+	if errors.Is(err, dmarc.ErrNoPolicy) && organization != domain {
+		policy, err = dmarc.LookupWithOptions(organization, lookup)
+	}
+	switch {
+	case errors.Is(err, dmarc.ErrNoPolicy):
+		f.Said = "there is no policy, which the large providers ask for"
+		f.Mend = fmt.Sprintf("Publish a TXT record at _dmarc.%s: v=DMARC1; p=none; rua=mailto:dmarc@%s", organization, organization)
+		return f
+	case dmarc.IsTempFail(err):
+		return f.unasked(err)
+	case err != nil:
+		f.Said, f.Mend = err.Error(), "Mend the TXT record at _dmarc."+organization+"."
+		return f
+	}
+	f.OK, f.Said = true, "p="+string(policy.Policy)
+	signing := keys.For(domain)
+	switch {
+	case policy.DKIMAlignment == dmarc.AlignmentStrict && len(signing) > 0 && signing[0].Domain != domain:
+		f.OK, f.Said = false, "adkim=s wants a signature by "+domain+" itself, and ours is by "+signing[0].Domain
+		f.Mend = "Make a key with `pressrun dkim new " + domain + "`, or publish adkim=r."
+	case len(policy.ReportURIAggregate) == 0:
+		f.Warning, f.Mend = true, "Add rua=mailto:… to it, so that somebody hears of mail that fails."
+	case len(signing) > 0:
+		f.Said += fmt.Sprintf("; signatures by %s are aligned", signing[0].Domain)
+	}
+	return f
+}
+
+// notFound says that DNS answered and has no such record.
+func notFound(err error) bool {
+	var dns *net.DNSError
+	return errors.As(err, &dns) && dns.IsNotFound
+}
+
+// unasked is a finding about a DNS server that didn't answer: nothing is known, so nothing is refused.
+func (f finding) unasked(err error) finding {
+	f.OK, f.Warning, f.Said, f.Mend = true, true, fmt.Sprintf("could not be asked: %v", err), "Look at this machine's DNS, or name a server in `resolver`."
+	return f
+}
+
+// soft makes a warning of what is open.
+func (f finding) soft() finding {
+	if !f.OK {
+		f.OK, f.Warning = true, true
+	}
+	return f
+}
