@@ -74,8 +74,10 @@ func textRule(s *sheet) []Finding {
 		return s.wrong("empty")
 	case told*100 < shown*textShare:
 		return s.odd("thin", "percent", told*100/shown)
-	case len(strings.Fields(s.prose)) < fewestWords && shown < 5*fewestWords:
-		return s.odd("short", "n", len(strings.Fields(s.prose)))
+	}
+	own := s.own()
+	if n := len(strings.Fields(own)); n < fewestWords && len([]rune(letters(own))) < 5*fewestWords {
+		return s.odd("short", "n", n)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package newsletter
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -9,12 +10,12 @@ import (
 	"golang.org/x/net/html"
 )
 
-// proseOf is the text of a document without what is never shown, a space between blocks.
-func proseOf(root *html.Node) string {
+// proseOf is the text of a document without what is never shown and elements of the classes left out, a space between blocks.
+func proseOf(root *html.Node, leaveOut ...string) string {
 	var b strings.Builder
 	var walk func(n *html.Node)
 	walk = func(n *html.Node) {
-		if n.Type == html.ElementNode && hidesText(n) {
+		if n.Type == html.ElementNode && (hidesText(n) || slices.Contains(leaveOut, attribute(n, "class"))) {
 			return
 		}
 		if n.Type == html.TextNode {
@@ -99,24 +100,7 @@ func claimRule(s *sheet) []Finding {
 }
 
 // own is the author's text alone: without disclaimers, which are no claims, and the lines on the review.
-func (s *sheet) own() string {
-	var b strings.Builder
-	var walk func(n *html.Node)
-	walk = func(n *html.Node) {
-		class := attribute(n, "class")
-		switch {
-		case n.Type == html.ElementNode && (hidesText(n) || class == "disclaimer" || class == "review"):
-			return
-		case n.Type == html.TextNode:
-			b.WriteString(n.Data + " ")
-		}
-		for child := range n.ChildNodes() {
-			walk(child)
-		}
-	}
-	walk(s.body)
-	return strings.Join(strings.Fields(b.String()), " ")
-}
+func (s *sheet) own() string { return proseOf(s.body, "disclaimer", "review") }
 
 // spaced is a text as words in lower case with one space between them.
 func spaced(text string) string {

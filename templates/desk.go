@@ -132,6 +132,13 @@ type DeskArticlePage struct {
 	Series, SeriesPath string
 	Title, State       string
 	Letter             string
+	Findings           []FindingView
+}
+
+// FindingView is what preflight found in a letter.
+type FindingView struct {
+	Error           bool // it holds the issue
+	What, Why, Mend string
 }
 
 // Write writes the page.

@@ -77,6 +77,7 @@ func TestLetterFrame(t *testing.T) {
 		}
 	}
 	wants(t, "article", o.get(t, c, "/desk/article/skin-2"), 200, "Sleep", "ready", `src="/desk/article/skin-2/letter"`)
+	wants(t, "what preflight says of it", o.get(t, c, "/desk/article/skin-2"), 200, "Preflight", "<b>to look at:</b> The article has 6 words.")
 	wants(t, "no article", o.get(t, c, "/desk/article/none"), 404)
 }
 
