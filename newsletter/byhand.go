@@ -276,10 +276,12 @@ func (p *Publisher) addressed(ctx context.Context, slugs []string) ([]series.Ser
 func (p *Publisher) announcement(ctx context.Context, to []series.Series, slug, title, markdown string) (series.Frozen, error) {
 	from := to[0]
 	var a series.Article
-	l := p.frame(from)
+	l, err := p.frame(ctx, p.db, from)
+	if err != nil {
+		return series.Frozen{}, err
+	}
 	l.Title, l.Markdown = title, markdown
 	if slug != "" {
-		var err error
 		if a, err = series.ArticleBySlug(ctx, p.db, slug); err != nil {
 			return series.Frozen{}, err
 		}

@@ -32,7 +32,10 @@ func (p *Publisher) letter(ctx context.Context, q store.Querier, s series.Series
 	if err != nil {
 		return render.Letter{}, fmt.Errorf("article %s: neighbours: %w", a.Slug, err)
 	}
-	l := p.frame(s)
+	l, err := p.frame(ctx, q, s)
+	if err != nil {
+		return render.Letter{}, err
+	}
 	l.Title, l.Subject, l.Preheader, l.Markdown = a.Title, a.Subject, a.Preheader, a.Markdown
 	l.ArticleDisclaimer, l.ArticleMode = a.Disclaimer, a.DisclaimerMode
 	l.Part, l.Of = near.Part, near.Of
@@ -97,8 +100,13 @@ func sourcesOf(a series.Article) []string {
 }
 
 // frame is a letter of a series that has no article yet.
-func (p *Publisher) frame(s series.Series) render.Letter {
+func (p *Publisher) frame(ctx context.Context, q store.Querier, s series.Series) (render.Letter, error) {
+	style, err := p.style(ctx, q, s)
+	if err != nil {
+		return render.Letter{}, err
+	}
 	return render.Letter{
+		Style:    style,
 		Language: cmp.Or(s.Language, p.site.Language), SiteName: p.site.Name, BaseURL: p.url(),
 		SeriesTitle: s.Title, SeriesURL: p.url("s", s.Slug),
 		Disclaimer: s.Disclaimer.Text, DisclaimerPlace: s.Disclaimer.Place,
@@ -106,7 +114,21 @@ func (p *Publisher) frame(s series.Series) render.Letter {
 		PrivacyURL:    p.site.PrivacyURL, ImprintURL: p.site.ImprintURL,
 		UnsubscribeURL: outbox.UnsubscribeHole,
 		Day:            p.now().In(location(s)), NameHole: render.Hole{Before: outbox.NameHoleBefore, After: outbox.NameHoleAfter},
+	}, nil
+}
+
+// style is how the mails of a series look.
+func (p *Publisher) style(ctx context.Context, q store.Querier, s series.Series) (render.Style, error) {
+	style := render.Style{Look: s.Look.Look}
+	if s.Look.Logo == "" {
+		return style, nil
 	}
+	logo, err := series.PictureByHash(ctx, q, s.Look.Logo)
+	if err != nil {
+		return style, fmt.Errorf("series %s: logo: %w", s.Slug, err)
+	}
+	style.Logo = render.Picture{URL: p.url("p", logo.File(s.Look.Logo)), Width: logo.Width, Height: logo.Height}
+	return style, nil
 }
 
 // articleURL is the public page of an article.

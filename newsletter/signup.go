@@ -38,7 +38,7 @@ func (p *Publisher) Subscribe(ctx context.Context, form Signup) error {
 	if err != nil {
 		return fmt.Errorf("subscribe: %w", err)
 	}
-	mail, err := p.confirmation(s)
+	mail, err := p.confirmation(ctx, s)
 	if err != nil {
 		return fmt.Errorf("subscribe: %w", err)
 	}
@@ -64,11 +64,15 @@ func (p *Publisher) Subscribe(ctx context.Context, form Signup) error {
 }
 
 // confirmation renders the mail that asks whether somebody really wants a series.
-func (p *Publisher) confirmation(s series.Series) (render.Email, error) {
+func (p *Publisher) confirmation(ctx context.Context, s series.Series) (render.Email, error) {
+	style, err := p.style(ctx, p.db, s)
+	if err != nil {
+		return render.Email{}, err
+	}
 	language := cmp.Or(s.Language, p.site.Language)
 	w := templates.In(language)
 	return p.note(render.Note{
-		Language: language, PostalAddress: s.PostalAddress,
+		Style: style, Language: language, PostalAddress: s.PostalAddress,
 		Subject:    w.T("letter.confirm_subject", "series", s.Title),
 		Paragraphs: []string{w.T("letter.confirm_text", "series", s.Title, "site", p.site.Name)},
 		Button:     &render.Link{Title: w.T("letter.confirm_button"), URL: p.url("c", tokenHole)},

@@ -34,6 +34,8 @@ type Frame struct {
 	PostalAddress         string
 	SansScript            bool // the script reads better in a sans-serif face than in Georgia's substitutes
 	ReasonIsFromCatalogue bool
+	Look                  Look
+	Logo                  *Picture // instead of the site's name; nil: none
 }
 
 // LetterView is what email/letter.html shows: an issue's mail, before its styles are inlined.
@@ -61,6 +63,7 @@ type Picture struct {
 // NoteView is a disclaimer.
 type NoteView struct {
 	Start string // left or right
+	Tint  string // its ground, #rrggbb
 	Label string // what assistive technology calls it
 	HTML  template.HTML
 }
@@ -98,6 +101,17 @@ func (f Frame) End() string {
 		return "left"
 	}
 	return "right"
+}
+
+// Tokens are the values of the letter's look.
+func (f Frame) Tokens() tokens { return f.Look.tokens() }
+
+// Theme is the class that chooses what only one theme has.
+func (f Frame) Theme() string {
+	if f.Look.Theme == "plain" {
+		return "plain"
+	}
+	return "journal"
 }
 
 // Script is the class that chooses the letter's typeface.

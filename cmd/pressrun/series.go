@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"pressrun/newsletter/importer"
 	"pressrun/newsletter/series"
 	"pressrun/subscribers/store"
 )
@@ -33,6 +34,7 @@ type seriesFlags struct {
 	title, from, replyTo, postalAddress, language, zone string
 	start, mode, welcome, whenNotReady                  string
 	disclaimer, place                                   string
+	theme, accent, ground, scale, logo                  string
 	schedule                                            []string
 	minGap, grace                                       time.Duration
 }
@@ -59,6 +61,11 @@ func (f *seriesFlags) define(cmd *cobra.Command, adding bool) {
 	flags.StringVar(&f.welcome, "welcome", "", usage("article right after confirming: none, first or latest", "latest; in drip first"))
 	flags.StringVar(&f.whenNotReady, "when-not-ready", "", usage("a draft at the head: hold the slot, or skip the draft", "hold; in drip skip"))
 	flags.StringVar(&f.language, "language", "", usage("language of the letters, such as en or de", "the site's"))
+	flags.StringVar(&f.theme, "theme", "", usage("how letters look: journal, or plain as a letter from a person", "journal"))
+	flags.StringVar(&f.accent, "accent", "", "colour of links, numbers and buttons, as #1a6358; empty: the theme's")
+	flags.StringVar(&f.ground, "ground", "", "colour around the letter, in plain its paper, as #f3f1ec; empty: the theme's")
+	flags.StringVar(&f.scale, "type", "", usage("size of the text: normal or large", "normal"))
+	flags.StringVar(&f.logo, "logo", "", "picture file that stands for the site's name on top; empty: none")
 	flags.DurationVar(&f.minGap, "min-gap", 0, usage("shortest time between a welcome and the next letter; in live it is the welcome that gives way", "72h"))
 	flags.DurationVar(&f.grace, "grace", 0, usage("how late a slot may be and still go out by itself", "6h"))
 }
@@ -81,6 +88,10 @@ func (f *seriesFlags) change(cmd *cobra.Command) (series.Change, error) {
 		{"welcome", &f.welcome, &c.Welcome},
 		{"when-not-ready", &f.whenNotReady, &c.WhenNotReady},
 		{"disclaimer-place", &f.place, &c.DisclaimerPlace},
+		{"theme", &f.theme, &c.Theme},
+		{"accent", &f.accent, &c.Accent},
+		{"ground", &f.ground, &c.Ground},
+		{"type", &f.scale, &c.Type},
 	} {
 		if given(flag.name) {
 			*flag.to = flag.from
@@ -100,6 +111,16 @@ func (f *seriesFlags) change(cmd *cobra.Command) (series.Change, error) {
 	}
 	if given("from") {
 		c.FromName, c.FromEmail = splitSender(f.from)
+	}
+	if given("logo") {
+		c.Logo = &series.Picture{}
+		if f.logo != "" {
+			logo, err := importer.ReadPicture(f.logo)
+			if err != nil {
+				return c, usagef(cmd, "--logo: %w", err)
+			}
+			c.Logo = &logo
+		}
 	}
 	return c, f.readDisclaimer(cmd, &c)
 }

@@ -34,6 +34,7 @@ type seriesLine struct {
 	MinGap        string               `json:"min_gap"`
 	Grace         string               `json:"grace"`
 	Disclaimer    seriesDisclaimer     `json:"disclaimer"`
+	Look          series.Look          `json:"look"`
 	Articles      seriesArticles       `json:"articles"`
 	Subscribers   seriesSubscribers    `json:"subscribers"`
 	NextSlots     []newsletter.Planned `json:"next_slots"`
@@ -83,6 +84,7 @@ func (s *site) describeSeries(ctx context.Context, of series.Series, slots int) 
 		ReplyTo: of.ReplyTo, PostalAddress: of.PostalAddress, Language: of.Language, Schedule: of.Schedule,
 		ScheduleWords: series.DescribeSchedule(of.Schedule), Zone: of.Zone, Start: of.StartDate, Welcome: of.Welcome,
 		WhenNotReady: of.WhenNotReady, MinGap: of.MinGap.String(), Grace: of.Grace.String(),
+		Look:        of.Look,
 		Disclaimer:  seriesDisclaimer{of.Disclaimer.Version, of.Disclaimer.Place, of.Disclaimer.Text},
 		Subscribers: seriesSubscribers{people.Active, people.Pending, people.Paused, people.Ended, people.Mailable},
 		NextSlots:   append([]newsletter.Planned{}, next...),

@@ -2,6 +2,7 @@ package importer
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"image"
@@ -11,7 +12,9 @@ import (
 	"io"
 	"io/fs"
 	"net/url"
+	"os"
 	"path"
+	"path/filepath"
 	"strings"
 
 	"golang.org/x/image/draw"
@@ -138,6 +141,26 @@ func (in *intake) picture(s source, name string) (series.Picture, error) {
 	named := p
 	named.Path = name
 	return named, nil
+}
+
+// ReadPicture reads one picture, as letters can show it. The error says what is wrong with the file.
+func ReadPicture(file string) (series.Picture, error) {
+	dir, name := filepath.Split(file)
+	root, err := os.OpenRoot(cmp.Or(dir, "."))
+	if err != nil {
+		return series.Picture{}, fmt.Errorf("%s: %s", shown(file), cause(err))
+	}
+	defer root.Close()
+	raw, err := readPicture(root.FS(), name)
+	if err != nil {
+		return series.Picture{}, fmt.Errorf("%s: %s; %s", shown(file), cause(err), mendPicture(err))
+	}
+	p, err := prepare(raw)
+	if err != nil {
+		return series.Picture{}, fmt.Errorf("%s: %s; %s", shown(file), cause(err), mendPicture(err))
+	}
+	p.Path = file
+	return p, nil
 }
 
 func readPicture(fsys fs.FS, name string) ([]byte, error) {

@@ -56,6 +56,7 @@ func (l Letter) checked() (Letter, error) {
 	c.url("PrivacyURL", l.PrivacyURL, false)
 	c.url("ImprintURL", l.ImprintURL, false)
 	c.url("UnsubscribeURL", l.UnsubscribeURL, true)
+	l.Style.check(&c)
 	l.Previous, l.Next = c.link("Previous", l.Previous), c.link("Next", l.Next)
 	return l, errors.Join(c.problems...)
 }
@@ -94,6 +95,7 @@ func (n Note) checked() (Note, error) {
 	}
 	n.PostalAddress = c.address(n.PostalAddress, false)
 	c.url("PrivacyURL", n.PrivacyURL, false)
+	n.Style.check(&c)
 	return n, errors.Join(c.problems...)
 }
 

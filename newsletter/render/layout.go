@@ -21,7 +21,7 @@ func (c composition) html() (string, error) {
 		return "", err
 	}
 	v := templates.LetterView{
-		Frame:       frame(c.words, c.Language, c.SiteName, c.PostalAddress, c.Subject, c.preheader),
+		Frame:       frame(c.words, c.Style, c.Language, c.SiteName, c.PostalAddress, c.Subject, c.preheader),
 		ViewURL:     c.ViewURL,
 		Greeting:    split(c.Greeting),
 		SeriesTitle: c.SeriesTitle,
@@ -37,7 +37,7 @@ func (c composition) html() (string, error) {
 		Links:       c.lastLinks(),
 	}
 	v.ReasonIsFromCatalogue = c.Reason == ""
-	aside := &templates.NoteView{Start: v.Start(), Label: c.words.T("email.disclaimer"), HTML: template.HTML(note)} // sanitised
+	aside := &templates.NoteView{Start: v.Start(), Tint: string(v.Tokens().Tint), Label: c.words.T("email.disclaimer"), HTML: template.HTML(note)} // sanitised
 	if c.atStart() {
 		v.NoteStart = aside
 	}
@@ -58,7 +58,7 @@ func (c composition) html() (string, error) {
 // html is the notice's HTML part.
 func (n Note) html() (string, error) {
 	v := templates.NoticeView{
-		Frame:      frame(templates.In(n.Language), n.Language, n.SiteName, n.PostalAddress, n.Subject, n.preheader()),
+		Frame:      frame(templates.In(n.Language), n.Style, n.Language, n.SiteName, n.PostalAddress, n.Subject, n.preheader()),
 		Heading:    n.Heading,
 		Paragraphs: n.Paragraphs,
 		Button:     (*templates.Place)(n.Button),
@@ -74,8 +74,9 @@ func (n Note) html() (string, error) {
 
 func (n Note) preheader() string { return opening(strings.Join(n.Paragraphs, " "), n.Subject) }
 
-func frame(words templates.Words, lang, site, address, subject, preheader string) templates.Frame {
+func frame(words templates.Words, style Style, lang, site, address, subject, preheader string) templates.Frame {
 	return templates.Frame{
+		Look: style.Look, Logo: style.logo(site),
 		Words: words, Lang: lang, Subject: subject, Preheader: preheader, Padding: padding(preheader),
 		SiteName: site, PostalAddress: address, SansScript: !hasSerifs(lang),
 	}

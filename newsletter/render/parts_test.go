@@ -126,9 +126,10 @@ func FuzzIssue(f *testing.F) {
 	for _, payload := range payloads {
 		f.Add(payload, "A title")
 	}
-	for name := range letters(f) {
-		f.Add(source(f, name), name)
+	for name, l := range letters(f) {
+		f.Add(l.Markdown, name)
 	}
+	f.Add("{{name|there}} {{number}} [x]({{series_link}}) {{nmae}} {{name|", "T")
 	f.Add("a\x00b\r\nc\xff", "{{.}}")
 	clean, err := render.Issue(letter("Words."))
 	if err != nil {
@@ -136,7 +137,8 @@ func FuzzIssue(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, markdown, title string) {
 		l := letter("Words.\n\n" + markdown)
-		l.Title = title
+		l.Title, l.NameHole = title, nameHole
+		l.Pictures = map[string]render.Picture{"a.png": {URL: "https://news.example.org/p/1.png", Width: 600, Height: 300}}
 		e, err := render.Issue(l)
 		if err != nil {
 			if len(badFields(err)) == 0 {

@@ -30,6 +30,8 @@ type Letter struct {
 	UnsubscribeURL                 string // a hole that outbox fills for each subscriber
 	Reason                         string // empty: the catalogue's "You get this because …"
 
+	Style // zero: the journal, with the site's name on top
+
 	Pictures               map[string]Picture // of the article, by their paths as the Markdown names them
 	Image                  string             // one of Pictures, above the text; empty or unknown: none
 	ImageAlt, ImageCaption string
@@ -74,6 +76,8 @@ type Note struct {
 	Button                    *Link    // at most one thing to do; nil: none
 	After                     []string // paragraphs below the button
 	PostalAddress, PrivacyURL string
+
+	Style // as a Letter's
 }
 
 // Notice renders a note in the same layout. ArticleHTML stays empty.

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"pressrun/newsletter/render"
+	"pressrun/templates"
 )
 
 var update = flag.Bool("update", false, "rewrite testdata/golden")
@@ -90,7 +91,13 @@ func letters(t testing.TB) map[string]render.Letter {
 	health.Sources = []string{"Carskadon and others, *Sleep and the skin barrier*, 2015, https://example.org/barrier", "The [sleep tables](https://example.org/tables) of 2027"}
 	health.ReviewedBy, health.ReviewBy = "Dr. Mara Ellison, dermatologist", time.Date(2028, 3, 14, 0, 0, 0, 0, time.UTC)
 
-	return map[string]render.Letter{"sample": letter(source(t, "sample")), "features": features, "arabic": arabic, "health": health}
+	styled := letter(source(t, "sample"))
+	styled.Style = render.Style{
+		Look: templates.Look{Theme: "plain", Accent: "#8a1c4a", Ground: "#fdf8f4", Type: "large"},
+		Logo: render.Picture{URL: "https://news.example.org/p/1090.png", Width: 400, Height: 120},
+	}
+
+	return map[string]render.Letter{"plain": styled, "sample": letter(source(t, "sample")), "features": features, "arabic": arabic, "health": health}
 }
 
 func note() render.Note {

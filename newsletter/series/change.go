@@ -53,6 +53,7 @@ func (s *Series) apply(c Change) error {
 	p.span("--grace", c.Grace, &s.Grace)
 	p.disclaimer(c.Disclaimer, &s.Disclaimer.Text)
 	p.choice("--disclaimer-place", c.DisclaimerPlace, &s.Disclaimer.Place, "start", "end", "both")
+	p.look(c, &s.Look)
 	return errors.Join(p...)
 }
 

@@ -2,6 +2,7 @@ package series
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"pressrun/subscribers/store"
+	"pressrun/templates"
 )
 
 var (
@@ -52,9 +54,16 @@ type Series struct {
 	Paused                 bool
 	PlannedFrom            time.Time
 	Disclaimer             Disclaimer // the present wording
+	Look                   Look
 	Created, Updated       time.Time
 
 	PlannedUntil time.Time // every slot after PlannedFrom up to here has its row
+}
+
+// Look is how the letters of a series look.
+type Look struct {
+	templates.Look
+	Logo string `json:"logo,omitempty"` // hash of a picture; empty: the site's name in letters
 }
 
 // Change holds the values of `series add` and `series set`; nil leaves a value as it is (or at its default).
@@ -64,6 +73,8 @@ type Change struct {
 	StartDate, Welcome, WhenNotReady, Disclaimer, DisclaimerPlace      *string
 	Mode                                                               *Mode
 	MinGap, Grace                                                      *time.Duration
+	Theme, Accent, Ground, Type                                        *string  // empty: the theme's own
+	Logo                                                               *Picture // without bytes: none
 }
 
 // Add makes a series. It fails with all that is wrong at once (ErrInvalid, ErrSchedule, ErrDisclaimer, ErrSlug joined).
@@ -75,7 +86,7 @@ func Add(ctx context.Context, tx *store.Tx, slug string, c Change, now time.Time
 	if err := errors.Join(checkSeriesSlug(slug), s.apply(c)); err != nil {
 		return Series{}, fmt.Errorf("series %s: %w", printable(slug), err)
 	}
-	if err := insertSeries(ctx, tx, s, now); err != nil {
+	if err := errors.Join(c.keepLogo(ctx, tx, now), insertSeries(ctx, tx, s, now)); err != nil {
 		return Series{}, fmt.Errorf("series %s: %w", slug, err)
 	}
 	return BySlug(ctx, tx, slug)
@@ -92,14 +103,14 @@ func defaults(c Change) Series {
 }
 
 const addSeries = `INSERT INTO series (slug, title, from_name, from_email, reply_to, postal_address, language, zone, schedule,
-	start_date, mode, welcome, min_gap, when_not_ready, grace, planned_from, planned_until, created, updated)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?16, ?16, ?16)
+	start_date, mode, welcome, min_gap, when_not_ready, grace, planned_from, planned_until, created, updated, look)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?16, ?16, ?16, ?17)
 ON CONFLICT (slug) DO NOTHING RETURNING id`
 
 func insertSeries(ctx context.Context, tx *store.Tx, s Series, now time.Time) error {
 	err := tx.QueryRow(ctx, addSeries, s.Slug, s.Title, s.FromName, s.FromEmail, s.ReplyTo, s.PostalAddress, s.Language, s.Zone,
 		strings.Join(s.Schedule, "\n"), s.StartDate, string(s.Mode), s.Welcome, s.MinGap.Milliseconds(), s.WhenNotReady,
-		s.Grace.Milliseconds(), millis(now)).Scan(&s.ID)
+		s.Grace.Milliseconds(), millis(now), s.Look.encode()).Scan(&s.ID)
 	if errors.Is(err, store.ErrNotFound) {
 		return wrong(ErrSlug, "there is a series of this name already; choose another, or change that one with series set")
 	}
@@ -111,7 +122,7 @@ func insertSeries(ctx context.Context, tx *store.Tx, s Series, now time.Time) er
 
 const setSeries = `UPDATE series SET title = ?2, from_name = ?3, from_email = ?4, reply_to = ?5, postal_address = ?6,
 	language = ?7, zone = ?8, schedule = ?9, start_date = ?10, mode = ?11, welcome = ?12, min_gap = ?13, when_not_ready = ?14,
-	grace = ?15, updated = ?16
+	grace = ?15, updated = ?16, look = ?17
 WHERE id = ?1`
 
 // Set changes a series; a new disclaimer text becomes a new version. A new schedule or zone replans the slots to come:
@@ -128,8 +139,8 @@ func Set(ctx context.Context, tx *store.Tx, slug string, c Change, now time.Time
 	}
 	_, err = tx.Exec(ctx, setSeries, s.ID, s.Title, s.FromName, s.FromEmail, s.ReplyTo, s.PostalAddress, s.Language, s.Zone,
 		strings.Join(s.Schedule, "\n"), s.StartDate, string(s.Mode), s.Welcome, s.MinGap.Milliseconds(), s.WhenNotReady,
-		s.Grace.Milliseconds(), millis(now))
-	if err != nil {
+		s.Grace.Milliseconds(), millis(now), s.Look.encode())
+	if err := errors.Join(err, c.keepLogo(ctx, tx, now)); err != nil {
 		return Series{}, fmt.Errorf("series %s: %w", slug, err)
 	}
 	if s.Disclaimer != old.Disclaimer {
@@ -170,22 +181,25 @@ func (s *Series) followMode(mode *Mode) {
 
 const seriesRows = `SELECT s.id, s.slug, s.title, s.from_name, s.from_email, s.reply_to, s.postal_address, s.language, s.zone, s.schedule,
 	s.start_date, s.mode, s.welcome, s.min_gap, s.when_not_ready, s.grace, s.state = 'paused', s.planned_from, s.planned_until,
-	s.created, s.updated, d.id, d.version, d.text, d.place
+	s.created, s.updated, d.id, d.version, d.text, d.place, s.look
 FROM series s
 JOIN disclaimers d ON d.series_id = s.id AND d.version = (SELECT max(x.version) FROM disclaimers x WHERE x.series_id = s.id)`
 
 // scan reads a row of seriesRows.
 func (s *Series) scan(scan func(dest ...any) error) error {
-	var schedule string
+	var schedule, look string
 	var minGap, grace, from, until, created, updated int64
 	err := scan(&s.ID, &s.Slug, &s.Title, &s.FromName, &s.FromEmail, &s.ReplyTo, &s.PostalAddress, &s.Language, &s.Zone, &schedule,
 		&s.StartDate, &s.Mode, &s.Welcome, &minGap, &s.WhenNotReady, &grace, &s.Paused, &from, &until, &created, &updated,
-		&s.Disclaimer.ID, &s.Disclaimer.Version, &s.Disclaimer.Text, &s.Disclaimer.Place)
+		&s.Disclaimer.ID, &s.Disclaimer.Version, &s.Disclaimer.Text, &s.Disclaimer.Place, &look)
+	if err != nil {
+		return err
+	}
 	s.Schedule = strings.Split(schedule, "\n")
 	s.MinGap, s.Grace = time.Duration(minGap)*time.Millisecond, time.Duration(grace)*time.Millisecond
 	s.PlannedFrom, s.PlannedUntil = instant(from), instant(until)
 	s.Created, s.Updated = instant(created), instant(updated)
-	return err
+	return json.Unmarshal([]byte(look), &s.Look)
 }
 
 const seriesBySlug = seriesRows + ` WHERE s.slug = ?1`
