@@ -50,6 +50,13 @@ func hinderedWord(s series.Series, slot series.Slot, h *hindrance) word {
 	return w
 }
 
+func welcomeWord(s series.Series, a series.Article, h *hindrance) word {
+	return word{fmt.Sprintf("welcome %s %d", a.Slug, a.Revision), s.Title + ": no welcome can be sent", []string{
+		fmt.Sprintf("Somebody confirmed, and “%s” would have welcomed them. %s", a.Title, h.what),
+		"Nothing is lost: they get it in its slot. " + h.mend,
+	}}
+}
+
 // partlyWord is for a drip slot that went out to all but the readers of one article.
 func partlyWord(s series.Series, slot series.Slot, h *hindrance) word {
 	return word{"held " + slotName(s, slot), s.Title + ": held, an article can't be sent", []string{

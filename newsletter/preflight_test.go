@@ -208,6 +208,23 @@ func TestPreflightWarns(t *testing.T) {
 	}
 }
 
+// TestPreflightWelcome: nobody is welcomed with what would be held; the editors hear of it once, and the confirmation counts.
+func TestPreflightWelcome(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{Mode: ptr(series.Drip), Welcome: ptr("first")})
+	w.importArticles(s, series.Incoming{Slug: "water", Text: series.Text{Title: "Water", Markdown: plainText + "\n\nTKTK"}})
+	for _, name := range []string{"ada", "ben"} {
+		v, _ := w.join(s, name)
+		if got, want := w.deliveriesOf(name), []string{"notice pending"}; !slices.Equal(got, want) || v.Welcomed {
+			t.Errorf("%s has %q, welcomed %v, want the confirmation alone", name, got, v.Welcomed)
+		}
+		w.clock.set(w.clock.now().Add(time.Minute))
+	}
+	if got, want := w.notices("editors"), []string{"The skin letters: no welcome can be sent"}; !slices.Equal(got, want) {
+		t.Errorf("the editors were told %q, want %q", got, want)
+	}
+}
+
 // TestPreflightDeadAtFreeze: a page that isn't there when its link leaves holds the issue, though the day before it may come yet.
 func TestPreflightDeadAtFreeze(t *testing.T) {
 	w := preflightWorld(t)

@@ -245,12 +245,31 @@ func (p *Publisher) welcome(ctx context.Context, s series.Series, subscriberID i
 		l.Greeting = templates.In(l.Language).T("letter.welcome_greeting", "series", s.Title)
 		var frozen series.Frozen
 		if frozen, err = p.write(ctx, s, a, l); err == nil {
+			err = p.clearedOnce(ctx, frozen)
+		}
+		if err == nil {
 			frozen.Slot, frozen.Kind = p.thisMinute(s).Wall, "welcome"
 			return &frozen
 		}
 	}
 	p.log.ErrorContext(ctx, "welcome not rendered", "series", s.Slug, "article", a.Slug, "error", err)
 	return nil
+}
+
+// clearedOnce is cleared for a welcome that nobody has had yet: later ones are rows of the same issue. Its editors are told, for
+// the reader who confirms can't mend it.
+func (p *Publisher) clearedOnce(ctx context.Context, f series.Frozen) error {
+	_, err := series.WelcomeIssue(ctx, p.db, f.Series.ID, f.Article.ID)
+	if !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	err = p.cleared(ctx, f)
+	var h *hindrance
+	if !errors.As(err, &h) {
+		return err
+	}
+	w := welcomeWord(f.Series, f.Article, h)
+	return errors.Join(err, p.Tell(ctx, w.dedupe, w.subject, w.paragraphs))
 }
 
 // welcomeArticle chooses the article of a welcome (rule 3): a person's own next or first one, or the latest issue's. It
