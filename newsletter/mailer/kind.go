@@ -13,7 +13,6 @@ type Kind struct {
 	// our domain itself, once that is set up with it.
 	Rebuilds bool
 	Rewrites []string // headers that it replaces and that are therefore never signed
-	OwnID    bool     // it replaces the Message-ID: the one that arrives is not the delivery's
 	SPF      string   // what it has us include in the SPF record; empty: nothing, or it sends with a return path of its own
 	Daily    int      // messages that it takes a day; 0: as many as the contract says
 	AtOnce   int      // connections that it takes; 0: no such limit
@@ -31,7 +30,7 @@ const sendgridOff = `{"filters": {"clicktrack": {"settings": {"enable": 0}},` + 
 
 var kinds = map[string]Kind{
 	"smtp": {},
-	"ses":  {Rewrites: []string{"Date", "Message-ID"}, OwnID: true},
+	"ses":  {Rewrites: []string{"Date", "Message-ID"}},
 	"postmark": {
 		Rebuilds: true,
 		issue:    []field{{streamHeader, "broadcast"}, {"X-PM-KeepID", "true"}, {"X-PM-TrackLinks", "None"}},
@@ -42,14 +41,14 @@ var kinds = map[string]Kind{
 		issue:  []field{{"X-Mailgun-Track", "no"}},
 		notice: []field{{"X-Mailgun-Track", "no"}},
 	},
-	"brevo": {Rebuilds: true, Rewrites: []string{"Message-ID"}, OwnID: true},
+	"brevo": {Rebuilds: true, Rewrites: []string{"Message-ID"}},
 	"sendgrid": {
 		Rebuilds: true,
 		issue:    []field{{"X-SMTPAPI", sendgridOff}},
 		notice:   []field{{"X-SMTPAPI", sendgridOff}},
 	},
 	"m365":  {Rebuilds: true, SPF: "spf.protection.outlook.com", Daily: 10_000, AtOnce: 3},
-	"gmail": {Rewrites: []string{"Message-ID"}, OwnID: true, SPF: "_spf.google.com", Daily: 2_000},
+	"gmail": {Rewrites: []string{"Message-ID"}, SPF: "_spf.google.com", Daily: 2_000},
 }
 
 // KindOf finds a kind by its name in the configuration.
