@@ -119,7 +119,7 @@ func (p *Publisher) frame(ctx context.Context, q store.Querier, s series.Series)
 
 // style is how the mails of a series look.
 func (p *Publisher) style(ctx context.Context, q store.Querier, s series.Series) (render.Style, error) {
-	style := render.Style{Look: s.Look.Look}
+	style := render.Style{Look: s.Look.Look, Templates: p.site.Templates}
 	if s.Look.Logo == "" {
 		return style, nil
 	}

@@ -12,6 +12,7 @@ import (
 	"pressrun/newsletter/series"
 	"pressrun/subscribers"
 	"pressrun/subscribers/store"
+	"pressrun/templates"
 )
 
 // Site is what all series share: from the configuration.
@@ -20,8 +21,9 @@ type Site struct {
 	BaseURL                *url.URL
 	Zone, Language         string
 	PrivacyURL, ImprintURL string
-	ClaimWords             []string // words that preflight warns of, in any case
-	NotifyTo               []string // editors who are told what needs a decision; empty: nobody by mail
+	ClaimWords             []string           // words that preflight warns of, in any case
+	Templates              *templates.Letters // of mails; nil: the program's own
+	NotifyTo               []string           // editors who are told what needs a decision; empty: nobody by mail
 }
 
 // Config is what a Publisher needs.

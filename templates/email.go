@@ -79,10 +79,10 @@ type NoticeView struct {
 }
 
 // WriteLetter writes an issue's mail with its style sheets; those without data-embed are to be inlined.
-func WriteLetter(w io.Writer, v LetterView) error { return letters().Render(w, "letter", v) }
+func (l *Letters) WriteLetter(w io.Writer, v LetterView) error { return l.all().Render(w, "letter", v) }
 
 // WriteNotice writes a notice's mail likewise.
-func WriteNotice(w io.Writer, v NoticeView) error { return letters().Render(w, "notice", v) }
+func (l *Letters) WriteNotice(w io.Writer, v NoticeView) error { return l.all().Render(w, "notice", v) }
 
 // Direction is the letter's own writing direction.
 func (f Frame) Direction() string { return Dir(f.Lang) }

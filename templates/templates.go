@@ -19,6 +19,7 @@ import (
 type Pages struct {
 	folder string
 	byName map[string]*template.Template
+	locate func(error) error // names the place of an error; nil: as it is
 }
 
 // parsePages reads folder/*.html (and *.css, for style elements) of files. Pages are named without their ending. Its
@@ -72,6 +73,9 @@ func (p *Pages) Render(w io.Writer, page string, view any) error {
 	}
 	var b bytes.Buffer
 	if err := t.ExecuteTemplate(&b, "layout.html", view); err != nil {
+		if p.locate != nil {
+			err = p.locate(err)
+		}
 		return err
 	}
 	_, err := w.Write(b.Bytes())

@@ -17,6 +17,7 @@ import (
 	"pressrun/newsletter"
 	"pressrun/newsletter/mailer"
 	"pressrun/newsletter/outbox"
+	"pressrun/newsletter/render"
 	"pressrun/newsletter/web/desk"
 	"pressrun/subscribers"
 	"pressrun/subscribers/store"
@@ -94,8 +95,14 @@ func openSite(ctx context.Context, cfg Config, key subscribers.Key, now func() t
 	if _, err := outbox.CheckInstance(ctx, db, time.Now()); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
+	about := cfg.site()
+	if cfg.TemplatesDir != "" {
+		if about.Templates, err = render.OpenTemplates(cfg.TemplatesDir); err != nil {
+			return nil, errors.Join(fmt.Errorf("templates_dir: %w", err), db.Close())
+		}
+	}
 	s.publisher, err = newsletter.New(newsletter.Config{
-		DB: db, Key: key, Site: cfg.site(), Now: now, Log: log,
+		DB: db, Key: key, Site: about, Now: now, Log: log,
 		Wake: func() { s.wake() }, MayLeave: s.mayLeave, Trouble: func() error { return s.trouble() },
 	})
 	if err != nil {

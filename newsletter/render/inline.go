@@ -126,7 +126,24 @@ func overridden(later []match, property string) bool {
 // parseSheet reads a style sheet of plain rules. An at-rule or a selector that only a browser can match (:hover) is an
 // error: it belongs into a style element with data-embed.
 func parseSheet(sheet string) ([]rule, error) {
-	var rules []rule
+	rules, at, err := readSheet(sheet)
+	if err != nil {
+		return nil, &sheetError{1 + strings.Count(sheet[:min(at, len(sheet))], "\n"), err}
+	}
+	return rules, nil
+}
+
+// sheetError is a fault of a style sheet; line is its own, from 1.
+type sheetError struct {
+	line int
+	err  error
+}
+
+func (e *sheetError) Error() string { return fmt.Sprintf("style sheet: line %d: %v", e.line, e.err) }
+func (e *sheetError) Unwrap() error { return e.err }
+
+// readSheet is parseSheet; at is where in the sheet it stopped.
+func readSheet(sheet string) (rules []rule, at int, err error) {
 	var selectors []cascadia.Sel
 	var declarations []declaration
 	p := css.NewParser(parse.NewInputString(sheet), false)
@@ -135,9 +152,9 @@ func parseSheet(sheet string) ([]rule, error) {
 		switch kind {
 		case css.ErrorGrammar:
 			if err := p.Err(); err != io.EOF {
-				return nil, fmt.Errorf("style sheet: %w", err)
+				return nil, p.Offset(), err
 			}
-			return rules, nil
+			return rules, p.Offset(), nil
 		case css.QualifiedRuleGrammar, css.BeginRulesetGrammar:
 			text := join(p.Values())
 			list, err := cascadia.ParseGroup(text)
@@ -145,7 +162,7 @@ func parseSheet(sheet string) ([]rule, error) {
 				err = errors.New("only a live page can match this")
 			}
 			if err != nil {
-				return nil, fmt.Errorf("style sheet: selector %q: %w", text, err)
+				return nil, p.Offset(), fmt.Errorf("selector %q: %w", text, err)
 			}
 			selectors = append(selectors, list...)
 		case css.DeclarationGrammar:
@@ -157,7 +174,7 @@ func parseSheet(sheet string) ([]rule, error) {
 			selectors, declarations = nil, nil
 		case css.CommentGrammar:
 		default:
-			return nil, fmt.Errorf("style sheet: %q can't be inlined", data)
+			return nil, p.Offset(), fmt.Errorf("%q can't be inlined: put it into phone.css or dark.css", data)
 		}
 	}
 }

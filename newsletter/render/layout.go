@@ -45,7 +45,7 @@ func (c composition) html() (string, error) {
 		v.NoteEnd = aside
 	}
 	var b bytes.Buffer
-	if err := templates.WriteLetter(&b, v); err != nil {
+	if err := c.Templates.WriteLetter(&b, v); err != nil {
 		return "", err
 	}
 	whole, err := inlineStyles(b.Bytes())
@@ -66,7 +66,7 @@ func (n Note) html() (string, error) {
 		PrivacyURL: n.PrivacyURL,
 	}
 	var b bytes.Buffer
-	if err := templates.WriteNotice(&b, v); err != nil {
+	if err := n.Templates.WriteNotice(&b, v); err != nil {
 		return "", err
 	}
 	return inlineStyles(b.Bytes())
