@@ -7,15 +7,18 @@ import (
 	"path/filepath"
 
 	"github.com/spf13/cobra"
+
+	"pressrun/newsletter/mailer/catcher"
 )
 
 func (a *app) previewCommand() *cobra.Command {
 	var email, dir string
 	cmd := &cobra.Command{
 		Use:   "preview SERIES [ARTICLE]",
-		Short: "Write a letter as its readers will see it: message.eml, message.html, message.txt",
+		Short: "Write a letter as its readers will see it: message.eml, message.html, message.txt, index.html",
 		Long: `Renders the next article, or the named one, as the whole message, and sends nothing. The links in it are inert: the
-unsubscribe link belongs to nobody.`,
+unsubscribe link belongs to nobody. index.html shows it in a browser: on a desktop and a phone, in the dark, without pictures, as text
+and as it goes over the wire.`,
 		Example: "  pressrun preview skin\n  pressrun preview skin leaky-gut --for ada@example.org --out preview",
 		Args:    args(cobra.RangeArgs(1, 2)),
 		RunE: func(cmd *cobra.Command, given []string) error {
@@ -28,7 +31,11 @@ unsubscribe link belongs to nobody.`,
 				if err != nil {
 					return err
 				}
-				files, err := writePreview(dir, map[string][]byte{"message.eml": v.EML, "message.html": []byte(v.HTML), "message.txt": []byte(v.Text)})
+				views, err := catcher.Views(v.EML)
+				if err != nil {
+					return err
+				}
+				files, err := writePreview(dir, map[string][]byte{"index.html": views, "message.eml": v.EML, "message.html": []byte(v.HTML), "message.txt": []byte(v.Text)})
 				if err != nil {
 					return err
 				}
@@ -61,7 +68,7 @@ func writePreview(dir string, parts map[string][]byte) ([]string, error) {
 		return nil, fmt.Errorf("preview: %w", err)
 	}
 	var files []string
-	for _, name := range []string{"message.eml", "message.html", "message.txt"} {
+	for _, name := range []string{"message.eml", "message.html", "message.txt", "index.html"} {
 		file := filepath.Join(dir, name)
 		if err := os.WriteFile(file, parts[name], 0o644); err != nil {
 			return nil, fmt.Errorf("preview: %w", err)

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-//go:embed inbox.html static
+//go:embed inbox.html views.html static
 var files embed.FS
 
 // perPage is how many mails the list shows at once.
@@ -34,7 +34,9 @@ const sandbox = "allow-popups allow-popups-to-escape-sandbox"
 // framePolicy goes with the mail itself, so that it holds too when the frame is opened in a tab. Pictures may come from this
 // machine.
 const framePolicy = "sandbox " + sandbox + "; default-src 'none'; style-src 'unsafe-inline'; " +
-	"img-src 'self' data: http://127.0.0.1:* http://localhost:*; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+	"img-src " + pictureSources + "; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+
+const pictureSources = "'self' data: http://127.0.0.1:* http://localhost:*"
 
 // inbox serves the pages.
 type inbox struct {
@@ -124,7 +126,7 @@ type segment struct{ Text, URL string }
 
 // viewNames are the views in the order of their links; the first is the default.
 var viewNames = []struct{ name, label string }{
-	{"html", "HTML"}, {"phone", "Phone"}, {"dark", "Dark"}, {"text", "Text"}, {"source", "Source"}, {"headers", "Headers"},
+	{"html", "HTML"}, {"phone", "Phone"}, {"dark", "Dark"}, {"pictures-off", "Pictures off"}, {"text", "Text"}, {"source", "Source"}, {"headers", "Headers"},
 }
 
 func (b *inbox) list(w http.ResponseWriter, r *http.Request) {
@@ -242,11 +244,14 @@ func (b *inbox) view(m Mail, view, query string) *mailView {
 		})
 	}
 	switch view {
-	case "html", "phone", "dark":
+	case "html", "phone", "dark", "pictures-off":
 		if v.Content.HTML != "" {
-			shown := light
-			if view == "dark" {
-				shown = dark
+			shown := string(light)
+			switch view {
+			case "dark":
+				shown = string(dark)
+			case "pictures-off":
+				shown = pictureless
 			}
 			v.Frame = fmt.Sprintf("%s/%d/frame/%s", b.prefix, m.Number, shown)
 		}
@@ -261,16 +266,22 @@ func (b *inbox) view(m Mail, view, query string) *mailView {
 	return v
 }
 
+// pictureless is the frame of a mail in a program that loads no pictures.
+const pictureless = "pictures-off"
+
 // frame serves a mail's HTML for the frame.
 func (b *inbox) frame(w http.ResponseWriter, r *http.Request) {
 	m, ok := b.find(r)
-	s := scheme(r.PathValue("scheme"))
+	s, policy := scheme(r.PathValue("scheme")), framePolicy
+	if s == pictureless {
+		s, policy = light, strings.Replace(framePolicy, pictureSources, "'none'", 1)
+	}
 	if !ok || s != light && s != dark {
 		http.NotFound(w, r)
 		return
 	}
 	h := w.Header()
-	h.Set("Content-Security-Policy", framePolicy)
+	h.Set("Content-Security-Policy", policy)
 	h.Set("X-Frame-Options", "SAMEORIGIN")
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	_, _ = w.Write([]byte(framed(readMail(m.Raw).HTML, s))) // an error means that the visitor has left

@@ -35,6 +35,7 @@ func TestInboxViews(t *testing.T) {
 		{"/inbox/1/html", []string{`<iframe src="/inbox/1/frame/light"`}},
 		{"/inbox/1/phone", []string{`<div class="stage phone">`, `<iframe src="/inbox/1/frame/light"`, `aria-current="page">Phone<`}},
 		{"/inbox/1/dark", []string{`<iframe src="/inbox/1/frame/dark"`}},
+		{"/inbox/1/pictures-off", []string{`<iframe src="/inbox/1/frame/pictures-off"`, `aria-current="page">Pictures off<`}},
 		{"/inbox/1/text", []string{`Read: <a href="http://127.0.0.1:8080/skin/habits" target="_blank" rel="noopener">http://127.0.0.1:8080/skin/habits</a>.`, "\n.dot"}},
 		{"/inbox/1/source", []string{"Subject: =?UTF-8?B?", "=2Edot", "List-Unsubscribe: &lt;http://127.0.0.1:8080/u/x&gt;"}},
 		{"/inbox/1/headers", []string{`<th scope="row">List-Unsubscribe-Post</th><td>List-Unsubscribe=One-Click</td>`, "<td>Häute &amp; habits 🌿</td>"}},
@@ -158,9 +159,12 @@ func TestInboxHostileMail(t *testing.T) {
 		}
 		checkPolicy(t, path, w.Header().Get("Content-Security-Policy"), "script-src 'self'", "default-src 'none'", "frame-ancestors 'none'")
 	}
-	for _, scheme := range []string{"light", "dark"} {
+	for _, scheme := range []string{"light", "dark", "pictures-off"} {
 		w := get(t, h, "/inbox/1/frame/"+scheme)
 		policy := w.Header().Get("Content-Security-Policy")
+		if got, want := strings.Contains(policy, "img-src 'none'"), scheme == "pictures-off"; got != want {
+			t.Errorf("%s: no pictures: %v, want %v: %s", scheme, got, want, policy)
+		}
 		checkPolicy(t, scheme, policy, "sandbox allow-popups allow-popups-to-escape-sandbox", "default-src 'none'", "form-action 'none'")
 		for _, never := range []string{"allow-scripts", "allow-same-origin", "allow-top-navigation", "allow-forms", "script-src"} {
 			if strings.Contains(policy, never) {
