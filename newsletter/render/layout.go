@@ -12,13 +12,26 @@ import (
 
 // html is the letter's HTML part.
 func (c composition) html() (string, error) {
-	article, err := forMail(c.body)
+	document, err := c.layout()
 	if err != nil {
 		return "", err
 	}
-	note, err := forMail(c.notesBody)
+	whole, err := inlineStyles(document)
 	if err != nil {
 		return "", err
+	}
+	return whole, checkSize(len(whole))
+}
+
+// layout is the letter in its layout, its styles still in their sheets.
+func (c composition) layout() ([]byte, error) {
+	article, err := forMail(c.body)
+	if err != nil {
+		return nil, err
+	}
+	note, err := forMail(c.notesBody)
+	if err != nil {
+		return nil, err
 	}
 	v := templates.LetterView{
 		Frame:       frame(c.words, c.Style, c.Language, c.SiteName, c.PostalAddress, c.Subject, c.preheader),
@@ -45,14 +58,8 @@ func (c composition) html() (string, error) {
 		v.NoteEnd = aside
 	}
 	var b bytes.Buffer
-	if err := c.Templates.WriteLetter(&b, v); err != nil {
-		return "", err
-	}
-	whole, err := inlineStyles(b.Bytes())
-	if err != nil {
-		return "", err
-	}
-	return whole, checkSize(len(whole))
+	err = c.Templates.WriteLetter(&b, v)
+	return b.Bytes(), err
 }
 
 // html is the notice's HTML part.
