@@ -10,7 +10,7 @@ import (
 const maxLeftOut = 10
 
 var (
-	foreignTag = regexp.MustCompile(`(?i)<(audio|button|canvas|embed|form|iframe|img|input|link|meta|object|picture|script|select|style|svg|textarea|video)\b`)
+	foreignTag = regexp.MustCompile(`(?i)<(button|canvas|form|img|input|link|meta|object|picture|script|select|style|svg|textarea)\b`)
 	deadLink   = regexp.MustCompile(`(?i)[^!]\[[^\]]*\]\(\s*<?(data|file|javascript|vbscript):`)
 	fenceLine  = regexp.MustCompile("^ {0,3}(```|~~~)")
 )

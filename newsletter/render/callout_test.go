@@ -99,6 +99,23 @@ func TestForeignPicturesAreNotLoaded(t *testing.T) {
 	}
 }
 
+// What a mail can't play is a link in both parts.
+func TestPlayersAreLinks(t *testing.T) {
+	const target = "https://video.example/embed/1?a=1&b=2"
+	for _, markdown := range []string{
+		`<iframe src="https://video.example/embed/1?a=1&amp;b=2" onload="alert(1)"></iframe>`,
+		"<video controls><source src='https://video.example/embed/1?a=1&b=2'></video>",
+	} {
+		e := issue(t, letter("Words.\n\n<div>\n"+markdown+"\n</div>"))
+		if want := `href="https://video.example/embed/1?a=1&amp;b=2"`; !strings.Contains(e.HTML, want) || !strings.Contains(e.Text, "\n"+target+"\n") {
+			t.Errorf("%s: the HTML lacks %s or the text the address:\n%s", markdown, want, e.Text)
+		}
+	}
+	if e := issue(t, letter("Words.\n\n<div>\n<iframe src=\"javascript:alert(1)\"></iframe>\n</div>")); strings.Contains(e.HTML, "javascript") {
+		t.Errorf("a script is linked: %s", e.HTML)
+	}
+}
+
 func TestReferences(t *testing.T) {
 	got := render.References("Words ![a](a.png).\n\n> ![b](<my b.png> \"c\")\n\n`![no](no.png)`\n\n![c][ref]\n\n[ref]: c.jpg\n")
 	want := []render.Reference{{Path: "a.png", Line: 1}, {Path: "my b.png", Line: 3}, {Path: "c.jpg", Line: 9}}

@@ -330,7 +330,23 @@ func cleanBlock(n *ast.HTMLBlock, source []byte) string {
 	if err != nil {
 		return template.HTMLEscapeString(b.String()) // nested too deeply to be markup that anyone meant
 	}
-	return clean
+	return clean + players(b.String())
+}
+
+// players are links to what raw HTML plays or frames, which no mail can show.
+func players(source string) string {
+	body, err := fragment(source)
+	if err != nil {
+		return ""
+	}
+	var b strings.Builder
+	for _, n := range elements(body, atom.Iframe, atom.Video, atom.Audio, atom.Source, atom.Embed) {
+		if target := resolve(nil, attribute(n, "src")); strings.HasPrefix(target, "https://") {
+			target = template.HTMLEscapeString(target)
+			b.WriteString(`<p><a href="` + target + `">` + target + "</a></p>\n")
+		}
+	}
+	return b.String()
 }
 
 func checkbox(n *east.TaskCheckBox) string {

@@ -43,7 +43,9 @@ func (p *paragraphs) read(n *html.Node) {
 			p.open.WriteString("\n")
 		case child.DataAtom == atom.A:
 			p.read(child)
-			p.open.WriteString(p.w.mark(attribute(child, "href")))
+			if target := attribute(child, "href"); innerText(child) != target {
+				p.open.WriteString(p.w.mark(target))
+			}
 		case isInline(child) && child.DataAtom != atom.Li && child.DataAtom != atom.Tr:
 			p.read(child)
 			if child.DataAtom == atom.Td || child.DataAtom == atom.Th {
