@@ -48,8 +48,12 @@ func replaceQuote(quote *ast.Blockquote, source []byte, words templates.Words, f
 	if found == nil {
 		return
 	}
-	for child := first.FirstChild(); child != nil && offsetOf(child) < line.Stop; child = first.FirstChild() {
-		first.RemoveChild(first, child)
+	for { // the mark is plain text, and whatever is none begins what the call-out says
+		mark, ok := first.FirstChild().(*ast.Text)
+		if !ok || mark.Segment.Start >= line.Stop {
+			break
+		}
+		first.RemoveChild(first, mark)
 	}
 	if first.ChildCount() == 0 {
 		quote.RemoveChild(quote, first)

@@ -28,6 +28,29 @@ func TestCallouts(t *testing.T) {
 	}
 }
 
+// A call-out that warns loses none of its words, whatever they begin with.
+func TestCalloutsKeepTheirBeginning(t *testing.T) {
+	for markdown, want := range map[string]string{
+		"https://example.com/stop says: stop at once.":   "https://example.com/stop says: stop at once.",
+		"<https://example.com/stop> says: stop at once.": "https://example.com/stop says: stop at once.",
+		"{{name|friend}}, drink water.":                  nameHole.Before + "friend" + nameHole.After + ", drink water.",
+		"<b>Never</b> do it.":                            "Never do it.",
+		"<!-- why --> Never do it.":                      "Never do it.",
+		"**Never** do it.":                               "Never do it.",
+		"`rm` destroys.":                                 "rm destroys.",
+		"[^1] Never do it.\n\n[^1]: Really.":             "(note 1) Never do it.",
+		"![](a.png) Never do it.":                        "Never do it.",
+	} {
+		l := withPicture("Words.\n\n> [!WARNING]\n> "+markdown, 100, 100)
+		l.NameHole = nameHole
+		if e := issue(t, l); !strings.Contains(e.Text, "Warning:\n  "+want) {
+			t.Errorf("%s: the text lacks %q:\n%s", markdown, want, e.Text)
+		} else if !strings.Contains(e.ArticleHTML, `<div class="callout warning">`) {
+			t.Errorf("%s: the page is no call-out:\n%s", markdown, e.ArticleHTML)
+		}
+	}
+}
+
 func TestNoCallouts(t *testing.T) {
 	for _, markdown := range []string{"> [!NOTES]\n> Words.", "> [!NOTE] Words.", "> Words.\n> [!NOTE]", "[!NOTE]\nWords.", "> \\[!NOTE]\n> Words."} {
 		if e := issue(t, letter(markdown)); strings.Contains(e.ArticleHTML, "callout") || !strings.Contains(e.Text, "[!NOTE") {
