@@ -27,6 +27,7 @@ import (
 const (
 	maxPictureFile = 20 << 20   // bytes
 	maxPixels      = 40_000_000 // a picture of more is refused before it is decoded
+	maxSide        = 20_000     // pixels, likewise: the work of making it smaller grows with the longer side
 	pictureWidth   = 1200       // pixels: twice the width of a letter
 	pictureHeight  = 3000
 	goodSize       = 200 << 10 // bytes: what mail programs load at once
@@ -75,6 +76,7 @@ func (c *candidate) addPicture(p series.Picture) {
 var (
 	errPicture  = errors.New("it is no JPEG, PNG, GIF or WebP")
 	errPixels   = errors.New("it has more than 40 megapixels")
+	errSide     = errors.New("one of its sides has more than 20000 pixels")
 	errFileSize = errors.New("it has more than 20 MB")
 	errOutside  = errors.New("it lies outside the folder")
 	errForeign  = errors.New("it is on another server, and letters load nothing from there")
@@ -91,7 +93,7 @@ func mendPicture(err error) string {
 		return "make two articles of it"
 	case errors.Is(err, errPicture):
 		return "save it as JPEG or PNG"
-	case errors.Is(err, errPixels), errors.Is(err, errFileSize):
+	case errors.Is(err, errPixels), errors.Is(err, errSide), errors.Is(err, errFileSize):
 		return "save it smaller: letters show at most 1200 pixels across"
 	case errors.Is(err, errOutside):
 		return "import the folder that holds both, or put a copy beside the article"
@@ -194,6 +196,9 @@ func prepare(raw []byte) (series.Picture, error) {
 	if cfg.Width > maxPixels/cfg.Height {
 		return series.Picture{}, errPixels
 	}
+	if max(cfg.Width, cfg.Height) > maxSide {
+		return series.Picture{}, errSide
+	}
 	fits := cfg.Width <= pictureWidth && cfg.Height <= pictureHeight
 	if (format == "jpeg" || format == "png") && fits && len(raw) <= goodSize && isBare(raw, format) {
 		if _, _, err := image.Decode(bytes.NewReader(raw)); err != nil {
@@ -208,7 +213,7 @@ func prepare(raw []byte) (series.Picture, error) {
 	if format == "jpeg" {
 		decoded = upright(decoded, orientation(raw))
 	}
-	return encode(decoded, format)
+	return encode(halved(decoded), format)
 }
 
 // encode writes a picture within the bounds: photographs as JPEG, drawings and what is see-through as PNG where that is
@@ -250,14 +255,43 @@ func isOpaque(p image.Image) bool {
 	return ok && o.Opaque()
 }
 
-// fit makes a picture smaller that is wider than limit or too tall.
-func fit(p image.Image, limit int) image.Image {
-	from := p.Bounds()
-	width, height := min(from.Dx(), limit), from.Dy()
+// shownSize is the size at which a picture is at most limit across and not too tall.
+func shownSize(from image.Rectangle, limit int) (width, height int) {
+	width, height = min(from.Dx(), limit), from.Dy()
 	height = max(1, (height*width+from.Dx()/2)/from.Dx())
 	if height > pictureHeight {
 		width, height = max(1, width*pictureHeight/height), pictureHeight
 	}
+	return width, height
+}
+
+// halved halves each side of a picture until it is less than twice the side that letters show. Each pixel is the mean of
+// those that it stands for. What fit needs beside the pictures, 32 bytes for each row of the one by each column of the
+// other, stays below 240 MB then.
+func halved(p image.Image) image.Image {
+	for {
+		from := p.Bounds()
+		width, height := shownSize(from, pictureWidth)
+		to := image.Rect(0, 0, from.Dx(), from.Dy())
+		if to.Max.X >= 2*width {
+			to.Max.X /= 2
+		}
+		if to.Max.Y >= 2*height {
+			to.Max.Y /= 2
+		}
+		if to.Size() == from.Size() {
+			return p
+		}
+		half := image.NewRGBA(to)
+		draw.ApproxBiLinear.Scale(half, to, p, from, draw.Src, nil)
+		p = half
+	}
+}
+
+// fit makes a picture smaller that is wider than limit or too tall.
+func fit(p image.Image, limit int) image.Image {
+	from := p.Bounds()
+	width, height := shownSize(from, limit)
 	if width == from.Dx() && height == from.Dy() {
 		return p
 	}

@@ -12,6 +12,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -141,6 +142,44 @@ func TestPictures(t *testing.T) {
 	}
 }
 
+// A small file can't make the import take much more memory than its pixels do.
+func TestPictureMemory(t *testing.T) {
+	raw := asPNG(t, image.NewGray(image.Rect(0, 0, 2000, 16_000))) // 32 MB decoded
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	a, problems := pictured(t, "a.png", raw)
+	runtime.ReadMemStats(&after)
+	if len(a.Pictures) != 1 || a.Pictures[0].Width != 375 || a.Pictures[0].Height != 3000 {
+		t.Fatalf("%d pictures, problems %v; want one of 375 x 3000", len(a.Pictures), problems)
+	}
+	if got := (after.TotalAlloc - before.TotalAlloc) >> 20; got > 180 {
+		t.Errorf("the import of %d KB took %d MB, want 180 at most", len(raw)>>10, got)
+	}
+}
+
+// Fine lines become the mean of their colours, and what is see-through stays so.
+func TestPictureIsAveraged(t *testing.T) {
+	lines := image.NewNRGBA(image.Rect(0, 0, 4800, 100))
+	for i := 0; i < len(lines.Pix); i += 8 {
+		copy(lines.Pix[i:], []byte{255, 255, 255, 128})
+		lines.Pix[i+7] = 128
+	}
+	a, problems := pictured(t, "a.png", asPNG(t, lines))
+	if len(a.Pictures) != 1 {
+		t.Fatalf("problems %v", problems)
+	}
+	m, err := png.Decode(bytes.NewReader(a.Pictures[0].Bytes))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for x := 100; x < 1100; x++ {
+		c := color.NRGBAModel.Convert(m.At(x, 12)).(color.NRGBA)
+		if c.R < 120 || c.R > 136 || c.A < 126 || c.A > 130 {
+			t.Fatalf("at %d it is %v, want the mean of black and white, half see-through", x, c)
+		}
+	}
+}
+
 // A camera's notes, its place among them, don't get out; how it was held decides which side is up.
 func TestPictureIsUpright(t *testing.T) {
 	for orientation, corner := range map[byte][2]int{1: {0, 0}, 2: {1, 0}, 3: {1, 1}, 4: {0, 1}, 5: {0, 0}, 6: {1, 0}, 7: {1, 1}, 8: {0, 1}} {
@@ -171,6 +210,7 @@ func TestPicturesLeftOut(t *testing.T) {
 	}{
 		{"none there", "a.png", nil, "a.md:5: the picture a.png is shown by its description: file does not exist; put it there"},
 		{"a bomb", "a.png", bomb(50_000, 50_000), "it has more than 40 megapixels"},
+		{"far too long", "a.png", bomb(1, 20_001), "one of its sides has more than 20000 pixels; save it smaller"},
 		{"no picture", "a.png", []byte("<svg/>"), "it is no JPEG, PNG, GIF or WebP; save it as JPEG or PNG"},
 		{"cut off", "a.png", asPNG(t, drawing(1300, 100))[:200], "it is no JPEG"},
 		{"too large", "a.png", make([]byte, 20<<20+1), "it has more than 20 MB"},
