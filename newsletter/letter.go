@@ -79,21 +79,33 @@ func (p *Publisher) dress(ctx context.Context, q store.Querier, l *render.Letter
 	for path, picture := range pictures {
 		l.Pictures[path] = render.Picture{URL: p.url("p", picture.File(a.Pictures[path])), Width: picture.Width, Height: picture.Height}
 	}
-	l.Image, l.ImageAlt, l.ImageCaption = a.Meta["image"], a.Meta["image_alt"], a.Meta["image_caption"]
-	l.Sources, l.ReviewedBy = sourcesOf(a), a.Meta["reviewed_by"]
+	beside(l, a.Text)
 	if day, err := time.Parse(time.DateOnly, a.Meta["review_by"]); err == nil { // an import refuses anything else
 		l.ReviewBy = day
 	}
 	return nil
 }
 
+// CheckFields says which merge fields of a text no issue could fill (render.Check).
+func CheckFields(t series.Text) error {
+	l := render.Letter{Title: t.Title, Subject: t.Subject, Preheader: t.Preheader, Markdown: t.Markdown}
+	beside(&l, t)
+	return render.Check(l)
+}
+
+// beside adds what the front matter says that a letter shows beside its article.
+func beside(l *render.Letter, t series.Text) {
+	l.Image, l.ImageAlt, l.ImageCaption = t.Meta["image"], t.Meta["image_alt"], t.Meta["image_caption"]
+	l.Sources, l.ReviewedBy = sourcesOf(t), t.Meta["reviewed_by"]
+}
+
 // sourcesOf are the sources that an article's front matter lists, or the one it names.
-func sourcesOf(a series.Article) []string {
+func sourcesOf(t series.Text) []string {
 	var list []string
-	if json.Unmarshal([]byte(a.Meta["sources"]), &list) == nil {
+	if json.Unmarshal([]byte(t.Meta["sources"]), &list) == nil {
 		return list
 	}
-	if one := a.Meta["sources"]; one != "" {
+	if one := t.Meta["sources"]; one != "" {
 		return []string{one}
 	}
 	return nil

@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"pressrun/newsletter"
-	"pressrun/newsletter/render"
 	"pressrun/newsletter/series"
 	"pressrun/subscribers/store"
 )
@@ -152,7 +151,7 @@ func saidOf(f newsletter.Finding) string { return f.What + " " + f.Why + " " + f
 
 // checkFields refuses an article whose merge fields no letter could fill.
 func checkFields(slug string, t series.Text) error {
-	if err := render.Check(t.Title, t.Subject, t.Preheader, t.Markdown); err != nil {
+	if err := newsletter.CheckFields(t); err != nil {
 		return fmt.Errorf("article %s: %w", slug, err)
 	}
 	return nil

@@ -67,9 +67,9 @@ func compose(l Letter) (composition, error) {
 	return c, nil
 }
 
-// merge fills the fields of the subject and the preheader.
+// merge fills the fields of the subject and the preheader, and refuses them where none is filled.
 func (c *composition) merge() error {
-	err := checkTitle(c.Title)
+	err := errors.Join(checkTitle(c.Title), c.checkUnfilled())
 	for _, line := range []struct {
 		field string
 		text  *string

@@ -48,6 +48,14 @@ func (mender) Transform(doc *ast.Document, reader text.Reader, context parser.Co
 			headings = append(headings, n)
 		case *ast.Image:
 			pictures = append(pictures, n)
+			if merging {
+				merges.unfilled(reader.Source(), offsetOf(n), n.Destination)
+				merges.unfilled(reader.Source(), offsetOf(n), n.Title)
+			}
+		case *ast.AutoLink:
+			if merging {
+				merges.unfilled(reader.Source(), offsetOf(n.Parent()), n.Label(reader.Source()))
+			}
 		case *ast.Blockquote:
 			quotes = append(quotes, n)
 		case *ast.RawHTML:
@@ -86,6 +94,8 @@ func (mender) Transform(doc *ast.Document, reader text.Reader, context parser.Co
 	for _, link := range links {
 		if merging {
 			link.Destination = merges.target(reader.Source(), offsetOf(link), link.Destination)
+			merges.unfilled(reader.Source(), offsetOf(link), link.Destination)
+			merges.unfilled(reader.Source(), offsetOf(link), link.Title)
 		}
 		if strings.TrimSpace(plain(link, reader.Source())) == "" && !holdsPicture(link) {
 			link.AppendChild(link, raw(string(link.Destination)))

@@ -66,21 +66,48 @@ func (l Letter) merges() map[string]merge {
 	return values
 }
 
-// Check says which merge fields of an article can't be filled in any letter, each with line and column: what can be known
-// before there is an issue. The error is joined of *FieldError.
-func Check(title, subject, preheader, markdown string) error {
+// Check says which merge fields of a letter's texts can't be filled in any issue, each with line and column: what can be
+// known before there is one. It looks at nothing else. The error is joined of *FieldError.
+func Check(l Letter) error {
 	dummies := map[string]merge{}
 	for _, name := range mergeNames {
 		dummies[name] = merge{"https://example.org/", strings.HasSuffix(name, "_link")}
 	}
 	var problems []error
-	for _, line := range []struct{ field, text string }{{"Subject", subject}, {"Preheader", preheader}} {
+	for _, line := range []struct{ field, text string }{{"Subject", l.Subject}, {"Preheader", l.Preheader}} {
 		m := merger{field: line.field, values: dummies}
 		m.line(line.text)
 		problems = append(problems, m.problems...)
 	}
-	_, err := parseDocument(articles(), "Markdown", markdown, setting{merges: dummies})
-	return errors.Join(append(problems, checkTitle(title), err)...)
+	_, err := parseDocument(articles(), "Markdown", l.Markdown, setting{merges: dummies})
+	return errors.Join(append(problems, checkTitle(l.Title), l.checkUnfilled(), err)...)
+}
+
+// checkUnfilled refuses fields in the texts beside the article, where none is filled.
+func (l Letter) checkUnfilled() error {
+	var err error
+	refuse := func(field, s string) {
+		if at := fieldIn([]byte(s)); at >= 0 {
+			err = errors.Join(err, &FieldError{field, "holds " + quote(s[at:]) + ": fields belong into the subject, the preheader or the text"})
+		}
+	}
+	refuse("ImageAlt", l.ImageAlt)
+	refuse("ImageCaption", l.ImageCaption)
+	refuse("ReviewedBy", l.ReviewedBy)
+	for _, source := range l.Sources {
+		refuse("Sources", source)
+	}
+	return err
+}
+
+// fieldIn is where the first field in a text begins, whole or without an end; -1 where there is none.
+func fieldIn(s []byte) int {
+	for at := range s {
+		if s[at] == '{' && (mergeField.Match(s[at:]) || mergeBegun.Match(s[at:])) {
+			return at
+		}
+	}
+	return -1
 }
 
 // checkTitle refuses fields in a title, which stands on public pages too.
@@ -174,6 +201,19 @@ func (m *merger) target(source []byte, near int, destination []byte) []byte {
 		m.problem(source, near, fmt.Sprintf("{{%s}} is no address, and a link needs one", found[1]))
 	}
 	return append(append(bytes.Clone(destination[:at]), v.value...), destination[at+len(found[0]):]...)
+}
+
+// unfilled notes a field that is left in an address or a caption, where none is filled or only one; near is an offset
+// before it.
+func (m *merger) unfilled(source []byte, near int, left []byte) {
+	at := fieldIn(left)
+	if at < 0 {
+		return
+	}
+	if written := bytes.Index(source[near:], left[at:]); written >= 0 {
+		near += written
+	}
+	m.problem(source, near, "fields are not filled in captions, nor in an address beyond the one field that may begin it")
 }
 
 // raw notes a field inside raw HTML, where none is filled.

@@ -1,6 +1,7 @@
 package render_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -87,6 +88,13 @@ func TestMergeFaults(t *testing.T) {
 		{"cut by a table", "T", "", "| a | b |\n|---|---|\n| {{name|there}} | x |", "Markdown line 3, column 3: the field has no end"},
 		{"in HTML", "T", "", "Words.\n\n<div>\n<p>Dear {{name|there}}</p>\n</div>", "Markdown line 4, column 9: fields are not filled inside HTML"},
 		{"in a tag", "T", "", `An <a href="{{series_link}}">x</a>`, "Markdown line 1, column 13: fields are not filled inside HTML"},
+		{"in a bare address", "T", "", "See\nhttps://example.com/{{name|there}} now.", "Markdown line 2, column 21: fields are not filled in captions"},
+		{"in an address in brackets", "T", "", "See <https://example.com/{{name|there}}>.", "Markdown line 1, column 26: fields are not filled in captions"},
+		{"a second one in an address", "T", "", "[x]({{article_link}}?by={{name|you}})", "Markdown line 1, column 25: fields are not filled in captions"},
+		{"one without an end in an address", "T", "", "[x](https://example.com/{{name|you)", "Markdown line 1, column 25: fields are not filled in captions"},
+		{"in a link's title", "T", "", `[x](https://example.com "For {{name|you}}")`, "Markdown line 1, column 30: fields are not filled in captions"},
+		{"in a caption", "T", "", `![x](a.png "For {{name|you}}")`, "Markdown line 1, column 17: fields are not filled in captions"},
+		{"in a picture's address", "T", "", `![x](https://example.com/{{name|you}}.png)`, "Markdown line 1, column 26: fields are not filled in captions"},
 		{"in the title", "Part {{number}}", "", "Words.", `Title holds "{{number}}"`},
 	}
 	for _, test := range tests {
@@ -94,12 +102,38 @@ func TestMergeFaults(t *testing.T) {
 			l := merging(test.subject, test.markdown)
 			l.Title = test.title
 			_, err := render.Issue(l)
-			for name, got := range map[string]error{"Issue": err, "Check": render.Check(l.Title, l.Subject, "", l.Markdown)} {
+			for name, got := range map[string]error{"Issue": err, "Check": render.Check(l)} {
 				if got == nil || !strings.Contains(got.Error(), test.want) {
 					t.Errorf("%s fails with %v, want %q", name, got, test.want)
 				}
 			}
 		})
+	}
+}
+
+// What stands beside the article knows no fields, and none of them is mailed as it was written.
+func TestMergeBesideTheArticle(t *testing.T) {
+	for field, put := range map[string]func(*render.Letter, string){
+		"ImageAlt":     func(l *render.Letter, s string) { l.ImageAlt = s },
+		"ImageCaption": func(l *render.Letter, s string) { l.ImageCaption = s },
+		"ReviewedBy":   func(l *render.Letter, s string) { l.ReviewedBy = s },
+		"Sources":      func(l *render.Letter, s string) { l.Sources = []string{"A book", s} },
+	} {
+		for _, s := range []string{"For {{name|you}}", "On {{date}}", "For {{name|you"} {
+			l := merging("", "Words.")
+			put(&l, s)
+			_, err := render.Issue(l)
+			for name, got := range map[string]error{"Issue": err, "Check": render.Check(l)} {
+				if !slices.Equal(badFields(got), []string{field}) {
+					t.Errorf("%s of %q in %s fails with %v", name, s, field, got)
+				}
+			}
+		}
+		l := merging("", "Words.")
+		put(&l, "A {{.Env}} and {b}")
+		if err := render.Check(l); err != nil {
+			t.Errorf("%s: Check fails with %v", field, err)
+		}
 	}
 }
 
@@ -114,7 +148,7 @@ func TestMergeWithoutValue(t *testing.T) {
 	if _, err := render.Issue(l); err == nil || !strings.Contains(err.Error(), "{{number}} has no value in this letter") {
 		t.Errorf("Issue fails with %v", err)
 	}
-	if err := render.Check(l.Title, "", "", l.Markdown); err != nil {
+	if err := render.Check(l); err != nil {
 		t.Errorf("Check fails with %v; only the letter can know", err)
 	}
 }
