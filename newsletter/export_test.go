@@ -15,3 +15,8 @@ func (p *Publisher) Render(ctx context.Context, s series.Series, a series.Articl
 func (p *Publisher) Inspect(ctx context.Context, f series.Frozen, at time.Time) []Finding {
 	return p.inspect(ctx, f, at)
 }
+
+// WithAsking lets tests shorten the time in which own pages are asked.
+func WithAsking(ctx context.Context, left time.Duration) context.Context {
+	return withAsking(ctx, left)
+}

@@ -37,8 +37,8 @@ type sheet struct {
 	at                  time.Time // when it is to leave
 	zone                *time.Location
 	site                Site
-	dead                map[string]bool // own links that were asked: true where nothing is there, false where nobody answered
-	words               templates.Words // the editors' language
+	asked               map[string]answer // what own pages said, by link
+	words               templates.Words   // the editors' language
 }
 
 // find says something by the texts preflight.RULE.what, why and mend, whose placeholders args fill.
@@ -63,7 +63,8 @@ var rules = []func(*sheet) []Finding{
 	subjectRule, placeholderRule, claimRule, dateRule, reviewRule,
 }
 
-// inspect looks at a rendered letter that is to leave at an instant. Own links are really asked, so no lock may be held.
+// inspect looks at a rendered letter that is to leave at an instant. Own pages are really asked, so no lock of the database may
+// be held.
 func (p *Publisher) inspect(ctx context.Context, f series.Frozen, at time.Time) []Finding {
 	s := &sheet{
 		series: f.Series, article: f.Article, postal: cmp.Or(f.Series.PostalAddress, p.site.PostalAddress),
@@ -79,7 +80,7 @@ func (p *Publisher) inspect(ctx context.Context, f series.Frozen, at time.Time) 
 		return s.wrong("html", "problem", err.Error())
 	}
 	s.prose = proseOf(s.body)
-	s.dead = p.askOwn(ctx, linksOf(s.body))
+	s.asked = p.askOwn(ctx, f, linksOf(s.body))
 	var found []Finding
 	for _, rule := range rules {
 		found = append(found, rule(s)...)

@@ -10,6 +10,9 @@ import (
 	"time"
 
 	"golang.org/x/net/html"
+
+	"pressrun/newsletter/series"
+	"pressrun/subscribers/store"
 )
 
 // link is an <a> of a letter.
@@ -53,47 +56,124 @@ func linkRule(s *sheet) []Finding {
 	return found
 }
 
+// deadRule is an error only for what no publishing brings to life.
 func deadRule(s *sheet) []Finding {
 	var found []Finding
 	for _, l := range linksOf(s.body) {
-		gone, asked := s.dead[l.url]
-		switch {
-		case asked && gone:
-			found = append(found, s.find("dead", true, "url", l.url, "title", l.title))
-		case asked:
+		switch s.asked[l.url] {
+		case pageGone, pageComing:
+			found = append(found, s.find("dead", s.asked[l.url] == pageGone, "url", l.url, "title", l.title))
+		case pageSilent:
 			found = append(found, s.find("unasked", false, "url", l.url))
 		}
 	}
 	return found
 }
 
+// answer is what an own page said; the zero value: it is there, or is none of ours.
+type answer int
+
+const (
+	pageGone   answer = iota + 1 // nothing is there, and nothing will be
+	pageComing                   // nothing is there until its article is published
+	pageSilent                   // nobody answered
+)
+
 const (
 	mostAsked = 30 // own links of one letter that are asked
 	askFor    = 5 * time.Second
 )
 
-// askOwn asks this site's own pages among the links, all together for five seconds at most, and returns those that were not
-// well: true where the site answered that there is nothing, false where it didn't answer.
-func (p *Publisher) askOwn(ctx context.Context, links []link) map[string]bool {
-	ctx, cancel := context.WithTimeout(ctx, askFor)
-	defer cancel()
+// asking is how long own pages may be asked still, and what they said. It serves one goroutine.
+type asking struct {
+	left    time.Duration
+	answers map[string]answer // by address without fragment
+}
+
+type askingKey struct{}
+
+// withAsking has all letters that are looked at under the context share one asking. A context that has one keeps it.
+func withAsking(ctx context.Context, left time.Duration) context.Context {
+	if _, ok := ctx.Value(askingKey{}).(*asking); ok {
+		return ctx
+	}
+	return context.WithValue(ctx, askingKey{}, &asking{left, map[string]answer{}})
+}
+
+// askOwn asks this site's own pages among the links of a letter, and returns those that were not well. The letter's own page is
+// left out: it begins with this very letter. Once the time is over nobody is asked any more.
+func (p *Publisher) askOwn(ctx context.Context, f series.Frozen, links []link) map[string]answer {
+	ctx = withAsking(ctx, askFor)
+	now, _ := ctx.Value(askingKey{}).(*asking)
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	defer client.CloseIdleConnections()
-	bad, asked := map[string]bool{}, map[string]bool{}
+	said := map[string]answer{}
 	for _, l := range links {
 		u, err := url.Parse(l.url)
-		if err != nil || u.Host != p.site.BaseURL.Host || asked[l.url] || len(asked) == mostAsked {
+		if err != nil || u.Host != p.site.BaseURL.Host || len(said) == mostAsked {
 			continue
 		}
-		asked[l.url] = true
-		switch gone, err := isGone(ctx, client, l.url); {
-		case err != nil:
-			bad[l.url] = false
-		case gone:
-			bad[l.url] = true
+		seriesSlug, slug := p.pageOf(u)
+		if slug != "" && slug == f.Article.Slug && seriesSlug == f.Series.Slug {
+			continue
+		}
+		u.Fragment = ""
+		said[l.url] = now.ask(ctx, client, u.String())
+		if said[l.url] == pageGone && p.mayCome(ctx, seriesSlug, slug) {
+			said[l.url] = pageComing
 		}
 	}
-	return bad
+	return said
+}
+
+// pageOf names the series, and the article in it, whose public page an address of this site would be; empty: none.
+func (p *Publisher) pageOf(u *url.URL) (seriesSlug, slug string) {
+	page, ok := strings.CutPrefix(strings.Trim(u.Path, "/"), strings.Trim(p.site.BaseURL.JoinPath("s").Path, "/")+"/")
+	if !ok {
+		return "", ""
+	}
+	seriesSlug, slug, _ = strings.Cut(page, "/")
+	return seriesSlug, slug
+}
+
+// mayCome says whether a page begins to be there by publishing. Where the database doesn't say, it may.
+func (p *Publisher) mayCome(ctx context.Context, seriesSlug, slug string) bool {
+	if seriesSlug == "" {
+		return false
+	}
+	s, err := series.BySlug(ctx, p.db, seriesSlug)
+	if err != nil || slug == "" {
+		return !errors.Is(err, store.ErrNotFound)
+	}
+	a, err := series.ArticleBySlug(ctx, p.db, slug)
+	if err != nil {
+		return !errors.Is(err, store.ErrNotFound)
+	}
+	return a.SeriesID == s.ID && a.State != series.Withdrawn
+}
+
+// ask asks a page unless it is known what it says, or the time is over.
+func (k *asking) ask(ctx context.Context, client *http.Client, page string) answer {
+	if known, ok := k.answers[page]; ok {
+		return known
+	}
+	if k.left <= 0 {
+		return pageSilent
+	}
+	ctx, cancel := context.WithTimeout(ctx, k.left)
+	defer cancel()
+	begin := time.Now()
+	gone, err := isGone(ctx, client, page)
+	k.left -= time.Since(begin)
+	var said answer
+	switch {
+	case err != nil:
+		said = pageSilent
+	case gone:
+		said = pageGone
+	}
+	k.answers[page] = said
+	return said
 }
 
 var errNoAnswer = errors.New("no answer")

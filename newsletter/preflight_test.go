@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,19 +24,25 @@ const plainText = "Drink a glass of water when you get up, and another one befor
 // preflightWorld is a world whose own pages answer: /s/skin/gone is not there, /s/skin/broken fails.
 func preflightWorld(t *testing.T) *world {
 	t.Helper()
-	pages := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return pagesWorld(t, func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case strings.HasSuffix(r.URL.Path, "/gone"):
 			w.WriteHeader(http.StatusNotFound)
 		case strings.HasSuffix(r.URL.Path, "/broken"):
 			w.WriteHeader(http.StatusBadGateway)
 		}
-	}))
+	})
+}
+
+// pagesWorld is a world with own pages, and claim words.
+func pagesWorld(t *testing.T, answer http.HandlerFunc) *world {
+	t.Helper()
+	pages := httptest.NewServer(answer)
 	t.Cleanup(pages.Close)
 	w := newWorld(t)
 	base, err := url.Parse(pages.URL)
 	w.check("address of the pages", err)
-	w.cfg.Site.BaseURL = base
+	w.site.BaseURL, w.cfg.Site.BaseURL = base, base
 	w.cfg.Site.ClaimWords = []string{"cure", "risk-free"}
 	w.p = w.publisher(w.cfg)
 	return w
@@ -75,7 +82,11 @@ func TestPreflightArticle(t *testing.T) {
 	}{
 		{"nothing to say", series.Text{}, nil},
 		{"lorem ipsum", series.Text{Markdown: plainText + "\n\nLorem ipsum dolor."}, []string{"placeholder!"}},
-		{"a gap", series.Text{Markdown: plainText + "\n\nAsk [insert name here] about it."}, []string{"placeholder!"}},
+		{"about lorem ipsum", series.Text{Markdown: plainText + "\n\nPrinters call such a text lorem ipsum."}, []string{"stub"}},
+		{"a gap", series.Text{Markdown: plainText + "\n\nAsk [insert name here] about it."}, []string{"stub"}},
+		{"brackets in a quotation", series.Text{Markdown: plainText + "\n\n> Drink when [your] skin flares."}, []string{"stub"}},
+		{"a mask", series.Text{Markdown: plainText + "\n\nYour number ends in XXXX."}, []string{"stub"}},
+		{"TK in brackets", series.Text{Markdown: plainText + "\n\nIt costs [TK: how much?]."}, []string{"placeholder!"}},
 		{"TK", series.Text{Markdown: plainText + "\n\nTK: a closing line."}, []string{"stub"}},
 		{"TK in a word is none", series.Text{Markdown: plainText + "\n\nHTKL and tk are none."}, nil},
 		{"own page gone", series.Text{Markdown: plainText + "\n\nSee [there](/s/skin/gone)."}, []string{"dead"}},
@@ -239,11 +250,110 @@ func TestPreflightDeadAtFreeze(t *testing.T) {
 	}
 }
 
+// TestPreflightComing: a letter's own page, and one of an article that goes out later, are not there at the freeze. They never keep
+// a letter back; a withdrawn article's page does.
+func TestPreflightComing(t *testing.T) {
+	for _, tt := range []struct{ name, link, want string }{
+		{"own page by its field", "{{article_link}}", "issued 1"},
+		{"own page", "/s/skin/gone", "issued 1"},
+		{"a place in it", "/s/skin/gone?from=mail#sources", "issued 1"},
+		{"the next article", "/s/skin/gone-later", "issued 1"},
+		{"the archive", "/s/skin", "issued 1"},
+		{"of no series", "/s/hair/gone", "held 0"},
+		{"withdrawn", "/s/skin/old", "held 0"},
+	} {
+		for _, mode := range []series.Mode{series.Live, series.Drip} {
+			t.Run(tt.name+" "+string(mode), func(t *testing.T) {
+				w := nowhereWorld(t)
+				s := w.series("skin", series.Change{Mode: &mode, Welcome: ptr("first")})
+				w.articles(s, "old")
+				w.article("old", func(ctx context.Context, tx *store.Tx, id int64, now time.Time) error {
+					return series.Withdraw(ctx, tx, id, now)
+				})
+				w.importArticles(s, series.Incoming{Slug: "gone", Text: series.Text{Title: "Water", Markdown: plainText + "\n\nSee [it](" + tt.link + ")."}})
+				w.articles(s, "gone-later")
+				w.enrol(s, "ada")
+				if got, want := w.run(tuesday(1)), []string{wall(1) + " " + tt.want}; !slices.Equal(got, want) {
+					t.Errorf("got %q, want %q; the editors were told\n%s", got, want, w.noticeText("editors"))
+				}
+			})
+		}
+	}
+}
+
+// nowhereWorld is a world of whose own pages none is there yet.
+func nowhereWorld(t *testing.T) *world {
+	t.Helper()
+	return pagesWorld(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) })
+}
+
+// TestPreflightWelcomeLinksItself: a welcome with a link to its own page, which nobody has seen yet, goes out.
+func TestPreflightWelcomeLinksItself(t *testing.T) {
+	w := nowhereWorld(t)
+	s := w.series("skin", series.Change{Mode: ptr(series.Drip), Welcome: ptr("first")})
+	w.importArticles(s, series.Incoming{Slug: "water", Text: series.Text{Title: "Water", Markdown: plainText + "\n\nShare it: {{article_link}}"}})
+	w.join(s, "ada")
+	if got, want := w.deliveriesOf("ada"), []string{"notice pending", "water pending"}; !slices.Equal(got, want) {
+		t.Errorf("ada has %q, want %q", got, want)
+	}
+}
+
+// dripLinks is a drip slot in which each of three readers gets another article, all with the same link.
+func dripLinks(t *testing.T, w *world, link string) {
+	t.Helper()
+	s := w.series("skin", series.Change{Mode: ptr(series.Drip), MinGap: ptr(time.Duration(0))})
+	for _, slug := range []string{"one", "two", "three"} {
+		w.importArticles(s, series.Incoming{Slug: slug, Text: series.Text{Title: "Water", Markdown: plainText + "\n\nSee [it](" + link + "#" + slug + ")."}})
+	}
+	for i, name := range []string{"ada", "ben", "cem"} {
+		w.enrol(s, name)
+		if i < 2 {
+			w.run(tuesday(i + 1))
+		}
+	}
+}
+
+// TestAskedOncePerRun: what a page says counts for all letters of a run.
+func TestAskedOncePerRun(t *testing.T) {
+	var asked atomic.Int32
+	w := pagesWorld(t, func(http.ResponseWriter, *http.Request) { asked.Add(1) })
+	dripLinks(t, w, "/s/skin/here")
+	asked.Store(0)
+	if got, want := w.run(tuesday(3)), []string{wall(3) + " issued 3"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got := asked.Load(); got != 1 {
+		t.Errorf("the page was asked %d times, want once for three letters", got)
+	}
+}
+
+// TestAskingIsBounded: a site that takes requests and never answers is asked by the first letter of a run alone.
+func TestAskingIsBounded(t *testing.T) {
+	var asked atomic.Int32
+	w := pagesWorld(t, func(_ http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		<-r.Context().Done()
+	})
+	s := w.series("skin", series.Change{})
+	w.importArticles(s, series.Incoming{Slug: "water", Text: series.Text{Title: "Water", Markdown: plainText + "\n\n[a](/a) [b](/b) [c](/c)"}})
+	ctx := newsletter.WithAsking(w.ctx, 50*time.Millisecond)
+	for range 2 {
+		found, err := w.p.Preflight(ctx, "water")
+		w.check("preflight", err)
+		if got, want := said(found), []string{"unasked", "unasked", "unasked"}; !slices.Equal(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	if got := asked.Load(); got > 1 {
+		t.Errorf("%d requests, want one: the first takes all the time there is", got)
+	}
+}
+
 // TestProof: a day before the slot its editors get the letter and what preflight found, once.
 func TestProof(t *testing.T) {
 	w := preflightWorld(t)
 	s := w.series("skin", series.Change{})
-	w.importArticles(s, series.Incoming{Slug: "water", Text: series.Text{Title: "A glass of water", Markdown: plainText + "\n\nTK\n\nLorem ipsum."}})
+	w.importArticles(s, series.Incoming{Slug: "water", Text: series.Text{Title: "A glass of water", Markdown: plainText + "\n\nTK\n\nLorem ipsum dolor."}})
 	w.enrol(s, "ada", "ben")
 	w.run(tuesday(1).Add(-24*time.Hour - time.Minute))
 	if got := w.notices("editors"); len(got) != 0 {
@@ -260,7 +370,7 @@ func TestProof(t *testing.T) {
 	}
 	text := strings.Join(strings.Fields(w.noticeText("editors")), " ")
 	for _, want := range []string{
-		"2 readers", "This would hold it: “Lorem ipsum”", "/desk/issue/skin/" + wall(1), "/desk/article/water",
+		"2 readers", "This would hold it: “Lorem ipsum dolor”", "/desk/issue/skin/" + wall(1), "/desk/article/water",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the word says\n%s\nwant it to say %q", text, want)

@@ -67,10 +67,10 @@ func shouts(subject string) bool {
 	return loud >= 2 || strings.Count(subject, "!")+strings.Count(subject, "！") > mostMarks || strings.Contains(subject, "$$$")
 }
 
-// Placeholders that nobody means, and short words that somebody may.
+// Placeholders that nobody means, and what somebody may: an editor's brackets in a quotation, a mask, a short word.
 var (
-	surePlaceholder  = regexp.MustCompile(`(?i)\blorem ipsum\b|\bTKTK\w*|\[(?:TK|TODO|insert|placeholder|your)\b[^\]]*\]|\bXXXX+\b`)
-	maybePlaceholder = regexp.MustCompile(`\b(?:TK|TODO|FIXME|TBD|XXX)\b`)
+	surePlaceholder  = regexp.MustCompile(`(?i)\blorem ipsum dolor\b|\bTKTK\w*|\[(?:TK|TODO)\b[^\]]*\]`)
+	maybePlaceholder = regexp.MustCompile(`\b(?:TK|TODO|FIXME|TBD|XXX+)\b|(?i:\blorem ipsum\b|\[(?:insert|placeholder|your)\b[^\]]*\])`)
 )
 
 func placeholderRule(s *sheet) []Finding {

@@ -31,6 +31,7 @@ func (p *Publisher) RunDue(ctx context.Context) ([]Happened, error) {
 	p.due.Lock()
 	defer p.due.Unlock()
 	defer p.wake()
+	ctx = withAsking(ctx, askFor) // shared, so that a site that doesn't answer keeps the slots waiting once, not for each letter
 	now := p.now()
 	errs := []error{p.keepHouse(ctx), p.planSlots(ctx, now), p.continueFills(ctx), p.Finish(ctx)}
 	due, err := series.Due(ctx, p.db, now)

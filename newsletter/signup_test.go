@@ -32,7 +32,7 @@ func names(n int) []string {
 func (w *world) confirmLink() string {
 	w.t.Helper()
 	text := w.noticeText("confirmation")
-	_, rest, found := strings.Cut(text, "http://127.0.0.1:8080/c/")
+	_, rest, found := strings.Cut(text, w.site.BaseURL.JoinPath("c").String()+"/")
 	if !found {
 		w.t.Fatalf("no confirmation link in:\n%s", text)
 	}
