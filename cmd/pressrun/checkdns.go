@@ -101,7 +101,10 @@ func (s *site) checkSPF(ctx context.Context, domain string) finding {
 		f.Said, f.Mend = "there is no record", fmt.Sprintf("Publish a TXT record at %s: v=spf1 %s ~all", domain, wanted)
 		return f
 	}
-	if result, err := s.judgeSPF(ctx, outside, domain); result == spf.PermError || result == spf.TempError {
+	switch result, err := s.judgeSPF(ctx, outside, domain); result {
+	case spf.TempError:
+		return f.unasked(err)
+	case spf.PermError:
 		f.Said, f.Mend = fmt.Sprintf("%s can't be read: %v", record, err), "Mend it: one record, at most 10 look-ups and 2 that find nothing."
 		return f
 	}

@@ -71,6 +71,7 @@ func TestCheckSPF(t *testing.T) {
 		{"names the kind", "gmail", map[string]string{"example.org": "TXT v=spf1 include:_spf.google.com ~all", "_spf.google.com": "TXT v=spf1 ip4:203.0.113.0/24 ~all"}, []string{"ok v=spf1"}},
 		{"a return path of its own", "ses", nil, []string{"ok ses sends with a return path of its own"}},
 		{"too deep", "smtp", deep, []string{"OPEN", "can't be read", "10 look-ups"}},
+		{"a part of it is not answered", "smtp", map[string]string{"example.org": "TXT v=spf1 include:slow.example.net -all", "slow.example.net": "FAIL"}, []string{"look could not be asked"}},
 		{"broken", "smtp", map[string]string{"example.org": "TXT v=spf1 ip4:nonsense -all"}, []string{"OPEN", "can't be read"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

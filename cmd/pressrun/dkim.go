@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,7 +18,8 @@ func (a *app) dkimCommand() *cobra.Command {
 		Use:   "dkim",
 		Short: "Our own DKIM keys: signatures that mailbox providers can check",
 		Long: `Without keys of ours the relay signs. The keys stand in the folder that dkim.keys names, one file each: DOMAIN/SELECTOR.pem
-signs; DOMAIN/SELECTOR.waiting waits until its record is seen in DNS and is renamed then. To take a key out of use, move its file away.`,
+signs; DOMAIN/SELECTOR.waiting waits until its record is seen in DNS and is renamed then. To take a key out of use, move its file away; a
+running serve gives up the last key of a domain only when it is restarted.`,
 		Example: "  pressrun dkim new example.org",
 	}, a.dkimNewCommand())
 }
@@ -126,8 +128,9 @@ func (s *site) readDKIM(ctx context.Context) (mailer.Keyring, error) {
 	return signing, err
 }
 
-// keepDKIM puts what it reads into keys until ctx ends. What can't be read changes nothing: the keys of before go on.
-func (s *site) keepDKIM(ctx context.Context, store func(mailer.Keyring)) {
+// keepDKIM reads the keys again and again until ctx ends. What can't be read changes nothing, and a domain never loses its last
+// key: those of before go on.
+func (s *site) keepDKIM(ctx context.Context, signing *atomic.Pointer[mailer.Keyring]) {
 	tick := time.NewTicker(dkimEvery)
 	defer tick.Stop()
 	for {
@@ -135,12 +138,20 @@ func (s *site) keepDKIM(ctx context.Context, store func(mailer.Keyring)) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+			s.rereadDKIM(ctx, signing)
 		}
-		keys, err := s.readDKIM(ctx)
-		if err != nil {
-			s.log.ErrorContext(ctx, "DKIM keys not read: those of before go on signing", "error", err)
-			continue
-		}
-		store(keys)
 	}
+}
+
+func (s *site) rereadDKIM(ctx context.Context, signing *atomic.Pointer[mailer.Keyring]) {
+	fresh, err := s.readDKIM(ctx)
+	if err != nil {
+		s.log.ErrorContext(ctx, "DKIM keys not read: those of before go on signing", "error", err)
+		return
+	}
+	keys, kept := keepDomains(*signing.Load(), fresh)
+	for _, key := range kept {
+		s.log.ErrorContext(ctx, "DKIM key is gone from its folder: it goes on signing until a restart", "domain", key.Domain, "selector", key.Selector)
+	}
+	signing.Store(&keys)
 }

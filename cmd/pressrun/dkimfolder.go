@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,25 +24,57 @@ const (
 	dkimWaits = ".waiting"
 )
 
-// read finds all keys. A folder that isn't there holds none; a key that can't be read is an error, since mail of its domain
-// must not leave without it.
+// errDomainName says that a folder's name could never match a sender's domain.
+var errDomainName = errors.New("the folder's name is not in small letters, so its keys would sign nothing: rename it")
+
+// read finds all keys. A folder that isn't there holds none; whatever else can't be read is an error, since mail of its domain
+// must not leave without it. Names that begin with a dot are left out: no domain does.
 func (f dkimFolder) read() (signing, waiting mailer.Keyring, err error) {
-	files, err := filepath.Glob(filepath.Join(string(f), "*", "*"))
+	entries, err := os.ReadDir(string(f))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, nil
+	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("DKIM keys: %w", err)
 	}
-	for _, file := range files {
-		ext := filepath.Ext(file)
-		if ext != dkimSigns && ext != dkimWaits {
+	for _, entry := range entries {
+		if strings.HasPrefix(entry.Name(), ".") {
 			continue
 		}
-		text, err := os.ReadFile(file)
+		signs, waits, err := f.readDomain(entry.Name())
 		if err != nil {
 			return nil, nil, fmt.Errorf("DKIM keys: %w", err)
 		}
-		key, err := mailer.ParseDKIMKey(filepath.Base(filepath.Dir(file)), strings.TrimSuffix(filepath.Base(file), ext), text)
+		signing, waiting = append(signing, signs...), append(waiting, waits...)
+	}
+	return signing, waiting, nil
+}
+
+// readDomain finds the keys of a domain; a file beside the domains' folders holds none.
+func (f dkimFolder) readDomain(domain string) (signing, waiting mailer.Keyring, err error) {
+	folder := filepath.Join(string(f), domain)
+	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
+		return nil, nil, err
+	}
+	files, err := os.ReadDir(folder)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, entry := range files {
+		file, ext := filepath.Join(folder, entry.Name()), filepath.Ext(entry.Name())
+		if ext != dkimSigns && ext != dkimWaits {
+			continue
+		}
+		if domain != strings.ToLower(domain) {
+			return nil, nil, fmt.Errorf("%s: %w", folder, errDomainName)
+		}
+		text, err := os.ReadFile(file)
 		if err != nil {
-			return nil, nil, fmt.Errorf("DKIM keys: %s: %w", file, err)
+			return nil, nil, err
+		}
+		key, err := mailer.ParseDKIMKey(domain, strings.TrimSuffix(entry.Name(), ext), text)
+		if err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", file, err)
 		}
 		if ext == dkimSigns {
 			signing = append(signing, key)
@@ -137,4 +170,19 @@ func (f dkimFolder) adopt(ctx context.Context, lookup lookupTXT) (adopted []mail
 		adopted = append(adopted, key)
 	}
 	return adopted, nil
+}
+
+// keepDomains is what a running process signs with after another reading: fresh, and the keys of before for each domain that
+// had some and has none now. A folder that was unmounted looks like that, and nobody hears of mail that lost its signature.
+func keepDomains(before, fresh mailer.Keyring) (keys mailer.Keyring, kept []mailer.DKIMKey) {
+	has := map[string]bool{}
+	for _, key := range fresh {
+		has[key.Domain] = true
+	}
+	for _, key := range before {
+		if !has[key.Domain] {
+			kept = append(kept, key)
+		}
+	}
+	return append(slices.Clone(fresh), kept...), kept
 }

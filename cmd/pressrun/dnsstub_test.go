@@ -17,6 +17,7 @@ type dnsStub struct {
 	conn net.PacketConn
 	mu   sync.Mutex
 	all  map[string][]dnsmessage.ResourceBody // "name. type"
+	ill  map[string]bool                      // "name.": what the server fails at
 }
 
 func newDNSStub(t testing.TB) *dnsStub {
@@ -25,7 +26,7 @@ func newDNSStub(t testing.TB) *dnsStub {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &dnsStub{conn: conn, all: map[string][]dnsmessage.ResourceBody{}}
+	d := &dnsStub{conn: conn, all: map[string][]dnsmessage.ResourceBody{}, ill: map[string]bool{}}
 	done := make(chan struct{})
 	go func() { defer close(done); d.serve() }()
 	t.Cleanup(func() {
@@ -37,7 +38,7 @@ func newDNSStub(t testing.TB) *dnsStub {
 
 func (d *dnsStub) addr() string { return d.conn.LocalAddr().String() }
 
-// add tells the stub a record: TXT text, A address, MX "10 host".
+// add tells the stub a record: TXT text, A address, MX "10 host"; or FAIL for a name at which the server fails.
 func (d *dnsStub) add(name, kind, value string) error {
 	var body dnsmessage.ResourceBody
 	var of dnsmessage.Type
@@ -65,6 +66,11 @@ func (d *dnsStub) add(name, kind, value string) error {
 			return err
 		}
 		of, body = dnsmessage.TypeMX, &dnsmessage.MXResource{Pref: uint16(n), MX: mx}
+	case "FAIL":
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.ill[strings.ToLower(name)+"."] = true
+		return nil
 	default:
 		return fmt.Errorf("the stub knows no records of type %s", kind)
 	}
@@ -105,6 +111,9 @@ func (d *dnsStub) answer(packet []byte) ([]byte, error) {
 		if strings.HasPrefix(key, name+" ") {
 			reply.RCode = dnsmessage.RCodeSuccess
 		}
+	}
+	if d.ill[name] {
+		reply.RCode = dnsmessage.RCodeServerFailure
 	}
 	for _, body := range d.all[name+" "+q.Type.String()] {
 		reply.Answers = append(reply.Answers, dnsmessage.Resource{Header: dnsmessage.ResourceHeader{Name: q.Name, Class: q.Class, TTL: 60}, Body: body})

@@ -173,7 +173,7 @@ func (s *site) startWorker(ctx context.Context) (w *outbox.Worker, stop func() e
 	var beside sync.WaitGroup
 	quiet, end := context.WithCancel(context.WithoutCancel(ctx))
 	beside.Go(func() { s.finishWhenQuiet(quiet, settled) })
-	beside.Go(func() { s.keepDKIM(quiet, func(keys mailer.Keyring) { signing.Store(&keys) }) })
+	beside.Go(func() { s.keepDKIM(quiet, &signing) })
 	return w, func() error {
 		err := w.Close()
 		end()

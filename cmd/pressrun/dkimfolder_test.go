@@ -1,0 +1,146 @@
+package main
+
+import (
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"pressrun/newsletter/mailer"
+)
+
+var keyDay = time.Date(2027, 3, 1, 8, 0, 0, 0, time.UTC)
+
+func addKey(t *testing.T, folder dkimFolder, domain string) mailer.DKIMKey {
+	t.Helper()
+	key, _, err := folder.add(domain, true, keyDay)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+// domainsOf are the domains of keys, each as often as it has keys.
+func domainsOf(keys mailer.Keyring) []string {
+	all := []string{}
+	for _, key := range keys {
+		all = append(all, key.Domain)
+	}
+	slices.Sort(all)
+	return all
+}
+
+// TestDKIMFolderUnreadable: what may hold keys and can't be read is an error: without them mail would leave unsigned.
+func TestDKIMFolderUnreadable(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		spoil func(folder string) error
+		want  string // in the error
+	}{
+		{"the folder is a file", func(folder string) error {
+			return os.Rename(filepath.Join(folder, "example.org", "e20270301.pem"), folder+".new")
+		}, "not a directory"},
+		{"a domain's folder can't be followed", func(folder string) error {
+			return os.Symlink("example.net", filepath.Join(folder, "example.net"))
+		}, "example.net"},
+		{"capitals", func(folder string) error {
+			return os.Rename(filepath.Join(folder, "example.org"), filepath.Join(folder, "Example.org"))
+		}, "small letters"},
+		{"a broken key", func(folder string) error {
+			return os.WriteFile(filepath.Join(folder, "example.org", "p1.pem"), []byte("broken"), 0o600)
+		}, "p1.pem"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "dkim")
+			addKey(t, dkimFolder(path), "example.org")
+			if err := tt.spoil(path); err != nil {
+				t.Fatal(err)
+			}
+			if file := path + ".new"; isFile(file) {
+				path = file
+			}
+			signing, waiting, err := dkimFolder(path).read()
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %d and %d keys and error %v, want an error that says %q", len(signing), len(waiting), err, tt.want)
+			}
+		})
+	}
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && !info.IsDir()
+}
+
+// TestDKIMFolderReads: every key is found, whatever the folder is called and whatever else lies in it.
+func TestDKIMFolderReads(t *testing.T) {
+	folder := dkimFolder(filepath.Join(t.TempDir(), "news[1]*", "dkim"))
+	if signing, waiting, err := folder.read(); err != nil || len(signing)+len(waiting) != 0 {
+		t.Fatalf("before the first key: got %d and %d keys, %v, want none", len(signing), len(waiting), err)
+	}
+	addKey(t, folder, "example.org")
+	addKey(t, folder, "example.org") // waits
+	addKey(t, folder, "Example.NET")
+	for _, name := range []string{"README", ".hidden", "example.org/notes.txt"} {
+		if err := os.WriteFile(filepath.Join(string(folder), name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	signing, waiting, err := folder.read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := domainsOf(signing), []string{"example.net", "example.org"}; !slices.Equal(got, want) {
+		t.Errorf("signing: got %q, want %q", got, want)
+	}
+	if got, want := domainsOf(waiting), []string{"example.org"}; !slices.Equal(got, want) {
+		t.Errorf("waiting: got %q, want %q", got, want)
+	}
+}
+
+// TestDKIMKeysStay: a process that signs for a domain goes on, also where its folder vanishes or can't be read; a new key of the
+// domain takes over.
+func TestDKIMKeysStay(t *testing.T) {
+	folder := dkimFolder(filepath.Join(t.TempDir(), "dkim"))
+	old := addKey(t, folder, "example.org")
+	s := &site{cfg: Config{DKIM: DKIMConfig{Keys: string(folder)}}, log: slog.New(slog.DiscardHandler), now: time.Now}
+	var signing atomic.Pointer[mailer.Keyring]
+	signing.Store(&mailer.Keyring{})
+	read := func(when, domain string, want ...string) {
+		t.Helper()
+		s.rereadDKIM(t.Context(), &signing)
+		got := []string{}
+		for _, key := range signing.Load().For(domain) {
+			got = append(got, key.Selector)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: %s is signed by %q, want %q", when, domain, got, want)
+		}
+	}
+	move := func(from, to string) {
+		t.Helper()
+		if err := os.Rename(from, to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	read("at first", "example.org", old.Selector)
+	move(string(folder), string(folder)+".away")
+	read("folder gone", "example.org", old.Selector)
+	addKey(t, folder, "example.net")
+	read("another domain's key is there", "example.org", old.Selector)
+	read("another domain's key is there", "example.net", old.Selector)
+	move(filepath.Join(string(folder), "example.net"), filepath.Join(string(folder), "Example.net"))
+	read("one can't be read", "example.net", old.Selector)
+	if err := os.RemoveAll(string(folder)); err != nil {
+		t.Fatal(err)
+	}
+	newer, _, err := folder.add("example.org", true, keyDay.AddDate(0, 0, 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	read("a newer one", "example.org", newer.Selector)
+}
