@@ -2,6 +2,7 @@ package outbox
 
 import (
 	"html"
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -19,12 +20,16 @@ const (
 // Personal is what an issue's message shows of the person it is written to.
 type Personal struct{ Name, UnsubscribeURL string }
 
-// Fill puts it into the holes of a subject and both parts, escaped for each.
+// Fill puts it into the holes of a subject and both parts, escaped for each. A subject that the name makes too long for a
+// header gets the words for readers without one: nobody's name may stop an issue.
 func (p Personal) Fill(subject, htmlPart, textPart string) (filledSubject, filledHTML, filledText string) {
 	name := shownName(p.Name)
 	htmlPart = strings.ReplaceAll(fillNames(htmlPart, html.EscapeString(name)), UnsubscribeHole, html.EscapeString(p.UnsubscribeURL))
 	textPart = strings.ReplaceAll(fillNames(textPart, name), UnsubscribeHole, p.UnsubscribeURL)
-	return fillNames(subject, name), htmlPart, textPart
+	if filledSubject = fillNames(subject, name); len(filledSubject) > longestSubject {
+		filledSubject = fillNames(subject, "")
+	}
+	return filledSubject, htmlPart, textPart
 }
 
 // ForNobody is an issue as it reads where there is no one person: the words for readers without a name stand in its subject
@@ -63,24 +68,36 @@ func fillNames(s, name string) string {
 	return b.String() + before
 }
 
-// longestName is how many characters a name may have to be one.
-const longestName = 60
+const (
+	longestName    = 60  // characters: what is longer is none
+	longestSubject = 998 // octets: a subject of more is no header (RFC 5322, 2.1.1)
+)
 
-// shownName is a name as a letter may show it, on one line; empty for what is none: too long, or an address that mail
-// programs would make a link of. Characters that turn the writing direction would turn the rest of the line too.
+// shownName is a name as a letter may show it, on one line; empty for what is none: too long, without a letter, or with an
+// address that mail programs would make a link of.
 func shownName(name string) string {
 	name = strings.Map(func(r rune) rune {
 		switch {
 		case unicode.IsSpace(r):
 			return ' '
-		case unicode.IsControl(r), unicode.Is(unicode.Bidi_Control, r), unicode.Is(unicode.Co, r), r == utf8.RuneError:
+		case isUnseen(r), unicode.IsControl(r), unicode.Is(unicode.Co, r), r == utf8.RuneError:
 			return -1
 		}
 		return r
 	}, name)
 	name = strings.Join(strings.Fields(name), " ")
-	if utf8.RuneCountInString(name) > longestName || strings.ContainsAny(name, "@/\\") || strings.Contains(strings.ToLower(name), "www.") {
+	if utf8.RuneCountInString(name) > longestName || !strings.ContainsFunc(name, unicode.IsLetter) || linked.MatchString(name) {
 		return ""
 	}
 	return name
+}
+
+// linked finds what mail programs make links of: schemes, paths, addresses, and hosts, whose dots stand before two letters or
+// more, unlike those of initials ("J.R.R. Tolkien").
+var linked = regexp.MustCompile(`(?i)[@/\\:]|www\.|[\pL\pM\pN][.。．｡][\pL\pN][\pL\pM\pN-]`)
+
+// isUnseen tells characters that show nothing, or turn the writing direction and with it the rest of the line. The two
+// joiners shape the letters of Persian and Indic names.
+func isUnseen(r rune) bool {
+	return unicode.In(r, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point) && r != '\u200c' && r != '\u200d'
 }

@@ -20,7 +20,7 @@ func TestPersonal(t *testing.T) {
 		{"a name", "Ada", "Ada, a letter", "<p>Dear Ada &amp; Ada</p>", "Dear Ada & Ada\n"},
 		{"no name", "", "dear reader, a letter", "<p>Dear friend &amp; R&amp;D</p>", "Dear friend & R&D\n"},
 		{"markup", `<b>"O'Neil" & Co`, `<b>"O'Neil" & Co, a letter`, "<p>Dear &lt;b&gt;&#34;O&#39;Neil&#34; &amp; Co &amp; &lt;b&gt;&#34;O&#39;Neil&#34; &amp; Co</p>", "Dear <b>\"O'Neil\" & Co & <b>\"O'Neil\" & Co\n"},
-		{"line breaks", "Ada\r\nBcc: x", "Ada Bcc: x, a letter", "<p>Dear Ada Bcc: x &amp; Ada Bcc: x</p>", "Dear Ada Bcc: x & Ada Bcc: x\n"},
+		{"line breaks", "Ada\r\nBcc x", "Ada Bcc x, a letter", "<p>Dear Ada Bcc x &amp; Ada Bcc x</p>", "Dear Ada Bcc x & Ada Bcc x\n"},
 		{"a turned line", "Ada\u202eevil", "Adaevil, a letter", "<p>Dear Adaevil &amp; Adaevil</p>", "Dear Adaevil & Adaevil\n"},
 		{"a hole", nameHole("x"), "x, a letter", "<p>Dear x &amp; x</p>", "Dear x & x\n"},
 		{"another hole", "HOLE", "HOLE, a letter", "<p>Dear HOLE &amp; HOLE</p>", "Dear HOLE & HOLE\n"},
@@ -43,6 +43,35 @@ func TestPersonal(t *testing.T) {
 				t.Errorf("text %q, want %q", text, want)
 			}
 		})
+	}
+}
+
+func TestShownNames(t *testing.T) {
+	for name, want := range map[string]string{
+		"J.R.R. Tolkien": "J.R.R. Tolkien", "St. John Smythe-Jones Jr.": "St. John Smythe-Jones Jr.", "李雷": "李雷", "Anna 2.": "Anna 2.",
+		"می\u200cخواهم": "می\u200cخواهم", "A\u00adda\u200b": "Ada", "Ada\u3164": "Ada",
+		"\u200b": "", "\u3164": "", "\u00ad\u00ad": "", "\u2800": "", "\u200d": "", "...": "", "123": "", "\u0301": "",
+		"evil.com win now": "", "win at EVIL.Com": "", "https:evil": "", "evil.\u200bcom": "", "evil。com": "", "münchen.bü": "", "x.y-z": "", "www.e": "",
+		"a@b": "", "a/b": "", `a\b`: "", "Bcc: x": "", strings.Repeat("a", 61): "", strings.Repeat("a", 60): strings.Repeat("a", 60),
+	} {
+		if want == "" {
+			want = "you"
+		}
+		if got, _, _ := (outbox.Personal{Name: name}).Fill(nameHole("you"), "", ""); got != want {
+			t.Errorf("%q is shown as %q, want %q", name, got, want)
+		}
+	}
+}
+
+// One reader's long name in a long subject would be refused as a header, and stop the issue for all.
+func TestSubjectStaysAHeader(t *testing.T) {
+	name, rest := strings.Repeat("𠀀", 60), strings.Repeat("w", 700)
+	subject, _, text := outbox.Personal{Name: name}.Fill(rest+nameHole("you")+nameHole("you"), "", nameHole("you"))
+	if want := rest + "youyou"; subject != want || text != name {
+		t.Errorf("subject of %d octets, text %q; want one of %d and the name", len(subject), text, len(want))
+	}
+	if subject, _, _ = (outbox.Personal{Name: name}).Fill(rest+nameHole("you"), "", ""); subject != rest+name {
+		t.Errorf("subject of %d octets, want the name in it", len(subject))
 	}
 }
 
