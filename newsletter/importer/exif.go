@@ -18,29 +18,38 @@ func segments(raw []byte, f func(marker byte, content []byte) (more bool)) {
 	}
 }
 
-// isBare says that a picture carries nothing beside its pixels: no place, no camera, no words.
+// isBare says that a picture carries nothing beside its pixels: no place, no camera, no words, and nothing behind its end,
+// where telephones put films and further pictures with notes of their own.
 func isBare(raw []byte, format string) bool {
-	bare := true
 	if format == "jpeg" {
-		segments(raw, func(marker byte, _ []byte) bool {
-			bare = marker < 0xe1 || marker > 0xef && marker != 0xfe // APP1 to APP15, comments
-			return bare
-		})
-		return bare
+		return isBareJPEG(raw)
 	}
 	for at := 8; at+8 <= len(raw); {
 		size := binary.BigEndian.Uint32(raw[at:])
-		switch string(raw[at+4 : at+8]) {
-		case "IHDR", "PLTE", "tRNS", "IDAT", "IEND":
-		default:
-			return false
-		}
 		if uint64(size)+12 > uint64(len(raw)-at) {
 			return false
 		}
+		kind := string(raw[at+4 : at+8])
 		at += int(size) + 12
+		switch kind {
+		case "IHDR", "PLTE", "tRNS", "IDAT":
+		case "IEND":
+			return at == len(raw)
+		default:
+			return false
+		}
 	}
-	return bare
+	return false
+}
+
+func isBareJPEG(raw []byte) bool {
+	bare, pixels := true, 2
+	segments(raw, func(marker byte, content []byte) bool {
+		bare = marker < 0xe1 || marker > 0xef && marker != 0xfe // APP1 to APP15, comments
+		pixels += 4 + len(content)
+		return bare
+	})
+	return bare && bytes.Index(raw[pixels:], []byte{0xff, 0xd9}) == len(raw)-pixels-2 // EOI; among pixels 0xff has 0 behind it
 }
 
 // orientation is how a camera was held (EXIF tag 0x0112), from 1 to 8; 1, upright, where it doesn't say.

@@ -142,6 +142,25 @@ func TestPictures(t *testing.T) {
 	}
 }
 
+// What stands behind the end of a picture, a telephone's film or another picture with its place, doesn't get out.
+func TestPictureEndsAtItsEnd(t *testing.T) {
+	for name, raw := range map[string][]byte{"a.jpg": asJPEG(t, noise(60, 60)), "a.png": asPNG(t, drawing(60, 60))} {
+		a, problems := pictured(t, name, raw)
+		if len(a.Pictures) != 1 || !bytes.Equal(a.Pictures[0].Bytes, raw) {
+			t.Errorf("%s with nothing behind its end was changed; problems %v", name, problems)
+		}
+		for _, behind := range []string{"x", "place: 53.5 N", string(held(asJPEG(t, drawing(9, 9)), 6))} {
+			a, problems := pictured(t, name, append(bytes.Clone(raw), behind...))
+			if len(a.Pictures) != 1 || len(problems) > 0 {
+				t.Fatalf("%s with %d bytes behind its end: problems %v", name, len(behind), problems)
+			}
+			if got := a.Pictures[0].Bytes; bytes.HasSuffix(got, []byte(behind)) {
+				t.Errorf("%s still has %d bytes behind its end", name, len(behind))
+			}
+		}
+	}
+}
+
 // A small file can't make the import take much more memory than its pixels do.
 func TestPictureMemory(t *testing.T) {
 	raw := asPNG(t, image.NewGray(image.Rect(0, 0, 2000, 16_000))) // 32 MB decoded
