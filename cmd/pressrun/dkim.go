@@ -112,7 +112,7 @@ const dkimEvery = 10 * time.Minute
 // dkimWait bounds a look into DNS.
 const dkimWait = 10 * time.Second
 
-// readDKIM adopts what can be seen in DNS and reads the keys that sign.
+// readDKIM adopts what can be seen in DNS and reads the keys that sign. A folder that can be read and not written keeps signing.
 func (s *site) readDKIM(ctx context.Context) (mailer.Keyring, error) {
 	ctx, cancel := context.WithTimeout(ctx, dkimWait)
 	defer cancel()
@@ -122,7 +122,7 @@ func (s *site) readDKIM(ctx context.Context) (mailer.Keyring, error) {
 		s.log.InfoContext(ctx, "DKIM key took over", "domain", key.Domain, "selector", key.Selector)
 	}
 	if err != nil {
-		return nil, err
+		s.log.WarnContext(ctx, "waiting DKIM keys not taken over: those of before go on signing", "error", err)
 	}
 	signing, _, err := folder.read()
 	return signing, err

@@ -62,7 +62,7 @@ func (f dkimFolder) readDomain(domain string) (signing, waiting mailer.Keyring, 
 	}
 	for _, entry := range files {
 		file, ext := filepath.Join(folder, entry.Name()), filepath.Ext(entry.Name())
-		if ext != dkimSigns && ext != dkimWaits {
+		if entry.IsDir() || ext != dkimSigns && ext != dkimWaits {
 			continue
 		}
 		if domain != strings.ToLower(domain) {
@@ -150,11 +150,13 @@ func writeSecret(file string, text []byte) error {
 type lookupTXT func(ctx context.Context, name string) ([]string, error)
 
 // adopt has the waiting keys sign whose records can be seen by now. What DNS doesn't say changes nothing.
+// A key that can't be renamed waits on, and the error says so of each; the others are adopted.
 func (f dkimFolder) adopt(ctx context.Context, lookup lookupTXT) (adopted []mailer.DKIMKey, err error) {
 	_, waiting, err := f.read()
 	if err != nil {
 		return nil, err
 	}
+	var errs []error
 	for _, key := range waiting {
 		records, err := lookup(ctx, key.Name())
 		if err != nil || !key.Published(records) {
@@ -165,11 +167,12 @@ func (f dkimFolder) adopt(ctx context.Context, lookup lookupTXT) (adopted []mail
 			continue // another process was faster
 		}
 		if err != nil {
-			return adopted, fmt.Errorf("DKIM keys: %w", err)
+			errs = append(errs, fmt.Errorf("DKIM keys: %w", err))
+			continue
 		}
 		adopted = append(adopted, key)
 	}
-	return adopted, nil
+	return adopted, errors.Join(errs...)
 }
 
 // keepDomains is what a running process signs with after another reading: fresh, and the keys of before for each domain that

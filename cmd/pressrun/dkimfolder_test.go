@@ -144,3 +144,27 @@ func TestDKIMKeysStay(t *testing.T) {
 	}
 	read("a newer one", "example.org", newer.Selector)
 }
+
+// TestDKIMNotRenamed: a waiting key that can't take over waits on; the one before it signs, and other domains' keys take over.
+func TestDKIMNotRenamed(t *testing.T) {
+	folder := dkimFolder(filepath.Join(t.TempDir(), "dkim"))
+	records := map[string]string{}
+	for _, domain := range []string{"example.net", "example.org"} {
+		addKey(t, folder, domain)
+		waiting := addKey(t, folder, domain)
+		records[waiting.Name()] = "TXT " + waiting.Record()
+	}
+	if err := os.Mkdir(filepath.Join(string(folder), "example.net", "e20270301b.pem"), 0o700); err != nil { // in its way
+		t.Fatal(err)
+	}
+	s := dnsSite(t, records, func(c *Config) { c.DKIM.Keys = string(folder) })
+	keys, err := s.readDKIM(t.Context())
+	if err != nil {
+		t.Fatalf("got %v, want the keys that sign", err)
+	}
+	for domain, want := range map[string]string{"example.net": "e20270301", "example.org": "e20270301b"} {
+		if got := keys.For(domain); len(got) != 1 || got[0].Selector != want {
+			t.Errorf("%s: got %+v, want %s to sign", domain, got, want)
+		}
+	}
+}
