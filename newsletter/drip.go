@@ -46,6 +46,7 @@ func (p *Publisher) publishDrip(ctx context.Context, s series.Series, slot serie
 
 // fill gives every mailable reader who has no row yet a row in the issue of their next article.
 func (d *drip) fill(ctx context.Context) (err error) {
+	ctx = withAsking(ctx, askFor) // outside of RunDue as well all letters together wait once
 	d.outcomes, d.hindered = map[series.Outcome]int64{}, map[int64]*hindrance{}
 	if d.facts, err = seriesFacts(ctx, d.p.db, d.s); err != nil {
 		return err

@@ -56,7 +56,8 @@ func linkRule(s *sheet) []Finding {
 	return found
 }
 
-// deadRule is an error only for what no publishing brings to life.
+// deadRule is an error only for what no publishing brings to life: anything else may be a passing fault, and answers 404 too where
+// a proxy speaks for a program that is not up.
 func deadRule(s *sheet) []Finding {
 	var found []Finding
 	for _, l := range linksOf(s.body) {
@@ -75,7 +76,7 @@ type answer int
 
 const (
 	pageGone   answer = iota + 1 // nothing is there, and nothing will be
-	pageComing                   // nothing is there until its article is published
+	pageComing                   // nothing is there today
 	pageSilent                   // nobody answered
 )
 
@@ -136,10 +137,11 @@ func (p *Publisher) pageOf(u *url.URL) (seriesSlug, slug string) {
 	return seriesSlug, slug
 }
 
-// mayCome says whether a page begins to be there by publishing. Where the database doesn't say, it may.
+// mayCome says whether a page where nothing is may be there another time. Surely not where it is an article's or a series' by its
+// address, and the database knows none of that name, or a withdrawn one.
 func (p *Publisher) mayCome(ctx context.Context, seriesSlug, slug string) bool {
 	if seriesSlug == "" {
-		return false
+		return true
 	}
 	s, err := series.BySlug(ctx, p.db, seriesSlug)
 	if err != nil || slug == "" {

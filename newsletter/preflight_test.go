@@ -259,6 +259,8 @@ func TestPreflightComing(t *testing.T) {
 		{"a place in it", "/s/skin/gone?from=mail#sources", "issued 1"},
 		{"the next article", "/s/skin/gone-later", "issued 1"},
 		{"the archive", "/s/skin", "issued 1"},
+		{"none of the archive's", "/about", "issued 1"},
+		{"the site itself", "/", "issued 1"},
 		{"of no series", "/s/hair/gone", "held 0"},
 		{"withdrawn", "/s/skin/old", "held 0"},
 	} {
@@ -292,6 +294,11 @@ func TestPreflightWelcomeLinksItself(t *testing.T) {
 	w := nowhereWorld(t)
 	s := w.series("skin", series.Change{Mode: ptr(series.Drip), Welcome: ptr("first")})
 	w.importArticles(s, series.Incoming{Slug: "water", Text: series.Text{Title: "Water", Markdown: plainText + "\n\nShare it: {{article_link}}"}})
+	found, err := w.p.Preflight(w.ctx, "water")
+	w.check("preflight", err)
+	if got := said(found); len(got) != 0 {
+		t.Errorf("before: got %q, want nothing about its own page", got)
+	}
 	w.join(s, "ada")
 	if got, want := w.deliveriesOf("ada"), []string{"notice pending", "water pending"}; !slices.Equal(got, want) {
 		t.Errorf("ada has %q, want %q", got, want)
@@ -321,6 +328,20 @@ func TestAskedOncePerRun(t *testing.T) {
 	asked.Store(0)
 	if got, want := w.run(tuesday(3)), []string{wall(3) + " issued 3"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
+	}
+	if got := asked.Load(); got != 1 {
+		t.Errorf("the page was asked %d times, want once for three letters", got)
+	}
+}
+
+// TestAskedOncePerSend: so it is for what is sent by hand.
+func TestAskedOncePerSend(t *testing.T) {
+	var asked atomic.Int32
+	w := pagesWorld(t, func(http.ResponseWriter, *http.Request) { asked.Add(1) })
+	dripLinks(t, w, "/s/skin/here")
+	asked.Store(0)
+	if _, _, readers, err := w.p.SendNow(w.ctx, "skin", "", false); err != nil || readers != 3 {
+		t.Fatalf("got %d readers and %v, want 3", readers, err)
 	}
 	if got := asked.Load(); got != 1 {
 		t.Errorf("the page was asked %d times, want once for three letters", got)
