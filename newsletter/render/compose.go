@@ -76,7 +76,7 @@ func (c *composition) merge() error {
 	}{{"Subject", &c.Subject}, {"Preheader", &c.Preheader}} {
 		m := merger{field: line.field, values: c.merges(), hole: c.NameHole}
 		*line.text = m.line(*line.text)
-		err = errors.Join(append(m.problems, err)...)
+		err = errors.Join(m.err(), err)
 	}
 	return err
 }

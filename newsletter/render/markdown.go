@@ -2,7 +2,6 @@ package render
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"html/template"
 	"net/url"
@@ -89,7 +88,7 @@ func parseDocument(markup goldmark.Markdown, field, source string, in setting) (
 		context.Set(mergeKey, m)
 	}
 	d.root = markup.Parser().Parse(text.NewReader(d.source), parser.WithContext(context))
-	if err := errors.Join(m.problems...); err != nil {
+	if err := m.err(); err != nil {
 		return document{}, err
 	}
 	if err := checkTree(field, d.root); err != nil {

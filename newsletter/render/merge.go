@@ -39,8 +39,12 @@ type merger struct {
 	field    string // names the text in errors
 	values   map[string]merge
 	hole     Hole
-	problems []error
+	problems []error // the first maxProblems
+	more     int     // problems beyond those
 }
+
+// maxProblems is how many problems of one text are told: all of them, of a text full of them, are nothing to read or keep.
+const maxProblems = 20
 
 // mergeKey carries the merger through the parser.
 var mergeKey = parser.NewContextKey()
@@ -77,7 +81,7 @@ func Check(l Letter) error {
 	for _, line := range []struct{ field, text string }{{"Subject", l.Subject}, {"Preheader", l.Preheader}} {
 		m := merger{field: line.field, values: dummies}
 		m.line(line.text)
-		problems = append(problems, m.problems...)
+		problems = append(problems, m.err())
 	}
 	_, err := parseDocument(articles(), "Markdown", l.Markdown, setting{merges: dummies})
 	return errors.Join(append(problems, checkTitle(l.Title), l.checkUnfilled(), err)...)
@@ -121,9 +125,22 @@ func checkTitle(title string) error {
 
 // problem notes what is wrong with a field at an offset of its text.
 func (m *merger) problem(source []byte, offset int, what string) {
+	if len(m.problems) == maxProblems {
+		m.more++
+		return
+	}
 	line := 1 + bytes.Count(source[:offset], []byte("\n"))
 	column := 1 + utf8.RuneCount(source[bytes.LastIndexByte(source[:offset], '\n')+1:offset])
 	m.problems = append(m.problems, &FieldError{m.field, fmt.Sprintf("line %d, column %d: %s", line, column, what)})
+}
+
+// err is all that can't be filled, joined of *FieldError; nil for nothing.
+func (m *merger) err() error {
+	all := m.problems
+	if m.more > 0 {
+		all = append(all, &FieldError{m.field, fmt.Sprintf("has %d more such faults", m.more)})
+	}
+	return errors.Join(all...)
 }
 
 // resolve is what a field stands for; found is its mergeField. What can't be filled is a problem and stands for nothing.

@@ -111,6 +111,17 @@ func TestMergeFaults(t *testing.T) {
 	}
 }
 
+// A text full of faults makes no error that fills a page.
+func TestMergeFaultsAreBounded(t *testing.T) {
+	l := merging("", strings.Repeat("{{bad}} ", 20_000))
+	_, err := render.Issue(l)
+	for name, got := range map[string]error{"Issue": err, "Check": render.Check(l)} {
+		if got == nil || len(badFields(got)) != 21 || !strings.HasSuffix(got.Error(), "Markdown has 19980 more such faults") {
+			t.Errorf("%s fails with %d errors, want 20 and how many more", name, len(badFields(got)))
+		}
+	}
+}
+
 // What stands beside the article knows no fields, and none of them is mailed as it was written.
 func TestMergeBesideTheArticle(t *testing.T) {
 	for field, put := range map[string]func(*render.Letter, string){
