@@ -78,6 +78,7 @@ var (
 	errPixels   = errors.New("it has more than 40 megapixels")
 	errSide     = errors.New("one of its sides has more than 20000 pixels")
 	errFileSize = errors.New("it has more than 20 MB")
+	errDense    = errors.New("it has too much in it to be made small enough for a letter")
 	errOutside  = errors.New("it lies outside the folder")
 	errForeign  = errors.New("it is on another server, and letters load nothing from there")
 	errPictures = fmt.Errorf("the article has more than %d pictures", series.MaxPictures)
@@ -91,6 +92,8 @@ func mendPicture(err error) string {
 		return "put a copy beside the article and name that"
 	case errors.Is(err, errPictures):
 		return "make two articles of it"
+	case errors.Is(err, errDense):
+		return "save it as JPEG"
 	case errors.Is(err, errPicture):
 		return "save it as JPEG or PNG"
 	case errors.Is(err, errPixels), errors.Is(err, errSide), errors.Is(err, errFileSize):
@@ -245,7 +248,10 @@ func encode(picture image.Image, format string) (series.Picture, error) {
 			}
 		}
 		if limit = limit * 3 / 4; limit < 300 {
-			return p, nil // as good as it gets, and far below what can be stored
+			if len(p.Bytes) > series.MaxPictureBytes { // see-through noise, say
+				return p, errDense
+			}
+			return p, nil // as good as it gets
 		}
 	}
 }

@@ -222,6 +222,10 @@ func TestPictureIsUpright(t *testing.T) {
 }
 
 func TestPicturesLeftOut(t *testing.T) {
+	dense := noise(400, 1000)
+	for i := 3; i < len(dense.Pix); i += 4 {
+		dense.Pix[i] = dense.Pix[i-1] | 1
+	}
 	tests := []struct {
 		about, name string
 		raw         []byte
@@ -233,6 +237,7 @@ func TestPicturesLeftOut(t *testing.T) {
 		{"no picture", "a.png", []byte("<svg/>"), "it is no JPEG, PNG, GIF or WebP; save it as JPEG or PNG"},
 		{"cut off", "a.png", asPNG(t, drawing(1300, 100))[:200], "it is no JPEG"},
 		{"too large", "a.png", make([]byte, 20<<20+1), "it has more than 20 MB"},
+		{"see-through noise", "a.png", asPNG(t, dense), "it has too much in it to be made small enough for a letter; save it as JPEG"},
 		{"foreign", "https://example.org/a.png", nil, "it is on another server, and letters load nothing from there; put a copy beside the article"},
 		{"outside", "../../etc/a.png", nil, "it lies outside the folder"},
 	}
