@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"pressrun/newsletter/outbox"
@@ -99,16 +100,18 @@ func beside(l *render.Letter, t series.Text) {
 	l.Sources, l.ReviewedBy = sourcesOf(t), t.Meta["reviewed_by"]
 }
 
-// sourcesOf are the sources that an article's front matter lists, or the one it names.
+// sourcesOf are the sources that an article's front matter lists, or the one it names. What was kept in another shape is
+// none that a letter could show.
 func sourcesOf(t series.Text) []string {
+	one := t.Meta["sources"]
 	var list []string
-	if json.Unmarshal([]byte(t.Meta["sources"]), &list) == nil {
+	if json.Unmarshal([]byte(one), &list) == nil {
 		return list
 	}
-	if one := t.Meta["sources"]; one != "" {
-		return []string{one}
+	if one == "" || strings.ContainsAny(one[:1], "[{") && json.Valid([]byte(one)) {
+		return nil
 	}
-	return nil
+	return []string{one}
 }
 
 // frame is a letter of a series that has no article yet.

@@ -23,4 +23,8 @@ func TestCheckFields(t *testing.T) {
 			t.Errorf("without %s: %v", key, err)
 		}
 	}
+	text := series.Text{Title: "T", Markdown: "Words.", Meta: map[string]string{"sources": `[{"title":"{{name|you}}"}]`}}
+	if err := newsletter.CheckFields(text); err != nil {
+		t.Errorf("sources in a shape that no letter shows: %v", err)
+	}
 }
