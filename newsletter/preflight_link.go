@@ -159,10 +159,7 @@ func (k *asking) ask(ctx context.Context, client *http.Client, page string) answ
 	if known, ok := k.answers[page]; ok {
 		return known
 	}
-	if k.left <= 0 {
-		return pageSilent
-	}
-	ctx, cancel := context.WithTimeout(ctx, k.left)
+	ctx, cancel := context.WithTimeout(ctx, k.left) // once nothing is left, no request is made
 	defer cancel()
 	begin := time.Now()
 	gone, err := isGone(ctx, client, page)
