@@ -9,7 +9,7 @@ import (
 
 // Render and Inspect let tests put faults into a letter that the templates don't make.
 func (p *Publisher) Render(ctx context.Context, s series.Series, a series.Article) (series.Frozen, error) {
-	return p.writeArticle(ctx, s, a)
+	return p.writeArticle(ctx, s, a, p.now())
 }
 
 func (p *Publisher) Inspect(ctx context.Context, f series.Frozen, at time.Time) []Finding {

@@ -190,11 +190,13 @@ func (p *Publisher) write(ctx context.Context, s series.Series, a series.Article
 	}, nil
 }
 
-// writeArticle is write for an article's ordinary letter.
-func (p *Publisher) writeArticle(ctx context.Context, s series.Series, a series.Article) (series.Frozen, error) {
+// writeArticle is write for an article's ordinary letter, which leaves at an instant: {{date}} says that day, also where
+// somebody looks before it comes.
+func (p *Publisher) writeArticle(ctx context.Context, s series.Series, a series.Article, leaves time.Time) (series.Frozen, error) {
 	l, err := p.letter(ctx, p.db, s, a)
 	if err != nil {
 		return series.Frozen{}, err
 	}
+	l.Day = leaves.In(location(s))
 	return p.write(ctx, s, a, l)
 }

@@ -99,13 +99,9 @@ func (p *Publisher) Preflight(ctx context.Context, articleSlug string) ([]Findin
 	if err != nil {
 		return nil, fmt.Errorf("preflight: article %s: %w", articleSlug, err)
 	}
-	slots, err := coming(ctx, p.db, s, p.now(), 1)
+	at, err := p.leaves(ctx, s)
 	if err != nil {
 		return nil, fmt.Errorf("preflight: article %s: %w", articleSlug, err)
-	}
-	at := p.now()
-	if len(slots) > 0 {
-		at = slots[0].At
 	}
 	return p.foresee(ctx, s, a, at)
 }
@@ -113,7 +109,7 @@ func (p *Publisher) Preflight(ctx context.Context, articleSlug string) ([]Findin
 // foresee is inspect for an article that is not frozen yet. A link to what is published before the slot is dead today only, so
 // it doesn't count as an error before the freeze.
 func (p *Publisher) foresee(ctx context.Context, s series.Series, a series.Article, at time.Time) ([]Finding, error) {
-	frozen, err := p.writeArticle(ctx, s, a)
+	frozen, err := p.writeArticle(ctx, s, a, at)
 	var h *hindrance
 	if errors.As(err, &h) {
 		return []Finding{{"letter", true, h.what, templates.In(p.site.Language).T("preflight.letter.why"), h.mend}}, nil
@@ -128,6 +124,15 @@ func (p *Publisher) foresee(ctx context.Context, s series.Series, a series.Artic
 		}
 	}
 	return found, nil
+}
+
+// leaves is the instant of a series' next slot, or now where none is planned.
+func (p *Publisher) leaves(ctx context.Context, s series.Series) (time.Time, error) {
+	slots, err := coming(ctx, p.db, s, p.now(), 1)
+	if err != nil || len(slots) == 0 {
+		return p.now(), err
+	}
+	return slots[0].At, nil
 }
 
 // cleared fails with a *hindrance where preflight finds an error in what is to be frozen. Warnings stop nothing: the log has them, and
@@ -149,7 +154,7 @@ func (p *Publisher) cleared(ctx context.Context, f series.Frozen) error {
 
 // writeCleared is writeArticle for a letter that leaves.
 func (p *Publisher) writeCleared(ctx context.Context, s series.Series, a series.Article) (series.Frozen, error) {
-	f, err := p.writeArticle(ctx, s, a)
+	f, err := p.writeArticle(ctx, s, a, p.now())
 	if err != nil {
 		return f, err
 	}

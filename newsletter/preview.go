@@ -46,7 +46,11 @@ func (p *Publisher) Preview(ctx context.Context, seriesSlug, articleSlug, email 
 	if err != nil {
 		return Preview{}, fmt.Errorf("preview: %w", err)
 	}
-	frozen, err := p.writeArticle(ctx, s, a)
+	at, err := p.leaves(ctx, s)
+	if err != nil {
+		return Preview{}, fmt.Errorf("preview: %w", err)
+	}
+	frozen, err := p.writeArticle(ctx, s, a, at)
 	if err != nil {
 		return Preview{}, fmt.Errorf("preview: %w", err)
 	}
@@ -151,7 +155,11 @@ func (p *Publisher) SendTest(ctx context.Context, seriesSlug, articleSlug, to st
 	if err != nil {
 		return fmt.Errorf("test: %w", err)
 	}
-	f, err := p.writeArticle(ctx, s, a)
+	at, err := p.leaves(ctx, s)
+	if err != nil {
+		return fmt.Errorf("test: %w", err)
+	}
+	f, err := p.writeArticle(ctx, s, a, at)
 	if err != nil {
 		return fmt.Errorf("test: %w", err)
 	}

@@ -95,7 +95,7 @@ func (p *Publisher) proveSlot(ctx context.Context, s series.Series, slot series.
 		said := templates.In(p.site.Language)
 		notices = append(notices, p.noticesTo(ctx, w, said.T("preflight.proof.button"), p.url("desk", "issue", s.Slug, slot.Wall),
 			said.T("preflight.proof.edit", "url", p.url("desk", "article", a.Slug)))...)
-		notices = append(notices, p.proofLetters(ctx, s, a)...)
+		notices = append(notices, p.proofLetters(ctx, s, a, slot.At)...)
 	}
 	if len(notices) == 0 {
 		return nil
@@ -123,8 +123,8 @@ func (p *Publisher) proofWord(s series.Series, slot series.Slot, a series.Articl
 
 // proofLetters are the letter itself for each editor, once for each revision of article and disclaimer. One that can't be made is
 // left out: the word says why.
-func (p *Publisher) proofLetters(ctx context.Context, s series.Series, a series.Article) []outbox.Notice {
-	f, err := p.writeArticle(ctx, s, a)
+func (p *Publisher) proofLetters(ctx context.Context, s series.Series, a series.Article, leaves time.Time) []outbox.Notice {
+	f, err := p.writeArticle(ctx, s, a, leaves)
 	if err != nil {
 		return nil
 	}

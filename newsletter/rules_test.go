@@ -923,6 +923,7 @@ func TestMergeFieldsInPreviewAndMail(t *testing.T) {
 	v, err = w.p.Preview(w.ctx, "skin", "one", "ada@reader.example")
 	w.check("preview", err)
 	contains(t, "for Ada", v.Subject+"\n"+v.Text+v.HTML, "Ada <Lovelace>, part 1 of 1", "Dear Ada <Lovelace>, it is", "Dear Ada &lt;Lovelace&gt;, it is")
+	contains(t, "the day it leaves, not the day somebody looks", v.Text, "it is Tuesday 2 March 2027.")
 }
 
 func TestSendTestIsANotice(t *testing.T) {
