@@ -168,6 +168,12 @@ func (r *importReport) advise(in []series.Incoming, fresh bool, now time.Time) {
 			break
 		}
 	}
+	for _, l := range r.Articles {
+		if l.State == string(series.Ready) && l.Outcome != "unchanged" {
+			r.Notes = append(r.Notes, "Preflight looks at each letter a day before its slot and when it is frozen; at the next ones now: pressrun check")
+			break
+		}
+	}
 	if r.of.Mode == series.Live && fresh && isArchive(in, now) {
 		r.Notes = append(r.Notes, "These look like a finished archive. In a drip series every new reader starts at the first article: "+
 			"pressrun series set "+r.Series+" --mode drip")
