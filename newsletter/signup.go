@@ -120,13 +120,31 @@ func (p *Publisher) visitConfirmed(ctx context.Context, t subscribers.Token, v *
 		return nil
 	}
 	slots, err := coming(ctx, p.db, v.Series, p.now(), slotsAhead)
+	if err != nil {
+		return err
+	}
 	for _, slot := range slots {
 		if slot.State != series.SlotSkipped {
-			v.Next = slot.At.In(location(v.Series))
-			break
+			return p.promise(ctx, slot, v)
 		}
 	}
-	return err
+	return nil
+}
+
+// promise names the day of a slot, but not of one for which a live series has nothing to send: a drip series has its first
+// article for whoever is new.
+func (p *Publisher) promise(ctx context.Context, slot series.Slot, v *Visit) error {
+	if v.Series.Mode == series.Live {
+		facts, err := liveFacts(ctx, p.db, v.Series)
+		if err != nil {
+			return err
+		}
+		if series.Next(atSlot(facts, slot)).Outcome != series.Send {
+			return nil
+		}
+	}
+	v.Next = slot.At.In(location(v.Series))
+	return nil
 }
 
 // slotsAhead is how far a reader is told of: skipped dates in a row are few.

@@ -211,3 +211,16 @@ func TestRule14ComingBackGoesOn(t *testing.T) {
 	got := w.deliveriesOf("ada")
 	equal(t, "her next, not the first again", got[len(got)-1], "three pending")
 }
+
+// TestConfirmPromisesNoEmptyDay: a slot for which nothing is left is no "next one comes on".
+func TestConfirmPromisesNoEmptyDay(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{})
+	if _, next := w.join(s, "early"); !next.IsZero() {
+		t.Errorf("a series without articles: got %s, want no day", next)
+	}
+	w.articles(s, "one")
+	if _, next := w.join(s, "late"); !next.Equal(tuesday(1)) {
+		t.Errorf("a series with one article: got %s, want %s", next, tuesday(1))
+	}
+}
