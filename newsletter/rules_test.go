@@ -15,7 +15,6 @@ import (
 	"pressrun/newsletter"
 	"pressrun/newsletter/outbox"
 	"pressrun/newsletter/series"
-	"pressrun/subscribers"
 	"pressrun/subscribers/store"
 )
 
@@ -560,40 +559,6 @@ func TestRule14NobodyTwice(t *testing.T) {
 	equal(t, "ada", w.deliveriesOf("ada"), []string{"one pending", "two pending"})
 }
 
-func TestSendNowTwiceInOneMinute(t *testing.T) {
-	w := newWorld(t)
-	s := w.series("skin", series.Change{})
-	w.articles(s, "one", "two")
-	w.enrol(s, "ada")
-	for _, want := range []string{"one", "two"} {
-		_, article, _, err := w.p.SendNow(w.ctx, "skin", "", false)
-		w.check("send now", err)
-		equal(t, "article", article, want)
-	}
-	if _, _, _, err := w.p.SendNow(w.ctx, "skin", "", false); !errors.Is(err, newsletter.ErrNothing) {
-		t.Errorf("send when all are sent: got %v, want ErrNothing", err)
-	}
-}
-
-func TestSendNowInDripGivesEverybodyTheirOwn(t *testing.T) {
-	w := newWorld(t)
-	s := w.series("skin", series.Change{Mode: ptr(series.Drip)})
-	w.articles(s, "one", "two")
-	w.enrol(s, "ada")
-	w.run(monday)
-	w.run(tuesday(1))
-	w.enrol(s, "ben", "cyd")
-	_, article, readers, err := w.p.SendNow(w.ctx, "skin", "", true)
-	w.check("dry run", err)
-	equal(t, "dry run", []any{article, readers}, []any{"one", int64(3)})
-	name, article, readers, err := w.p.SendNow(w.ctx, "skin", "", false)
-	w.check("send", err)
-	equal(t, "send", []any{article, readers}, []any{"one", int64(3)})
-	equal(t, "issue of the most", w.issue(name), "sending pending=2")
-	equal(t, "ada", w.deliveriesOf("ada"), []string{"one pending", "two pending"})
-	equal(t, "ben", w.deliveriesOf("ben"), []string{"one pending"})
-}
-
 func TestRule16WhatLacksIsHeldAndTold(t *testing.T) {
 	w := newWorld(t)
 	s := w.series("skin", series.Change{})
@@ -654,45 +619,6 @@ func TestRule17PreviousAndNext(t *testing.T) {
 	}
 }
 
-func TestRule18AnAnnouncementMovesNobody(t *testing.T) {
-	w := newWorld(t)
-	skin, gut := w.series("skin", series.Change{}), w.series("gut", series.Change{})
-	w.articles(skin, "one", "two")
-	w.articles(gut, "oats")
-	w.enrol(skin, "ada", "ben")
-	w.enrol(gut, "ben", "cyd")
-	w.run(monday)
-	_, readers, err := w.p.Announce(w.ctx, []string{"skin", "gut"}, "", "We move house", "From May we are *next door*.", true)
-	w.check("dry run", err)
-	equal(t, "dry run", readers, int64(3))
-	name, readers, err := w.p.Announce(w.ctx, []string{"skin", "gut"}, "", "We move house", "From May we are *next door*.", false)
-	w.check("announce", err)
-	equal(t, "announced", []any{name, readers, w.issue(name)}, []any{"site/2027-03-01T08:00/announcement", int64(3), "sending pending=3"})
-	equal(t, "plan", w.plan("skin", 1), []string{wall(1) + " one 2"})
-
-	w.clock.set(monday.Add(time.Minute))
-	w.enrol(gut, "dan")
-	again := func() (string, int64, error) {
-		return w.p.Announce(w.ctx, []string{"skin", "gut"}, "", "We move house", "From May we are *next door*.", false)
-	}
-	_, readers, err = again()
-	w.check("the same words again", err)
-	equal(t, "only who came since", readers, int64(1))
-	w.clock.set(monday.Add(2 * time.Minute))
-	if _, _, err := again(); !errors.Is(err, newsletter.ErrNothing) {
-		t.Errorf("the same words a third time: got %v, want ErrNothing", err)
-	}
-
-	_, readers, err = w.p.Announce(w.ctx, []string{"skin"}, "one", "", "", false)
-	w.check("announce an article", err)
-	equal(t, "readers", readers, int64(2))
-	equal(t, "it counts as had", w.plan("skin", 1), []string{wall(1) + " two 2"})
-	w.clock.set(monday.Add(time.Hour))
-	if name, readers, err := w.p.Announce(w.ctx, []string{"skin"}, "one", "", "", false); !errors.Is(err, newsletter.ErrNothing) {
-		t.Errorf("announce it once more: got %s for %d readers, %v, want ErrNothing", name, readers, err)
-	}
-}
-
 func TestRule20ArticlesRunOut(t *testing.T) {
 	w := newWorld(t)
 	s := w.series("skin", series.Change{})
@@ -729,49 +655,6 @@ func TestRule20NobodyToTellIsNoError(t *testing.T) {
 	equal(t, "notices", w.notices("editors"), []string{})
 }
 
-func TestRule21ExplainAgreesWithThePlanAndTheSender(t *testing.T) {
-	w := newWorld(t)
-	s := w.series("skin", series.Change{})
-	w.articles(s, "one", "two?", "three")
-	w.enrol(s, "ada", "ben")
-	w.run(monday)
-	w.run(tuesday(1))
-	w.check("unsubscribe", w.p.Unsubscribe(w.ctx, w.link(s, "ben"), false, evidence()))
-	lines, err := w.p.Explain(w.ctx, "ada@reader.example", 3)
-	w.check("explain", err)
-	equal(t, "ada", short(lines), []string{wall(2) + " two blocked 11", wall(3) + " three send 1", wall(4) + "  empty 11"})
-	lines, err = w.p.Explain(w.ctx, "ben@reader.example", 1)
-	w.check("explain", err)
-	equal(t, "ben", short(lines), []string{wall(2) + "  out 13"})
-	if _, err := w.p.Explain(w.ctx, "nobody@reader.example", 1); !errors.Is(err, store.ErrNotFound) {
-		t.Errorf("explain nobody: got %v, want ErrNotFound", err)
-	}
-}
-
-// TestRule21NothingNamesWhatIsMeant: whoever asks why nothing comes has an article in mind.
-func TestRule21NothingNamesWhatIsMeant(t *testing.T) {
-	w := newWorld(t)
-	s := w.series("skin", series.Change{WhenNotReady: ptr("skip")})
-	w.articles(s, "one?", "two")
-	w.enrol(s, "ada", "ben")
-	w.run(monday)
-	w.run(tuesday(1))
-	w.clock.set(tuesday(1).Add(time.Hour))
-	w.article("one", series.MarkReady)
-	lines, err := w.p.Explain(w.ctx, "ada@reader.example", 1)
-	w.check("explain", err)
-	equal(t, "behind", short(lines), []string{wall(2) + "  empty 4"})
-	contains(t, "why", lines[0].Why, "No ready article is left.", "“About one” stands behind")
-
-	w.articles(s, "three")
-	w.run(tuesday(2).Add(12 * time.Hour))
-	name := "skin/" + wall(2)
-	equal(t, "issue", w.issue(name), "held")
-	lines, err = w.p.Explain(w.ctx, "ada@reader.example", 2)
-	w.check("explain", err)
-	contains(t, "why, with an issue held", lines[0].Why, name+" is held and keeps its turn")
-}
-
 // TestLogNamesNobody holds a slot with an editor's own words, which stay out of the log.
 func TestLogNamesNobody(t *testing.T) {
 	w := newWorld(t)
@@ -794,56 +677,6 @@ func TestLogNamesNobody(t *testing.T) {
 	if strings.Contains(log.String(), "@") {
 		t.Errorf("the log names somebody:\n%s", log.String())
 	}
-}
-
-func short(lines []newsletter.Explained) []string {
-	all := []string{}
-	for _, l := range lines {
-		all = append(all, strings.Join([]string{l.Slot, l.Article, l.Outcome}, " ")+" "+itoa(l.Rule))
-	}
-	return all
-}
-
-func TestPlanFromALaterTime(t *testing.T) {
-	w := newWorld(t)
-	s := w.series("skin", series.Change{})
-	w.articles(s, "one", "two", "three", "four")
-	w.enrol(s, "ada")
-	planned, err := w.p.Plan(w.ctx, "", 2, tuesday(3))
-	w.check("plan", err)
-	got := []string{}
-	for _, row := range planned {
-		got = append(got, row.Slot+" "+row.Article)
-	}
-	equal(t, "plan", got, []string{wall(3) + " three", wall(4) + " four"})
-	if _, err := w.p.Plan(w.ctx, "nothing", 2, time.Time{}); !errors.Is(err, store.ErrNotFound) {
-		t.Errorf("plan of an unknown series: got %v, want ErrNotFound", err)
-	}
-}
-
-func TestPlanAfterAPlayedFuture(t *testing.T) {
-	w := newWorld(t)
-	s := w.series("skin", series.Change{})
-	w.articles(s, "one", "two", "three")
-	w.enrol(s, "ada")
-	w.run(monday)
-	w.run(tuesday(1))
-	w.run(tuesday(2))
-	w.clock.set(monday) // as after run-due --now
-	equal(t, "plan", w.plan("skin", 2), []string{wall(3) + " three 1", wall(4) + "  0 !"})
-}
-
-func TestPlanOfDripAdvancesEveryReader(t *testing.T) {
-	w := newWorld(t)
-	s := w.series("skin", series.Change{Mode: ptr(series.Drip)})
-	w.articles(s, "one", "two", "three")
-	w.enrol(s, "ada")
-	w.run(monday)
-	w.run(tuesday(1))
-	w.enrol(s, "ben", "cyd")
-	equal(t, "plan", w.plan("skin", 4), []string{
-		wall(2) + " one 3", wall(3) + " two 3", wall(4) + " three 2", wall(5) + "  0 !",
-	})
 }
 
 func TestAFillThatACrashInterruptedIsContinued(t *testing.T) {
@@ -883,60 +716,6 @@ func TestAFillThatACrashInterruptedIsContinued(t *testing.T) {
 			equal(t, "one issue", len(all), 1)
 		})
 	}
-}
-
-func TestPreviewIsInertAndShowsTheMail(t *testing.T) {
-	w := newWorld(t)
-	s := w.series("skin", series.Change{})
-	w.articles(s, "one", "two")
-	w.enrol(s, "ada")
-	v, err := w.p.Preview(w.ctx, "skin", "", "ada@reader.example")
-	w.check("preview", err)
-	equal(t, "article", v.Article, "one")
-	contains(t, "message", string(v.EML), "ada@reader.example", "List-Unsubscribe: <http://127.0.0.1:8080/u/", "Subject: About one")
-	if strings.Contains(v.HTML+v.Text, outbox.UnsubscribeHole) {
-		t.Error("the preview has a hole where the unsubscribe link belongs")
-	}
-	_, rest, _ := strings.Cut(v.Text, "/u/")
-	token := strings.Fields(rest)[0]
-	w.check("its link does nothing", w.p.Unsubscribe(w.ctx, token, true, evidence()))
-	w.run(monday)
-	equal(t, "ada is still there", w.run(tuesday(1)), []string{wall(1) + " issued 1"})
-	if _, err := w.p.Preview(w.ctx, "skin", "three", ""); !errors.Is(err, store.ErrNotFound) {
-		t.Errorf("preview of an unknown article: got %v, want ErrNotFound", err)
-	}
-}
-
-func TestMergeFieldsInPreviewAndMail(t *testing.T) {
-	w := newWorld(t)
-	s := w.series("skin", series.Change{})
-	w.importArticles(s, series.Incoming{Slug: "one", Text: series.Text{
-		Title: "One", Subject: "{{name|Reader}}, part {{number}} of {{count}}", Markdown: "Dear {{name|reader}}, it is {{date}}.",
-	}})
-	w.tx("enrol ada", func(tx *store.Tx) error {
-		_, err := w.people.Enrol(w.ctx, tx, s.ID, subscribers.Addition{Email: "ada@reader.example", Name: "Ada <Lovelace>"}, "test")
-		return err
-	})
-	v, err := w.p.Preview(w.ctx, "skin", "one", "")
-	w.check("preview", err)
-	contains(t, "for a reader without a name", v.Subject+"\n"+v.Text+v.HTML, "Reader, part 1 of 1", "Dear reader, it is")
-	v, err = w.p.Preview(w.ctx, "skin", "one", "ada@reader.example")
-	w.check("preview", err)
-	contains(t, "for Ada", v.Subject+"\n"+v.Text+v.HTML, "Ada <Lovelace>, part 1 of 1", "Dear Ada <Lovelace>, it is", "Dear Ada &lt;Lovelace&gt;, it is")
-	contains(t, "the day it leaves, not the day somebody looks", v.Text, "it is Tuesday 2 March 2027.")
-}
-
-func TestSendTestIsANotice(t *testing.T) {
-	w := newWorld(t)
-	s := w.series("skin", series.Change{})
-	w.articles(s, "one")
-	w.enrol(s, "ada")
-	for range 2 {
-		w.check("test", w.p.SendTest(w.ctx, "skin", "one", "me@example.org"))
-	}
-	equal(t, "notices", w.notices("test"), []string{"[Test] About one", "[Test] About one"})
-	equal(t, "plan", w.plan("skin", 1), []string{wall(1) + " one 1"})
-	equal(t, "issues", w.issues(), []string{})
 }
 
 func TestTellSaysNothingTwice(t *testing.T) {

@@ -1,0 +1,83 @@
+package newsletter_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"pressrun/newsletter"
+	"pressrun/newsletter/series"
+)
+
+func TestSendNowTwiceInOneMinute(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{})
+	w.articles(s, "one", "two")
+	w.enrol(s, "ada")
+	for _, want := range []string{"one", "two"} {
+		_, article, _, err := w.p.SendNow(w.ctx, "skin", "", false)
+		w.check("send now", err)
+		equal(t, "article", article, want)
+	}
+	if _, _, _, err := w.p.SendNow(w.ctx, "skin", "", false); !errors.Is(err, newsletter.ErrNothing) {
+		t.Errorf("send when all are sent: got %v, want ErrNothing", err)
+	}
+}
+
+func TestSendNowInDripGivesEverybodyTheirOwn(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{Mode: ptr(series.Drip)})
+	w.articles(s, "one", "two")
+	w.enrol(s, "ada")
+	w.run(monday)
+	w.run(tuesday(1))
+	w.enrol(s, "ben", "cyd")
+	_, article, readers, err := w.p.SendNow(w.ctx, "skin", "", true)
+	w.check("dry run", err)
+	equal(t, "dry run", []any{article, readers}, []any{"one", int64(3)})
+	name, article, readers, err := w.p.SendNow(w.ctx, "skin", "", false)
+	w.check("send", err)
+	equal(t, "send", []any{article, readers}, []any{"one", int64(3)})
+	equal(t, "issue of the most", w.issue(name), "sending pending=2")
+	equal(t, "ada", w.deliveriesOf("ada"), []string{"one pending", "two pending"})
+	equal(t, "ben", w.deliveriesOf("ben"), []string{"one pending"})
+}
+
+func TestRule18AnAnnouncementMovesNobody(t *testing.T) {
+	w := newWorld(t)
+	skin, gut := w.series("skin", series.Change{}), w.series("gut", series.Change{})
+	w.articles(skin, "one", "two")
+	w.articles(gut, "oats")
+	w.enrol(skin, "ada", "ben")
+	w.enrol(gut, "ben", "cyd")
+	w.run(monday)
+	_, readers, err := w.p.Announce(w.ctx, []string{"skin", "gut"}, "", "We move house", "From May we are *next door*.", true)
+	w.check("dry run", err)
+	equal(t, "dry run", readers, int64(3))
+	name, readers, err := w.p.Announce(w.ctx, []string{"skin", "gut"}, "", "We move house", "From May we are *next door*.", false)
+	w.check("announce", err)
+	equal(t, "announced", []any{name, readers, w.issue(name)}, []any{"site/2027-03-01T08:00/announcement", int64(3), "sending pending=3"})
+	equal(t, "plan", w.plan("skin", 1), []string{wall(1) + " one 2"})
+
+	w.clock.set(monday.Add(time.Minute))
+	w.enrol(gut, "dan")
+	again := func() (string, int64, error) {
+		return w.p.Announce(w.ctx, []string{"skin", "gut"}, "", "We move house", "From May we are *next door*.", false)
+	}
+	_, readers, err = again()
+	w.check("the same words again", err)
+	equal(t, "only who came since", readers, int64(1))
+	w.clock.set(monday.Add(2 * time.Minute))
+	if _, _, err := again(); !errors.Is(err, newsletter.ErrNothing) {
+		t.Errorf("the same words a third time: got %v, want ErrNothing", err)
+	}
+
+	_, readers, err = w.p.Announce(w.ctx, []string{"skin"}, "one", "", "", false)
+	w.check("announce an article", err)
+	equal(t, "readers", readers, int64(2))
+	equal(t, "it counts as had", w.plan("skin", 1), []string{wall(1) + " two 2"})
+	w.clock.set(monday.Add(time.Hour))
+	if name, readers, err := w.p.Announce(w.ctx, []string{"skin"}, "one", "", "", false); !errors.Is(err, newsletter.ErrNothing) {
+		t.Errorf("announce it once more: got %s for %d readers, %v, want ErrNothing", name, readers, err)
+	}
+}

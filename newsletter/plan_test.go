@@ -1,0 +1,52 @@
+package newsletter_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"pressrun/newsletter/series"
+	"pressrun/subscribers/store"
+)
+
+func TestPlanFromALaterTime(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{})
+	w.articles(s, "one", "two", "three", "four")
+	w.enrol(s, "ada")
+	planned, err := w.p.Plan(w.ctx, "", 2, tuesday(3))
+	w.check("plan", err)
+	got := []string{}
+	for _, row := range planned {
+		got = append(got, row.Slot+" "+row.Article)
+	}
+	equal(t, "plan", got, []string{wall(3) + " three", wall(4) + " four"})
+	if _, err := w.p.Plan(w.ctx, "nothing", 2, time.Time{}); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("plan of an unknown series: got %v, want ErrNotFound", err)
+	}
+}
+
+func TestPlanAfterAPlayedFuture(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{})
+	w.articles(s, "one", "two", "three")
+	w.enrol(s, "ada")
+	w.run(monday)
+	w.run(tuesday(1))
+	w.run(tuesday(2))
+	w.clock.set(monday) // as after run-due --now
+	equal(t, "plan", w.plan("skin", 2), []string{wall(3) + " three 1", wall(4) + "  0 !"})
+}
+
+func TestPlanOfDripAdvancesEveryReader(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{Mode: ptr(series.Drip)})
+	w.articles(s, "one", "two", "three")
+	w.enrol(s, "ada")
+	w.run(monday)
+	w.run(tuesday(1))
+	w.enrol(s, "ben", "cyd")
+	equal(t, "plan", w.plan("skin", 4), []string{
+		wall(2) + " one 3", wall(3) + " two 3", wall(4) + " three 2", wall(5) + "  0 !",
+	})
+}
