@@ -131,23 +131,6 @@ type Addition struct {
 	Fields                map[string]string
 }
 
-// Add stores the person where unknown (a known one keeps name, language and fields unless those were empty) and
-// returns them. It enrols nobody. Errors wrap ErrAddress or ErrField.
-func (r *Registry) Add(ctx context.Context, tx *store.Tx, a Addition) (Subscriber, error) {
-	addr, a, err := a.parse()
-	if err != nil {
-		return Subscriber{}, fmt.Errorf("add subscriber: %w", err)
-	}
-	p, err := r.lookUp(ctx, tx, addr)
-	if err == nil {
-		_, err = r.put(ctx, tx, addr, a, &p)
-	}
-	if err != nil {
-		return Subscriber{}, fmt.Errorf("add subscriber: %w", err)
-	}
-	return p.Subscriber, nil
-}
-
 // lookUp finds the person of an address; of nobody it returns the hashes alone, and number 0.
 func (r *Registry) lookUp(ctx context.Context, q store.Querier, addr Address) (person, error) {
 	p, err := personByKey(ctx, q, addr.Key)
