@@ -3,7 +3,6 @@ package outbox
 import (
 	"context"
 	"embed"
-	"io/fs"
 
 	"pressrun/subscribers/store"
 )
@@ -13,9 +12,5 @@ var migrations embed.FS
 
 // Migrate brings the tables of this package up to date. Those of subscribers and series must be there before.
 func Migrate(ctx context.Context, db *store.DB) error {
-	files, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return err
-	}
-	return store.Migrate(ctx, db, "outbox", files)
+	return store.Migrate(ctx, db, "outbox", migrations)
 }

@@ -3,7 +3,6 @@ package series
 import (
 	"context"
 	"embed"
-	"io/fs"
 
 	"pressrun/subscribers/store"
 )
@@ -13,9 +12,5 @@ var migrations embed.FS
 
 // Migrate brings the tables of this package up to date.
 func Migrate(ctx context.Context, db *store.DB) error {
-	files, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return err
-	}
-	return store.Migrate(ctx, db, "series", files)
+	return store.Migrate(ctx, db, "series", migrations)
 }

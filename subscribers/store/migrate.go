@@ -10,8 +10,8 @@ import (
 	"github.com/pressly/goose/v3/database"
 )
 
-// Migrate brings the tables of one package up to date: every NNNN_name.sql of files that has not run yet runs in a
-// transaction of its own, in order. The versions are kept in NAME_migrations. It fails with ErrNewer, and changes
+// Migrate brings the tables of one package up to date: every migrations/NNNN_name.sql of files that has not run yet runs
+// in a transaction of its own, in order. The versions are kept in NAME_migrations. It fails with ErrNewer, and changes
 // nothing, where the database has a version that files does not know.
 func Migrate(ctx context.Context, db *DB, name string, files fs.FS) error {
 	provider, err := provider(db, name, files)
@@ -40,7 +40,11 @@ func provider(db *DB, name string, files fs.FS) (*goose.Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := goose.NewProvider(database.DialectCustom, db.writer, files, goose.WithStore(versions), goose.WithDisableGlobalRegistry(true))
+	folder, err := fs.Sub(files, "migrations")
+	if err != nil {
+		return nil, err
+	}
+	p, err := goose.NewProvider(database.DialectCustom, db.writer, folder, goose.WithStore(versions), goose.WithDisableGlobalRegistry(true))
 	if errors.Is(err, goose.ErrNoMigrations) {
 		return nil, fmt.Errorf("no migration files: %w", err)
 	}

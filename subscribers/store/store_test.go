@@ -17,9 +17,9 @@ import (
 const tables = "-- +goose Up\nCREATE TABLE things (id INTEGER PRIMARY KEY, n INTEGER NOT NULL) STRICT;\n"
 
 func migrateThings(files ...string) func(context.Context, *store.DB) error {
-	fsys := fstest.MapFS{"0001_things.sql": {Data: []byte(tables)}}
+	fsys := fstest.MapFS{"migrations/0001_things.sql": {Data: []byte(tables)}}
 	for i, content := range files {
-		fsys[fmt.Sprintf("%04d_more.sql", i+2)] = &fstest.MapFile{Data: []byte(content)}
+		fsys[fmt.Sprintf("migrations/%04d_more.sql", i+2)] = &fstest.MapFile{Data: []byte(content)}
 	}
 	return func(ctx context.Context, db *store.DB) error { return store.Migrate(ctx, db, "things", fsys) }
 }

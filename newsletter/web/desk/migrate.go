@@ -3,7 +3,6 @@ package desk
 import (
 	"context"
 	"embed"
-	"io/fs"
 
 	"pressrun/subscribers/store"
 )
@@ -13,9 +12,5 @@ var migrations embed.FS
 
 // Migrate brings the desk's tables (users, sessions, links) up to date.
 func Migrate(ctx context.Context, db *store.DB) error {
-	files, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return err
-	}
-	return store.Migrate(ctx, db, "desk", files)
+	return store.Migrate(ctx, db, "desk", migrations)
 }
