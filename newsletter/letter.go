@@ -43,14 +43,14 @@ func (p *Publisher) letter(ctx context.Context, q store.Querier, s series.Series
 	if err := p.dress(ctx, q, &l, a); err != nil {
 		return render.Letter{}, err
 	}
-	l.ViewURL = p.articleURL(s, a.Slug)
+	l.ViewURL = p.articleURL(s, a)
 	if near.Previous != nil && near.PreviousPublic {
-		l.Previous = &render.Link{Title: near.Previous.Title, URL: p.articleURL(s, near.Previous.Slug)}
+		l.Previous = &render.Link{Title: near.Previous.Title, URL: p.articleURL(s, *near.Previous)}
 	}
 	if near.Next != nil {
 		l.Next = &render.Link{Title: near.Next.Title}
 		if near.NextPublic {
-			l.Next.URL = p.articleURL(s, near.Next.Slug)
+			l.Next.URL = p.articleURL(s, *near.Next)
 		}
 	}
 	return l, nil
@@ -123,7 +123,7 @@ func (p *Publisher) frame(ctx context.Context, q store.Querier, s series.Series)
 	return render.Letter{
 		Style:    style,
 		Language: cmp.Or(s.Language, p.site.Language), SiteName: p.site.Name, BaseURL: p.url(),
-		SeriesTitle: s.Title, SeriesURL: p.url("s", s.Slug),
+		SeriesTitle: s.Title, SeriesURL: p.url("s", s.PublicName()),
 		Disclaimer: s.Disclaimer.Text, DisclaimerPlace: s.Disclaimer.Place,
 		PostalAddress: cmp.Or(s.PostalAddress, p.site.PostalAddress),
 		PrivacyURL:    p.site.PrivacyURL, ImprintURL: p.site.ImprintURL,
@@ -147,7 +147,9 @@ func (p *Publisher) style(ctx context.Context, q store.Querier, s series.Series)
 }
 
 // articleURL is the public page of an article.
-func (p *Publisher) articleURL(s series.Series, slug string) string { return p.url("s", s.Slug, slug) }
+func (p *Publisher) articleURL(s series.Series, a series.Article) string {
+	return p.url("s", s.PublicName(), s.ArticleName(a))
+}
 
 // lacks says what a series misses without which nothing of it may leave (rule 16, STANDARDS section 9); nil: nothing.
 func (p *Publisher) lacks(s series.Series) error {

@@ -114,13 +114,13 @@ func (p *Publisher) askOwn(ctx context.Context, f series.Frozen, links []link) m
 		if err != nil || u.Host != p.site.BaseURL.Host || len(said) == mostAsked {
 			continue
 		}
-		seriesSlug, slug := p.pageOf(u)
-		if slug != "" && slug == f.Article.Slug && seriesSlug == f.Series.Slug {
+		seriesName, name := p.pageOf(u)
+		if name != "" && name == f.Series.ArticleName(f.Article) && seriesName == f.Series.PublicName() {
 			continue
 		}
 		u.Fragment = ""
 		said[l.url] = now.ask(ctx, client, u.String())
-		if said[l.url] == pageGone && p.mayCome(ctx, seriesSlug, slug) {
+		if said[l.url] == pageGone && p.mayCome(ctx, seriesName, name) {
 			said[l.url] = pageComing
 		}
 	}
@@ -128,30 +128,30 @@ func (p *Publisher) askOwn(ctx context.Context, f series.Frozen, links []link) m
 }
 
 // pageOf names the series, and the article in it, whose public page an address of this site would be; empty: none.
-func (p *Publisher) pageOf(u *url.URL) (seriesSlug, slug string) {
+func (p *Publisher) pageOf(u *url.URL) (seriesName, name string) {
 	page, ok := strings.CutPrefix(strings.Trim(u.Path, "/"), strings.Trim(p.site.BaseURL.JoinPath("s").Path, "/")+"/")
 	if !ok {
 		return "", ""
 	}
-	seriesSlug, slug, _ = strings.Cut(page, "/")
-	return seriesSlug, slug
+	seriesName, name, _ = strings.Cut(page, "/")
+	return seriesName, name
 }
 
 // mayCome says whether a page where nothing is may be there another time. Surely not where it is an article's or a series' by its
 // address, and the database knows none of that name, or a withdrawn one.
-func (p *Publisher) mayCome(ctx context.Context, seriesSlug, slug string) bool {
-	if seriesSlug == "" {
+func (p *Publisher) mayCome(ctx context.Context, seriesName, name string) bool {
+	if seriesName == "" {
 		return true
 	}
-	s, err := series.BySlug(ctx, p.db, seriesSlug)
-	if err != nil || slug == "" {
+	s, err := series.ByName(ctx, p.db, seriesName)
+	if err != nil || name == "" {
 		return !errors.Is(err, store.ErrNotFound)
 	}
-	a, err := series.ArticleBySlug(ctx, p.db, slug)
+	a, err := series.ArticleByName(ctx, p.db, s, name)
 	if err != nil {
 		return !errors.Is(err, store.ErrNotFound)
 	}
-	return a.SeriesID == s.ID && a.State != series.Withdrawn
+	return a.State != series.Withdrawn
 }
 
 // ask asks a page unless it is known what it says, or the time is over.

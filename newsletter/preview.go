@@ -70,7 +70,7 @@ func (p *Publisher) previewOf(f series.Frozen, to mailer.Mailbox) (Preview, erro
 		MessageID: "preview." + f.Article.Slug + "@" + from.Domain, Date: p.now(),
 		From: mailer.Mailbox{Name: f.Series.FromName, Email: from.Wire}, To: to, ReplyTo: f.Series.ReplyTo,
 		Subject: v.Subject, HTML: v.HTML, Text: v.Text,
-		List: &mailer.List{ID: outbox.ListID(f.Series.Slug, f.Series.FromEmail), Name: f.Series.FromName, UnsubscribeURL: inert},
+		List: &mailer.List{ID: outbox.ListID(f.Series.ListLabel(), f.Series.FromEmail), Name: f.Series.FromName, UnsubscribeURL: inert},
 	})
 	if err != nil {
 		return Preview{}, fmt.Errorf("preview: %w", err)

@@ -110,7 +110,7 @@ type DeskSeries struct {
 	Coming                    []DeskSlot
 	Articles                  []DeskArticle
 	Actions                   []DeskAction
-	FormAction                string // address that a form on another site sends to
+	Form                      string // HTML of the form for any site
 }
 
 // DeskArticle is an article in the order of its series.

@@ -37,6 +37,7 @@ type seriesFlags struct {
 	theme, accent, ground, scale, logo                  string
 	schedule                                            []string
 	minGap, grace                                       time.Duration
+	private, sensitive                                  bool
 }
 
 // define declares the flags. What a value is when it is not given, only add has to say.
@@ -66,6 +67,8 @@ func (f *seriesFlags) define(cmd *cobra.Command, adding bool) {
 	flags.StringVar(&f.ground, "ground", "", "colour around the letter, in plain its paper, as #f3f1ec; empty: the theme's")
 	flags.StringVar(&f.scale, "type", "", usage("size of the text: normal or large", "normal"))
 	flags.StringVar(&f.logo, "logo", "", "picture file that stands for the site's name on top; empty: none")
+	flags.BoolVar(&f.private, "private", false, "keep its pages from search programs and off the site's first page; --private=false takes it back")
+	flags.BoolVar(&f.sensitive, "sensitive", false, "what it is about says something of its readers (health): explicit consent, links and headers without its name, people forgotten sooner; --sensitive=false takes it back")
 	flags.DurationVar(&f.minGap, "min-gap", 0, usage("shortest time between a welcome and the next letter; in live it is the welcome that gives way", "72h"))
 	flags.DurationVar(&f.grace, "grace", 0, usage("how late a slot may be and still go out by itself", "6h"))
 }
@@ -102,6 +105,12 @@ func (f *seriesFlags) change(cmd *cobra.Command) (series.Change, error) {
 	}
 	if given("schedule") {
 		c.Schedule = f.schedule
+	}
+	if given("private") {
+		c.Private = &f.private
+	}
+	if given("sensitive") {
+		c.Sensitive = &f.sensitive
 	}
 	if given("min-gap") {
 		c.MinGap = &f.minGap

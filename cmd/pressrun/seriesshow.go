@@ -35,6 +35,10 @@ type seriesLine struct {
 	Grace         string               `json:"grace"`
 	Disclaimer    seriesDisclaimer     `json:"disclaimer"`
 	Look          series.Look          `json:"look"`
+	Private       bool                 `json:"private"`
+	Sensitive     bool                 `json:"sensitive"`
+	Page          string               `json:"page"` // its public page
+	Form          string               `json:"form"` // HTML that subscribes from any site
 	Articles      seriesArticles       `json:"articles"`
 	Subscribers   seriesSubscribers    `json:"subscribers"`
 	NextSlots     []newsletter.Planned `json:"next_slots"`
@@ -84,7 +88,8 @@ func (s *site) describeSeries(ctx context.Context, of series.Series, slots int) 
 		ReplyTo: of.ReplyTo, PostalAddress: of.PostalAddress, Language: of.Language, Schedule: of.Schedule,
 		ScheduleWords: series.DescribeSchedule(of.Schedule), Zone: of.Zone, Start: of.StartDate, Welcome: of.Welcome,
 		WhenNotReady: of.WhenNotReady, MinGap: of.MinGap.String(), Grace: of.Grace.String(),
-		Look:        of.Look,
+		Look: of.Look, Private: of.Private, Sensitive: of.Sensitive,
+		Page: s.absoluteURL("/s/" + of.PublicName()), Form: s.publisher.FormSnippet(of),
 		Disclaimer:  seriesDisclaimer{of.Disclaimer.Version, of.Disclaimer.Place, of.Disclaimer.Text},
 		Subscribers: seriesSubscribers{people.Active, people.Pending, people.Paused, people.Ended, people.Mailable},
 		NextSlots:   append([]newsletter.Planned{}, next...),
@@ -186,6 +191,7 @@ func printSeries(w io.Writer, l seriesLine) {
 	row("Articles", "%d ready, %d drafts, %d withdrawn", l.Articles.Ready, l.Articles.Draft, l.Articles.Withdrawn)
 	row("Subscribers", "%d active, %d to confirm, %d paused, %d ended; %d can be mailed now", l.Subscribers.Active, l.Subscribers.Pending,
 		l.Subscribers.Paused, l.Subscribers.Ended, l.Subscribers.Mailable)
+	row("Public page", "%s%s", l.Page, seriesShown(l))
 	for i, slot := range l.NextSlots {
 		name := ""
 		if i == 0 {
@@ -195,4 +201,18 @@ func printSeries(w io.Writer, l seriesLine) {
 	}
 	fmt.Fprintf(w, "\nDisclaimer, version %d, at the %s of every letter:\n", l.Disclaimer.Version, strings.ReplaceAll(l.Disclaimer.Place, "both", "start and the end"))
 	fmt.Fprintf(w, "\n  %s\n", strings.ReplaceAll(l.Disclaimer.Text, "\n", "\n  "))
+	fmt.Fprintf(w, "\nThe sign-up form for any page on any site:\n\n  %s\n", strings.ReplaceAll(strings.TrimSpace(l.Form), "\n", "\n  "))
+}
+
+// seriesShown says who may see the page of a series.
+func seriesShown(l seriesLine) string {
+	switch {
+	case l.Sensitive && l.Private:
+		return " (private, sensitive)"
+	case l.Sensitive:
+		return " (sensitive)"
+	case l.Private:
+		return " (private)"
+	}
+	return ""
 }

@@ -81,3 +81,29 @@ func TestFinished(t *testing.T) {
 		}
 	}
 }
+
+// Nothing that a relay or a provider reads in the headers says what a sensitive series is about.
+func TestHeadersOfASensitiveSeries(t *testing.T) {
+	s, srv := newSite(t), smtptest.New(t)
+	s.tx(func(ctx context.Context, tx *store.Tx) (err error) {
+		s.skin, err = series.Set(ctx, tx, s.skin.Slug, series.Change{Sensitive: ptr(true)}, s.now())
+		return err
+	})
+	s.readers(s.skin, 1)
+	s.issue(s.skin, "rest")
+	s.send(srv)
+	got := srv.Messages()
+	if len(got) != 1 {
+		t.Fatalf("got %d messages, want 1", len(got))
+	}
+	head, _, _ := strings.Cut(string(got[0].Data), "\r\n\r\n")
+	if !strings.Contains(head, "<"+s.skin.PublicName()+".example.org>") {
+		t.Errorf("List-Id lacks the opaque name %s:\n%s", s.skin.PublicName(), head)
+	}
+	for _, line := range strings.Split(head, "\r\n") {
+		name, value, _ := strings.Cut(line, ":")
+		if strings.Contains(value, "skin") || name != "Subject" && strings.Contains(value, "rest") {
+			t.Errorf("the header says what it is about: %s", line)
+		}
+	}
+}

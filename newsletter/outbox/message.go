@@ -13,6 +13,7 @@ import (
 	"pressrun/newsletter/mailer"
 	"pressrun/newsletter/series"
 	"pressrun/subscribers"
+	"pressrun/subscribers/store"
 )
 
 // UnsubscribeHole stands in an issue's HTML and text where each person's own unsubscribe link belongs.
@@ -81,14 +82,13 @@ func (w *Worker) write(ctx context.Context, r row, n Notice, to person) (letter,
 	return letter{m, to, dated}, err
 }
 
-func (w *Worker) fillDraft(d *mailer.Draft, r row, issue series.Issue, name string) {
+func (w *Worker) fillDraft(d *mailer.Draft, r row, issue content, name string) {
 	token := w.cfg.Key.Seal(subscribers.Token{Purpose: subscribers.PurposeUnsubscribe, SubscriberID: r.subscriber, SeriesID: r.seriesID})
 	link := w.cfg.BaseURL.JoinPath("u", token).String()
 	d.From, d.ReplyTo = mailer.Mailbox{Name: issue.FromName, Email: issue.FromEmail}, issue.ReplyTo
 	d.Subject, d.HTML, d.Text = Personal{name, link}.Fill(issue.Subject, issue.HTML, issue.Text)
-	slug, _, _ := strings.Cut(issue.Name, "/")
-	d.FeedbackID = w.feedbackID(strings.ReplaceAll(strings.TrimPrefix(issue.Name, slug+"/"), ":", ""), slug, issue.Kind)
-	d.List = &mailer.List{ID: ListID(issue.Name, issue.FromEmail), Name: issue.FromName, UnsubscribeURL: link}
+	d.FeedbackID = w.feedbackID(issue.campaign, issue.list, issue.Kind)
+	d.List = &mailer.List{ID: ListID(issue.list, issue.FromEmail), Name: issue.FromName, UnsubscribeURL: link}
 }
 
 // feedbackID has Gmail count complaints by issue, by series, by kind and by site (its feedback loop). The last field is the
@@ -99,41 +99,69 @@ func (w *Worker) feedbackID(campaign, list, kind string) string {
 	return strings.Join([]string{campaign, list, kind, sender}, ":")
 }
 
-// ListID is constant for the life of a series: its slug, which leads the issue's name and never changes, in the sender's
-// domain. It is empty for a sender without valid address, with whom nothing can be composed.
-func ListID(issueName, fromEmail string) string {
+// ListID is constant for the life of a series: its label (series.Series.ListLabel) in the sender's domain. It is empty for a
+// sender without valid address, with whom nothing can be composed.
+func ListID(label, fromEmail string) string {
 	from, err := subscribers.ParseAddress(fromEmail)
 	if err != nil {
 		return ""
 	}
-	slug, _, _ := strings.Cut(issueName, "/")
-	return slug + "." + from.Domain
+	return label + "." + from.Domain
 }
 
 // keptIssues is how many issues' contents stay in memory: a drip slot has one for each article.
 const keptIssues = 64
 
+// content is an issue with what its messages' headers call it.
+type content struct {
+	series.Issue
+	list     string // label of its series in List-Id and Feedback-ID
+	campaign string // the issue in Feedback-ID
+}
+
+// contentOf names an issue for headers: by its slot, and in drip its article, but by nothing that tells what a sensitive
+// series is about.
+func contentOf(ctx context.Context, q store.Querier, id int64) (content, error) {
+	issue, err := series.IssueByID(ctx, q, id)
+	if err == nil {
+		err = checkHole(issue)
+	}
+	if err != nil {
+		return content{}, err
+	}
+	slug, rest, _ := strings.Cut(issue.Name, "/")
+	c := content{issue, slug, strings.ReplaceAll(rest, ":", "")}
+	if issue.SeriesID == 0 {
+		return c, nil
+	}
+	s, err := series.ByID(ctx, q, issue.SeriesID)
+	if err != nil {
+		return content{}, err
+	}
+	if c.list = s.ListLabel(); c.list != slug {
+		c.campaign = strings.ReplaceAll(issue.Slot, ":", "") + "-" + strconv.FormatInt(issue.ID, 10)
+	}
+	return c, nil
+}
+
 // frozen keeps the content of the issues being sent, which never changes.
 type frozen struct {
 	mu     sync.Mutex
-	issues map[int64]series.Issue
+	issues map[int64]content
 }
 
-func (f *frozen) get(ctx context.Context, w *Worker, id int64) (series.Issue, error) {
+func (f *frozen) get(ctx context.Context, w *Worker, id int64) (content, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if issue, ok := f.issues[id]; ok {
 		return issue, nil
 	}
-	issue, err := series.IssueByID(ctx, w.cfg.DB, id)
-	if err == nil {
-		err = checkHole(issue)
-	}
+	issue, err := contentOf(ctx, w.cfg.DB, id)
 	if err != nil {
-		return series.Issue{}, err
+		return content{}, err
 	}
 	if f.issues == nil || len(f.issues) >= keptIssues {
-		f.issues = map[int64]series.Issue{}
+		f.issues = map[int64]content{}
 	}
 	f.issues[id] = issue
 	return issue, nil

@@ -54,6 +54,7 @@ func (s *Series) apply(c Change) error {
 	p.disclaimer(c.Disclaimer, &s.Disclaimer.Text)
 	p.choice("--disclaimer-place", c.DisclaimerPlace, &s.Disclaimer.Place, "start", "end", "both")
 	p.look(c, &s.Look)
+	s.show(c)
 	return errors.Join(p...)
 }
 

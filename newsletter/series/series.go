@@ -55,9 +55,12 @@ type Series struct {
 	PlannedFrom            time.Time
 	Disclaimer             Disclaimer // the present wording
 	Look                   Look
+	Private, Sensitive     bool // see PublicName
 	Created, Updated       time.Time
 
 	PlannedUntil time.Time // every slot after PlannedFrom up to here has its row
+
+	Opaque string // the name that says nothing of it; empty: it never was sensitive
 }
 
 // Look is how the letters of a series look.
@@ -75,6 +78,7 @@ type Change struct {
 	MinGap, Grace                                                      *time.Duration
 	Theme, Accent, Ground, Type                                        *string  // empty: the theme's own
 	Logo                                                               *Picture // without bytes: none
+	Private, Sensitive                                                 *bool
 }
 
 // Add makes a series. It fails with all that is wrong at once (ErrInvalid, ErrSchedule, ErrDisclaimer, ErrSlug joined).
@@ -103,14 +107,14 @@ func defaults(c Change) Series {
 }
 
 const addSeries = `INSERT INTO series (slug, title, from_name, from_email, reply_to, postal_address, language, zone, schedule,
-	start_date, mode, welcome, min_gap, when_not_ready, grace, planned_from, planned_until, created, updated, look)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?16, ?16, ?16, ?17)
+	start_date, mode, welcome, min_gap, when_not_ready, grace, planned_from, planned_until, created, updated, look, private, sensitive, public_name)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?16, ?16, ?16, ?17, ?18, ?19, ?20)
 ON CONFLICT (slug) DO NOTHING RETURNING id`
 
 func insertSeries(ctx context.Context, tx *store.Tx, s Series, now time.Time) error {
 	err := tx.QueryRow(ctx, addSeries, s.Slug, s.Title, s.FromName, s.FromEmail, s.ReplyTo, s.PostalAddress, s.Language, s.Zone,
 		strings.Join(s.Schedule, "\n"), s.StartDate, string(s.Mode), s.Welcome, s.MinGap.Milliseconds(), s.WhenNotReady,
-		s.Grace.Milliseconds(), millis(now), s.Look.encode()).Scan(&s.ID)
+		s.Grace.Milliseconds(), millis(now), s.Look.encode(), flag(s.Private), flag(s.Sensitive), s.Opaque).Scan(&s.ID)
 	if errors.Is(err, store.ErrNotFound) {
 		return wrong(ErrSlug, "there is a series of this name already; choose another, or change that one with series set")
 	}
@@ -122,7 +126,7 @@ func insertSeries(ctx context.Context, tx *store.Tx, s Series, now time.Time) er
 
 const setSeries = `UPDATE series SET title = ?2, from_name = ?3, from_email = ?4, reply_to = ?5, postal_address = ?6,
 	language = ?7, zone = ?8, schedule = ?9, start_date = ?10, mode = ?11, welcome = ?12, min_gap = ?13, when_not_ready = ?14,
-	grace = ?15, updated = ?16, look = ?17
+	grace = ?15, updated = ?16, look = ?17, private = ?18, sensitive = ?19, public_name = ?20
 WHERE id = ?1`
 
 // Set changes a series; a new disclaimer text becomes a new version. A new schedule or zone replans the slots to come:
@@ -139,7 +143,7 @@ func Set(ctx context.Context, tx *store.Tx, slug string, c Change, now time.Time
 	}
 	_, err = tx.Exec(ctx, setSeries, s.ID, s.Title, s.FromName, s.FromEmail, s.ReplyTo, s.PostalAddress, s.Language, s.Zone,
 		strings.Join(s.Schedule, "\n"), s.StartDate, string(s.Mode), s.Welcome, s.MinGap.Milliseconds(), s.WhenNotReady,
-		s.Grace.Milliseconds(), millis(now), s.Look.encode())
+		s.Grace.Milliseconds(), millis(now), s.Look.encode(), flag(s.Private), flag(s.Sensitive), s.Opaque)
 	if err := errors.Join(err, c.keepLogo(ctx, tx, now)); err != nil {
 		return Series{}, fmt.Errorf("series %s: %w", slug, err)
 	}
@@ -181,7 +185,7 @@ func (s *Series) followMode(mode *Mode) {
 
 const seriesRows = `SELECT s.id, s.slug, s.title, s.from_name, s.from_email, s.reply_to, s.postal_address, s.language, s.zone, s.schedule,
 	s.start_date, s.mode, s.welcome, s.min_gap, s.when_not_ready, s.grace, s.state = 'paused', s.planned_from, s.planned_until,
-	s.created, s.updated, d.id, d.version, d.text, d.place, s.look
+	s.created, s.updated, d.id, d.version, d.text, d.place, s.look, s.private, s.sensitive, s.public_name
 FROM series s
 JOIN disclaimers d ON d.series_id = s.id AND d.version = (SELECT max(x.version) FROM disclaimers x WHERE x.series_id = s.id)`
 
@@ -191,7 +195,7 @@ func (s *Series) scan(scan func(dest ...any) error) error {
 	var minGap, grace, from, until, created, updated int64
 	err := scan(&s.ID, &s.Slug, &s.Title, &s.FromName, &s.FromEmail, &s.ReplyTo, &s.PostalAddress, &s.Language, &s.Zone, &schedule,
 		&s.StartDate, &s.Mode, &s.Welcome, &minGap, &s.WhenNotReady, &grace, &s.Paused, &from, &until, &created, &updated,
-		&s.Disclaimer.ID, &s.Disclaimer.Version, &s.Disclaimer.Text, &s.Disclaimer.Place, &look)
+		&s.Disclaimer.ID, &s.Disclaimer.Version, &s.Disclaimer.Text, &s.Disclaimer.Place, &look, &s.Private, &s.Sensitive, &s.Opaque)
 	if err != nil {
 		return err
 	}

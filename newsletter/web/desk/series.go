@@ -21,7 +21,7 @@ func (d *desk) series(w http.ResponseWriter, r *http.Request, u User) error {
 	}
 	page := templates.DeskSeries{
 		DeskFrame: d.frame(r, u), Title: s.Title, Rhythm: series.DescribeSchedule(s.Schedule), Zone: s.Zone, Mode: string(s.Mode),
-		Paused: s.Paused, Public: "/s/" + s.Slug, FormAction: d.BaseURL.JoinPath("s", s.Slug, "subscribe").String(),
+		Paused: s.Paused, Public: "/s/" + s.PublicName(), Form: d.Publisher.FormSnippet(s),
 	}
 	people, err := subscribers.Count(r.Context(), d.DB, s.ID)
 	if err != nil {

@@ -14,11 +14,15 @@ import (
 // article is the archive's page of an article, as it was last sent (rule 17) or as it is where it was published elsewhere
 // (rule 5); of a withdrawn one only the news of that.
 func (p *pages) article(w http.ResponseWriter, r *http.Request) error {
-	s, err := series.BySlug(r.Context(), p.DB, r.PathValue("series"))
+	s, err := series.ByName(r.Context(), p.DB, r.PathValue("series"))
 	if err != nil {
 		return err
 	}
-	a, err := series.PublishedBySlug(r.Context(), p.DB, s.ID, r.PathValue("article"))
+	known, err := series.ArticleByName(r.Context(), p.DB, s, r.PathValue("article"))
+	if err != nil {
+		return err
+	}
+	a, err := series.PublishedBySlug(r.Context(), p.DB, s.ID, known.Slug)
 	if err != nil {
 		return err
 	}
@@ -36,7 +40,7 @@ func (p *pages) article(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	frame := p.frame(s.Language, "s", s.Slug, a.Article.Slug)
+	frame := p.frame(s.Language, "s", s.PublicName(), s.ArticleName(a.Article))
 	frame.Description = a.Article.Description
 	page := templates.PublicArticle{
 		PublicFrame: frame, Series: s.Title, SeriesPath: seriesPath(s), Title: a.Article.Title,

@@ -93,7 +93,7 @@ func personal(w http.ResponseWriter, write func(io.Writer) error) error {
 	return web.Show(w, http.StatusOK, write)
 }
 
-func seriesPath(s series.Series) string { return "/s/" + s.Slug }
+func seriesPath(s series.Series) string { return "/s/" + s.PublicName() }
 
 // evidence is how a request came, as the consents keep it: form says where from, wording what was agreed to.
 func evidence(r *http.Request, form, wording string) subscribers.Evidence {

@@ -10,7 +10,7 @@ import (
 )
 
 func (p *pages) series(w http.ResponseWriter, r *http.Request) error {
-	s, err := series.BySlug(r.Context(), p.DB, r.PathValue("series"))
+	s, err := series.ByName(r.Context(), p.DB, r.PathValue("series"))
 	if err != nil {
 		return err
 	}
@@ -27,7 +27,7 @@ func (p *pages) seriesPage(ctx context.Context, s series.Series) (templates.Publ
 		return templates.PublicSeries{}, err
 	}
 	page := templates.PublicSeries{
-		PublicFrame: p.frame(s.Language, "s", s.Slug), Title: s.Title, Rhythm: series.DescribeSchedule(s.Schedule),
+		PublicFrame: p.frame(s.Language, "s", s.PublicName()), Title: s.Title, Rhythm: series.DescribeSchedule(s.Schedule),
 		Drip: s.Mode == series.Drip, Signup: p.signup(s),
 	}
 	for _, a := range articles {
@@ -38,7 +38,9 @@ func (p *pages) seriesPage(ctx context.Context, s series.Series) (templates.Publ
 	return page, nil
 }
 
-func articlePath(s series.Series, a series.Article) string { return seriesPath(s) + "/" + a.Slug }
+func articlePath(s series.Series, a series.Article) string {
+	return seriesPath(s) + "/" + s.ArticleName(a)
+}
 
 // signup is the empty form of a series.
 func (p *pages) signup(s series.Series) templates.PublicSignup {

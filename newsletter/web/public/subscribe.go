@@ -24,7 +24,7 @@ func (p *pages) subscribe(w http.ResponseWriter, r *http.Request) error {
 	if err := p.signups.Allow(r); err != nil {
 		return err
 	}
-	s, err := series.BySlug(r.Context(), p.DB, r.PathValue("series"))
+	s, err := series.ByName(r.Context(), p.DB, r.PathValue("series"))
 	if err != nil {
 		return err
 	}
