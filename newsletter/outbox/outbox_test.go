@@ -9,7 +9,7 @@ import (
 
 func taken(srv *smtptest.Server) (all []took) {
 	for _, m := range srv.Messages() {
-		all = append(all, took{m.MessageID, m.Hash})
+		all = append(all, took{messageID: m.MessageID, hash: m.Hash})
 	}
 	return all
 }

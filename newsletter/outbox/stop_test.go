@@ -41,7 +41,7 @@ func (c *lineConn) Envelope(context.Context, mailer.Message) (mailer.Outcome, er
 
 func (c *lineConn) Content(ctx context.Context, m mailer.Message) (mailer.Outcome, error) {
 	c.mu.Lock()
-	c.got = append(c.got, took{m.MessageID, m.Hash})
+	c.got = append(c.got, took{messageID: m.MessageID, hash: m.Hash})
 	c.mu.Unlock()
 	if c.takes == nil {
 		return mailer.Outcome{State: mailer.Accepted, Reply: mailer.Reply{Code: 250}}, nil
