@@ -21,11 +21,29 @@ func wireAddress(address string) (wire string, needsUTF8 bool, err error) {
 	if len(local) > 64 || !dotAtom(local) {
 		return "", false, ErrAddress
 	}
-	name, err := idna.Lookup.ToASCII(domain)
-	if err != nil || len(name) > 255 || !hostName(name) {
+	name := domain
+	if !plainDomain(domain) {
+		if name, err = idna.Lookup.ToASCII(domain); err != nil {
+			return "", false, fmt.Errorf("domain: %w", ErrAddress)
+		}
+	}
+	if len(name) > 255 || !hostName(name) {
 		return "", false, fmt.Errorf("domain: %w", ErrAddress)
 	}
+	if name == domain {
+		return address, !ascii(local), nil
+	}
 	return local + "@" + name, !ascii(local), nil
+}
+
+// plainDomain tells of the usual domain, which is its own A-label, without the work of finding out.
+func plainDomain(s string) bool {
+	for i := range len(s) {
+		if b := s[i]; (b < 'a' || b > 'z') && (b < '0' || b > '9') && b != '.' {
+			return false
+		}
+	}
+	return true
 }
 
 // dotAtom is RFC 5322 section 3.2.3 with the letters of RFC 6532: no quotes, no spaces, no dot at an end or beside another.
@@ -35,7 +53,7 @@ func dotAtom(s string) bool {
 	}
 	for _, r := range s {
 		switch {
-		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', strings.ContainsRune(".!#$%&'*+-/=?^_`{|}~", r):
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '.', strings.ContainsRune("!#$%&'*+-/=?^_`{|}~", r):
 		case r > unicode.MaxASCII && unicode.IsGraphic(r) && !unicode.IsSpace(r):
 		default:
 			return false

@@ -1,11 +1,13 @@
 package mailer
 
 import (
+	"bytes"
 	"encoding/base64"
 	"fmt"
 	"net"
 	"net/mail"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -47,17 +49,13 @@ func checkHeader(d Draft) (h header, err error) {
 			return h, fmt.Errorf("reply-to: %w", err)
 		}
 	}
-	if h.messageID = d.MessageID; !isMessageID(d.MessageID) {
-		return h, fmt.Errorf("message-id: %w", ErrHeader)
+	h.messageID, h.date = d.MessageID, d.Date
+	if err := checkOnce(d.MessageID, d.Date); err != nil {
+		return h, err
 	}
-	if h.date = d.Date; d.Date.IsZero() || d.Date.Year() < 1900 || d.Date.Year() > 9999 {
-		return h, fmt.Errorf("date: %w", ErrHeader)
+	if h.subject, err = checkSubject(d.Subject); err != nil {
+		return h, err
 	}
-	subject, err := text(d.Subject, maxSubject)
-	if err != nil || subject == "" {
-		return h, fmt.Errorf("subject: %w", ErrHeader)
-	}
-	h.subject = encodeText(subject)
 	if h.feedbackID = d.FeedbackID; d.FeedbackID != "" && !isFeedbackID(d.FeedbackID) {
 		return h, fmt.Errorf("feedback-id: %w", ErrHeader)
 	}
@@ -67,17 +65,40 @@ func checkHeader(d Draft) (h header, err error) {
 	return h, h.checkList(*d.List)
 }
 
-func (h *header) mailbox(m Mailbox) (*mail.Address, error) {
-	name, err := text(m.Name, maxName)
-	if err != nil {
-		return nil, fmt.Errorf("name: %w", err)
+// checkOnce checks what each message has of its own.
+func checkOnce(messageID string, date time.Time) error {
+	if !isMessageID(messageID) {
+		return fmt.Errorf("message-id: %w", ErrHeader)
 	}
-	address, needsUTF8, err := wireAddress(m.Email)
+	if year := date.Year(); date.IsZero() || year < 1900 || year > 9999 {
+		return fmt.Errorf("date: %w", ErrHeader)
+	}
+	return nil
+}
+
+// checkSubject gives the subject as it stands in the header, not yet folded.
+func checkSubject(s string) (encoded string, err error) {
+	if s, err = text(s, maxSubject); err != nil || s == "" {
+		return "", fmt.Errorf("subject: %w", ErrHeader)
+	}
+	return encodeText(s), nil
+}
+
+func (h *header) mailbox(m Mailbox) (*mail.Address, error) {
+	name, address, needsUTF8, err := checkMailbox(m)
 	if err != nil {
 		return nil, err
 	}
 	h.utf8 = h.utf8 || needsUTF8
 	return &mail.Address{Name: name, Address: address}, nil
+}
+
+func checkMailbox(m Mailbox) (name, address string, needsUTF8 bool, err error) {
+	if name, err = text(m.Name, maxName); err != nil {
+		return "", "", false, fmt.Errorf("name: %w", err)
+	}
+	address, needsUTF8, err = wireAddress(m.Email)
+	return name, address, needsUTF8, err
 }
 
 // checkList makes List-Id (RFC 2919 section 2) and List-Unsubscribe (RFC 2369 section 2, RFC 8058 section 3.1).
@@ -129,7 +150,37 @@ func text(s string, limit int) (string, error) {
 	if len(s) > limit || !utf8.ValidString(s) || strings.ContainsFunc(s, breaks) {
 		return "", ErrHeader
 	}
+	if s == "" {
+		return "", nil
+	}
 	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == ' ' }), " "), nil
+}
+
+// foldAt is how long go-mail lets header lines become before it folds them at a space.
+const foldAt = gomail.MaxHeaderLength
+
+// appendField appends a header field folded as go-mail folds it. In the value, which comes in pieces, no two spaces stand side
+// by side.
+func appendField(dst []byte, name string, value ...string) []byte {
+	dst = append(append(dst, name...), ": "...)
+	word := len(dst)
+	for _, piece := range value {
+		dst = append(dst, piece...)
+	}
+	for room := foldAt - len(name) - 4; word <= len(dst); {
+		length := bytes.IndexByte(dst[word:], ' ')
+		if length < 0 {
+			length = len(dst) - word
+		}
+		if room-length <= 1 {
+			dst = slices.Insert(dst, word-1, '\r', '\n') // the space before the word begins the next line
+			word += 2
+			room = foldAt - 3
+		}
+		room -= length + 1
+		word += length + 1
+	}
+	return append(dst, "\r\n"...)
 }
 
 // breaks tells whether some program might take the character for the end of a line or a header.

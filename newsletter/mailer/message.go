@@ -54,7 +54,9 @@ type Message struct {
 	List      bool   // an issue's, not a notice's
 	SMTPUTF8  bool   // an address needs it (RFC 6531)
 	Bytes     []byte // CRLF lines, not yet dot-stuffed
-	Hash      string // hex SHA-256 of Bytes as Compose made them, before Handover.Finish
+	Hash      string // hex SHA-256 of Bytes as they were composed, before Handover.Finish
+
+	clean bool // made here: no bare CR or LF, no line that starts with a dot
 }
 
 // Compose builds the message through go-mail: text/plain first, text/html last, quoted-printable, boundary derived from
@@ -65,6 +67,7 @@ func Compose(d Draft) (Message, error) {
 	if err != nil {
 		return Message{}, fmt.Errorf("compose: %w", err)
 	}
+	d.Text, d.HTML = lineEnds.Replace(d.Text), lineEnds.Replace(d.HTML)
 	for _, part := range []struct{ name, body string }{{"text", d.Text}, {"html", d.HTML}} {
 		if strings.TrimSpace(part.body) == "" || !utf8.ValidString(part.body) {
 			return Message{}, fmt.Errorf("compose: %s: %w", part.name, ErrBody)
@@ -79,52 +82,42 @@ func Compose(d Draft) (Message, error) {
 		return Message{}, fmt.Errorf("compose: %w", err)
 	}
 	content := shieldLines(raw.Bytes())
-	sum := sha256.Sum256(content)
 	return Message{
 		MessageID: d.MessageID, From: h.from.Address, To: h.to.Address,
 		Domain: h.from.Address[strings.LastIndexByte(h.from.Address, '@')+1:], List: d.List != nil, SMTPUTF8: h.utf8,
-		Bytes: content, Hash: hex.EncodeToString(sum[:]),
+		Bytes: content, Hash: hashOf(content), clean: true,
 	}, nil
 }
+
+// lineEnds has lines of a text end in one way, so that each can be encoded by itself.
+var lineEnds = strings.NewReplacer("\r\n", "\n", "\r", "\n")
 
 // boundary is the first of a row of hashes of the Message-ID that occurs in no part. Its hex digits stand for themselves in
 // quoted-printable, so what isn't in the part isn't in its encoded form.
 func boundary(d Draft) string {
 	for n := 0; ; n++ {
-		sum := sha256.Sum256([]byte("boundary " + strconv.Itoa(n) + " " + d.MessageID))
-		text := hex.EncodeToString(sum[:16])
+		digits := boundaryAt(n, d.MessageID)
+		text := string(digits[:])
 		if !strings.Contains(d.Text, text) && !strings.Contains(d.HTML, text) {
 			return text
 		}
 	}
 }
 
-// maxLine is quoted-printable's limit for a line without its CRLF (RFC 2045 section 6.7).
-const maxLine = 76
+// boundaryAt is the hash number n.
+func boundaryAt(n int, messageID string) (digits [boundarySize]byte) {
+	room := make([]byte, 0, 300)
+	sum := sha256.Sum256(append(append(strconv.AppendInt(append(room, "boundary "...), int64(n), 10), ' '), messageID...))
+	hex.Encode(digits[:], sum[:boundarySize/2])
+	return digits
+}
 
-// shieldLines encodes the first octet of body lines that start with a dot or with "From ", which careless relays and
-// mailbox files alter on their way. The parts are quoted-printable, so the text stays the same.
+// shieldLines shields the lines of a message's body.
 func shieldLines(raw []byte) []byte {
-	head, body, ok := bytes.Cut(raw, []byte("\r\n\r\n"))
+	head, _, ok := bytes.Cut(raw, []byte("\r\n\r\n"))
 	if !ok {
 		return raw
 	}
-	out := bytes.NewBuffer(make([]byte, 0, len(raw)+64))
-	out.Write(head)
-	out.WriteString("\r\n\r\n")
-	for len(body) > 0 {
-		var line []byte
-		line, body, _ = bytes.Cut(body, []byte("\r\n"))
-		for len(line) > 0 && line[0] == '.' || bytes.HasPrefix(line, []byte("From ")) {
-			fmt.Fprintf(out, "=%02X", line[0])
-			line = line[1:]
-			if len(line)+len("=2E") <= maxLine {
-				break
-			}
-			out.WriteString("=\r\n") // a soft break; what follows starts a line again
-		}
-		out.Write(line)
-		out.WriteString("\r\n")
-	}
-	return out.Bytes()
+	body := len(head) + len("\r\n\r\n")
+	return appendShielded(append(make([]byte, 0, len(raw)+64), raw[:body]...), raw[body:])
 }
