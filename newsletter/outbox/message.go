@@ -5,6 +5,7 @@ import (
 	"encoding/base32"
 	"errors"
 	"fmt"
+	"html"
 	"strconv"
 	"strings"
 	"sync"
@@ -22,9 +23,10 @@ const UnsubscribeHole = "https://unsubscribe.invalid/HOLE"
 // ErrHole says that an issue lacks the place for the unsubscribe link in HTML or text: it is not sent.
 var ErrHole = errors.New("no unsubscribe link")
 
+// checkHole looks for the link where everybody gets it, with or without a name.
 func checkHole(issue series.Issue) error {
 	for _, part := range []struct{ name, body string }{{"HTML", issue.HTML}, {"text", issue.Text}} {
-		if !strings.Contains(part.body, UnsubscribeHole) {
+		if !link(blank(part.body), UnsubscribeHole, "", mailer.TokenHole).Has(mailer.TokenHole) {
 			return fmt.Errorf("issue %s: %s: %w", issue.Name, part.name, ErrHole)
 		}
 	}
@@ -39,64 +41,88 @@ type letter struct {
 }
 
 // messageID is the same for every try of a delivery, unique for ever and says nothing about the person. The domain is the
-// sender's. An invalid sender is the site's fault, and nobody's address: mailer.ErrHeader.
-func (w *Worker) messageID(r row, fromEmail string) (string, error) {
-	from, err := subscribers.ParseAddress(fromEmail)
+// sender's.
+func (w *Worker) messageID(delivery int64, domain string) string {
+	mac := w.cfg.Key.MAC("message-id", strconv.FormatInt(delivery, 10))
+	return lowerText.EncodeToString(mac[:20]) + "@" + domain
+}
+
+// lowerText is RFC 4648's base32 in lower case.
+var lowerText = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
+
+// senderDomain is the one of a sender's address. An invalid one is the site's fault, and nobody's address: mailer.ErrHeader.
+func senderDomain(email string) (string, error) {
+	from, err := subscribers.ParseAddress(email)
 	if err != nil {
 		return "", fmt.Errorf("sender: %w", mailer.ErrHeader)
 	}
-	mac := w.cfg.Key.MAC("message-id", strconv.FormatInt(r.id, 10))
-	id := base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(mac[:20])
-	return strings.ToLower(id) + "@" + from.Domain, nil
+	return from.Domain, nil
 }
 
-// write composes a delivery's message for the person. It depends on the row, its issue and the person alone, so that the
-// next try is the same to the octet but for the signatures. Errors of mailer.Compose, mailer.ErrUnsigned and ErrHole come
-// again each time.
-func (w *Worker) write(ctx context.Context, r row, n Notice, to person) (letter, error) {
+// write makes a delivery's message for the person. It depends on the row, its issue and the person alone, so that the next
+// try is the same to the octet but for the signatures. Its bytes are put into room, if that is enough for them. Errors of
+// mailer.Compose, mailer.ErrUnsigned and ErrHole come again each time.
+func (w *Worker) write(ctx context.Context, r row, n Notice, to person, room []byte) (letter, error) {
 	dated := r.dated
 	if dated == 0 {
 		dated = w.now().UnixMilli() // to the millisecond, since rule 4 compares it; the header has whole seconds
 	}
-	d := mailer.Draft{Date: time.UnixMilli(dated).UTC(), To: mailer.Mailbox{Name: to.name, Email: to.email}}
-	if r.issue != 0 {
-		issue, err := w.issues.get(ctx, w, r.issue)
-		if err != nil {
-			return letter{}, err
-		}
-		w.fillDraft(&d, r, issue, to.name)
+	var m mailer.Message
+	var err error
+	if date := time.UnixMilli(dated).UTC(); r.issue != 0 {
+		m, err = w.splice(ctx, r, to, date, room)
 	} else {
-		d.From, d.ReplyTo = mailer.Mailbox{Name: n.FromName, Email: n.FromEmail}, n.ReplyTo
-		d.Subject, d.HTML, d.Text = n.Subject, n.HTML, n.Text
-		d.FeedbackID = w.feedbackID(n.Kind, "site", "notice")
+		m, err = w.compose(r, n, to, date)
 	}
-	id, err := w.messageID(r, d.From.Email)
-	if err != nil {
-		return letter{}, err
-	}
-	d.MessageID = id
-	m, err := mailer.Compose(d)
 	if err == nil {
 		m, err = w.cfg.Finish(m)
 	}
 	return letter{m, to, dated}, err
 }
 
-func (w *Worker) fillDraft(d *mailer.Draft, r row, issue content, name string) {
-	token := w.cfg.Key.Seal(subscribers.Token{Purpose: subscribers.PurposeUnsubscribe, SubscriberID: r.subscriber, SeriesID: r.seriesID})
-	link := w.cfg.BaseURL.JoinPath("u", token).String()
-	d.From, d.ReplyTo = mailer.Mailbox{Name: issue.FromName, Email: issue.FromEmail}, issue.ReplyTo
-	d.Subject, d.HTML, d.Text = Personal{name, link}.Fill(issue.Subject, issue.HTML, issue.Text)
-	d.FeedbackID = w.feedbackID(issue.campaign, issue.list, issue.Kind)
-	d.List = &mailer.List{ID: ListID(issue.list, issue.FromEmail), Name: issue.FromName, UnsubscribeURL: link}
+// splice writes an issue's message.
+func (w *Worker) splice(ctx context.Context, r row, to person, date time.Time, room []byte) (mailer.Message, error) {
+	issue, err := w.issues.get(ctx, w, r.issue)
+	if err != nil {
+		return mailer.Message{}, err
+	}
+	return issue.Message(room[:0], mailer.Recipient{
+		MessageID: w.messageID(r.id, issue.domain), Date: date, To: mailer.Mailbox{Name: to.name, Email: to.email},
+		Name:  shownName(to.name),
+		Token: w.cfg.Key.Seal(subscribers.Token{Purpose: subscribers.PurposeUnsubscribe, SubscriberID: r.subscriber, SeriesID: r.seriesID}),
+	})
+}
+
+// compose writes a notice's message.
+func (w *Worker) compose(r row, n Notice, to person, date time.Time) (mailer.Message, error) {
+	domain, err := senderDomain(n.FromEmail)
+	if err != nil {
+		return mailer.Message{}, err
+	}
+	return mailer.Compose(mailer.Draft{
+		MessageID: w.messageID(r.id, domain), Date: date, From: mailer.Mailbox{Name: n.FromName, Email: n.FromEmail},
+		To: mailer.Mailbox{Name: to.name, Email: to.email}, ReplyTo: n.ReplyTo, Subject: n.Subject, HTML: n.HTML, Text: n.Text,
+		FeedbackID: w.feedbackID(n.Kind, "site", "notice"),
+	})
+}
+
+// form is an issue's message with all open that is a person's own.
+func (w *Worker) form(issue content) mailer.Form {
+	base := strings.TrimSuffix(w.cfg.BaseURL.JoinPath("u", "token").String(), "token")
+	return mailer.Form{
+		From: mailer.Mailbox{Name: issue.FromName, Email: issue.FromEmail}, ReplyTo: issue.ReplyTo, Subject: blank(issue.Subject),
+		HTML:       link(blank(issue.HTML), UnsubscribeHole, html.EscapeString(base), mailer.TokenHole),
+		Text:       link(blank(issue.Text), UnsubscribeHole, base, mailer.TokenHole),
+		List:       mailer.List{ID: ListID(issue.list, issue.FromEmail), Name: issue.FromName, UnsubscribeURL: base},
+		FeedbackID: w.feedbackID(issue.campaign, issue.list, issue.Kind),
+	}
 }
 
 // feedbackID has Gmail count complaints by issue, by series, by kind and by site (its feedback loop). The last field is the
 // site's for ever; nothing of a person is in it.
 func (w *Worker) feedbackID(campaign, list, kind string) string {
 	mac := w.cfg.Key.MAC("feedback-id")
-	sender := strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(mac[:5]))
-	return strings.Join([]string{campaign, list, kind, sender}, ":")
+	return strings.Join([]string{campaign, list, kind, lowerText.EncodeToString(mac[:5])}, ":")
 }
 
 // ListID is constant for the life of a series: its label (series.Series.ListLabel) in the sender's domain. It is empty for a
@@ -144,27 +170,43 @@ func contentOf(ctx context.Context, q store.Querier, id int64) (content, error) 
 	return c, nil
 }
 
-// frozen keeps the content of the issues being sent, which never changes.
+// frozen keeps the issues being sent, whose content never changes, ready for each person.
 type frozen struct {
 	mu     sync.Mutex
-	issues map[int64]content
+	issues map[int64]compiled
 }
 
-func (f *frozen) get(ctx context.Context, w *Worker, id int64) (content, error) {
+type compiled struct {
+	*mailer.Compiled
+	domain string // the sender's
+}
+
+func (f *frozen) get(ctx context.Context, w *Worker, id int64) (compiled, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if issue, ok := f.issues[id]; ok {
 		return issue, nil
 	}
-	issue, err := contentOf(ctx, w.cfg.DB, id)
+	issue, err := w.compile(ctx, id)
 	if err != nil {
-		return content{}, err
+		return compiled{}, err
 	}
 	if f.issues == nil || len(f.issues) >= keptIssues {
-		f.issues = map[int64]content{}
+		f.issues = map[int64]compiled{}
 	}
 	f.issues[id] = issue
 	return issue, nil
+}
+
+func (w *Worker) compile(ctx context.Context, id int64) (c compiled, err error) {
+	issue, err := contentOf(ctx, w.cfg.DB, id)
+	if err == nil {
+		c.domain, err = senderDomain(issue.FromEmail)
+	}
+	if err == nil {
+		c.Compiled, err = mailer.Compile(w.form(issue))
+	}
+	return c, err
 }
 
 // unwritable says what a message that can't be composed comes to: it is judged like a refusal, since the next try would end

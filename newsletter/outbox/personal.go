@@ -7,6 +7,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"pressrun/newsletter/mailer"
 	"pressrun/newsletter/series"
 )
 
@@ -20,58 +21,57 @@ const (
 // Personal is what an issue's message shows of the person it is written to.
 type Personal struct{ Name, UnsubscribeURL string }
 
-// Fill puts it into the holes of a subject and both parts, escaped for each. A subject that the name makes too long for a
-// header gets the words for readers without one: nobody's name may stop an issue.
+// Fill puts it into the holes of a subject and both parts, escaped for each.
 func (p Personal) Fill(subject, htmlPart, textPart string) (filledSubject, filledHTML, filledText string) {
 	name := shownName(p.Name)
-	htmlPart = strings.ReplaceAll(fillNames(htmlPart, html.EscapeString(name)), UnsubscribeHole, html.EscapeString(p.UnsubscribeURL))
-	textPart = strings.ReplaceAll(fillNames(textPart, name), UnsubscribeHole, p.UnsubscribeURL)
-	if filledSubject = fillNames(subject, name); len(filledSubject) > longestSubject {
-		filledSubject = fillNames(subject, "")
-	}
-	return filledSubject, htmlPart, textPart
+	return blank(subject).FillSubject(name),
+		link(blank(htmlPart), UnsubscribeHole, html.EscapeString(p.UnsubscribeURL), mailer.NoHole).FillHTML(name, ""),
+		link(blank(textPart), UnsubscribeHole, p.UnsubscribeURL, mailer.NoHole).Fill(name, "")
 }
 
 // ForNobody is an issue as it reads where there is no one person: the words for readers without a name stand in its subject
 // and parts. The hole of the unsubscribe link stays.
 func ForNobody(issue series.Issue) series.Issue {
 	for _, part := range []*string{&issue.Subject, &issue.HTML, &issue.Text} {
-		*part = fillNames(*part, "")
+		*part = blank(*part).Fill("", "")
 	}
 	return issue
 }
 
-// fillNames puts a name, escaped for where it goes, into each hole; an empty one leaves the words that stand there. What was
-// put in is never looked at again.
-func fillNames(s, name string) string {
-	before, rest, ok := strings.Cut(s, NameHoleBefore)
-	if !ok {
-		return s
-	}
-	var b strings.Builder
-	b.Grow(len(s))
-	for ; ok; before, rest, ok = strings.Cut(rest, NameHoleBefore) {
-		b.WriteString(before)
+// blank finds the holes for names in a text. One that doesn't end is none.
+func blank(s string) mailer.Blank {
+	var b mailer.Blank
+	for {
+		before, rest, ok := strings.Cut(s, NameHoleBefore)
 		fallback, after, closed := strings.Cut(rest, NameHoleAfter)
-		if !closed {
-			break
+		switch {
+		case !ok:
+			return append(b, mailer.Piece{Text: s})
+		case !closed:
+			return append(b, mailer.Piece{Text: before + rest})
 		}
-		if name != "" {
-			fallback = name
-		}
-		b.WriteString(strings.ReplaceAll(fallback, "\u00a0", " "))
-		rest = after
+		b = append(b, mailer.Piece{Text: before}, mailer.Piece{Text: strings.ReplaceAll(fallback, "\u00a0", " "), Hole: mailer.NameHole})
+		s = after
 	}
-	if ok {
-		return b.String() + rest
-	}
-	return b.String() + before
 }
 
-const (
-	longestName    = 60  // characters: what is longer is none
-	longestSubject = 998 // octets: a subject of more is no header (RFC 5322, 2.1.1)
-)
+// link puts a link, or the beginning of one before the hole of its end, where mark stands.
+func link(b mailer.Blank, mark, url string, end mailer.Hole) (linked mailer.Blank) {
+	for _, p := range b {
+		for p.Hole == mailer.NoHole {
+			before, after, ok := strings.Cut(p.Text, mark)
+			if !ok {
+				break
+			}
+			linked = append(linked, mailer.Piece{Text: before + url}, mailer.Piece{Hole: end})
+			p.Text = after
+		}
+		linked = append(linked, p)
+	}
+	return linked
+}
+
+const longestName = 60 // characters: what is longer is none
 
 // shownName is a name as a letter may show it, on one line; empty for what is none: too long, without a letter, or with an
 // address that mail programs would make a link of.

@@ -22,7 +22,7 @@ func (w *Worker) prepare(ctx context.Context, r row) (l letter, ok bool) {
 		return letter{}, false
 	}
 	if err == nil {
-		if l, err = w.write(ctx, r, n, to); err == nil {
+		if l, err = w.write(ctx, r, n, to, nil); err == nil {
 			return l, true
 		}
 	}
