@@ -41,6 +41,8 @@ const applicationID = 0x50727372
 type DB struct {
 	path           string
 	writer, reader *sql.DB
+	begin, end     Hook // of every transaction; nil: none
+	joint          joint
 }
 
 // Open opens the database file at path and makes it, for its owner alone, where it is missing. The caller closes it.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"testing/fstest"
@@ -244,5 +245,175 @@ func TestFull(t *testing.T) {
 	var rows int
 	if err := db.QueryRow(t.Context(), `SELECT count(*) FROM things`).Scan(&rows); err != nil || rows != 20_000 {
 		t.Errorf("got %d rows (%v), want those of the one whole transaction", rows, err)
+	}
+}
+
+// TestTogether has many make a change at once: each is told its own outcome, and one that fails takes nobody along.
+func TestTogether(t *testing.T) {
+	db := storetest.Open(t, migrateThings())
+	commits := 0
+	db.Around(nil, func(context.Context, *store.Tx) error { commits++; return nil })
+	const callers = 64
+	fault := errors.New("no")
+	outcomes := make([]error, callers)
+	var all sync.WaitGroup
+	for i := range callers {
+		all.Go(func() {
+			outcomes[i] = db.Together(t.Context(), func(tx *store.Tx) error {
+				if _, err := tx.Exec(t.Context(), `INSERT INTO things (n) VALUES (?1)`, i); err != nil || i%16 != 7 {
+					return err
+				}
+				return fault
+			})
+		})
+	}
+	all.Wait()
+	for i, err := range outcomes {
+		var n int
+		if err := db.QueryRow(t.Context(), `SELECT count(*) FROM things WHERE n = ?1`, i).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		if want := i%16 != 7; (err == nil) != want || (n == 1) != want {
+			t.Errorf("caller %d: %v, with %d rows", i, err, n)
+		}
+	}
+	t.Logf("%d commits", commits)
+}
+
+// TestTogetherSharesCommits keeps the database busy while others ask: they share one commit.
+func TestTogetherSharesCommits(t *testing.T) {
+	db := storetest.Open(t, migrateThings())
+	commits := 0
+	db.Around(nil, func(context.Context, *store.Tx) error { commits++; return nil })
+	const callers = 20
+	var all sync.WaitGroup
+	asked, first := make(chan struct{}, callers), make(chan struct{})
+	all.Go(func() {
+		_ = db.Together(t.Context(), func(*store.Tx) error {
+			close(first)
+			for range callers {
+				<-asked
+			}
+			return nil
+		})
+	})
+	<-first
+	for range callers {
+		all.Go(func() {
+			asked <- struct{}{}
+			if err := db.Together(t.Context(), func(*store.Tx) error { return nil }); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if commits > callers/2 {
+		t.Errorf("%d callers took %d commits", callers+1, commits)
+	}
+}
+
+// TestTogetherAfterAPanic: one caller's panic is its own, and the next ones are served.
+func TestTogetherAfterAPanic(t *testing.T) {
+	db := storetest.Open(t, migrateThings())
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("the panic was swallowed")
+			}
+		}()
+		_ = db.Together(t.Context(), func(*store.Tx) error { panic("a fault") })
+	}()
+	if err := db.Together(t.Context(), func(*store.Tx) error { return nil }); err != nil {
+		t.Errorf("after it: %v", err)
+	}
+}
+
+// TestBackup copies a database that is written meanwhile, and never over another file.
+func TestBackup(t *testing.T) {
+	db := storetest.Open(t, migrateThings())
+	add := func(n int) {
+		t.Helper()
+		if err := db.InTx(t.Context(), func(tx *store.Tx) error {
+			_, err := tx.Exec(t.Context(), `INSERT INTO things (n) VALUES (?1)`, n)
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	add(1)
+	dir := t.TempDir()
+	backup, copied := filepath.Join(dir, "backup.db"), filepath.Join(dir, "copy.db")
+	if err := db.Backup(t.Context(), backup); err != nil {
+		t.Fatal(err)
+	}
+	add(2)
+	if err := db.Backup(t.Context(), backup); !errors.Is(err, os.ErrExist) {
+		t.Errorf("backup over a file: %v, want os.ErrExist", err)
+	}
+	if err := errors.Join(store.Check(t.Context(), backup, true), store.CopyFile(t.Context(), backup, copied)); err != nil {
+		t.Fatal(err)
+	}
+	found, err := filepath.Glob(filepath.Join(dir, "*"))
+	hidden, _ := filepath.Glob(filepath.Join(dir, ".*"))
+	if err != nil || len(found) != 2 || len(hidden) != 0 {
+		t.Errorf("the folder has %v and %v, want the two files alone", found, hidden)
+	}
+	for _, path := range found {
+		info, err := os.Stat(path)
+		if err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v, want it for its owner alone", path, info.Mode())
+		}
+		again, err := store.Open(t.Context(), path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var n int
+		err = again.QueryRow(t.Context(), `SELECT count(*) FROM things`).Scan(&n)
+		if err = errors.Join(err, again.Close()); err != nil || n != 1 {
+			t.Errorf("%s: %d things, %v; want 1", path, n, err)
+		}
+	}
+}
+
+// TestCheckFindsDamage changes pages of a backup.
+func TestCheckFindsDamage(t *testing.T) {
+	db := storetest.Open(t, migrateThings())
+	if err := db.InTx(t.Context(), func(tx *store.Tx) error {
+		for n := range 2000 {
+			if _, err := tx.Exec(t.Context(), `INSERT INTO things (n) VALUES (?1)`, n); err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	backup := filepath.Join(t.TempDir(), "backup.db")
+	if err := db.Backup(t.Context(), backup); err != nil {
+		t.Fatal(err)
+	}
+	whole, err := os.ReadFile(backup)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, tt := range map[string]struct {
+		data []byte
+		want error
+	}{
+		"cut off":      {whole[:len(whole)/2], store.ErrDamaged},
+		"overwritten":  {append(append(append([]byte{}, whole[:8192]...), make([]byte, 4096)...), whole[12288:]...), store.ErrDamaged},
+		"another file": {[]byte(strings.Repeat("something else ", 100)), store.ErrForeign},
+		"empty":        {nil, store.ErrForeign},
+	} {
+		path := filepath.Join(t.TempDir(), "damaged.db")
+		if err := os.WriteFile(path, tt.data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := store.Check(t.Context(), path, false); !errors.Is(err, tt.want) {
+			t.Errorf("%s: %v, want %v", what, err, tt.want)
+		}
+	}
+	if err := store.Check(t.Context(), filepath.Join(t.TempDir(), "none.db"), false); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("no file: %v, want os.ErrNotExist", err)
 	}
 }

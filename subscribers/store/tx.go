@@ -40,6 +40,12 @@ func (db *DB) QueryRow(ctx context.Context, query string, args ...any) Row {
 // Tx is one transaction of the writer.
 type Tx struct{ tx *sql.Tx }
 
+// Hook runs inside a transaction. What it fails with rolls that back.
+type Hook func(context.Context, *Tx) error
+
+// Around has begin run at the start and end at the end of every transaction of InTx. It is called once, before db is shared.
+func (db *DB) Around(begin, end Hook) { db.begin, db.end = begin, end }
+
 // InTx runs f in the one writing transaction: committed and on the disk when InTx returns nil, rolled back when f
 // or the commit fails or f panics. No network call belongs inside f.
 func (db *DB) InTx(ctx context.Context, f func(*Tx) error) error {
@@ -48,8 +54,13 @@ func (db *DB) InTx(ctx context.Context, f func(*Tx) error) error {
 		return fmt.Errorf("begin: %w", fault(err))
 	}
 	defer func() { _ = tx.Rollback() }() // after a commit this does nothing
-	if err := f(&Tx{tx}); err != nil {
-		return fault(err)
+	for _, step := range []Hook{db.begin, func(_ context.Context, tx *Tx) error { return f(tx) }, db.end} {
+		if step == nil {
+			continue
+		}
+		if err := step(ctx, &Tx{tx}); err != nil {
+			return fault(err)
+		}
 	}
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("commit: %w", fault(err))
