@@ -310,12 +310,18 @@ func (r *Registry) blank(ctx context.Context, tx *store.Tx, id int64) error {
 	return nil
 }
 
-const silenceSuppressions = `UPDATE suppressions SET because = '' WHERE hash = ?1`
+const (
+	silenceSuppressions = `UPDATE suppressions SET because = '' WHERE hash = ?1`
+	deleteErasure       = `DELETE FROM suppressions WHERE hash = ?1 AND series_id = 0 AND reason = 'erasure'`
+)
 
-// leaveHash adds the erasure to what stands against an address, and takes the texts off that.
+// leaveHash adds the erasure to what stands against an address, and takes the texts off that. Where one stands already, of
+// somebody who asked to join and was erased again, it is a new one to the journal: backups have what they told since.
 func (r *Registry) leaveHash(ctx context.Context, tx *store.Tx, hash string) error {
-	if _, err := tx.Exec(ctx, silenceSuppressions, hash); err != nil {
-		return err
+	for _, query := range []string{silenceSuppressions, deleteErasure} {
+		if _, err := tx.Exec(ctx, query, hash); err != nil {
+			return err
+		}
 	}
 	day := r.now().UTC().Truncate(24 * time.Hour)
 	_, err := tx.Exec(ctx, insertSuppression, hash, 0, reasonErasure, "", day.UnixMilli())

@@ -75,16 +75,20 @@ ON CONFLICT (hash, series_id, reason) DO NOTHING`
 
 func (r *Registry) suppress(ctx context.Context, tx *store.Tx, t target, seriesID int64, reason, because string) error {
 	p, err := personByKey(ctx, tx, t.key) // no address begins with "@", so a domain finds nobody
-	known := err == nil
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
-	if known && reason == reasonUnsubscribe {
+	return r.suppressHash(ctx, tx, r.Key.hashAddress(t.key), p, seriesID, reason, because)
+}
+
+// suppressHash is suppress for a person, with number 0 for nobody whom we know.
+func (r *Registry) suppressHash(ctx context.Context, tx *store.Tx, hash string, p person, seriesID int64, reason, because string) error {
+	if p.ID != 0 && reason == reasonUnsubscribe {
 		return r.leave(ctx, tx, p, seriesID, Evidence{Because: because})
 	}
 	now := r.now()
-	n, err := tx.Exec(ctx, insertSuppression, r.Key.hashAddress(t.key), seriesID, reason, because, now.UnixMilli())
-	if err != nil || n == 0 || !known {
+	n, err := tx.Exec(ctx, insertSuppression, hash, seriesID, reason, because, now.UnixMilli())
+	if err != nil || n == 0 || p.ID == 0 {
 		return err
 	}
 	if reason != reasonManual {
