@@ -367,7 +367,7 @@ func (p *Publisher) givesWay(ctx context.Context, s series.Series, f series.Fact
 
 // Unsubscribe ends the enrolment of the link, or with everything all of them. When it returns nil the leave is on the disk
 // and no issue in its scope is marked for the person any more. An unknown person or a repeated call is nil too; the error
-// is subscribers.ErrToken where the link is not ours.
+// is subscribers.ErrToken where the link is not ours. Those who leave at the same moment share a commit.
 func (p *Publisher) Unsubscribe(ctx context.Context, token string, everything bool, e subscribers.Evidence) error {
 	t, err := p.key.Open(token, subscribers.PurposeUnsubscribe)
 	if err != nil {
@@ -377,7 +377,7 @@ func (p *Publisher) Unsubscribe(ctx context.Context, token string, everything bo
 	if everything {
 		scope = 0
 	}
-	return p.db.InTx(ctx, func(tx *store.Tx) error { return p.people.Unsubscribe(ctx, tx, t.SubscriberID, scope, e) })
+	return p.db.Together(ctx, func(tx *store.Tx) error { return p.people.Unsubscribe(ctx, tx, t.SubscriberID, scope, e) })
 }
 
 // UndoUnsubscribe takes the leave of this link back within seven days: that from everything where it stands, else that

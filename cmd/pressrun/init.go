@@ -59,7 +59,7 @@ Next:  pressrun series add SERIES …   a series with its sender, schedule and d
 }
 
 // siteFiles are what init makes in a folder.
-var siteFiles = []string{"pressrun.toml", "pressrun.key", "pressrun.db"}
+var siteFiles = []string{"pressrun.toml", "pressrun.key", "pressrun.db", "pressrun.db" + subscribers.JournalSuffix}
 
 // initSite makes a new site. What exists already stops it before anything is written, and what fails on the way leaves
 // nothing behind.
@@ -110,6 +110,10 @@ func (a *app) makeSite(ctx context.Context, dir, owner string) (link string, err
 		return "", err
 	}
 	if err := subscribers.BindKey(ctx, db, key); err != nil {
+		return "", err
+	}
+	people := &subscribers.Registry{Key: key, Now: a.now}
+	if _, err := people.KeepJournal(ctx, db); err != nil {
 		return "", err
 	}
 	path, err := ownerLink(ctx, db, owner, a.now())

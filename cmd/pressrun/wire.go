@@ -85,14 +85,7 @@ func openSite(ctx context.Context, cfg Config, key subscribers.Key, now func() t
 		cfg: cfg, db: db, key: key, log: log, now: now, wake: func() {}, trouble: func() error { return nil },
 		people: &subscribers.Registry{Key: key, Now: now},
 	}
-	if err := migrate(ctx, db); err != nil {
-		return nil, errors.Join(err, db.Close())
-	}
-	if err := subscribers.BindKey(ctx, db, key); err != nil {
-		return nil, errors.Join(err, db.Close())
-	}
-	// By the machine's own clock: the one of a demo or of run-due --now proves nothing about a restored database.
-	if _, err := outbox.CheckInstance(ctx, db, time.Now()); err != nil {
+	if err := s.prepare(ctx); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	about := cfg.site()
@@ -109,6 +102,37 @@ func openSite(ctx context.Context, cfg Config, key subscribers.Key, now func() t
 		return nil, errors.Join(err, db.Close())
 	}
 	return s, nil
+}
+
+// prepare brings an opened database up to date, and finds out whether it is ours, an older one, or a copy.
+func (s *site) prepare(ctx context.Context) error {
+	if err := migrate(ctx, s.db); err != nil {
+		return err
+	}
+	if err := subscribers.BindKey(ctx, s.db, s.key); err != nil {
+		return err
+	}
+	if err := s.keepJournal(ctx); err != nil {
+		return err
+	}
+	// By the machine's own clock: the one of a demo or of run-due --now proves nothing about a restored database.
+	_, err := outbox.CheckInstance(ctx, s.db, time.Now())
+	return err
+}
+
+// keepJournal has leaves kept beside the database, and says what the database learned from there.
+func (s *site) keepJournal(ctx context.Context) error {
+	did, err := s.people.KeepJournal(ctx, s.db)
+	if err != nil {
+		return err
+	}
+	if did.Leaves > 0 {
+		s.log.WarnContext(ctx, "the journal of leaves knew more than this database: those who left are out in it too", "leaves", did.Leaves)
+	}
+	if did.Damaged > 0 {
+		s.log.ErrorContext(ctx, "the journal of leaves is damaged: some who left since this database was copied may still be in it", "records", did.Damaged)
+	}
+	return nil
 }
 
 // migrate brings all tables up to date, in the order of the arrows.
