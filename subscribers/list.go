@@ -67,6 +67,16 @@ func scanListed(row scanner) (Listed, error) {
 	return l, err
 }
 
+const countPeople = `SELECT count(*) FROM subscribers WHERE erased IS NULL`
+
+// CountPeople counts everybody whose address is stored.
+func CountPeople(ctx context.Context, q store.Querier) (n int64, err error) {
+	if err := q.QueryRow(ctx, countPeople).Scan(&n); err != nil {
+		return 0, fmt.Errorf("count people: %w", err)
+	}
+	return n, nil
+}
+
 // errMoved says that people got new fields while an export wrote its columns.
 var errMoved = errors.New("people were changed meanwhile: export again")
 

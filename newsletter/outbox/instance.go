@@ -146,6 +146,14 @@ func midway(ctx context.Context, q store.Querier, inst Instance, now time.Time) 
 		"if this is a restored backup, what was sent since would be sent again", now.Sub(inst.Heartbeat).Round(time.Hour)), nil
 }
 
+// HoldAll keeps a database from sending until LiftHold, because of what held says. One that is held already keeps its reason.
+func HoldAll(ctx context.Context, tx *store.Tx, held string) error {
+	if _, err := tx.Exec(ctx, holdInstance, held); err != nil {
+		return fmt.Errorf("hold: %w", err)
+	}
+	return nil
+}
+
 const heartbeat = `UPDATE instance SET heartbeat = ?1, closed = 0 WHERE id = 1`
 
 // Heartbeat records that the sender lives.

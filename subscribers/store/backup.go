@@ -100,7 +100,8 @@ func Check(ctx context.Context, path string, whole bool) error {
 	return nil
 }
 
-// openStill opens a file that nobody changes, without as much as a lock file beside it.
+// openStill opens a file that nobody changes, without as much as a lock file beside it, but for one that a killed program left with
+// its write-ahead log: without that its last commits would be missing.
 func openStill(ctx context.Context, path string) (*sql.DB, error) {
 	abs, err := filepath.Abs(path)
 	if err == nil {
@@ -112,7 +113,11 @@ func openStill(ctx context.Context, path string) (*sql.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	db, err := sql.Open("sqlite3", dsn(abs, "mode=ro&immutable=1"))
+	query := "mode=ro"
+	if info, err := os.Stat(abs + "-wal"); err != nil || info.Size() == 0 {
+		query += "&immutable=1"
+	}
+	db, err := sql.Open("sqlite3", dsn(abs, query))
 	if err != nil {
 		return nil, err
 	}
