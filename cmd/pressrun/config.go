@@ -34,6 +34,7 @@ type Config struct {
 	AutoTLS                                 bool           // tls = "auto": certificates by ACME
 	TrustedProxies                          []netip.Prefix // whose X-Forwarded-For is believed
 	Database, KeyFile, TemplatesDir         string
+	BackupDir                               string   // of nightly backups; empty: none are made
 	SecretFiles                             []string // that secrets were read from
 	LogLevel                                slog.Level
 	Relay                                   RelayConfig
@@ -86,6 +87,7 @@ var settings = []setting{
 	{"trusted_proxies", []string{}, list(setTrustedProxies)},
 	{"database", "pressrun.db", text(func(c *Config, s string) error { c.Database = s; return notEmpty(s) })},
 	{"key_file", "pressrun.key", text(func(c *Config, s string) error { c.KeyFile = s; return notEmpty(s) })},
+	{"backup_dir", "backups", text(func(c *Config, s string) error { c.BackupDir = s; return nil })},
 	{"templates_dir", "", text(func(c *Config, s string) error { c.TemplatesDir = s; return nil })},
 	{"resolver", "", text(func(c *Config, s string) error { c.Resolver = s; return checkResolver(s) })},
 	{"log_level", "info", text(func(c *Config, s string) error { return c.LogLevel.UnmarshalText([]byte(s)) })},
@@ -282,7 +284,7 @@ func (l *loader) load() (Config, error) {
 	}
 	c.Database, c.KeyFile, c.DKIM.Keys = l.path(c.Database), l.path(c.KeyFile), l.path(c.DKIM.Keys)
 	c.SecretFiles = l.secrets
-	c.TemplatesDir = l.path(c.TemplatesDir)
+	c.TemplatesDir, c.BackupDir = l.path(c.TemplatesDir), l.path(c.BackupDir)
 	l.together(c)
 	if c.Relay.Helo == "" && c.BaseURL != nil {
 		c.Relay.Helo = greeting(c.BaseURL.Hostname())
@@ -355,7 +357,7 @@ func (l *loader) path(p string) string {
 // unknownKey names the key that was probably meant.
 func unknownKey(key string) error {
 	switch key {
-	case "backup_dir", "relay.rate":
+	case "relay.rate":
 		return errors.New("this version has no such feature: take the line out")
 	}
 	if strings.Count(key, ".") > 1 && strings.HasPrefix(key, "relay.") {

@@ -169,7 +169,7 @@ func (d *demo) open(ctx context.Context, dir string) error {
 	if err != nil {
 		return fmt.Errorf("mail catcher: %w", err)
 	}
-	cfg.SiteName = "Harbour Clinic"
+	cfg.SiteName, cfg.BackupDir = "Harbour Clinic", ""
 	cfg.PostalAddress = demoAddress
 	cfg.BaseURL = &url.URL{Scheme: "http", Host: d.listener.Addr().String()}
 	cfg.Relay = RelayConfig{Host: host, Port: port, TLS: "none", Connections: 4, Helo: "news.harbour-clinic.example"}

@@ -138,10 +138,13 @@ func (s *trial) run(args ...string) string {
 }
 
 // serve starts the program's serve and returns when its pages answer; the function it returns stops it gracefully.
-func (s *trial) serve() func() {
+func (s *trial) serve() func() { return s.serveUntil("serving") }
+
+// serveUntil is serve, but returns when a text stands in its log.
+func (s *trial) serveUntil(text string) func() {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	log := &lineWaiter{want: "serving", seen: make(chan struct{})}
+	log := &lineWaiter{want: text, seen: make(chan struct{})}
 	go func() { ended <- run(ctx, []string{"serve"}, strings.NewReader(""), io.Discard, log) }()
 	select {
 	case <-log.seen:

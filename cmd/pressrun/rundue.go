@@ -62,6 +62,10 @@ func (a *app) runDue(cmd *cobra.Command, at string) error {
 			}
 		}
 		ran, err := s.runDue(cmd.Context(), a.err)
+		if at == "" && !ran.Delivery.Elsewhere { // a clock that is played makes no backups, and a running serve makes them itself
+			_, failed := s.backUpNightly(cmd.Context())
+			err = errors.Join(err, failed)
+		}
 		return errors.Join(err, a.print(ran, ran.print))
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"time"
 
@@ -69,6 +70,9 @@ func (s *site) run(ctx context.Context, server *http.Server, listener net.Listen
 	ended := make(chan error, 2)
 	go func() { ended <- server.Serve(listener) }()
 	go func() { ended <- s.publisher.Run(ctx) }()
+	var beside sync.WaitGroup
+	beside.Go(func() { s.keepBackups(ctx) })
+	defer beside.Wait()
 	var first error
 	left := 2
 	select {

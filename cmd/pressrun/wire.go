@@ -32,9 +32,10 @@ type site struct {
 	publisher *newsletter.Publisher
 	log       *slog.Logger
 	now       func() time.Time
-	wake      func()       // of the worker, where this process has one
-	trouble   func() error // likewise
-	said      tally        // by the relay to that worker
+	wake      func()               // of the worker, where this process has one
+	trouble   func() error         // likewise
+	said      tally                // by the relay to that worker
+	replayed  subscribers.Replayed // when the database was opened
 }
 
 // open reads the configuration and opens what it names. The caller closes the site.
@@ -126,6 +127,7 @@ func (s *site) keepJournal(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.replayed = did
 	if did.Leaves > 0 {
 		s.log.WarnContext(ctx, "the journal of leaves knew more than this database: those who left are out in it too", "leaves", did.Leaves)
 	}

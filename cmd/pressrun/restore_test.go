@@ -1,0 +1,52 @@
+package main
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"pressrun/newsletter/mailer/smtptest"
+)
+
+// TestMondayOnThursday is the backup of Monday, made by serve itself, put back after somebody left by the link in their letter: the
+// next issue leaves them out.
+func TestMondayOnThursday(t *testing.T) {
+	server := smtptest.New(t)
+	taken := make(chan struct{}, 16)
+	server.At("content").Call(func() { taken <- struct{}{} })
+	site := newTrial(t, server)
+	site.run("series", "add", "bread", "--title", "Bread letters", "--from", "The Baker <letters@bakery.example>",
+		"--postal-address", "3 Mill Lane, Oatley", "--disclaimer", "Please note: Ask before you change a recipe for somebody with an allergy.",
+		"--schedule", "tuesdays 09:00")
+	site.run("article", "import", "bread", "articles", "--ready")
+	for _, who := range []string{"ada@reader.example", "ben@reader.example"} {
+		site.run("subscriber", "add", "bread", who, "--confirmed", "--because", "asked in the shop")
+	}
+	site.serveUntil("nightly backup made")()
+	nights, err := filepath.Glob("backups/pressrun-*.db")
+	if err != nil || len(nights) != 1 {
+		t.Fatalf("nightly backups: %v (%v), want one", nights, err)
+	}
+
+	stop := site.serve()
+	if again := site.try("restore", nights[0], "--yes"); again == nil || !strings.Contains(again.Error(), "another pressrun sends") {
+		t.Errorf("restore beside serve: %v, want it refused", again)
+	}
+	site.run("issue", "send", "bread", "--yes")
+	<-taken
+	<-taken
+	first := server.Messages()
+	site.leaveByOneClick(leaveLink(t, first[0].Data))
+	stop()
+
+	said := site.run("restore", nights[0], "--yes")
+	if !strings.Contains(said, "out in it too: 1 leave from the journal") {
+		t.Errorf("restore doesn't tell of the leave:\n%s", said)
+	}
+	site.run("go-live", "--yes")
+	site.run("issue", "send", "bread", "--yes")
+	all := server.Messages()
+	if len(all) != 3 || all[2].To == first[0].To {
+		t.Fatalf("after the restore %d messages were sent, the last to %s; want one, not to %s who left", len(all)-2, all[len(all)-1].To, first[0].To)
+	}
+}
