@@ -95,8 +95,11 @@ func (s *site) run(ctx context.Context, server *http.Server, listener net.Listen
 	return errors.Join(errs...)
 }
 
-// maxConnections keeps a flood of connections from taking all handles of the process; the next ones wait in the kernel's queue.
-const maxConnections = 4096
+// How many connections are open at once, in all and from one network that is no trusted proxy's.
+const (
+	maxConnections = 4096
+	maxPerNetwork  = 256
+)
 
 // listen opens the configured address, with certificates by ACME where tls = "auto".
 func (s *site) listen() (net.Listener, error) {
@@ -107,7 +110,7 @@ func (s *site) listen() (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w. Nothing was sent. Mend `listen` in the configuration", s.cfg.Listen, err)
 	}
-	l = web.LimitListener(l, maxConnections)
+	l = web.LimitListener(l, maxConnections, maxPerNetwork, s.cfg.TrustedProxies)
 	if !s.cfg.AutoTLS {
 		return l, nil
 	}

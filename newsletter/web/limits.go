@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"pressrun/subscribers"
 )
 
 // maxForm is how much of a form's body is read: our forms are a few short fields.
@@ -28,21 +30,6 @@ func ParseForm(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// Network is the network of a request's sender, of a size that one subscriber line has: /24 of IPv4, /56 of IPv6.
-// Proxies are not trusted: it is the address that the connection came from.
-func Network(r *http.Request) netip.Prefix {
-	ip := address(r)
-	bits := 56
-	if ip.Is4() {
-		bits = 24
-	}
-	prefix, err := ip.Prefix(bits)
-	if err != nil {
-		return netip.Prefix{} // no address at all: these share one limit
-	}
-	return prefix
-}
-
 // IP is the address that the request's connection came from; empty where there is none.
 func IP(r *http.Request) string {
 	ip := address(r)
@@ -52,8 +39,11 @@ func IP(r *http.Request) string {
 	return ip.String()
 }
 
-func address(r *http.Request) netip.Addr {
-	from, err := netip.ParseAddrPort(r.RemoteAddr)
+func address(r *http.Request) netip.Addr { return remote(r.RemoteAddr) }
+
+// remote is the address of an address with port; zero where it has none.
+func remote(addr string) netip.Addr {
+	from, err := netip.ParseAddrPort(addr)
 	if err != nil {
 		return netip.Addr{}
 	}
@@ -87,7 +77,7 @@ func NewLimiter(now func() time.Time, perHour, all int) *Limiter {
 // Allow counts a request and fails with ErrMany where it is one too many.
 func (l *Limiter) Allow(r *http.Request) error {
 	now := l.now()
-	if !l.of(Network(r), now).AllowN(now, 1) || !l.all.AllowN(now, 1) {
+	if !l.of(subscribers.Network(address(r)), now).AllowN(now, 1) || !l.all.AllowN(now, 1) {
 		return ErrMany
 	}
 	return nil

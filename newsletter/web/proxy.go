@@ -13,9 +13,7 @@ func ClientAddress(next http.Handler, trusted []netip.Prefix) http.Handler {
 	if len(trusted) == 0 {
 		return next
 	}
-	known := func(ip netip.Addr) bool {
-		return slices.ContainsFunc(trusted, func(p netip.Prefix) bool { return p.Contains(ip) })
-	}
+	known := func(ip netip.Addr) bool { return within(trusted, ip) }
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if known(address(r)) {
 			if ip := visitor(r.Header.Values("X-Forwarded-For"), known); ip.IsValid() {
@@ -32,14 +30,23 @@ func visitor(headers []string, known func(netip.Addr) bool) netip.Addr {
 	hops := strings.Split(strings.Join(headers, ","), ",")
 	var last netip.Addr
 	for _, hop := range slices.Backward(hops) {
-		ip, err := netip.ParseAddr(strings.TrimSpace(hop))
-		if err != nil {
-			return last
+		hop = strings.TrimSpace(hop)
+		ip := remote(hop) // some proxies write the port too
+		if !ip.IsValid() {
+			bare, err := netip.ParseAddr(hop)
+			if err != nil {
+				return last
+			}
+			ip = bare.Unmap().WithZone("")
 		}
-		last = ip.Unmap().WithZone("")
+		last = ip
 		if !known(last) {
 			return last
 		}
 	}
 	return last
+}
+
+func within(networks []netip.Prefix, ip netip.Addr) bool {
+	return slices.ContainsFunc(networks, func(p netip.Prefix) bool { return p.Contains(ip) })
 }

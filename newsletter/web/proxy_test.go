@@ -34,6 +34,7 @@ func TestClientAddress(t *testing.T) {
 		{"only proxies", "10.0.0.1:1", []string{"10.0.0.3, 10.0.0.2"}, "10.0.0.3"},
 		{"nonsense", "10.0.0.1:1", []string{"unknown"}, "10.0.0.1"},
 		{"nonsense before a proxy", "10.0.0.1:1", []string{"unknown, 10.0.0.2"}, "10.0.0.2"},
+		{"proxy that writes ports", "10.0.0.1:1", []string{"198.51.100.1, 203.0.113.9:4711"}, "203.0.113.9"},
 		{"IPv6", "[fd00::1]:1", []string{"2001:db8::7"}, "2001:db8::7"},
 		{"mapped", "[::ffff:10.0.0.1]:1", []string{"::ffff:203.0.113.9"}, "203.0.113.9"},
 	} {

@@ -6,12 +6,7 @@ import (
 	"net"
 	"net/http"
 	"time"
-
-	"golang.org/x/net/netutil"
 )
-
-// LimitListener keeps a flood of connections from taking all handles of the process: more than n wait in the kernel's queue.
-func LimitListener(l net.Listener, n int) net.Listener { return netutil.LimitListener(l, n) }
 
 type stoppingKey struct{}
 

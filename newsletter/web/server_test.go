@@ -28,7 +28,7 @@ func TestServerEndsStreams(t *testing.T) {
 		t.Fatal(err)
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(web.LimitListener(l, 4)) }()
+	go func() { ended <- server.Serve(web.LimitListener(l, 4, 4, nil)) }()
 	response, err := http.Get("http://" + l.Addr().String())
 	if err != nil {
 		t.Fatal(err)

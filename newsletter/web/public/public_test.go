@@ -13,7 +13,7 @@ import (
 	"pressrun/subscribers"
 )
 
-func handler(t *testing.T, s *webtest.Site) http.Handler {
+func handler(t testing.TB, s *webtest.Site) http.Handler {
 	t.Helper()
 	h, err := public.New(public.Config{
 		DB: s.DB, Publisher: s.Publisher, Site: s.Config(), BaseURL: s.Base, Now: s.Now, Log: s.Log.Logger(),
