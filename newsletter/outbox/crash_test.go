@@ -81,7 +81,7 @@ func child(path string) error {
 	}
 	w, err := outbox.Start(outbox.Config{
 		DB: db, Key: key, Connections: childConnections, BaseURL: must(url.Parse("https://news.example.org")),
-		Relay:  smtp(mailer.SMTP{Host: "127.0.0.1", Port: port, TLS: mailer.NoTLS, Helo: "mail.example.org"}),
+		Relay:  smtpTo(port),
 		Finish: mailer.Handover{Keys: func() mailer.Keyring { return mailer.Keyring{signature} }, Always: true}.Finish,
 	})
 	if err != nil {

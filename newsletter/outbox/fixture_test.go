@@ -193,7 +193,11 @@ func (s *site) unsubscribe(subscriber int64, of series.Series) {
 }
 
 func relay(srv *smtptest.Server) outbox.Relay {
-	return smtp(mailer.SMTP{Host: "127.0.0.1", Port: srv.Port(), TLS: mailer.NoTLS, Helo: "mail.example.org"})
+	return smtpTo(srv.Port())
+}
+
+func smtpTo(port int) outbox.Relay {
+	return smtp(mailer.SMTP{Host: "127.0.0.1", Port: port, TLS: mailer.NoTLS, Helo: "mail.example.org"})
 }
 
 func smtp(m mailer.SMTP) outbox.Relay {

@@ -18,6 +18,7 @@ type tap struct {
 	// Told of each piece before and after it went on; before may cut the connection instead. Set while nothing is connected.
 	before func(piece) (goOn bool)
 	after  func(piece)
+	half   func(piece) bool // of a piece that before cuts: half of it goes on first
 
 	mu     sync.Mutex
 	server string // where the next connection goes
@@ -40,7 +41,7 @@ func newTap(t testing.TB) *tap {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &tap{listener: l, conns: map[net.Conn]bool{}, before: func(piece) bool { return true }, after: func(piece) {}}
+	p := &tap{listener: l, conns: map[net.Conn]bool{}, before: func(piece) bool { return true }, after: func(piece) {}, half: func(piece) bool { return false }}
 	p.tapping.Go(p.accept)
 	t.Cleanup(func() {
 		p.mu.Lock()
@@ -139,7 +140,11 @@ func (p *tap) carry(n int, fromServer bool, to, from net.Conn) {
 		}
 		for _, text := range pieces {
 			one := piece{n, fromServer, text}
-			if !p.before(one) {
+			goOn := p.before(one)
+			if p.half(one) {
+				_, _ = to.Write(text[:len(text)/2])
+			}
+			if !goOn {
 				return
 			}
 			if _, err := to.Write(text); err != nil {
