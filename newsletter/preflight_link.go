@@ -159,9 +159,9 @@ func (k *asking) ask(ctx context.Context, client *http.Client, page string) answ
 	if known, ok := k.answers[page]; ok {
 		return known
 	}
+	begin := time.Now()                             // before the time runs, so that what took all of it leaves none
 	ctx, cancel := context.WithTimeout(ctx, k.left) // once nothing is left, no request is made
 	defer cancel()
-	begin := time.Now()
 	gone, err := isGone(ctx, client, page)
 	k.left -= time.Since(begin)
 	var said answer
