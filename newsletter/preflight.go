@@ -10,7 +10,6 @@ import (
 
 	"golang.org/x/net/html"
 
-	"pressrun/newsletter/outbox"
 	"pressrun/newsletter/series"
 	"pressrun/templates"
 )
@@ -70,8 +69,9 @@ func (p *Publisher) inspect(ctx context.Context, f series.Frozen, at time.Time) 
 		series: f.Series, article: f.Article, postal: cmp.Or(f.Series.PostalAddress, p.site.PostalAddress),
 		inert: p.InertLink(f.Series), at: at, zone: location(f.Series), site: p.site, words: templates.In(p.site.Language),
 	}
-	s.subject, s.html, s.text = outbox.Personal{UnsubscribeURL: s.inert}.Fill(f.Subject, f.HTML, f.Text)
-	_, body, _ := outbox.Personal{UnsubscribeURL: s.inert}.Fill("", f.ArticleHTML, "")
+	reader := p.nobody(f.Series)
+	s.subject, s.html, s.text = reader.Fill(f.Subject, f.HTML, f.Text)
+	_, body, _ := reader.Fill("", f.ArticleHTML, "")
 	var err error
 	if s.letter, err = html.Parse(strings.NewReader(s.html)); err == nil {
 		s.body, err = html.Parse(strings.NewReader(body))

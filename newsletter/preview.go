@@ -59,9 +59,10 @@ func (p *Publisher) Preview(ctx context.Context, seriesSlug, articleSlug, email 
 
 // previewOf composes the message as the outbox would.
 func (p *Publisher) previewOf(f series.Frozen, to mailer.Mailbox) (Preview, error) {
-	inert := p.InertLink(f.Series)
+	reader := p.nobody(f.Series)
+	reader.Name = to.Name
 	v := Preview{Article: f.Article.Slug}
-	v.Subject, v.HTML, v.Text = outbox.Personal{Name: to.Name, UnsubscribeURL: inert}.Fill(f.Subject, f.HTML, f.Text)
+	v.Subject, v.HTML, v.Text = reader.Fill(f.Subject, f.HTML, f.Text)
 	from, err := subscribers.ParseAddress(f.Series.FromEmail)
 	if err != nil {
 		return Preview{}, fmt.Errorf("preview: sender of series %s: %w", f.Series.Slug, err)
@@ -70,7 +71,7 @@ func (p *Publisher) previewOf(f series.Frozen, to mailer.Mailbox) (Preview, erro
 		MessageID: "preview." + f.Article.Slug + "@" + from.Domain, Date: p.now(),
 		From: mailer.Mailbox{Name: f.Series.FromName, Email: from.Wire}, To: to, ReplyTo: f.Series.ReplyTo,
 		Subject: v.Subject, HTML: v.HTML, Text: v.Text,
-		List: &mailer.List{ID: outbox.ListID(f.Series.ListLabel(), f.Series.FromEmail), Name: f.Series.FromName, UnsubscribeURL: inert},
+		List: &mailer.List{ID: outbox.ListID(f.Series.ListLabel(), f.Series.FromEmail), Name: f.Series.FromName, UnsubscribeURL: reader.UnsubscribeURL},
 	})
 	if err != nil {
 		return Preview{}, fmt.Errorf("preview: %w", err)
@@ -80,8 +81,12 @@ func (p *Publisher) previewOf(f series.Frozen, to mailer.Mailbox) (Preview, erro
 }
 
 // InertLink is an unsubscribe link that looks like a reader's and belongs to nobody: pressing its button changes nothing.
-func (p *Publisher) InertLink(s series.Series) string {
-	return p.url("u", p.key.Seal(subscribers.Token{Purpose: subscribers.PurposeUnsubscribe, SeriesID: s.ID}))
+func (p *Publisher) InertLink(s series.Series) string { return p.nobody(s).UnsubscribeURL }
+
+// nobody is a reader without a name, whose links are inert.
+func (p *Publisher) nobody(s series.Series) outbox.Personal {
+	token := p.key.Seal(subscribers.Token{Purpose: subscribers.PurposeUnsubscribe, SeriesID: s.ID})
+	return outbox.Personal{UnsubscribeURL: p.url("u", token), PreferencesURL: p.url("preferences", token)}
 }
 
 // articleFor is the article of a slug, or, where it is empty, what comes next in the series; in drip for that reader. A
@@ -163,7 +168,7 @@ func (p *Publisher) SendTest(ctx context.Context, seriesSlug, articleSlug, to st
 	if err != nil {
 		return fmt.Errorf("test: %w", err)
 	}
-	subject, html, text := outbox.Personal{UnsubscribeURL: p.InertLink(s)}.Fill(f.Subject, f.HTML, f.Text)
+	subject, html, text := p.nobody(s).Fill(f.Subject, f.HTML, f.Text)
 	n := outbox.Notice{
 		Kind: "test", Dedupe: "test " + rand.Text(), ToEmail: address.Typed, FromName: s.FromName, FromEmail: s.FromEmail, ReplyTo: s.ReplyTo,
 		Subject: templates.In(cmp.Or(s.Language, p.site.Language)).T("letter.test_subject", "subject", subject),

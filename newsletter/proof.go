@@ -128,7 +128,7 @@ func (p *Publisher) proofLetters(ctx context.Context, s series.Series, a series.
 	if err != nil {
 		return nil
 	}
-	subject, html, text := outbox.Personal{UnsubscribeURL: p.InertLink(s)}.Fill(f.Subject, f.HTML, f.Text)
+	subject, html, text := p.nobody(s).Fill(f.Subject, f.HTML, f.Text)
 	var all []outbox.Notice
 	for _, to := range p.site.NotifyTo {
 		all = append(all, outbox.Notice{

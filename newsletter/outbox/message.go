@@ -20,6 +20,9 @@ import (
 // UnsubscribeHole stands in an issue's HTML and text where each person's own unsubscribe link belongs.
 const UnsubscribeHole = "https://unsubscribe.invalid/HOLE"
 
+// PreferencesHole stands, where an issue has one, for the link to the page on which each person chooses what they get.
+const PreferencesHole = "https://preferences.invalid/HOLE"
+
 // ErrHole says that an issue lacks the place for the unsubscribe link in HTML or text: it is not sent.
 var ErrHole = errors.New("no unsubscribe link")
 
@@ -108,14 +111,22 @@ func (w *Worker) compose(r row, n Notice, to person, date time.Time) (mailer.Mes
 
 // form is an issue's message with all open that is a person's own.
 func (w *Worker) form(issue content) mailer.Form {
-	base := strings.TrimSuffix(w.cfg.BaseURL.JoinPath("u", "token").String(), "token")
+	leave, choose := w.tokenPage("u"), w.tokenPage("preferences")
+	links := func(body string, written func(string) string) mailer.Blank {
+		return link(link(blank(body), UnsubscribeHole, written(leave), mailer.TokenHole), PreferencesHole, written(choose), mailer.TokenHole)
+	}
 	return mailer.Form{
 		From: mailer.Mailbox{Name: issue.FromName, Email: issue.FromEmail}, ReplyTo: issue.ReplyTo, Subject: blank(issue.Subject),
-		HTML:       link(blank(issue.HTML), UnsubscribeHole, html.EscapeString(base), mailer.TokenHole),
-		Text:       link(blank(issue.Text), UnsubscribeHole, base, mailer.TokenHole),
-		List:       mailer.List{ID: ListID(issue.list, issue.FromEmail), Name: issue.FromName, UnsubscribeURL: base},
+		HTML:       links(issue.HTML, html.EscapeString),
+		Text:       links(issue.Text, func(address string) string { return address }),
+		List:       mailer.List{ID: ListID(issue.list, issue.FromEmail), Name: issue.FromName, UnsubscribeURL: leave},
 		FeedbackID: w.feedbackID(issue.campaign, issue.list, issue.Kind),
 	}
+}
+
+// tokenPage is the address of the pages that tokens open, without its token.
+func (w *Worker) tokenPage(of string) string {
+	return strings.TrimSuffix(w.cfg.BaseURL.JoinPath(of, "token").String(), "token")
 }
 
 // feedbackID has Gmail count complaints by issue, by series, by kind and by site (its feedback loop). The last field is the

@@ -19,18 +19,24 @@ const (
 )
 
 // Personal is what an issue's message shows of the person it is written to.
-type Personal struct{ Name, UnsubscribeURL string }
+type Personal struct{ Name, UnsubscribeURL, PreferencesURL string }
 
 // Fill puts it into the holes of a subject and both parts, escaped for each.
 func (p Personal) Fill(subject, htmlPart, textPart string) (filledSubject, filledHTML, filledText string) {
 	name := shownName(p.Name)
 	return blank(subject).FillSubject(name),
-		link(blank(htmlPart), UnsubscribeHole, html.EscapeString(p.UnsubscribeURL), mailer.NoHole).FillHTML(name, ""),
-		link(blank(textPart), UnsubscribeHole, p.UnsubscribeURL, mailer.NoHole).Fill(name, "")
+		p.links(htmlPart, html.EscapeString).FillHTML(name, ""),
+		p.links(textPart, func(address string) string { return address }).Fill(name, "")
+}
+
+// links is a part with the links in their holes.
+func (p Personal) links(part string, written func(string) string) mailer.Blank {
+	b := link(blank(part), UnsubscribeHole, written(p.UnsubscribeURL), mailer.NoHole)
+	return link(b, PreferencesHole, written(p.PreferencesURL), mailer.NoHole)
 }
 
 // ForNobody is an issue as it reads where there is no one person: the words for readers without a name stand in its subject
-// and parts. The hole of the unsubscribe link stays.
+// and parts. The holes of the links stay.
 func ForNobody(issue series.Issue) series.Issue {
 	for _, part := range []*string{&issue.Subject, &issue.HTML, &issue.Text} {
 		*part = blank(*part).Fill("", "")

@@ -29,17 +29,17 @@ func TestPersonal(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.about, func(t *testing.T) {
-			subject, htmlPart, text := outbox.Personal{Name: test.name, UnsubscribeURL: "https://a.example/u/1?a=1&b=2"}.Fill(
+			subject, htmlPart, text := outbox.Personal{Name: test.name, UnsubscribeURL: "https://a.example/u/1?a=1&b=2", PreferencesURL: "https://a.example/p?a&b"}.Fill(
 				nameHole("dear reader")+", a letter",
-				"<p>Dear "+nameHole("friend")+" &amp; "+nameHole("R&amp;D")+"</p>"+outbox.UnsubscribeHole,
-				"Dear "+nameHole("friend")+" & "+nameHole("R&D")+"\n"+outbox.UnsubscribeHole)
+				"<p>Dear "+nameHole("friend")+" &amp; "+nameHole("R&amp;D")+"</p>"+outbox.UnsubscribeHole+" "+outbox.PreferencesHole,
+				"Dear "+nameHole("friend")+" & "+nameHole("R&D")+"\n"+outbox.UnsubscribeHole+" "+outbox.PreferencesHole)
 			if subject != test.subject {
 				t.Errorf("subject %q, want %q", subject, test.subject)
 			}
-			if want := test.html + "https://a.example/u/1?a=1&amp;b=2"; htmlPart != want {
+			if want := test.html + "https://a.example/u/1?a=1&amp;b=2 https://a.example/p?a&amp;b"; htmlPart != want {
 				t.Errorf("HTML %q, want %q", htmlPart, want)
 			}
-			if want := test.text + "https://a.example/u/1?a=1&b=2"; text != want {
+			if want := test.text + "https://a.example/u/1?a=1&b=2 https://a.example/p?a&b"; text != want {
 				t.Errorf("text %q, want %q", text, want)
 			}
 		})

@@ -122,6 +122,7 @@ func (c composition) lastLinks() []templates.Place {
 	var links []templates.Place
 	for _, l := range []templates.Place{
 		{Title: c.words.T("email.unsubscribe"), URL: c.UnsubscribeURL},
+		{Title: c.words.T("email.preferences"), URL: c.PreferencesURL},
 		{Title: c.words.T("email.archive"), URL: c.SeriesURL},
 		{Title: c.words.T("email.privacy"), URL: c.PrivacyURL},
 		{Title: c.words.T("email.imprint"), URL: c.ImprintURL},

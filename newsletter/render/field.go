@@ -56,6 +56,7 @@ func (l Letter) checked() (Letter, error) {
 	c.url("PrivacyURL", l.PrivacyURL, false)
 	c.url("ImprintURL", l.ImprintURL, false)
 	c.url("UnsubscribeURL", l.UnsubscribeURL, true)
+	c.url("PreferencesURL", l.PreferencesURL, false)
 	l.Style.check(&c)
 	l.Previous, l.Next = c.link("Previous", l.Previous), c.link("Next", l.Next)
 	return l, errors.Join(c.problems...)

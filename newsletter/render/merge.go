@@ -22,11 +22,11 @@ type Hole struct{ Before, After string }
 
 var (
 	mergeField = regexp.MustCompile(`^\{\{[ \t]*([A-Za-z][A-Za-z0-9_.]{0,40})[ \t]*(?:\\?\|([^{}\n]{0,200}))?\}\}`)
-	mergeBegun = regexp.MustCompile(`^\{\{[ \t]*(name|series|title|number|count|date|(?:article|series|unsubscribe)_link)\b`)
+	mergeBegun = regexp.MustCompile(`^\{\{[ \t]*(name|series|title|number|count|date|(?:article|series|unsubscribe|preferences)_link)\b`)
 )
 
 // mergeNames are the fields there are, in the order in which people are told.
-var mergeNames = []string{"name", "series", "title", "number", "count", "date", "article_link", "series_link", "unsubscribe_link"}
+var mergeNames = []string{"name", "series", "title", "number", "count", "date", "article_link", "series_link", "unsubscribe_link", "preferences_link"}
 
 // merge is a field's meaning in one letter. An empty value has none there.
 type merge struct {
@@ -60,6 +60,7 @@ func (l Letter) merges() map[string]merge {
 		"article_link":     {l.ViewURL, true},
 		"series_link":      {l.SeriesURL, true},
 		"unsubscribe_link": {l.UnsubscribeURL, true},
+		"preferences_link": {l.PreferencesURL, true},
 	}
 	if l.Part > 0 {
 		values["number"], values["count"] = merge{value: strconv.Itoa(l.Part)}, merge{value: strconv.Itoa(l.Of)}
@@ -297,5 +298,9 @@ func (l Letter) withoutPerson(s string) string {
 	if l.NameHole != (Hole{}) {
 		s = strings.NewReplacer(l.NameHole.Before, "", l.NameHole.After, "").Replace(s)
 	}
-	return strings.ReplaceAll(s, l.UnsubscribeURL, l.SeriesURL)
+	s = strings.ReplaceAll(s, l.UnsubscribeURL, l.SeriesURL)
+	if l.PreferencesURL != "" {
+		s = strings.ReplaceAll(s, l.PreferencesURL, l.SeriesURL)
+	}
+	return s
 }

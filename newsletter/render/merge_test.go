@@ -32,6 +32,7 @@ func TestMergeFields(t *testing.T) {
 		{"a link's address", "[Read it here]({{article_link}}?from=mail).", `href="https://news.example.org/skin/short-nights?from=mail"`, "[1] https://news.example.org/skin/short-nights?from=mail"},
 		{"a link by itself", "All: {{series_link}}", `>https://news.example.org/skin</a>`, "All: https://news.example.org/skin"},
 		{"the way out", "[Leave]({{unsubscribe_link}})", `href="` + hole + `"`, "[1] " + hole},
+		{"what one gets", "[Choose]({{preferences_link}})", `href="` + preferences + `"`, "[1] " + preferences},
 		{"in a table", "| a | b |\n|---|---|\n| {{name\\|there}} | x |", ">" + name + "</td>", name},
 		{"in code", "Write `{{name|there}}`.", ">{{name|there}}</code>", "Write {{name|there}}."},
 		{"escaped", `Write \{{name|there}}.`, "Write {{name|there}}.", "Write {{name|there}}."},
@@ -67,8 +68,8 @@ func TestMergeInSubject(t *testing.T) {
 
 // A page has no one reader: the fallbacks stand there, and no link of one person.
 func TestPageHasNoHoles(t *testing.T) {
-	e := issue(t, merging("", "Dear {{name|there}}, [leave]({{unsubscribe_link}})."))
-	if strings.Contains(e.ArticleHTML, hole) || strings.ContainsAny(e.ArticleHTML, "\uE0F0\uE0F1") || !strings.Contains(e.ArticleHTML, "Dear there,") {
+	e := issue(t, merging("", "Dear {{name|there}}, [leave]({{unsubscribe_link}}), [choose]({{preferences_link}})."))
+	if strings.Contains(e.ArticleHTML, ".invalid") || strings.ContainsAny(e.ArticleHTML, "\uE0F0\uE0F1") || !strings.Contains(e.ArticleHTML, "Dear there,") {
 		t.Errorf("the page is %s", e.ArticleHTML)
 	}
 	if strings.ContainsAny(e.Preheader, "\uE0F0\uE0F1") {

@@ -28,6 +28,7 @@ type Letter struct {
 	PostalAddress                  string
 	PrivacyURL, ImprintURL         string
 	UnsubscribeURL                 string // a hole that outbox fills for each subscriber
+	PreferencesURL                 string // likewise; empty: left out
 	Reason                         string // empty: the catalogue's "You get this because …"
 
 	Style // zero: the journal, with the site's name on top

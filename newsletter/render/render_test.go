@@ -19,7 +19,10 @@ import (
 
 var update = flag.Bool("update", false, "rewrite testdata/golden")
 
-const hole = "https://unsubscribe.invalid/HOLE"
+const (
+	hole        = "https://unsubscribe.invalid/HOLE"
+	preferences = "https://preferences.invalid/HOLE"
+)
 
 // letter is a valid letter around a text.
 func letter(markdown string) render.Letter {
@@ -42,6 +45,7 @@ func letter(markdown string) render.Letter {
 		PrivacyURL:      "https://news.example.org/privacy",
 		ImprintURL:      "https://news.example.org/imprint",
 		UnsubscribeURL:  hole,
+		PreferencesURL:  preferences,
 	}
 }
 
