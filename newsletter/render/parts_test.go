@@ -151,3 +151,17 @@ func FuzzIssue(f *testing.F) {
 		checkSafe(t, "the page", e.ArticleHTML, nil)
 	})
 }
+
+// A table too wide for columns is written row by row, and no head is lost with an empty cell or for want of rows.
+func TestWideTableInText(t *testing.T) {
+	long := strings.Repeat("long words ", 7) + "in a head"
+	for _, tt := range []struct{ about, markdown, want string }{
+		{"a cell that is empty", "| " + long + " | dose |\n|---|---|\n| a | \u00a0 |", "  words in a head: a\ndose: –\n"},
+		{"no rows", "| " + long + " | dose |\n|---|---|", "  words in a head\ndose\n"},
+		{"no head", "| " + long + " | |\n|---|---|\n| a | b |", "  words in a head: a\nb\n"},
+	} {
+		if got := issue(t, letter("Words.\n\n"+tt.markdown)).Text; !strings.Contains(got, tt.want) {
+			t.Errorf("%s: the text lacks %q:\n%s", tt.about, tt.want, got)
+		}
+	}
+}

@@ -61,18 +61,25 @@ func aligned(rows [][]string, wide []int, to []east.Alignment) []string {
 	return lines
 }
 
+// records writes each cell behind its head, on lines of its own. An empty cell keeps its head, which may stand nowhere else.
 func records(rows [][]string, width int) []string {
+	head, body := rows[0], rows[1:]
+	if len(body) == 0 {
+		return records([][]string{nil, head}, width)
+	}
 	var lines []string
-	for _, row := range rows[1:] {
+	for _, row := range body {
 		if len(lines) > 0 {
 			lines = append(lines, "")
 		}
 		for j, cell := range row {
-			if cell == "" {
+			switch {
+			case j < len(head) && head[j] != "" && cell == "":
+				cell = head[j] + ": –"
+			case j < len(head) && head[j] != "":
+				cell = head[j] + ": " + cell
+			case cell == "":
 				continue
-			}
-			if j < len(rows[0]) && rows[0][j] != "" {
-				cell = rows[0][j] + ": " + cell
 			}
 			lines = append(lines, indent(wrap(cell, width-2), "", "  ")...)
 		}
