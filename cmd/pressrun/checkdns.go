@@ -36,7 +36,12 @@ func (s *site) senderDomains(ctx context.Context) ([]string, error) {
 // Behind a mail catcher on this machine they are only warnings: mail ends there.
 func (s *site) checkDNS(ctx context.Context) ([]finding, error) {
 	if s.cfg.trial() {
-		return []finding{{What: "dns", OK: true, Said: "not asked: relay and public address are on this machine, so nothing reaches anybody"}}, nil
+		keys, _, err := dkimFolder(s.cfg.DKIM.Keys).read()
+		if err == nil {
+			keys, err = s.withLost(ctx, keys)
+		}
+		said := finding{What: "dns", OK: true, Said: "not asked: relay and public address are on this machine, so nothing reaches anybody"}
+		return append(checkLost(keys), said), err
 	}
 	domains, err := s.senderDomains(ctx)
 	if err != nil {
@@ -44,9 +49,9 @@ func (s *site) checkDNS(ctx context.Context) ([]finding, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, dkimWait)
 	defer cancel()
-	keys, err := s.readDKIM(ctx)
+	keys, err := s.signing(ctx)
 	if err != nil {
-		return []finding{{What: "dkim", Said: err.Error(), Mend: "Bring the file back from your backup, or move it away and make another with `pressrun dkim new DOMAIN`."}}, nil
+		return []finding{{What: "dkim", Said: err.Error(), Mend: "Look at the folder that dkim.keys names."}}, nil
 	}
 	var all []finding
 	for _, domain := range domains {
@@ -60,7 +65,7 @@ func (s *site) checkDNS(ctx context.Context) ([]finding, error) {
 			all[i] = all[i].soft()
 		}
 	}
-	return all, nil
+	return append(checkLost(keys), all...), nil
 }
 
 // freeMail are mailbox providers whose domains nobody else may send from: their DMARC policies refuse it.
@@ -151,12 +156,34 @@ func (s *site) namesRelay(ctx context.Context, domain, record string) bool {
 	return false
 }
 
+// checkLost says which keys can't be had. Nothing of their domain leaves, unless another key of it signs.
+func checkLost(keys mailer.Keyring) []finding {
+	var all []finding
+	for _, key := range keys {
+		if key.Lost() == nil {
+			continue
+		}
+		f := finding{What: key.Domain + ": DKIM key", Said: key.Lost().Error() + ": nothing of this domain leaves"}
+		f.Mend = "Bring the file back from your backup; or make another key with `pressrun dkim new " + key.Domain +
+			"`; or have the relay sign again: `pressrun dkim drop " + key.Domain + "`."
+		if keys.For(key.Domain)[0].Lost() == nil {
+			f.OK, f.Warning, f.Said = true, true, key.Lost().Error()+"; the domain's other key signs"
+			f.Mend = "Bring the file back from your backup, or move it away."
+		}
+		all = append(all, f)
+	}
+	return all
+}
+
 // checkDKIM looks at the keys that sign for a domain, and at those that wait.
 func (s *site) checkDKIM(ctx context.Context, domain string, keys mailer.Keyring) []finding {
 	what := domain + ": DKIM"
 	signing := keys.For(domain)
 	if why := s.cfg.DKIM.idle(s.cfg.Relay); why != "" {
 		return []finding{{What: what, OK: true, Warning: true, Said: "the relay signs", Mend: why + " See in its settings that it signs with d=" + domain + "."}}
+	}
+	if len(signing) > 0 && signing[0].Lost() != nil {
+		return nil // checkLost said so
 	}
 	if len(signing) == 0 {
 		f := finding{What: what, OK: true, Warning: true, Said: "no key of ours: the relay signs"}

@@ -38,7 +38,7 @@ func (s *site) sendCheckMail(ctx context.Context, to string) (mailer.Outcome, er
 	if err != nil {
 		return mailer.Outcome{}, err
 	}
-	keys, err := s.readDKIM(ctx)
+	keys, err := s.signing(ctx)
 	if err != nil {
 		return mailer.Outcome{}, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -11,6 +12,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"pressrun/newsletter/mailer"
+	"pressrun/newsletter/series"
+	"pressrun/subscribers/store"
 )
 
 func (a *app) dkimCommand() *cobra.Command {
@@ -18,10 +21,12 @@ func (a *app) dkimCommand() *cobra.Command {
 		Use:   "dkim",
 		Short: "Our own DKIM keys: signatures that mailbox providers can check",
 		Long: `Without keys of ours the relay signs. The keys stand in the folder that dkim.keys names, one file each: DOMAIN/SELECTOR.pem
-signs; DOMAIN/SELECTOR.waiting waits until its record is seen in DNS and is renamed then. To take a key out of use, move its file away; a
-running serve gives up the last key of a domain only when it is restarted.`,
-		Example: "  pressrun dkim new example.org",
-	}, a.dkimNewCommand())
+signs; DOMAIN/SELECTOR.waiting waits until its record is seen in DNS and is renamed then. To take a key out of use, move its file away.
+
+A domain that was signed here sends nothing once it has no key that can be read: a folder that is not mounted or a broken file must not
+make its mail unsigned without anybody knowing. dkim drop says that the relay is to sign it again.`,
+		Example: "  pressrun dkim new example.org\n  pressrun dkim drop example.org",
+	}, a.dkimNewCommand(), a.dkimDropCommand())
 }
 
 func (a *app) dkimNewCommand() *cobra.Command {
@@ -35,12 +40,49 @@ minutes, check at once), and until then the one before it signs. Leave the recor
 		Example: "  pressrun dkim new example.org\n  pressrun dkim new example.org --ed25519",
 		Args:    args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
-			return a.with(cmd.Context(), func(s *site) error { return a.newDKIM(s, given[0], ed) })
+			return a.with(cmd.Context(), func(s *site) error { return a.newDKIM(cmd.Context(), s, given[0], ed) })
 		},
 	}
 	cmd.Flags().BoolVar(&ed, "ed25519", false, "a second, shorter signature beside the RSA one, for receivers that know it (RFC 8463)")
 	a.jsonFlag(cmd)
 	return cmd
+}
+
+func (a *app) dkimDropCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "drop DOMAIN",
+		Short: "Give up our own signatures of a domain, whose keys were taken away",
+		Long: `Forgets that DOMAIN was signed here: its mail leaves without a signature of ours from now on, and the relay's counts. Move the
+keys of the domain out of their folder first. A running serve goes by it when it is restarted.`,
+		Example: "  pressrun dkim drop example.org",
+		Args:    args(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, given []string) error {
+			return a.with(cmd.Context(), func(s *site) error { return a.dropDKIM(cmd, s, given[0]) })
+		},
+	}
+	a.yesFlag(cmd)
+	return cmd
+}
+
+func (a *app) dropDKIM(cmd *cobra.Command, s *site, domain string) error {
+	signing, _, err := dkimFolder(s.cfg.DKIM.Keys).read()
+	if err != nil {
+		return err
+	}
+	for _, key := range signing {
+		if key.Domain == domain {
+			return fmt.Errorf("%s has keys in %s: move them away first; nothing was changed", domain, s.cfg.DKIM.Keys)
+		}
+	}
+	if err := a.confirm(cmd, fmt.Sprintf("Let mail of %s leave without a signature of ours?", domain)); err != nil {
+		return err
+	}
+	err = s.db.InTx(cmd.Context(), func(tx *store.Tx) error { return series.ForgetSigned(cmd.Context(), tx, domain) })
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(a.out, "%s is no longer signed here: its mail leaves with the relay's signature.\n", domain)
+	return err
 }
 
 // dkimMade is what dkim new prints.
@@ -53,10 +95,13 @@ type dkimMade struct {
 	Waiting  bool   `json:"waiting"` // it signs once its record is seen
 }
 
-func (a *app) newDKIM(s *site, domain string, ed bool) error {
+func (a *app) newDKIM(ctx context.Context, s *site, domain string, ed bool) error {
 	folder := dkimFolder(s.cfg.DKIM.Keys)
 	key, waits, err := folder.add(domain, ed, s.now())
 	if err != nil {
+		return err
+	}
+	if err := s.rememberSigned(ctx, mailer.Keyring{key}); err != nil {
 		return err
 	}
 	made := dkimMade{key.Domain, key.Selector, key.Name(), key.Record(), folder.file(key, dkimSigns), waits}
@@ -128,6 +173,62 @@ func (s *site) readDKIM(ctx context.Context) (mailer.Keyring, error) {
 	return signing, err
 }
 
+// signing are the keys at the start of a process.
+func (s *site) signing(ctx context.Context) (mailer.Keyring, error) {
+	keys, err := s.readDKIM(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.withLost(ctx, keys)
+}
+
+// withLost adds a lost key for each domain that was signed here before and has none.
+func (s *site) withLost(ctx context.Context, keys mailer.Keyring) (mailer.Keyring, error) {
+	before, err := series.SignedDomains(ctx, s.db)
+	if err != nil {
+		return nil, fmt.Errorf("DKIM keys: %w", err)
+	}
+	for _, domain := range before {
+		if !slices.ContainsFunc(keys, func(key mailer.DKIMKey) bool { return key.Domain == domain }) {
+			keys = append(keys, mailer.LostKey(domain, "", errKeyGone))
+		}
+	}
+	return keys, nil
+}
+
+// rememberSigned keeps the domains that keys sign, so that none of them goes unsigned later by accident.
+func (s *site) rememberSigned(ctx context.Context, keys mailer.Keyring) error {
+	before, err := series.SignedDomains(ctx, s.db)
+	if err != nil {
+		return fmt.Errorf("DKIM keys: %w", err)
+	}
+	for _, key := range keys {
+		if key.Lost() != nil || slices.Contains(before, key.Domain) {
+			continue
+		}
+		before = append(before, key.Domain)
+		err := s.db.InTx(ctx, func(tx *store.Tx) error { return series.RememberSigned(ctx, tx, key.Domain, s.now()) })
+		if err != nil {
+			return fmt.Errorf("DKIM keys: %w", err)
+		}
+	}
+	return nil
+}
+
+// sayLost logs the keys without which mail of their domain doesn't leave.
+func (s *site) sayLost(ctx context.Context, keys mailer.Keyring) {
+	for _, key := range keys {
+		if key.Lost() == nil {
+			continue
+		}
+		if signs := keys.For(key.Domain); signs[0].Lost() == nil {
+			s.log.ErrorContext(ctx, "DKIM key not read: the domain's other one signs", "domain", key.Domain, "error", key.Lost())
+			continue
+		}
+		s.log.ErrorContext(ctx, "no DKIM key to be had: nothing of this domain leaves", "domain", key.Domain, "error", key.Lost())
+	}
+}
+
 // keepDKIM reads the keys again and again until ctx ends. What can't be read changes nothing, and a domain never loses its last
 // key: those of before go on.
 func (s *site) keepDKIM(ctx context.Context, signing *atomic.Pointer[mailer.Keyring]) {
@@ -153,5 +254,6 @@ func (s *site) rereadDKIM(ctx context.Context, signing *atomic.Pointer[mailer.Ke
 	for _, key := range kept {
 		s.log.ErrorContext(ctx, "DKIM key is gone from its folder: it goes on signing until a restart", "domain", key.Domain, "selector", key.Selector)
 	}
+	s.sayLost(ctx, keys)
 	signing.Store(&keys)
 }

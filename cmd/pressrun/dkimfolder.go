@@ -24,11 +24,14 @@ const (
 	dkimWaits = ".waiting"
 )
 
+// errKeyGone says that a domain whose mail was signed here has no key any more.
+var errKeyGone = errors.New("it was signed here before, and its folder holds no key")
+
 // errDomainName says that a folder's name could never match a sender's domain.
 var errDomainName = errors.New("the folder's name is not in small letters, so its keys would sign nothing: rename it")
 
-// read finds all keys. A folder that isn't there holds none; whatever else can't be read is an error, since mail of its domain
-// must not leave without it. Names that begin with a dot are left out: no domain does.
+// read finds all keys. A folder that isn't there holds none. What can't be read of a domain's is a lost key of it, since its mail must
+// not leave without. Names that begin with a dot are left out: no domain does.
 func (f dkimFolder) read() (signing, waiting mailer.Keyring, err error) {
 	entries, err := os.ReadDir(string(f))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -41,48 +44,58 @@ func (f dkimFolder) read() (signing, waiting mailer.Keyring, err error) {
 		if strings.HasPrefix(entry.Name(), ".") {
 			continue
 		}
-		signs, waits, err := f.readDomain(entry.Name())
-		if err != nil {
-			return nil, nil, fmt.Errorf("DKIM keys: %w", err)
-		}
+		signs, waits := f.readDomain(entry.Name())
 		signing, waiting = append(signing, signs...), append(waiting, waits...)
 	}
 	return signing, waiting, nil
 }
 
 // readDomain finds the keys of a domain; a file beside the domains' folders holds none.
-func (f dkimFolder) readDomain(domain string) (signing, waiting mailer.Keyring, err error) {
-	folder := filepath.Join(string(f), domain)
-	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
-		return nil, nil, err
+func (f dkimFolder) readDomain(domain string) (signing, waiting mailer.Keyring) {
+	folder, name := filepath.Join(string(f), domain), strings.ToLower(domain)
+	info, err := os.Stat(folder)
+	if err == nil && !info.IsDir() {
+		return nil, nil
 	}
-	files, err := os.ReadDir(folder)
+	var files []os.DirEntry
+	if err == nil {
+		files, err = os.ReadDir(folder)
+	}
 	if err != nil {
-		return nil, nil, err
+		return mailer.Keyring{mailer.LostKey(name, "", err)}, nil
 	}
 	for _, entry := range files {
-		file, ext := filepath.Join(folder, entry.Name()), filepath.Ext(entry.Name())
+		ext := filepath.Ext(entry.Name())
 		if entry.IsDir() || ext != dkimSigns && ext != dkimWaits {
 			continue
 		}
-		if domain != strings.ToLower(domain) {
-			return nil, nil, fmt.Errorf("%s: %w", folder, errDomainName)
-		}
-		text, err := os.ReadFile(file)
-		if err != nil {
-			return nil, nil, err
-		}
-		key, err := mailer.ParseDKIMKey(domain, strings.TrimSuffix(entry.Name(), ext), text)
-		if err != nil {
-			return nil, nil, fmt.Errorf("%s: %w", file, err)
-		}
-		if ext == dkimSigns {
+		selector := strings.TrimSuffix(entry.Name(), ext)
+		key, err := readDKIMKey(filepath.Join(folder, entry.Name()), domain, selector)
+		switch {
+		case err != nil:
+			signing = append(signing, mailer.LostKey(name, selector, err))
+		case ext == dkimSigns:
 			signing = append(signing, key)
-		} else {
+		default:
 			waiting = append(waiting, key)
 		}
 	}
-	return signing, waiting, nil
+	return signing, waiting
+}
+
+func readDKIMKey(file, domain, selector string) (mailer.DKIMKey, error) {
+	if domain != strings.ToLower(domain) {
+		return mailer.DKIMKey{}, fmt.Errorf("%s: %w", filepath.Dir(file), errDomainName)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return mailer.DKIMKey{}, err
+	}
+	key, err := mailer.ParseDKIMKey(domain, selector, text)
+	if err != nil {
+		return key, fmt.Errorf("%s: %w", file, err)
+	}
+	return key, nil
 }
 
 func (f dkimFolder) file(key mailer.DKIMKey, ext string) string {
@@ -102,7 +115,7 @@ func (f dkimFolder) add(domain string, ed bool, now time.Time) (key mailer.DKIMK
 	for _, other := range append(signing, waiting...) {
 		if other.Domain == key.Domain {
 			taken[other.Selector] = true
-			waits = waits || other.Algorithm() == key.Algorithm()
+			waits = waits || other.Lost() == nil && other.Algorithm() == key.Algorithm()
 		}
 	}
 	if key.Selector, err = freeSelector(key, taken, now); err != nil {
@@ -176,16 +189,20 @@ func (f dkimFolder) adopt(ctx context.Context, lookup lookupTXT) (adopted []mail
 }
 
 // keepDomains is what a running process signs with after another reading: fresh, and the keys of before for each domain that
-// had some and has none now. A folder that was unmounted looks like that, and nobody hears of mail that lost its signature.
+// had some and has none now, or none that can be read. A folder that was unmounted looks like that.
 func keepDomains(before, fresh mailer.Keyring) (keys mailer.Keyring, kept []mailer.DKIMKey) {
-	has := map[string]bool{}
+	named, has := map[string]bool{}, map[string]bool{}
 	for _, key := range fresh {
-		has[key.Domain] = true
+		named[key.Domain], has[key.Domain] = true, has[key.Domain] || key.Lost() == nil
 	}
+	keys = slices.Clone(fresh)
 	for _, key := range before {
-		if !has[key.Domain] {
-			kept = append(kept, key)
+		switch {
+		case key.Lost() != nil && !named[key.Domain]:
+			keys = append(keys, key)
+		case key.Lost() == nil && !has[key.Domain]:
+			keys, kept = append(keys, key), append(kept, key)
 		}
 	}
-	return append(slices.Clone(fresh), kept...), kept
+	return keys, kept
 }

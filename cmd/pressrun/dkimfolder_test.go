@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -34,25 +35,23 @@ func domainsOf(keys mailer.Keyring) []string {
 	return all
 }
 
-// TestDKIMFolderUnreadable: what may hold keys and can't be read is an error: without them mail would leave unsigned.
+// TestDKIMFolderUnreadable: what may hold keys of a domain and can't be read stops that domain's mail, which would leave unsigned.
 func TestDKIMFolderUnreadable(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
 		spoil func(folder string) error
-		want  string // in the error
+		lost  string // the domain
+		want  string // in the reason
 	}{
-		{"the folder is a file", func(folder string) error {
-			return os.Rename(filepath.Join(folder, "example.org", "e20270301.pem"), folder+".new")
-		}, "not a directory"},
 		{"a domain's folder can't be followed", func(folder string) error {
 			return os.Symlink("example.net", filepath.Join(folder, "example.net"))
-		}, "example.net"},
+		}, "example.net", "example.net"},
 		{"capitals", func(folder string) error {
 			return os.Rename(filepath.Join(folder, "example.org"), filepath.Join(folder, "Example.org"))
-		}, "small letters"},
+		}, "example.org", "small letters"},
 		{"a broken key", func(folder string) error {
-			return os.WriteFile(filepath.Join(folder, "example.org", "p1.pem"), []byte("broken"), 0o600)
-		}, "p1.pem"},
+			return os.WriteFile(filepath.Join(folder, "example.org", "e20270301.pem"), []byte("broken"), 0o600)
+		}, "example.org", "e20270301.pem"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "dkim")
@@ -60,20 +59,20 @@ func TestDKIMFolderUnreadable(t *testing.T) {
 			if err := tt.spoil(path); err != nil {
 				t.Fatal(err)
 			}
-			if file := path + ".new"; isFile(file) {
-				path = file
+			signing, _, err := dkimFolder(path).read()
+			if err != nil {
+				t.Fatal(err)
 			}
-			signing, waiting, err := dkimFolder(path).read()
-			if err == nil || !strings.Contains(err.Error(), tt.want) {
-				t.Errorf("got %d and %d keys and error %v, want an error that says %q", len(signing), len(waiting), err, tt.want)
+			keys := signing.For("mail." + tt.lost)
+			if len(keys) != 1 || keys[0].Lost() == nil || !strings.Contains(keys[0].Lost().Error(), tt.want) {
+				t.Errorf("%s is signed by %+v, want a lost key that says %q", tt.lost, keys, tt.want)
+			}
+			message := mailer.Message{Domain: tt.lost, Bytes: []byte("From: a@" + tt.lost + "\r\n\r\n")}
+			if _, err := (mailer.Handover{Keys: func() mailer.Keyring { return signing }}).Finish(message); !errors.Is(err, mailer.ErrUnsigned) {
+				t.Errorf("got %v, want %v", err, mailer.ErrUnsigned)
 			}
 		})
 	}
-}
-
-func isFile(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && !info.IsDir()
 }
 
 // TestDKIMFolderReads: every key is found, whatever the folder is called and whatever else lies in it.
@@ -99,6 +98,17 @@ func TestDKIMFolderReads(t *testing.T) {
 	}
 	if got, want := domainsOf(waiting), []string{"example.org"}; !slices.Equal(got, want) {
 		t.Errorf("waiting: got %q, want %q", got, want)
+	}
+}
+
+// TestDKIMNoFolder: a file in place of the folder of all keys is an error.
+func TestDKIMNoFolder(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "dkim")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := dkimFolder(file).read(); err == nil || !strings.Contains(err.Error(), "not a directory") {
+		t.Errorf("got %v, want an error that says it is no folder", err)
 	}
 }
 

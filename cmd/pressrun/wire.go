@@ -173,10 +173,14 @@ func (s *site) startWorker(ctx context.Context) (w *outbox.Worker, stop func() e
 	if err != nil {
 		return nil, nil, err
 	}
-	keys, err := s.readDKIM(ctx)
+	keys, err := s.signing(ctx)
+	if err == nil {
+		err = s.rememberSigned(ctx, keys)
+	}
 	if err != nil {
 		return nil, nil, errors.Join(err, lock.Close())
 	}
+	s.sayLost(ctx, keys)
 	var signing atomic.Pointer[mailer.Keyring]
 	signing.Store(&keys)
 	smtp, settled := s.smtp(), make(chan struct{}, 1)

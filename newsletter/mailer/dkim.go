@@ -80,6 +80,9 @@ func (k Kind) covered(message []byte) []string {
 
 // sign makes the DKIM-Signature header (RFC 6376, RFC 8463): relaxed/relaxed, the whole body.
 func (k DKIMKey) sign(message []byte, headers []string) (line string, err error) {
+	if k.lost != nil {
+		return "", k.lost
+	}
 	signer, err := dkim.NewSigner(&dkim.SignOptions{
 		Domain: k.Domain, Selector: k.Selector, Signer: k.signer, HeaderKeys: headers,
 		HeaderCanonicalization: dkim.CanonicalizationRelaxed, BodyCanonicalization: dkim.CanonicalizationRelaxed,

@@ -32,7 +32,17 @@ const (
 type DKIMKey struct {
 	Domain, Selector string
 	signer           crypto.Signer
+	lost             error // instead of signer
 }
+
+// LostKey stands for a key of a domain that should be there and can't be had. Where a domain has no other, nothing of it leaves
+// (Handover.Finish).
+func LostKey(domain, selector string, why error) DKIMKey {
+	return DKIMKey{Domain: domain, Selector: selector, lost: why}
+}
+
+// Lost says why the key can't be had; nil: it signs.
+func (k DKIMKey) Lost() error { return k.lost }
 
 // NewDKIMKey makes an RSA key of 2048 bits, or an Ed25519 one (RFC 8463). The domain may be in any script.
 func NewDKIMKey(domain, selector string, ed bool) (DKIMKey, error) {
@@ -127,11 +137,19 @@ func (k DKIMKey) Published(records []string) bool {
 type Keyring []DKIMKey
 
 // For are the keys that sign mail from a domain, RSA first: the newest selector of each algorithm, of the domain itself or
-// of the nearest one above it that has keys, which DMARC counts as aligned (RFC 7489 section 3.1). None: the relay signs.
+// of the nearest one above it that has keys, which DMARC counts as aligned (RFC 7489 section 3.1). None: the relay signs. A lost one is
+// among them only where the domain has no other.
 func (r Keyring) For(domain string) []DKIMKey {
 	for domain != "" {
 		newest := map[string]DKIMKey{}
+		var lost []DKIMKey
 		for _, key := range r {
+			if key.lost != nil {
+				if key.Domain == domain {
+					lost = append(lost, key)
+				}
+				continue
+			}
 			if best, ok := newest[key.Algorithm()]; key.Domain == domain && (!ok || key.Selector > best.Selector) {
 				newest[key.Algorithm()] = key
 			}
@@ -143,6 +161,9 @@ func (r Keyring) For(domain string) []DKIMKey {
 			}
 			slices.SortFunc(keys, func(a, b DKIMKey) int { return cmp.Compare(b.Algorithm(), a.Algorithm()) })
 			return keys
+		}
+		if len(lost) > 0 {
+			return lost[:1]
 		}
 		_, domain, _ = strings.Cut(domain, ".")
 	}
