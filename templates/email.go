@@ -72,9 +72,9 @@ type NoteView struct {
 type NoticeView struct {
 	Frame
 	Heading    string
-	Paragraphs []string
+	Paragraphs []template.HTML // escaped, their addresses links
 	Button     *Place
-	After      []string
+	After      []template.HTML
 	PrivacyURL string
 }
 

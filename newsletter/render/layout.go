@@ -3,6 +3,7 @@ package render
 import (
 	"bytes"
 	"html/template"
+	"regexp"
 	"strings"
 
 	"golang.org/x/text/language"
@@ -67,9 +68,9 @@ func (n Note) html() (string, error) {
 	v := templates.NoticeView{
 		Frame:      frame(templates.In(n.Language), n.Style, n.Language, n.SiteName, n.PostalAddress, n.Subject, n.preheader()),
 		Heading:    n.Heading,
-		Paragraphs: n.Paragraphs,
+		Paragraphs: withLinks(n.Paragraphs),
 		Button:     (*templates.Place)(n.Button),
-		After:      n.After,
+		After:      withLinks(n.After),
 		PrivacyURL: n.PrivacyURL,
 	}
 	var b bytes.Buffer
@@ -77,6 +78,25 @@ func (n Note) html() (string, error) {
 		return "", err
 	}
 	return inlineStyles(b.Bytes())
+}
+
+// bareURL finds addresses in plain text, without the marks that end a sentence after them.
+var bareURL = regexp.MustCompile(`https?://[^\s<>"“”]*[^\s<>"“”.,;:!?)\]]`)
+
+// withLinks are plain texts escaped, the addresses in them as links.
+func withLinks(texts []string) []template.HTML {
+	var all []template.HTML
+	for _, text := range texts {
+		var b strings.Builder
+		from := 0
+		for _, at := range bareURL.FindAllStringIndex(text, -1) {
+			address := template.HTMLEscapeString(text[at[0]:at[1]])
+			b.WriteString(template.HTMLEscapeString(text[from:at[0]]) + `<a class="link" dir="ltr" href="` + address + `">` + address + `</a>`)
+			from = at[1]
+		}
+		all = append(all, template.HTML(b.String()+template.HTMLEscapeString(text[from:])))
+	}
+	return all
 }
 
 func (n Note) preheader() string { return opening(strings.Join(n.Paragraphs, " "), n.Subject) }

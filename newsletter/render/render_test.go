@@ -112,7 +112,7 @@ func note() render.Note {
 		Heading:       "One click, and you are in",
 		Paragraphs:    []string{"Somebody, we hope you, asked for the letters of “Skin, week by week”.", "Press the button to confirm that this address is yours."},
 		Button:        &render.Link{Title: "Yes, send me the letters", URL: "https://news.example.org/c/k3J9xQ2vHfW7"},
-		After:         []string{"If that wasn’t you, do nothing: without a click you won’t hear from us again."},
+		After:         []string{"If that wasn’t you, do nothing: without a click you won’t hear from us again. See https://news.example.org/help?a=1&b=2, and ask."},
 		PostalAddress: "12 Quay Street, 20459 Hamburg, Germany",
 		PrivacyURL:    "https://news.example.org/privacy",
 	}
