@@ -20,6 +20,7 @@ var order = []string{
 	"pressrun/newsletter",
 	"pressrun/newsletter/importer",
 	"pressrun/newsletter/outbox",
+	"pressrun/newsletter/pace",
 	"pressrun/newsletter/render",
 	"pressrun/newsletter/mailer/catcher",
 	"pressrun/newsletter/mailer/smtptest",
