@@ -133,7 +133,11 @@ func (p *Publisher) out(ctx context.Context, s series.Series, e subscribers.Enro
 	case subscribers.Pending:
 		return "This person has not confirmed yet.", nil
 	case subscribers.Ended:
-		return fmt.Sprintf("This person left on %s (%s).", e.EndedAt.In(location(s)).Format("2 January 2006"), e.EndedBy), nil
+		on := e.EndedAt.In(location(s)).Format("2 January 2006")
+		if e.EndedBy == "bounce" {
+			return fmt.Sprintf("Mail to this person could not be delivered, for good: their enrolment ended on %s (bounce).", on), nil
+		}
+		return fmt.Sprintf("This person left on %s (%s).", on, e.EndedBy), nil
 	case subscribers.Active:
 		mailable, err := subscribers.Mailable(ctx, p.db, s.ID, e.SubscriberID)
 		if err != nil || mailable {

@@ -335,7 +335,7 @@ func (p *Publisher) Finish(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// lookAt logs an issue that is done and tells the editors of its uncertain deliveries.
+// lookAt logs an issue that is done and tells the editors of its failed and its uncertain deliveries.
 func (p *Publisher) lookAt(ctx context.Context, id int64, done bool) error {
 	counts, err := outbox.Count(ctx, p.db, id)
 	if err != nil || !done && counts.Uncertain == 0 {
@@ -347,6 +347,9 @@ func (p *Publisher) lookAt(ctx context.Context, id int64, done bool) error {
 	}
 	if done {
 		p.log.InfoContext(ctx, "issue done", "issue", issue.Name, "sent", counts.Sent, "failed", counts.Failed, "skipped", counts.Skipped, "uncertain", counts.Uncertain)
+		if err := p.tellFailed(ctx, issue); err != nil {
+			return err
+		}
 	}
 	if counts.Uncertain == 0 {
 		return nil

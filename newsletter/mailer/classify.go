@@ -21,7 +21,8 @@ var (
 		`not enough (storage|space)`)
 	saysBlocked = regexp.MustCompile(`\bblocked\b|(block|black|deny) ?list|\bdnsbl\b|\brbl\b|spamhaus|spamcop|barracuda|` +
 		`reputation|\bspf\b|\bdkim\b|\bdmarc\b|\bptr\b|reverse (dns|hostname|lookup)|\brdns\b|unsolicited|bulk (e-?)?mail|banned`)
-	saysTooFast = regexp.MustCompile(`too (quickly|fast|many|frequent)|rate[ -]?limit|throttl|try (again|later)|temporar`)
+	saysPace    = regexp.MustCompile(`too (quickly|fast|many|frequent)|rate[ -]?limit|throttl`)
+	saysTooFast = regexp.MustCompile(saysPace.String() + `|try (again|later)|temporar`)
 	saysDead    = regexp.MustCompile(`no such (user|recipient|mailbox|person|account|address|local)|` +
 		`(user|recipient|mailbox|account|address) (is |was )?` +
 		`(unknown|invalid|not (found|known)|(does )?not exist|doesn't exist|disabled|inactive|deactivated|closed)|` +
@@ -29,6 +30,7 @@ var (
 		`doesn't have an? \S+ account|no (mailbox|account) (here )?by that name|no mailbox here|` +
 		`no longer (valid|in use|exists|available|active)|not a (valid|known) (user|recipient|mailbox|account)|` +
 		`host or domain name not found|domain (name )?not found|null mx|does not accept mail`)
+	saysUnfound  = regexp.MustCompile(`(host|domain)( or domain)?( name)? not found|no such (host|domain)|name or service not known|unable to route`)
 	saysSender   = regexp.MustCompile(`\bsender|mail from|\b(helo|ehlo)\b|your (domain|host|server|ip|address)`)
 	saysDisabled = regexp.MustCompile(`disabled|inactive|deactivated|closed`)
 	saysMailbox  = regexp.MustCompile(`mailbox|recipient|user|account`)
@@ -114,6 +116,18 @@ func classifyEnhanced(enhanced, text string) Class {
 		return either(ours(text), ClassBlocked)
 	}
 	return ""
+}
+
+// Unresolved says that a refusal of class dead rests on name servers alone, which break and are mended: the domain was not
+// found, or no way to it. An address is given up for it only on the second day.
+func Unresolved(r Reply) bool {
+	return strings.HasSuffix(r.Enhanced, ".4.4") || saysUnfound.MatchString(strings.ToLower(r.Text))
+}
+
+// SlowDown says that a mailbox provider gets more than it wants at a time (STANDARDS section 8).
+func SlowDown(r Reply) bool {
+	return r.Code == 421 || r.Enhanced == "4.7.28" || r.Enhanced == "4.2.1" || strings.Contains(r.Text, "TSS04") ||
+		r.Code >= 400 && saysPace.MatchString(strings.ToLower(r.Text))
 }
 
 // ours is the class of a text that names something of ours, else "".

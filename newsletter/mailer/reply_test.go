@@ -127,6 +127,48 @@ func TestClassifyNeverKillsOnTheBasicCodeAlone(t *testing.T) {
 	}
 }
 
+func TestUnresolved(t *testing.T) {
+	for _, tt := range []struct {
+		enhanced, text string
+		want           bool
+	}{
+		{"5.4.4", "Unable to route: no mail hosts for domain", true},
+		{"5.1.2", "Host or domain name not found. Name service error for name=gone.example type=MX: Host not found", true},
+		{"", "Domain not found", true},
+		{"5.1.1", "User unknown", false},
+		{"5.1.10", "Recipient not found by SMTP address lookup", false},
+		{"5.1.10", "Recipient address has null MX", false},
+	} {
+		if got := mailer.Unresolved(mailer.Reply{Code: 550, Enhanced: tt.enhanced, Text: tt.text}); got != tt.want {
+			t.Errorf("%s %s: got %t, want %t", tt.enhanced, tt.text, got, tt.want)
+		}
+	}
+}
+
+func TestSlowDown(t *testing.T) {
+	for _, tt := range []struct {
+		code           int
+		enhanced, text string
+		want           bool
+	}{
+		{421, "4.7.0", "[TSS04] Messages temporarily deferred due to unexpected volume or user complaints", true},
+		{451, "4.7.0", "[TSS04] deferred", true},
+		{421, "", "Service not available", true},
+		{450, "4.2.1", "The user you are trying to contact is receiving mail too quickly", true},
+		{421, "4.7.28", "Our system has detected an unusual rate of unsolicited mail originating from your IP address", true},
+		{451, "4.7.500", "Server busy. Please try again later", false},
+		{451, "4.7.652", "The mail server has exceeded the maximum number of connections: rate limited", true},
+		{450, "4.7.1", "Greylisted, please try again", false},
+		{452, "4.2.2", "mailbox full", false},
+		{250, "", "too many cooks", false},
+	} {
+		r := mailer.Reply{Code: tt.code, Enhanced: tt.enhanced, Text: tt.text}
+		if got := mailer.SlowDown(r); got != tt.want {
+			t.Errorf("%s: got %t, want %t", r, got, tt.want)
+		}
+	}
+}
+
 func FuzzReply(f *testing.F) {
 	for _, s := range []string{
 		"250 ok\r\n", "250\r\n", "250-a\r\n250 b\r\n", "550 5.1.1 <a@b.c> x\r\n", "25", "250-a\r\n251 b\r\n", "999 x\r\n", "421 4.3.2\n", "250_x\r\n",

@@ -300,7 +300,7 @@ func TestCorrectionGoesToWhoHadLess(t *testing.T) {
 	s, srv := newSite(t), smtptest.New(t)
 	s.readers(s.skin, 4)
 	issue := s.issue(s.skin, "rest")
-	srv.At("RCPT " + address(1)).Reply("550 5.1.1 nobody")
+	srv.At("RCPT " + address(1)).Reply("552 5.2.2 full")
 	s.send(srv)
 	s.readers(s.skin, 6) // two more, who had nothing
 	article := must(series.ArticleBySlug(t.Context(), s.db, "rest"))
@@ -350,7 +350,7 @@ func TestReaders(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.send(srv)
-	srv.At("RCPT " + address(4)).Reply("550 5.1.1 nobody")
+	srv.At("RCPT " + address(4)).Reply("552 5.2.2 full")
 	issue := s.issue(s.skin, "second")
 	s.send(srv)
 	s.read(s.skin, ids[4:5], first.ID)

@@ -107,12 +107,12 @@ func (w *Worker) settle(ctx context.Context, r row, from state, out mailer.Outco
 	w.log.Info("delivery attempt", "delivery", r.id, "issue", r.issue, "try", t.row.tries, "phase", phases[from], "outcome", string(out.State),
 		"code", out.Reply.Code, "enhanced", out.Reply.Enhanced, "class", string(out.Class), "state", string(t.to))
 	if !w.streaks.judge(r, out) {
-		w.record(r, func(ctx context.Context, tx *store.Tx) error { return w.make(ctx, tx, t) })
+		w.record(r, func(ctx context.Context, tx *store.Tx) error { return w.make(ctx, tx, t, out) })
 		return
 	}
 	written := make(chan struct{})
 	w.writer.record(r.issue, func(ctx context.Context, tx *store.Tx) error {
-		if err := w.make(ctx, tx, t); err != nil {
+		if err := w.make(ctx, tx, t, out); err != nil {
 			return err
 		}
 		return w.stopIssue(ctx, tx, r.issue, out)
@@ -123,9 +123,14 @@ func (w *Worker) settle(ctx context.Context, r row, from state, out mailer.Outco
 	}
 }
 
-func (w *Worker) make(ctx context.Context, tx *store.Tx, t turn) error {
+// make writes the turn that an answer means, and what it says of the address.
+func (w *Worker) make(ctx context.Context, tx *store.Tx, t turn, out mailer.Outcome) error {
 	became, err := t.make(ctx, tx, w.now())
-	if err == nil && became == "" && t.to == sent {
+	switch {
+	case err != nil:
+	case became == failed:
+		err = w.bounce(ctx, tx, t, out)
+	case became == "" && t.to == sent:
 		// Another owner thought us dead and left it uncertain.
 		_, err = Evidence(ctx, tx, t.row.id, t.reply, w.now())
 	}

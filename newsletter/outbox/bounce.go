@@ -1,0 +1,143 @@
+package outbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"pressrun/newsletter/mailer"
+	"pressrun/subscribers"
+	"pressrun/subscribers/store"
+)
+
+const (
+	// softEvents is how many failures of one mailbox, over softSpan at least and with no delivery between, are the end.
+	softEvents = 5
+	softSpan   = 30 * 24 * time.Hour
+)
+
+const bounceReason = "bounce"
+
+// bounce suppresses the address of a delivery that failed for good, in the same transaction, where what was said of the address
+// leaves no hope (STANDARDS section 4): it doesn't exist, or it has refused everything for a month. What is said of us, of
+// the message or of our settings is never held against a person. The evidence is the reply, without addresses, and the
+// message's id.
+func (w *Worker) bounce(ctx context.Context, tx *store.Tx, t turn, out mailer.Outcome) error {
+	r := t.row
+	if r.subscriber == 0 {
+		return nil
+	}
+	why, err := hopeless(ctx, tx, t, out, w.now())
+	if err != nil || why == "" {
+		return err
+	}
+	person, err := subscribers.ByID(ctx, tx, r.subscriber)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil // erased meanwhile
+	}
+	var id string
+	if err == nil {
+		id, err = w.messageIDOf(ctx, r)
+	}
+	if err == nil {
+		err = w.people.Suppress(ctx, tx, person.Email, 0, bounceReason, fmt.Sprintf("%s (message <%s>)", why, id))
+	}
+	if err != nil {
+		return fmt.Errorf("delivery %d: suppress its address: %w", r.id, err)
+	}
+	w.log.Info("address suppressed", "delivery", r.id, "subscriber", r.subscriber, "code", out.Reply.Code, "enhanced", out.Reply.Enhanced, "class", t.class)
+	return nil
+}
+
+// hopeless says why nothing more should go to the address of a failed delivery; empty: something may.
+func hopeless(ctx context.Context, q store.Querier, t turn, out mailer.Outcome, now time.Time) (string, error) {
+	switch t.class {
+	case string(mailer.ClassDead):
+		if !mailer.Unresolved(out.Reply) {
+			return t.reply, nil
+		}
+		if on, err := unresolvedOn(ctx, q, t.row, now); err != nil || !on.IsZero() {
+			return fmt.Sprintf("%s, as on %s", t.reply, on.Format("2 January 2006")), err
+		}
+	case string(mailer.ClassMailbox), classExpired:
+	default:
+		return "", nil
+	}
+	n, since, err := softFailures(ctx, q, t.row.subscriber)
+	if err != nil || n < softEvents || now.Sub(since) < softSpan {
+		return "", err
+	}
+	return fmt.Sprintf("%d failures since %s and no delivery between, the last: %s", n, since.Format("2 January 2006"), t.reply), nil
+}
+
+// A day is one by UTC. What came before the last delivery has been disproved by it.
+const selectUnresolved = `SELECT coalesce(max(d.updated), 0) FROM deliveries d
+WHERE d.subscriber_id = ?1 AND d.id <> ?2 AND d.state = 'failed' AND d.class = 'dead' AND d.updated / 86400000 <> ?3 / 86400000
+	AND d.updated > (SELECT coalesce(max(s.updated), 0) FROM deliveries s WHERE s.subscriber_id = ?1 AND s.state = 'sent')`
+
+// unresolvedOn is the other day on which the address's domain was not found; zero: none. Name servers break, and are mended.
+func unresolvedOn(ctx context.Context, q store.Querier, r row, now time.Time) (time.Time, error) {
+	var last int64
+	if err := q.QueryRow(ctx, selectUnresolved, r.subscriber, r.id, now.UnixMilli()).Scan(&last); err != nil || last == 0 {
+		return time.Time{}, err
+	}
+	return time.UnixMilli(last).UTC(), nil
+}
+
+// A delivery that was put off until it was too old counts once, as long as its issue reached anybody, and unless the last word
+// was about the sender (4.7, 421): a month in which all mail was put off says nothing about any of its readers.
+const selectSoft = `SELECT count(*), coalesce(min(d.updated), 0) FROM deliveries d
+WHERE d.subscriber_id = ?1 AND d.state = 'failed' AND d.reply <> ''
+	AND (d.class IN ('mailbox', 'dead') OR (d.class = 'expired' AND d.reply NOT LIKE '421%' AND d.reply NOT LIKE '4__ 4.7.%'
+		AND EXISTS (SELECT 1 FROM issues i WHERE i.id = d.issue_id AND i.reached = 1)))
+	AND d.updated > (SELECT coalesce(max(s.updated), 0) FROM deliveries s WHERE s.subscriber_id = ?1 AND s.state = 'sent')`
+
+// softFailures counts what failed for somebody since their last delivery, and says since when.
+func softFailures(ctx context.Context, q store.Querier, subscriberID int64) (n int, since time.Time, err error) {
+	var first int64
+	if err := q.QueryRow(ctx, selectSoft, subscriberID).Scan(&n, &first); err != nil {
+		return 0, time.Time{}, fmt.Errorf("failures of subscriber %d: %w", subscriberID, err)
+	}
+	return n, time.UnixMilli(first).UTC(), nil
+}
+
+// messageIDOf is the Message-ID of a delivery, also of one that was refused before it was marked.
+func (w *Worker) messageIDOf(ctx context.Context, r row) (string, error) {
+	if r.issue != 0 {
+		issue, err := w.issues.get(ctx, w, r.issue)
+		if err != nil {
+			return "", err
+		}
+		return w.messageID(r, issue.FromEmail)
+	}
+	n, err := noticeByID(ctx, w.cfg.DB, r.notice)
+	if err != nil {
+		return "", err
+	}
+	return w.messageID(r, n.FromEmail)
+}
+
+const countFailed = `SELECT class, count(*) FROM deliveries WHERE issue_id = ?1 AND state = 'failed' GROUP BY class`
+
+// Failures counts the failed rows of an issue by class.
+func Failures(ctx context.Context, q store.Querier, issueID int64) (map[string]int64, error) {
+	rows, err := q.Query(ctx, countFailed, issueID)
+	if err != nil {
+		return nil, fmt.Errorf("issue %d: failures: %w", issueID, err)
+	}
+	defer rows.Close()
+	all := map[string]int64{}
+	for rows.Next() {
+		var class string
+		var n int64
+		if err := rows.Scan(&class, &n); err != nil {
+			return nil, fmt.Errorf("issue %d: failures: %w", issueID, err)
+		}
+		all[class] = n
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("issue %d: failures: %w", issueID, err)
+	}
+	return all, nil
+}
