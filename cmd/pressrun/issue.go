@@ -123,8 +123,18 @@ func (a *app) issueTestCommand() *cobra.Command {
 	return cmd
 }
 
-// mayTest refuses tests to others than the site's own users until go-live has passed.
+// mayTest refuses tests to an address that nothing may be sent to, and until go-live has passed to others than the site's own
+// users.
 func (s *site) mayTest(ctx context.Context, to string) error {
+	against, err := s.people.Suppressions(ctx, s.db, to)
+	if err != nil {
+		return err
+	}
+	for _, one := range against {
+		if one.SeriesID == 0 && one.Reason != "unsubscribe" && one.Reason != "erasure" {
+			return fmt.Errorf("a test goes to no address that is suppressed (%s: %s); `pressrun subscriber unsuppress` lifts it", one.Reason, one.Because)
+		}
+	}
 	held := s.mayLeave(ctx)
 	if held == nil {
 		return nil

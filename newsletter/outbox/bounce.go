@@ -106,16 +106,14 @@ func softFailures(ctx context.Context, q store.Querier, subscriberID int64) (n i
 func (w *Worker) messageIDOf(ctx context.Context, r row) (string, error) {
 	if r.issue != 0 {
 		issue, err := w.issues.get(ctx, w, r.issue)
-		if err != nil {
-			return "", err
-		}
-		return w.messageID(r, issue.FromEmail)
+		return w.messageID(r.id, issue.domain), err
 	}
 	n, err := noticeByID(ctx, w.cfg.DB, r.notice)
 	if err != nil {
 		return "", err
 	}
-	return w.messageID(r, n.FromEmail)
+	domain, err := senderDomain(n.FromEmail)
+	return w.messageID(r.id, domain), err
 }
 
 const countFailed = `SELECT class, count(*) FROM deliveries WHERE issue_id = ?1 AND state = 'failed' GROUP BY class`
