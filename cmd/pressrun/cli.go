@@ -24,6 +24,7 @@ type app struct {
 	config   string // path of pressrun.toml
 	json     bool
 	yes      bool
+	watch    bool
 	stays    bool // serve
 }
 

@@ -38,6 +38,19 @@ func (t *tally) handled() int64 {
 	return t.sent.Load() + t.refused.Load() + t.deferred.Load() + t.uncertain.Load()
 }
 
+// words are what there is of each kind beside the sent ones.
+func (t *tally) words() (all []string) {
+	for _, x := range []struct {
+		n    int64
+		word string
+	}{{t.refused.Load(), "refused"}, {t.deferred.Load(), "put off"}, {t.uncertain.Load(), "uncertain"}} {
+		if x.n > 0 {
+			all = append(all, fmt.Sprintf("%d %s", x.n, x.word))
+		}
+	}
+	return all
+}
+
 // count counts an answer to an envelope or a content. A content whose connection was cut is tried again: it is nothing yet.
 func (t *tally) count(o mailer.Outcome, content bool) {
 	switch {
@@ -131,6 +144,7 @@ func (s *site) drain(ctx context.Context, worker *outbox.Worker, progress io.Wri
 	}
 	b := newBar(progress, "Sending")
 	defer b.clear()
+	var m meter
 	drained := make(chan error, 1)
 	go func() { drained <- worker.Drain(ctx) }()
 	tick := time.NewTicker(100 * time.Millisecond)
@@ -140,7 +154,9 @@ func (s *site) drain(ctx context.Context, worker *outbox.Worker, progress io.Wri
 		case err := <-drained:
 			return err
 		case <-tick.C:
-			b.show(s.said.handled(), max(waiting, s.said.handled()))
+			done := s.said.handled()
+			total := max(waiting, done)
+			b.show(done, total, append(progressWords(total-done, m.rate(time.Now(), done)), s.said.words()...)...)
 		}
 	}
 }

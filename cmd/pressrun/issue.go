@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -61,7 +62,10 @@ func (a *app) issueSendCommand() *cobra.Command {
 			})
 		},
 	}
+	cmd.Long = "Makes the issue, asks, and delivers, with a bar on a terminal. " + watchHelp + ` The last object is the one that --json prints
+alone, with "delivery" in it.`
 	cmd.Flags().StringVar(&article, "article", "", "this article instead of the next one")
+	a.watchFlag(cmd)
 	a.yesFlag(cmd)
 	a.jsonFlag(cmd)
 	return cmd
@@ -80,8 +84,17 @@ func (a *app) sendIssue(cmd *cobra.Command, s *site, send func(dryRun bool) (que
 	if err != nil {
 		return err
 	}
-	d, failed := s.deliver(cmd.Context(), a.err)
+	var d delivery
+	var failed error
+	if a.watch {
+		d, failed = a.deliverWatched(cmd.Context(), s, q.Issue)
+	} else {
+		d, failed = s.deliver(cmd.Context(), a.err)
+	}
 	q.Delivery = &d
+	if a.watch && a.json {
+		return errors.Join(failed, json.NewEncoder(a.out).Encode(q))
+	}
 	return errors.Join(failed, a.print(q, func(w io.Writer) {
 		fmt.Fprintf(w, "%s, for %s. %s\n", q.Issue, countOf(q.Readers, "reader", "readers"), d.said())
 	}))
@@ -168,6 +181,8 @@ type issueLine struct {
 	Reason  string        `json:"reason"`
 	Began   string        `json:"began,omitempty"` // RFC 3339; when it began to be sent
 	Done    string        `json:"done,omitempty"`
+
+	Remaining int64 `json:"remaining"` // deliveries that are not through yet
 }
 
 func lineOf(st newsletter.Status) issueLine {
@@ -184,7 +199,7 @@ func lineOf(st newsletter.Status) issueLine {
 	return issueLine{
 		Issue: st.Issue.Name, Series: st.Series.Slug, Article: st.Article, Slot: st.Issue.Slot, State: string(st.Issue.State),
 		Counts: st.Counts, Subject: st.Issue.Subject, Kind: st.Issue.Kind, Reason: st.Issue.Reason,
-		Began: stamp(st.Issue.SendingSince), Done: stamp(st.Issue.DoneAt),
+		Began: stamp(st.Issue.SendingSince), Done: stamp(st.Issue.DoneAt), Remaining: st.Counts.Open(),
 	}
 }
 
@@ -237,15 +252,23 @@ func (a *app) issueShowCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "show ISSUE",
 		Short:   "Show one issue, or why its slot has none; of a drip slot all its issues",
-		Example: "  pressrun issue show skin/2027-03-30T09:00",
-		Args:    args(cobra.ExactArgs(1)),
+		Example: "  pressrun issue show skin/2027-03-30T09:00\n  pressrun issue show skin/2027-03-30T09:00 --watch",
+		Long: "Shows an issue with the counts of its deliveries by state. " + watchHelp + `
+It ends when the issue is done or cancelled, or with Ctrl-C, which stops the watching only.`,
+		Args: args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			if !strings.Contains(given[0], "/") {
 				return usagef(cmd, "%q is no issue: one is named SERIES/SLOT, such as skin/2027-03-30T09:00, and `pressrun issue list` shows them", given[0])
 			}
-			return a.with(cmd.Context(), func(s *site) error { return a.showIssue(cmd, s, given[0]) })
+			return a.with(cmd.Context(), func(s *site) error {
+				if a.watch {
+					return a.watchOf(s).run(cmd.Context(), given[0])
+				}
+				return a.showIssue(cmd, s, given[0])
+			})
 		},
 	}
+	a.watchFlag(cmd)
 	a.jsonFlag(cmd)
 	return cmd
 }

@@ -21,14 +21,15 @@ func newBar(w io.Writer, what string) *bar {
 	return &bar{w: w, terminal: ok && term.IsTerminal(int(f.Fd())), what: what}
 }
 
-// show draws done of total.
-func (b *bar) show(done, total int64) {
+// show draws done of total, and words after it.
+func (b *bar) show(done, total int64, words ...string) {
 	if !b.terminal || total <= 0 {
 		return
 	}
 	const width = 30
 	full := int(width * min(done, total) / total)
-	fmt.Fprintf(b.w, "\r%s %s%s %d of %d", b.what, strings.Repeat("█", full), strings.Repeat("░", width-full), done, total)
+	words = append([]string{fmt.Sprintf("%d of %d", done, total)}, words...)
+	fmt.Fprintf(b.w, "\r%s %s%s %s\x1b[K", b.what, strings.Repeat("█", full), strings.Repeat("░", width-full), strings.Join(words, " · "))
 }
 
 // clear takes the bar away.

@@ -89,7 +89,7 @@ func (a *app) importPeople(ctx context.Context, s *site, slug, path, through str
 		return err
 	}
 	b := newBar(a.err, "Importing")
-	o.Progress = b.show
+	o.Progress = func(taken, rows int64) { b.show(taken, rows) }
 	report.ImportReport, err = s.people.Import(ctx, s.db, file, o)
 	b.clear()
 	switch {

@@ -1,0 +1,226 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"pressrun/newsletter"
+	"pressrun/newsletter/outbox"
+	"pressrun/newsletter/series"
+)
+
+const (
+	watchEvery  = time.Second
+	meterWindow = 10 * time.Second // that a rate looks back
+)
+
+const watchHelp = `With --watch it shows live how the issue goes on: what is sent, waits and failed,
+the rate of the last ten seconds and the time that is left; with --watch --json one JSON object a line and second.`
+
+// watchFlag adds --watch to a command that shows an issue.
+func (a *app) watchFlag(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&a.watch, "watch", false, "show live how it goes on, until it is through")
+}
+
+// meter measures how fast a count grows.
+type meter struct{ samples []sample }
+
+type sample struct {
+	at   time.Time
+	done int64
+}
+
+// rate notes the count and returns how many a second it grew by in the last ten seconds; 0 where that is not known yet.
+func (m *meter) rate(at time.Time, done int64) float64 {
+	m.samples = append(m.samples, sample{at, done})
+	for len(m.samples) > 2 && at.Sub(m.samples[1].at) >= meterWindow {
+		m.samples = m.samples[1:]
+	}
+	first := m.samples[0]
+	seconds := at.Sub(first.at).Seconds()
+	if seconds <= 0 {
+		return 0
+	}
+	return max(0, float64(done-first.done)/seconds)
+}
+
+// left is how long the remaining ones take at a rate; 0: not known.
+func left(remaining int64, rate float64) time.Duration {
+	if rate <= 0 {
+		return 0
+	}
+	return time.Duration(float64(remaining) / rate * float64(time.Second))
+}
+
+// progressWords are rate and time left, as far as they are known.
+func progressWords(remaining int64, rate float64) (words []string) {
+	switch {
+	case rate >= 10:
+		words = append(words, fmt.Sprintf("%.0f/s", rate))
+	case rate > 0:
+		words = append(words, fmt.Sprintf("%.1f/s", rate))
+	}
+	if d := left(remaining, rate); remaining > 0 && d > 0 {
+		words = append(words, d.Round(time.Second).String()+" left")
+	}
+	return words
+}
+
+// watchLine is an issue at one moment: one JSON object a line with --watch --json.
+type watchLine struct {
+	issueLine
+	At          string  `json:"at"`                     // RFC 3339, UTC
+	Rate        float64 `json:"rate"`                   // deliveries that ended a second, over the last ten seconds
+	SecondsLeft float64 `json:"seconds_left,omitempty"` // of the remaining ones at this rate; missing where that is not known
+}
+
+// watch looks at the issues of a name once a second until none of them changes any more, or ctx ends. On a terminal it
+// redraws one line; elsewhere it prints a line for each change.
+type watch struct {
+	site   *site
+	out    io.Writer
+	json   bool
+	meters map[string]*meter
+	last   string
+}
+
+func (a *app) watchOf(s *site) *watch {
+	return &watch{site: s, out: a.out, json: a.json, meters: map[string]*meter{}}
+}
+
+func (w *watch) run(ctx context.Context, name string) error {
+	defer w.end()
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	for {
+		all, err := w.look(context.WithoutCancel(ctx), name)
+		if err != nil || ctx.Err() != nil || !slices.ContainsFunc(all, moves) {
+			return err
+		}
+		select {
+		case <-ctx.Done(): // one last look
+		case <-tick.C:
+		}
+	}
+}
+
+// look prints how the issues are.
+func (w *watch) look(ctx context.Context, name string) ([]newsletter.Status, error) {
+	all, err := w.site.publisher.IssuesNamed(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	now := time.Now()
+	if !w.json {
+		w.draw(name, all, now)
+		return all, nil
+	}
+	for _, st := range all {
+		line := watchLine{issueLine: lineOf(st), At: now.UTC().Format(time.RFC3339)}
+		line.Rate = w.meter(st.Issue.Name).rate(now, st.Counts.Total()-st.Counts.Open())
+		line.SecondsLeft = left(line.Remaining, line.Rate).Seconds()
+		if err := json.NewEncoder(w.out).Encode(line); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+func (w *watch) meter(name string) *meter {
+	if w.meters[name] == nil {
+		w.meters[name] = &meter{}
+	}
+	return w.meters[name]
+}
+
+// moves says whether an issue may yet change by itself or by somebody's command.
+func moves(st newsletter.Status) bool {
+	switch st.Issue.State {
+	case series.IssuePlanned, series.IssueFilling, series.IssueSending, series.IssuePaused, series.IssueHeld:
+		return true
+	}
+	return false
+}
+
+// draw writes all issues of the name as one line.
+func (w *watch) draw(name string, all []newsletter.Status, now time.Time) {
+	var c outbox.Counts
+	var states []string
+	for _, st := range all {
+		c = sum(c, st.Counts)
+		if state := string(st.Issue.State); !slices.Contains(states, state) {
+			states = append(states, state)
+		}
+	}
+	words := []string{name, strings.Join(states, ", "), fmt.Sprintf("%d of %d", c.Total()-c.Open(), c.Total())}
+	words = append(words, progressWords(c.Open(), w.meter(name).rate(now, c.Total()-c.Open()))...)
+	for _, x := range []struct {
+		n    int64
+		word string
+	}{{c.Pending, "pending"}, {c.Claimed, "claimed"}, {c.Inflight, "in flight"}, {c.Sent, "sent"}, {c.Failed, "failed"}, {c.Skipped, "skipped"}, {c.Uncertain, "uncertain"}} {
+		if x.n > 0 {
+			words = append(words, fmt.Sprintf("%d %s", x.n, x.word))
+		}
+	}
+	line := strings.Join(words, " · ")
+	if width := terminalWidth(w.out); width > 0 {
+		if runes := []rune(line); len(runes) >= width {
+			line = string(runes[:width-1])
+		}
+		fmt.Fprint(w.out, "\r\x1b[K"+line)
+	} else if line != w.last {
+		fmt.Fprintln(w.out, line)
+	}
+	w.last = line
+}
+
+// end leaves the last line where it is.
+func (w *watch) end() {
+	if !w.json && terminalWidth(w.out) > 0 {
+		fmt.Fprintln(w.out)
+	}
+}
+
+func sum(a, b outbox.Counts) outbox.Counts {
+	return outbox.Counts{
+		Pending: a.Pending + b.Pending, Claimed: a.Claimed + b.Claimed, Inflight: a.Inflight + b.Inflight, Sent: a.Sent + b.Sent,
+		Failed: a.Failed + b.Failed, Skipped: a.Skipped + b.Skipped, Uncertain: a.Uncertain + b.Uncertain,
+	}
+}
+
+// terminalWidth is 0 where w is no terminal.
+func terminalWidth(w io.Writer) int {
+	f, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return 0
+	}
+	width, _, err := term.GetSize(int(f.Fd()))
+	if err != nil || width < 20 {
+		return 80
+	}
+	return width
+}
+
+// deliverWatched delivers what can be sent now and shows meanwhile how the issues of a name go on. Where another process
+// delivers, it looks on until they are through.
+func (a *app) deliverWatched(ctx context.Context, s *site, name string) (delivery, error) {
+	watching, enough := context.WithCancel(ctx)
+	defer enough()
+	ended := make(chan error, 1)
+	go func() { ended <- a.watchOf(s).run(watching, name) }()
+	d, err := s.deliver(ctx, io.Discard)
+	if err != nil || !d.Elsewhere {
+		enough()
+	}
+	return d, errors.Join(err, <-ended)
+}
