@@ -147,7 +147,7 @@ func (h *history) step(n int) {
 	s := rapid.SampledFrom(h.series).Draw(h.rt, "series")
 	kinds := []string{
 		"week", "week", "week", "weeks", "insert", "move", "withdraw", "ready", "pause", "resume", "join", "return", "leave",
-		"undo", "restart", "send", "hold", "release", "cancel", "pin", "pin",
+		"undo", "restart", "send", "hold", "release", "cancel", "pin", "pin", "compact",
 	}
 	kind := rapid.SampledFrom(kinds).Draw(h.rt, fmt.Sprintf("step %d", n))
 	h.do(kind, s)
@@ -215,6 +215,8 @@ func (h *history) do(kind string, s series.Series) {
 		}
 	case "hold", "release", "cancel":
 		h.change(kind, s)
+	case "compact":
+		h.compactAll(h.people, h.series)
 	case "pin":
 		h.pin(s, pick(), rapid.IntRange(1, 4).Draw(h.rt, "weeks ahead"))
 	}
@@ -379,8 +381,10 @@ func (h *history) runOut() {
 	}
 }
 
-const hadTwice = `SELECT count(*) FROM (SELECT 1 FROM deliveries
-WHERE article_id IS NOT NULL AND state IN ('pending', 'claimed', 'inflight', 'sent', 'uncertain')
+const hadTwice = `SELECT count(*) FROM (SELECT 1 FROM (
+	SELECT series_id, article_id, subscriber_id, cycle FROM deliveries
+	WHERE article_id IS NOT NULL AND state IN ('pending', 'claimed', 'inflight', 'sent', 'uncertain')
+	UNION ALL SELECT series_id, article_id, subscriber_id, cycle FROM kept WHERE article_id IS NOT NULL) x
 GROUP BY series_id, article_id, subscriber_id, cycle HAVING count(*) > 1) x`
 
 // nobodyTwice asks the database, and the relay, whether somebody had an article twice.

@@ -36,6 +36,8 @@ type Config struct {
 	Wake     func()                          // told when deliveries were queued; nil: nobody
 	MayLeave func(ctx context.Context) error // as the worker's: while it errs, due slots wait (rule 12); nil: always
 	Trouble  func() error                    // the worker's, for Run's alarm (rule 20); nil: none
+	// How long the evidence of a delivery is kept, and its row in full; then who had what alone. 0: for ever.
+	KeepDeliveries time.Duration
 }
 
 // Publisher is the conductor. Its methods may be called from many goroutines, and from several processes on one database.
@@ -49,9 +51,12 @@ type Publisher struct {
 	wake     func()
 	mayLeave func(ctx context.Context) error
 	trouble  func() error
+	keep     time.Duration // of deliveries in full; 0: for ever
 
 	proofs proofs
-	due    sync.Mutex // guards proofs; RunDue, and whatever fills, once at a time in this process
+	due    sync.Mutex // guards proofs and compacted; RunDue, and whatever fills, once at a time in this process
+
+	compacted time.Time // when nothing was left to compact
 }
 
 // ErrNothing says that a series has nothing to send; the text says why.
@@ -67,7 +72,7 @@ func New(cfg Config) (*Publisher, error) {
 	}
 	p := &Publisher{
 		db: cfg.DB, key: cfg.Key, site: cfg.Site, now: cfg.Now, log: cfg.Log,
-		proofs: proofs{}, wake: cfg.Wake, mayLeave: cfg.MayLeave, trouble: cfg.Trouble,
+		proofs: proofs{}, wake: cfg.Wake, mayLeave: cfg.MayLeave, trouble: cfg.Trouble, keep: cfg.KeepDeliveries,
 	}
 	if p.now == nil {
 		p.now = time.Now

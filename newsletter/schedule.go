@@ -52,7 +52,7 @@ func (p *Publisher) RunDue(ctx context.Context) ([]Happened, error) {
 			errs = append(errs, err, p.tellFailing(ctx, slots[len(slots)-1], err))
 		}
 	}
-	errs = append(errs, p.prove(ctx))
+	errs = append(errs, p.prove(ctx), p.compact(ctx, now))
 	return all, errors.Join(errs...)
 }
 

@@ -34,8 +34,9 @@ type Config struct {
 	AutoTLS                                 bool           // tls = "auto": certificates by ACME
 	TrustedProxies                          []netip.Prefix // whose X-Forwarded-For is believed
 	Database, KeyFile, TemplatesDir         string
-	BackupDir                               string   // of nightly backups; empty: none are made
-	SecretFiles                             []string // that secrets were read from
+	BackupDir                               string        // of nightly backups; empty: none are made
+	KeepDeliveries                          time.Duration // in full; 0: for ever
+	SecretFiles                             []string      // that secrets were read from
 	LogLevel                                slog.Level
 	Relay                                   RelayConfig
 	DKIM                                    DKIMConfig
@@ -88,6 +89,7 @@ var settings = []setting{
 	{"database", "pressrun.db", text(func(c *Config, s string) error { c.Database = s; return notEmpty(s) })},
 	{"key_file", "pressrun.key", text(func(c *Config, s string) error { c.KeyFile = s; return notEmpty(s) })},
 	{"backup_dir", "backups", text(func(c *Config, s string) error { c.BackupDir = s; return nil })},
+	{"keep_deliveries", "400d", text(setKeepDeliveries)},
 	{"templates_dir", "", text(func(c *Config, s string) error { c.TemplatesDir = s; return nil })},
 	{"resolver", "", text(func(c *Config, s string) error { c.Resolver = s; return checkResolver(s) })},
 	{"log_level", "info", text(func(c *Config, s string) error { return c.LogLevel.UnmarshalText([]byte(s)) })},
@@ -503,6 +505,23 @@ func setBaseURL(c *Config, s string) error {
 func setTLS(c *Config, s string) error {
 	c.AutoTLS = s == "auto"
 	return oneOf(s, "", "auto")
+}
+
+// leastKept keeps deliveries for longer than bounces come, retries last and people ask.
+const leastKept = 30
+
+// setKeepDeliveries reads days, as "400d"; "forever" never compacts.
+func setKeepDeliveries(c *Config, s string) error {
+	if s == "forever" {
+		c.KeepDeliveries = 0
+		return nil
+	}
+	days, err := strconv.Atoi(strings.TrimSuffix(s, "d"))
+	if err != nil || !strings.HasSuffix(s, "d") || days < leastKept || days > 36500 {
+		return fmt.Errorf("%q must be days, %d at least, such as \"400d\", or \"forever\"", s, leastKept)
+	}
+	c.KeepDeliveries = time.Duration(days) * 24 * time.Hour
+	return nil
 }
 
 func setKind(c *Config, s string) error {

@@ -43,6 +43,7 @@ func TestConfigFaults(t *testing.T) {
 		{"relay kind", "[relay]\nkind = \"sese\"", nil, []string{"line 2: relay.kind: must be brevo, gmail, m365, mailgun, postmark, sendgrid, ses, smtp"}},
 		{"signing what is rebuilt", "[relay]\nkind = \"brevo\"\n[dkim]\nsign = \"always\"", nil, []string{"line 4: dkim.sign: brevo writes messages anew"}},
 		{"stream elsewhere", "[relay]\nstream = \"weekly\"", nil, []string{"line 2: relay.stream: only postmark has streams"}},
+		{"kept for a week", "keep_deliveries = \"7d\"", nil, []string{"line 1: keep_deliveries: \"7d\" must be days, 30 at least"}},
 		{"resolver", "resolver = \"dns.example.org\"", nil, []string{"line 1: resolver: \"dns.example.org\" must be an address with a port"}},
 		{"second relay", "[relay.slow]\nhost = \"127.0.0.1\"", nil, []string{"line 2: relay.slow.host: this version knows one relay"}},
 	} {

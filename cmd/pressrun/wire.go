@@ -97,7 +97,7 @@ func openSite(ctx context.Context, cfg Config, key subscribers.Key, now func() t
 	}
 	s.publisher, err = newsletter.New(newsletter.Config{
 		DB: db, Key: key, Site: about, Now: now, Log: log,
-		Wake: func() { s.wake() }, MayLeave: s.mayLeave, Trouble: func() error { return s.trouble() },
+		Wake: func() { s.wake() }, MayLeave: s.mayLeave, KeepDeliveries: cfg.KeepDeliveries, Trouble: func() error { return s.trouble() },
 	})
 	if err != nil {
 		return nil, errors.Join(err, db.Close())

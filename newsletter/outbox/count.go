@@ -27,9 +27,12 @@ func (c Counts) Total() int64 { return c.Open() + c.Sent + c.Failed + c.Skipped 
 // Open is the number of rows that are not through yet: pending, claimed, inflight.
 func (c Counts) Open() int64 { return c.Pending + c.Claimed + c.Inflight }
 
-const countStates = `SELECT state, count(*) FROM deliveries WHERE issue_id = ?1 GROUP BY state`
+const countStates = `SELECT state, count(*) FROM deliveries WHERE issue_id = ?1 GROUP BY state
+UNION ALL SELECT 'sent', sent FROM kept_counts WHERE issue_id = ?1
+UNION ALL SELECT 'failed', failed FROM kept_counts WHERE issue_id = ?1
+UNION ALL SELECT 'skipped', skipped FROM kept_counts WHERE issue_id = ?1`
 
-// Count counts the rows of an issue.
+// Count counts the rows of an issue, those included that Compact took away.
 func Count(ctx context.Context, q store.Querier, issueID int64) (Counts, error) {
 	rows, err := q.Query(ctx, countStates, issueID)
 	if err != nil {
@@ -47,7 +50,7 @@ func Count(ctx context.Context, q store.Querier, issueID int64) (Counts, error) 
 		if err := rows.Scan(&s, &n); err != nil {
 			return Counts{}, fmt.Errorf("issue %d: count: %w", issueID, err)
 		}
-		*of[s] = n
+		*of[s] += n
 	}
 	if err := rows.Err(); err != nil {
 		return Counts{}, fmt.Errorf("issue %d: count: %w", issueID, err)

@@ -111,7 +111,8 @@ type Delivery struct {
 }
 
 const selectRecipients = `SELECT subscriber_id FROM deliveries
-WHERE issue_id = ?1 AND state IN ('pending', 'claimed', 'inflight', 'sent', 'uncertain')`
+WHERE issue_id = ?1 AND state IN ('pending', 'claimed', 'inflight', 'sent', 'uncertain')
+UNION ALL SELECT subscriber_id FROM kept WHERE issue_id = ?1 AND sent = 1`
 
 // Recipients calls f for everybody who has an issue or is to get it.
 func Recipients(ctx context.Context, q store.Querier, issueID int64, f func(subscriberID int64)) error {
@@ -128,9 +129,16 @@ func Recipients(ctx context.Context, q store.Querier, issueID int64, f func(subs
 const selectDeliveries = `SELECT d.id, coalesce(d.issue_id, 0), d.subscriber_id, coalesce(d.series_id, 0), coalesce(d.article_id, 0),
 	d.cycle, d.kind, d.state, d.class, d.reply, d.message_id, coalesce(i.name, ''), d.tries, d.dated, d.next_try, d.updated
 FROM deliveries d LEFT JOIN issues i ON i.id = d.issue_id
-WHERE d.subscriber_id = ?1 ORDER BY d.id`
+WHERE d.subscriber_id = ?1
+UNION ALL
+SELECT 0, k.issue_id, k.subscriber_id, k.series_id, coalesce(k.article_id, 0), k.cycle, 'issue', CASE k.sent WHEN 1 THEN 'sent' ELSE 'failed' END,
+	CASE k.sent WHEN 1 THEN '' ELSE 'content' END, '', '', i.name, 0, k.at, 0, k.at
+FROM kept k JOIN issues i ON i.id = k.issue_id
+WHERE k.subscriber_id = ?1
+ORDER BY 1, 16, 2`
 
-// DeliveriesOf lists a person's deliveries, oldest first. NextTry means something for pending ones only.
+// DeliveriesOf lists a person's deliveries, oldest first. NextTry means something for pending ones only. Those that Compact
+// took away have the number 0, and of their evidence nothing but when they were sent.
 func DeliveriesOf(ctx context.Context, q store.Querier, subscriberID int64) ([]Delivery, error) {
 	rows, err := q.Query(ctx, selectDeliveries, subscriberID)
 	if err != nil {

@@ -61,6 +61,7 @@ func FillLive(ctx context.Context, db *store.DB, issueID int64, now func() time.
 type fill struct {
 	issue series.Issue
 	read  string // readings that have the article, as ",3,17,"
+	kept  bool   // some of those who had it are in kept
 	span  int64  // numbers of people in a chunk
 	full  bool
 }
@@ -101,6 +102,10 @@ func (f *fill) chunk(ctx context.Context, tx *store.Tx, now time.Time) error {
 		f.full = true
 		return Open(ctx, tx, now, issue.ID)
 	}
+	// In this transaction: what was moved there meanwhile is not in deliveries any more.
+	if f.kept, err = isKept(ctx, tx, issue.ArticleID); err != nil {
+		return err
+	}
 	last := *first + f.span - 1
 	if err := f.insert(ctx, tx, *first, last, now); err != nil {
 		return err
@@ -115,18 +120,24 @@ SELECT 'issue', ?1, m.subscriber_id, ?2, ?3, m.cycle, ?4, ?4, ?4
 FROM mailable m
 WHERE m.series_id = ?2 AND m.subscriber_id BETWEEN ?5 AND ?6
 	AND (m.reading_id IS NULL OR ?7 NOT LIKE '%,' || m.reading_id || ',%')
+	AND (?8 = 0 OR NOT EXISTS (SELECT 1 FROM kept k
+		WHERE k.subscriber_id = m.subscriber_id AND k.series_id = ?2 AND k.article_id = ?3 AND k.cycle = m.cycle))
 ORDER BY (m.subscriber_id * 7919) % 1009
 ON CONFLICT DO NOTHING`
 	insertCorrected = `INSERT INTO deliveries (kind, issue_id, subscriber_id, series_id, cycle, next_try, created, updated)
 SELECT 'issue', ?1, m.subscriber_id, ?2, m.cycle, ?4, ?4, ?4
 FROM mailable m
 WHERE m.series_id = ?2 AND m.subscriber_id BETWEEN ?5 AND ?6
-	AND EXISTS (SELECT 1 FROM deliveries d JOIN issues i ON i.id = d.issue_id
-		WHERE d.subscriber_id = m.subscriber_id AND d.series_id = ?2 AND d.article_id = ?3 AND i.revision < ?7
-			AND d.state IN ('pending', 'claimed', 'inflight', 'sent', 'uncertain'))
+	AND (EXISTS (SELECT 1 FROM deliveries d JOIN issues i ON i.id = d.issue_id
+			WHERE d.subscriber_id = m.subscriber_id AND d.series_id = ?2 AND d.article_id = ?3 AND i.revision < ?7
+				AND d.state IN ('pending', 'claimed', 'inflight', 'sent', 'uncertain'))
+		OR (?8 = 1 AND EXISTS (SELECT 1 FROM kept k JOIN issues i ON i.id = k.issue_id
+			WHERE k.subscriber_id = m.subscriber_id AND k.series_id = ?2 AND k.article_id = ?3 AND i.revision < ?7 AND k.sent = 1)))
 	AND NOT EXISTS (SELECT 1 FROM deliveries d JOIN issues i ON i.id = d.issue_id
 		WHERE d.subscriber_id = m.subscriber_id AND d.series_id = ?2 AND i.kind = 'correction' AND i.article_id = ?3
 			AND i.revision >= ?7 AND d.state IN ('pending', 'claimed', 'inflight', 'sent', 'uncertain'))
+	AND (?8 = 0 OR NOT EXISTS (SELECT 1 FROM kept k JOIN issues i ON i.id = k.issue_id
+		WHERE k.subscriber_id = m.subscriber_id AND k.series_id = ?2 AND i.kind = 'correction' AND i.article_id = ?3 AND i.revision >= ?7))
 ORDER BY (m.subscriber_id * 7919) % 1009
 ON CONFLICT DO NOTHING`
 )
@@ -136,7 +147,7 @@ func (f *fill) insert(ctx context.Context, tx *store.Tx, first, last int64, now 
 	if f.issue.Kind == "correction" {
 		query, extra = insertCorrected, f.issue.Revision
 	}
-	_, err := tx.Exec(ctx, query, f.issue.ID, f.issue.SeriesID, orNull(f.issue.ArticleID), now.UnixMilli(), first, last, extra)
+	_, err := tx.Exec(ctx, query, f.issue.ID, f.issue.SeriesID, orNull(f.issue.ArticleID), now.UnixMilli(), first, last, extra, flag(f.kept))
 	return err
 }
 
@@ -161,13 +172,19 @@ const countReaders = `SELECT count(*) FROM mailable m
 WHERE m.series_id = ?1 AND (m.reading_id IS NULL OR ?3 NOT LIKE '%,' || m.reading_id || ',%')
 	AND NOT EXISTS (SELECT 1 FROM deliveries d
 		WHERE d.subscriber_id = m.subscriber_id AND d.series_id = ?1 AND d.article_id = ?2 AND d.cycle = m.cycle
-			AND (d.state IN ('pending', 'claimed', 'inflight', 'sent', 'uncertain') OR (d.state = 'failed' AND d.class = 'content')))`
+			AND (d.state IN ('pending', 'claimed', 'inflight', 'sent', 'uncertain') OR (d.state = 'failed' AND d.class = 'content')))
+	AND (?4 = 0 OR NOT EXISTS (SELECT 1 FROM kept k
+		WHERE k.subscriber_id = m.subscriber_id AND k.series_id = ?1 AND k.article_id = ?2 AND k.cycle = m.cycle))`
 
 // CountFill counts the rows that FillLive would write for an article now.
 func CountFill(ctx context.Context, q store.Querier, seriesID, articleID int64) (n int64, err error) {
 	read, err := readingsWith(ctx, q, seriesID, articleID)
+	kept := false
 	if err == nil {
-		err = q.QueryRow(ctx, countReaders, seriesID, articleID, read).Scan(&n)
+		kept, err = isKept(ctx, q, articleID)
+	}
+	if err == nil {
+		err = q.QueryRow(ctx, countReaders, seriesID, articleID, read, flag(kept)).Scan(&n)
 	}
 	if err != nil {
 		return 0, fmt.Errorf("article %d: count readers: %w", articleID, err)
@@ -176,12 +193,16 @@ func CountFill(ctx context.Context, q store.Querier, seriesID, articleID int64) 
 }
 
 const countCorrected = `SELECT count(*) FROM articles a JOIN mailable m ON m.series_id = a.series_id
-WHERE a.id = ?1 AND EXISTS (SELECT 1 FROM deliveries d JOIN issues i ON i.id = d.issue_id
-		WHERE d.subscriber_id = m.subscriber_id AND d.series_id = m.series_id AND d.article_id = ?1 AND i.revision < ?2
-			AND d.state IN ('pending', 'claimed', 'inflight', 'sent', 'uncertain'))
+WHERE a.id = ?1 AND (EXISTS (SELECT 1 FROM deliveries d JOIN issues i ON i.id = d.issue_id
+			WHERE d.subscriber_id = m.subscriber_id AND d.series_id = m.series_id AND d.article_id = ?1 AND i.revision < ?2
+				AND d.state IN ('pending', 'claimed', 'inflight', 'sent', 'uncertain'))
+		OR EXISTS (SELECT 1 FROM kept k JOIN issues i ON i.id = k.issue_id
+			WHERE k.subscriber_id = m.subscriber_id AND k.series_id = m.series_id AND k.article_id = ?1 AND i.revision < ?2 AND k.sent = 1))
 	AND NOT EXISTS (SELECT 1 FROM deliveries d JOIN issues i ON i.id = d.issue_id
 		WHERE d.subscriber_id = m.subscriber_id AND d.series_id = m.series_id AND i.kind = 'correction' AND i.article_id = ?1
-			AND i.revision >= ?2 AND d.state IN ('pending', 'claimed', 'inflight', 'sent', 'uncertain'))`
+			AND i.revision >= ?2 AND d.state IN ('pending', 'claimed', 'inflight', 'sent', 'uncertain'))
+	AND NOT EXISTS (SELECT 1 FROM kept k JOIN issues i ON i.id = k.issue_id
+		WHERE k.subscriber_id = m.subscriber_id AND k.series_id = m.series_id AND i.kind = 'correction' AND i.article_id = ?1 AND i.revision >= ?2)`
 
 // CountCorrection counts the mailable people who had an article in a revision below the given one, and no correction of
 // it since.
@@ -202,6 +223,8 @@ func Add(ctx context.Context, tx *store.Tx, issueID int64, subscriberIDs []int64
 const insertReader = `INSERT INTO deliveries (kind, issue_id, subscriber_id, series_id, article_id, cycle, next_try, created, updated)
 SELECT 'issue', ?1, m.subscriber_id, ?2, ?3, m.cycle, ?4, ?4, ?4
 FROM mailable m WHERE m.series_id = ?2 AND m.subscriber_id = ?5
+	AND NOT EXISTS (SELECT 1 FROM kept k
+		WHERE k.subscriber_id = ?5 AND (k.issue_id = ?1 OR (k.series_id = ?2 AND k.article_id = ?3 AND k.cycle = m.cycle)))
 ON CONFLICT DO NOTHING`
 
 // AddFor is Add for an announcement, which belongs to no series: the people get it as readers of seriesID, and its

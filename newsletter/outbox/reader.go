@@ -100,7 +100,11 @@ func addFacts(ctx context.Context, q store.Querier, seriesID int64, all []factua
 const selectHad = `SELECT d.subscriber_id, d.cycle, d.article_id, i.kind, coalesce(d.dated, d.created)
 FROM deliveries d JOIN issues i ON i.id = d.issue_id
 WHERE d.subscriber_id BETWEEN ?2 AND ?3 AND +d.series_id = ?1 AND d.article_id IS NOT NULL
-	AND (d.state IN ('pending', 'claimed', 'inflight', 'sent', 'uncertain') OR (d.state = 'failed' AND d.class = 'content'))`
+	AND (d.state IN ('pending', 'claimed', 'inflight', 'sent', 'uncertain') OR (d.state = 'failed' AND d.class = 'content'))
+UNION ALL
+SELECT k.subscriber_id, k.cycle, k.article_id, i.kind, k.at
+FROM kept k JOIN issues i ON i.id = k.issue_id
+WHERE k.subscriber_id BETWEEN ?2 AND ?3 AND k.series_id = ?1 AND k.article_id IS NOT NULL`
 
 func addHad(ctx context.Context, q store.Querier, seriesID, first, last int64, at map[int64]*Reader) error {
 	rows, err := q.Query(ctx, selectHad, seriesID, first, last)
