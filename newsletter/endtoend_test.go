@@ -20,8 +20,10 @@ import (
 )
 
 // smtp is the relay of a test server.
-func smtp(server *smtptest.Server) outbox.Relay {
-	relay := mailer.SMTP{Host: "127.0.0.1", Port: server.Port(), TLS: mailer.NoTLS, Helo: "news.example"}
+func smtp(server *smtptest.Server) outbox.Relay { return smtpAt(server.Port()) }
+
+func smtpAt(port int) outbox.Relay {
+	relay := mailer.SMTP{Host: "127.0.0.1", Port: port, TLS: mailer.NoTLS, Helo: "news.example"}
 	return outbox.RelayFunc(func(ctx context.Context) (outbox.Conn, error) {
 		conn, err := relay.Connect(ctx)
 		if err != nil {
