@@ -2,6 +2,7 @@ package outbox_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -39,7 +40,8 @@ const (
 	childDatabase = "OUTBOX_CRASH_CHILD"
 	childKey      = "OUTBOX_CRASH_KEY"
 	childRelay    = "OUTBOX_CRASH_RELAY"
-	childDKIM     = "OUTBOX_CRASH_DKIM"
+	childDKIM     = "OUTBOX_CRASH_DKIM"  // a key in PEM; empty: it signs nothing
+	childAhead    = "OUTBOX_CRASH_AHEAD" // of the wall clock; empty: not at all
 )
 
 // childConnections is how many rows one kill may leave uncertain.
@@ -72,24 +74,28 @@ func child(path string) error {
 	if err != nil {
 		return err
 	}
-	signature, err := mailer.ParseDKIMKey("example.org", "kill", []byte(os.Getenv(childDKIM)))
+	ahead, err := time.ParseDuration(cmp.Or(os.Getenv(childAhead), "0s"))
 	if err != nil {
 		return err
+	}
+	cfg := outbox.Config{
+		DB: db, Key: key, Connections: childConnections, BaseURL: must(url.Parse("https://news.example.org")), Relay: smtpTo(port),
+		Now: func() time.Time { return time.Now().Add(ahead) },
+	}
+	if pem := os.Getenv(childDKIM); pem != "" {
+		signature := must(mailer.ParseDKIMKey("example.org", "kill", []byte(pem)))
+		cfg.Finish = mailer.Handover{Keys: func() mailer.Keyring { return mailer.Keyring{signature} }, Always: true}.Finish
 	}
 	if err := fillAll(ctx, db); err != nil {
 		return err
 	}
-	w, err := outbox.Start(outbox.Config{
-		DB: db, Key: key, Connections: childConnections, BaseURL: must(url.Parse("https://news.example.org")),
-		Relay:  smtpTo(port),
-		Finish: mailer.Handover{Keys: func() mailer.Keyring { return mailer.Keyring{signature} }, Always: true}.Finish,
-	})
+	w, err := outbox.Start(cfg)
 	if err != nil {
 		return err
 	}
 	err = w.Drain(ctx)
 	fmt.Println(atEnd)
-	_, failed := outbox.Finish(ctx, db, time.Now())
+	_, failed := outbox.Finish(ctx, db, cfg.Now())
 	return errors.Join(err, failed, w.Close(), db.Close())
 }
 
@@ -247,9 +253,8 @@ func (k *killer) run(t *testing.T, s *site, point string, n int) (killed bool) {
 	t.Helper()
 	k.line.hangUp()
 	k.line.leadTo(k.servers[k.random.IntN(len(k.servers))].Addr())
-	cmd := exec.CommandContext(t.Context(), os.Args[0])
-	cmd.Env = append(os.Environ(), childDatabase+"="+s.db.Path(), childKey+"="+s.key.Encode(),
-		childRelay+"="+strconv.Itoa(k.line.port()), childDKIM+"="+k.pem)
+	cmd := s.sender(t.Context(), k.line.port())
+	cmd.Env = append(cmd.Env, childDKIM+"="+k.pem)
 	var said strings.Builder
 	cmd.Stdout, cmd.Stderr = k, &said
 	k.mu.Lock()
@@ -275,6 +280,14 @@ func (k *killer) run(t *testing.T, s *site, point string, n int) (killed bool) {
 		t.Fatalf("the sender ended by itself: %v\n%s", err, said.String())
 	}
 	return err != nil
+}
+
+// sender is a process that fills and sends what waits, not started yet.
+func (s *site) sender(ctx context.Context, port int) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, os.Args[0])
+	cmd.Env = append(os.Environ(), childDatabase+"="+s.db.Path(), childKey+"="+s.key.Encode(), childRelay+"="+strconv.Itoa(port),
+		childAhead+"="+time.Duration(s.ahead.Load()).String())
+	return cmd
 }
 
 // taken is the log of all servers; each message is read and verified once.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -59,7 +61,9 @@ func TestHistories(t *testing.T) {
 			}),
 			"notice": func(*rapid.T) { h.said++; h.enqueue(h.notice("login", fmt.Sprint(h.said))) },
 			"die":    func(rt *rapid.T) { h.die(rapid.Bool().Draw(rt, "in flight")) },
-			"":       func(*rapid.T) { h.finish(); checkInvariants(h, h.db, h.got, h.lost) },
+			"kill":   func(*rapid.T) { h.kill() },
+			"erase":  func(rt *rapid.T) { h.erase(rapid.SampledFrom(h.people).Draw(rt, "person")) },
+			"":       func(*rapid.T) { h.finish(); checkInvariants(h, h.db, h.got(), h.lost) },
 		})
 	})
 }
@@ -70,9 +74,48 @@ type history struct {
 	rapid  *rapid.T
 	people []int64
 	issues []int64
-	got    []took // by all servers
-	lost   int    // how many may be uncertain for it
+	took   []*smtptest.Server
+	lost   int // how many may be uncertain for it
 	said   int
+}
+
+// got is what all servers took; also what arrived there after its sender was killed.
+func (h *history) got() (all []took) {
+	for _, srv := range h.took {
+		all = append(all, taken(srv)...)
+	}
+	return all
+}
+
+// erase removes a person; the last two stay, or there would be nothing to send.
+func (h *history) erase(person int64) {
+	if len(h.people) == 2 {
+		return
+	}
+	h.people = slices.DeleteFunc(h.people, func(id int64) bool { return id == person })
+	h.tx(func(ctx context.Context, tx *store.Tx) error { return h.site.people.Erase(ctx, tx, person) })
+}
+
+// kill sends by a process of its own and kills it at a random point of what it says to the server; the next one takes over.
+func (h *history) kill() {
+	srv := smtptest.New(h.TB)
+	h.took = append(h.took, srv)
+	ctx, kill := context.WithCancel(context.Background())
+	defer kill()
+	cmd := h.sender(ctx, srv.Port())
+	var left atomic.Int64
+	left.Store(int64(rapid.IntRange(1, 5).Draw(h.rapid, "nth")))
+	srv.At(rapid.SampledFrom([]string{"MAIL", "RCPT", "content"}).Draw(h.rapid, "point")).Call(func() {
+		if left.Add(-1) == 0 {
+			kill()
+		}
+	})
+	if out, err := cmd.CombinedOutput(); err == nil {
+		return
+	} else if ctx.Err() == nil {
+		h.Fatalf("the sender ended by itself: %v\n%s", err, out)
+	}
+	h.lost += childConnections
 }
 
 func (h *history) begin() {
@@ -102,6 +145,7 @@ func (h *history) withdraw(ctx context.Context, tx *store.Tx, id int64, _ string
 // play sends through a relay that breaks once or twice, at random points, in random ways.
 func (h *history) play() {
 	srv := smtptest.New(h.TB)
+	h.took = append(h.took, srv)
 	for range rapid.IntRange(0, 2).Draw(h.rapid, "faults") {
 		point := rapid.SampledFrom([]string{"connect", "MAIL", "RCPT", "DATA", "content", "content"}).Draw(h.rapid, "point")
 		rule := srv.At(point)
@@ -135,7 +179,6 @@ func (h *history) play() {
 	if err := w.Close(); err != nil {
 		h.Errorf("close: %v", err)
 	}
-	h.got = append(h.got, taken(srv)...)
 }
 
 const aPendingRow = `SELECT coalesce(min(d.id), 0) FROM deliveries d LEFT JOIN issues i ON i.id = d.issue_id
