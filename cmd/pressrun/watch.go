@@ -128,7 +128,9 @@ func (w *watch) look(ctx context.Context, name string) ([]newsletter.Status, err
 	for _, st := range all {
 		line := watchLine{issueLine: lineOf(st), At: now.UTC().Format(time.RFC3339)}
 		line.Rate = w.meter(st.Issue.Name).rate(now, st.Counts.Total()-st.Counts.Open())
-		line.SecondsLeft = left(line.Remaining, line.Rate).Seconds()
+		if st.Issue.State == series.IssueSending {
+			line.SecondsLeft = left(line.Remaining, line.Rate).Seconds()
+		}
 		if err := json.NewEncoder(w.out).Encode(line); err != nil {
 			return nil, err
 		}
@@ -163,11 +165,22 @@ func (w *watch) draw(name string, all []newsletter.Status, now time.Time) {
 		}
 	}
 	words := []string{name, strings.Join(states, ", "), fmt.Sprintf("%d of %d", c.Total()-c.Open(), c.Total())}
-	words = append(words, progressWords(c.Open(), w.meter(name).rate(now, c.Total()-c.Open()))...)
+	rate := w.meter(name).rate(now, c.Total()-c.Open())
+	if slices.Contains(states, string(series.IssueSending)) {
+		words = append(words, progressWords(c.Open(), rate)...)
+	}
 	for _, x := range []struct {
 		n    int64
 		word string
-	}{{c.Pending, "pending"}, {c.Claimed, "claimed"}, {c.Inflight, "in flight"}, {c.Sent, "sent"}, {c.Failed, "failed"}, {c.Skipped, "skipped"}, {c.Uncertain, "uncertain"}} {
+	}{ // what asks for a decision first: a narrow terminal shows no more
+		{c.Uncertain, "uncertain"},
+		{c.Failed, "failed"},
+		{c.Skipped, "skipped"},
+		{c.Sent, "sent"},
+		{c.Inflight, "in flight"},
+		{c.Claimed, "claimed"},
+		{c.Pending, "pending"},
+	} {
 		if x.n > 0 {
 			words = append(words, fmt.Sprintf("%d %s", x.n, x.word))
 		}
