@@ -3,6 +3,7 @@ package outbox_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -11,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mattn/go-sqlite3"
 
@@ -64,7 +66,7 @@ func TestPowerLoss(t *testing.T) {
 	})
 }
 
-// powerLife is the sender: three issues for forty readers, of whom ten leave in mid-send.
+// powerLife is the sender: three issues for forty readers, of whom nine leave in mid-send; then the issues are compacted.
 func powerLife(t *testing.T, path string) {
 	key, err := subscribers.ParseKey(os.Getenv(powerKey))
 	if err != nil {
@@ -100,6 +102,7 @@ func powerLife(t *testing.T, path string) {
 	}
 	for i, slug := range []string{"rest", "food", "sun"} {
 		issue := s.issue(s.skin, slug)
+		told.note("filled %d %d", issue.ID, s.counts(issue.ID).Total())
 		w := s.start(cfg)
 		for _, id := range people[3*i : 3*i+3] {
 			s.unsubscribe(id, s.skin)
@@ -111,6 +114,11 @@ func powerLife(t *testing.T, path string) {
 			t.Fatal(err)
 		}
 		s.finish()
+	}
+	told.note("compacting")
+	s.advance(time.Hour)
+	if s.compact(s.now()) == 0 {
+		t.Fatal("nothing was compacted")
 	}
 }
 
@@ -200,12 +208,18 @@ func (r *recording) cutPower(t *testing.T, cuts int) (broken []string) {
 		for _, line := range r.look(t, path, point) {
 			broken = append(broken, fmt.Sprintf("cut %d, after %d entries: %s", i, point, line))
 		}
-		if r.synchronous == "FULL" && i%20 == 0 {
+		if r.synchronous == "FULL" && i%20 == 0 && !r.known(point).compacting {
 			r.goOn(t, path, point)
 		}
 	}
 	return broken
 }
+
+// Rows leave deliveries in the transaction that counts them, and keeps who had it.
+const (
+	rowsOf = `SELECT (SELECT count(*) FROM deliveries WHERE issue_id = ?1) + coalesce((SELECT sent + failed + skipped FROM kept_counts WHERE issue_id = ?1), 0)`
+	hadOf  = `SELECT coalesce((SELECT sent FROM kept_counts WHERE issue_id = ?1), 0) - (SELECT count(*) FROM kept WHERE issue_id = ?1 AND sent = 1)`
+)
 
 // look lists what a database has forgotten of what was known to somebody when the power went.
 func (r *recording) look(t *testing.T, path string, point int) (lost []string) {
@@ -221,6 +235,18 @@ func (r *recording) look(t *testing.T, path string, point int) (lost []string) {
 		return []string{fmt.Sprintf("integrity: %s, %v", sane, err)}
 	}
 	want := r.known(point)
+	for issue, n := range want.filled {
+		r.checked++
+		r.facts["filled"]++
+		var got, had int64
+		err := errors.Join(db.QueryRow(rowsOf, issue).Scan(&got), db.QueryRow(hadOf, issue).Scan(&had))
+		if err != nil || got != n || had != 0 {
+			lost = append(lost, fmt.Sprintf("rows of issue %d: %d were filled, %d are there or counted as compacted, %d too many or too few are kept (%v)", issue, n, got, had, err))
+		}
+	}
+	if want.compacting {
+		return lost // messages have no rows of their own any more
+	}
 	for _, f := range []struct {
 		what, query string // counts those that are as they should be
 		keys        []any
@@ -253,12 +279,13 @@ func (r *recording) look(t *testing.T, path string, point int) (lost []string) {
 type knowledge struct {
 	left           []any // subscribers whose unsubscribe was answered
 	taken, drained []any // messages that the server has; those of which the sender said that all is done
-	shown          map[int64]int64
+	shown, filled  map[int64]int64
 	log            []took
+	compacting     bool
 }
 
 func (r *recording) known(point int) knowledge {
-	k := knowledge{shown: map[int64]int64{}}
+	k := knowledge{shown: map[int64]int64{}, filled: map[int64]int64{}}
 	for _, e := range r.entries[:point] {
 		word := strings.Fields(e.line)
 		switch {
@@ -266,14 +293,17 @@ func (r *recording) known(point int) knowledge {
 		case word[0] == "250" || word[0] == "000":
 			k.taken = append(k.taken, word[1])
 			k.log = append(k.log, took{messageID: word[1], hash: word[2]})
+		case word[1] == "compacting":
+			k.compacting = true
 		case word[1] == "left":
 			k.left = append(k.left, word[2])
 		case word[1] == "drained":
 			k.drained = slices.Clone(k.taken)
-		case word[1] == "shown":
+		case word[1] == "shown" || word[1] == "filled":
+			of := map[string]map[int64]int64{"shown": k.shown, "filled": k.filled}[word[1]]
 			var issue, n int64
 			if _, err := fmt.Sscan(word[2]+" "+word[3], &issue, &n); err == nil {
-				k.shown[issue] = max(k.shown[issue], n)
+				of[issue] = max(of[issue], n)
 			}
 		}
 	}
