@@ -184,7 +184,7 @@ func (p *Publisher) Correct(ctx context.Context, issueName, note string, dryRun 
 		return "", 0, wrap(err)
 	}
 	l.Greeting = strings.TrimSpace(note)
-	l.Subject = templates.In(l.Language).T("letter.correction_subject", "subject", cmp.Or(a.Subject, a.Title))
+	l.Subject = templates.InMail(l.Language).T("letter.correction_subject", "subject", cmp.Or(a.Subject, a.Title))
 	frozen, err := p.write(ctx, s, a, l)
 	if err == nil {
 		err = p.cleared(ctx, frozen)

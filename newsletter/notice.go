@@ -67,7 +67,7 @@ func (p *Publisher) noticesTo(ctx context.Context, w word, button, to string, af
 
 // note renders a note with what all of the site's notes share.
 func (p *Publisher) note(n render.Note) (render.Email, error) {
-	n.Language, n.Templates = cmp.Or(n.Language, p.site.Language), p.site.Templates
+	n.Language, n.Templates = cmp.Or(n.Language, templates.In(p.site.Language).Language()), p.site.Templates
 	n.SiteName, n.PostalAddress, n.PrivacyURL = p.site.Name, cmp.Or(n.PostalAddress, p.site.PostalAddress), p.site.PrivacyURL
 	n.Heading = cmp.Or(n.Heading, n.Subject)
 	return render.Notice(n)

@@ -171,7 +171,7 @@ func (p *Publisher) SendTest(ctx context.Context, seriesSlug, articleSlug, to st
 	subject, html, text := p.nobody(s).Fill(f.Subject, f.HTML, f.Text)
 	n := outbox.Notice{
 		Kind: "test", Dedupe: "test " + rand.Text(), ToEmail: address.Typed, FromName: s.FromName, FromEmail: s.FromEmail, ReplyTo: s.ReplyTo,
-		Subject: templates.In(cmp.Or(s.Language, p.site.Language)).T("letter.test_subject", "subject", subject),
+		Subject: templates.InMail(cmp.Or(s.Language, p.site.Language)).T("letter.test_subject", "subject", subject),
 		HTML:    html, Text: text, Expires: p.now().Add(testExpires),
 	}
 	if err := p.db.InTx(ctx, func(tx *store.Tx) error { return p.enqueue(ctx, tx, []outbox.Notice{n}) }); err != nil {

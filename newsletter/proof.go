@@ -134,7 +134,7 @@ func (p *Publisher) proofLetters(ctx context.Context, s series.Series, a series.
 		all = append(all, outbox.Notice{
 			Kind: "test", Dedupe: fmt.Sprintf("proof %s %d %d to %s", a.Slug, a.Revision, s.Disclaimer.ID, to), ToEmail: to,
 			FromName: s.FromName, FromEmail: s.FromEmail, ReplyTo: s.ReplyTo,
-			Subject: templates.In(cmp.Or(s.Language, p.site.Language)).T("preflight.proof.letter", "subject", subject),
+			Subject: templates.InMail(cmp.Or(s.Language, p.site.Language)).T("preflight.proof.letter", "subject", subject),
 			HTML:    html, Text: text, Expires: p.now().Add(proofAhead),
 		})
 	}

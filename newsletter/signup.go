@@ -70,7 +70,7 @@ func (p *Publisher) confirmation(ctx context.Context, s series.Series) (render.E
 		return render.Email{}, err
 	}
 	language := cmp.Or(s.Language, p.site.Language)
-	w := templates.In(language)
+	w := templates.InMail(language)
 	return p.note(render.Note{
 		Style: style, Language: language, PostalAddress: s.PostalAddress,
 		Subject:    w.T("letter.confirm_subject", "series", s.Title),
@@ -260,7 +260,7 @@ func (p *Publisher) welcome(ctx context.Context, s series.Series, subscriberID i
 	}
 	l, err := p.letter(ctx, p.db, s, a)
 	if err == nil {
-		l.Greeting = templates.In(l.Language).T("letter.welcome_greeting", "series", s.Title)
+		l.Greeting = templates.InMail(l.Language).T("letter.welcome_greeting", "series", s.Title)
 		var frozen series.Frozen
 		if frozen, err = p.write(ctx, s, a, l); err == nil {
 			err = p.clearedOnce(ctx, frozen)

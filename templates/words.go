@@ -11,13 +11,22 @@ import (
 	"golang.org/x/text/language"
 )
 
-//go:embed words/*.toml
+//go:embed words/*.toml words/mail/*.toml
 var wordFiles embed.FS
 
 // catalogues are the embedded languages, read at the first use. A catalogue that can't be read is a fault of the build,
 // which the tests of this package find, so it panics.
 var catalogues = sync.OnceValue(func() shelf {
-	s, err := loadShelf(wordFiles)
+	s, err := loadShelf(wordFiles, "words/*.toml")
+	if err != nil {
+		panic(fmt.Sprintf("templates: %v", err))
+	}
+	return s
+})
+
+// mailCatalogues are all of them and those of languages that have the texts of letters alone: a page would mix two languages.
+var mailCatalogues = sync.OnceValue(func() shelf {
+	s, err := loadShelf(wordFiles, "words/*.toml", "words/mail/*.toml")
 	if err != nil {
 		panic(fmt.Sprintf("templates: %v", err))
 	}
@@ -30,6 +39,9 @@ type Words struct{ own *catalogue }
 
 // In returns the catalogue that fits a BCP 47 tag best; English where none does.
 func In(tag string) Words { return catalogues().in(tag) }
+
+// InMail is In for letters to readers, which speak more languages than the pages do: words/mail/LANG.toml holds their texts alone.
+func InMail(tag string) Words { return mailCatalogues().in(tag) }
 
 // T is the text of key with its {placeholders} replaced by the arguments, given in pairs: T("email.part", "n", 7,
 // "of", 40). A whole number under "n" chooses between the key's forms (one, other, …) by the language's plural rules.

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"path"
 	"regexp"
+	"slices"
 	"sort"
 	"strings"
 
@@ -52,10 +53,17 @@ type shelf struct {
 	matcher language.Matcher
 }
 
-func loadShelf(files fs.FS) (shelf, error) {
-	names, err := fs.Glob(files, "words/*.toml")
-	if err != nil {
-		return shelf{}, err
+// loadShelf reads the catalogues that patterns name; of a language that has two the earlier pattern's counts.
+func loadShelf(files fs.FS, patterns ...string) (shelf, error) {
+	var names []string
+	for _, pattern := range patterns {
+		found, err := fs.Glob(files, pattern)
+		if err != nil {
+			return shelf{}, err
+		}
+		names = append(names, slices.DeleteFunc(found, func(name string) bool {
+			return slices.ContainsFunc(names, func(other string) bool { return path.Base(other) == path.Base(name) })
+		})...)
 	}
 	sort.Slice(names, func(i, j int) bool { // English first
 		return names[i] == "words/en.toml" || names[j] != "words/en.toml" && names[i] < names[j]
@@ -84,7 +92,9 @@ func (s shelf) in(tag string) Words {
 	}
 	// The index and not the matched tag: that one carries extensions of the wanted language.
 	_, i, confidence := s.matcher.Match(wanted)
-	if confidence == language.No {
+	base, _ := wanted.Base()
+	own, _ := s.order[i].tag.Base()
+	if confidence == language.No || confidence < language.High && base != own { // who writes Ukrainian may well read Russian, and not want to
 		return Words{s.english}
 	}
 	return Words{s.order[i]}

@@ -32,7 +32,7 @@ func testShelf(t *testing.T) shelf {
 			parcels = { one = "{n} paczka", few = "{n} paczki", many = "{n} paczek", other = "{n} paczki" }`)},
 		"words/pt-BR.toml": {Data: []byte(`plain = "Peixe < {what}"`)},
 		"words/ar.toml":    {Data: []byte(`plain = "سمك {what}"`)},
-	})
+	}, "words/*.toml")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,6 +116,22 @@ func TestIn(t *testing.T) {
 	}
 }
 
+// Letters are written in more languages than pages, and nobody gets a neighbour's language for their own.
+func TestInMail(t *testing.T) {
+	at := time.Date(2027, 3, 14, 9, 5, 0, 0, time.UTC)
+	for tag, want := range map[string]string{
+		"en": "Sunday 14 March 2027", "ru": "воскресенье, 14 марта 2027 г.", "hi-IN": "रविवार, 14 मार्च 2027", "zh-CN": "2027年3月14日星期日",
+		"uk": "Sunday 14 March 2027", "ja": "Sunday 14 March 2027",
+	} {
+		if got := InMail(tag).Date(at); got != want {
+			t.Errorf("InMail(%q) writes the date %q, want %q", tag, got, want)
+		}
+	}
+	if got := In("ru").Language(); got != "en" {
+		t.Errorf("a page in Russian is in %q, want en: its texts are not translated", got)
+	}
+}
+
 func TestDir(t *testing.T) {
 	for tag, want := range map[string]string{
 		"en": "ltr", "ar": "rtl", "he": "rtl", "fa-IR": "rtl", "ur": "rtl", "yi": "rtl", "ckb": "rtl", "uz-Arab": "rtl", "uz": "ltr", "zh": "ltr", "": "ltr", "no language": "ltr",
@@ -150,7 +166,7 @@ func TestLoadRefuses(t *testing.T) {
 		"form of numbers": {"words/en.toml": {Data: []byte("a = { one = 1, other = 2 }")}},
 		"no other":        {"words/en.toml": {Data: []byte("a = { one = 'x', few = 'y' }")}},
 	} {
-		if _, err := loadShelf(files); err == nil {
+		if _, err := loadShelf(files, "words/*.toml"); err == nil {
 			t.Errorf("%s: was loaded", name)
 		}
 	}
@@ -159,7 +175,7 @@ func TestLoadRefuses(t *testing.T) {
 // A translation may lack texts, which is only reported, but not know others than English, nor other placeholders.
 func TestTranslations(t *testing.T) {
 	english := catalogues().english
-	for _, c := range catalogues().order {
+	for _, c := range mailCatalogues().order {
 		for key := range english.texts {
 			if _, ok := c.texts[key]; !ok {
 				t.Logf("%s lacks %s: shown in English", c.tag, key)

@@ -25,7 +25,7 @@ type composition struct {
 }
 
 func compose(l Letter) (composition, error) {
-	c := composition{Letter: l, words: templates.In(l.Language)}
+	c := composition{Letter: l, words: templates.InMail(l.Language)}
 	if err := c.merge(); err != nil {
 		return c, err
 	}

@@ -66,7 +66,7 @@ func (c composition) layout() ([]byte, error) {
 // html is the notice's HTML part.
 func (n Note) html() (string, error) {
 	v := templates.NoticeView{
-		Frame:      frame(templates.In(n.Language), n.Style, n.Language, n.SiteName, n.PostalAddress, n.Subject, n.preheader()),
+		Frame:      frame(templates.InMail(n.Language), n.Style, n.Language, n.SiteName, n.PostalAddress, n.Subject, n.preheader()),
 		Heading:    n.Heading,
 		Paragraphs: withLinks(n.Paragraphs),
 		Button:     (*templates.Place)(n.Button),

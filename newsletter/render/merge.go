@@ -66,7 +66,7 @@ func (l Letter) merges() map[string]merge {
 		values["number"], values["count"] = merge{value: strconv.Itoa(l.Part)}, merge{value: strconv.Itoa(l.Of)}
 	}
 	if !l.Day.IsZero() {
-		values["date"] = merge{value: templates.In(l.Language).Date(l.Day)}
+		values["date"] = merge{value: templates.InMail(l.Language).Date(l.Day)}
 	}
 	return values
 }

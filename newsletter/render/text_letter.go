@@ -96,7 +96,7 @@ func (c composition) footer() string {
 
 // text is the notice's plain-text part.
 func (n Note) text() string {
-	words := templates.In(n.Language)
+	words := templates.InMail(n.Language)
 	var p parts
 	p.add(strings.Join(underline(wrap(n.Heading, textWidth), 1), "\n"))
 	for _, s := range n.Paragraphs {
