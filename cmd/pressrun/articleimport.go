@@ -12,6 +12,7 @@ import (
 
 	"pressrun/newsletter"
 	"pressrun/newsletter/importer"
+	"pressrun/newsletter/render"
 	"pressrun/newsletter/series"
 	"pressrun/subscribers/store"
 )
@@ -123,11 +124,36 @@ func reportOf(of series.Series, found importer.Found, o importOptions) *importRe
 	return r
 }
 
+// fieldFaults are the merge fields of an article that no issue could fill, at their places in its file.
+func fieldFaults(in series.Incoming) error {
+	var faults []error
+	var tell func(err error)
+	tell = func(err error) {
+		if joined, ok := err.(interface{ Unwrap() []error }); ok {
+			for _, each := range joined.Unwrap() {
+				tell(each)
+			}
+			return
+		}
+		var at *render.PlaceError
+		if errors.As(err, &at) && at.Of.Field == "Markdown" && in.Line > 0 {
+			err = fmt.Errorf("%s:%d:%d: %s", in.Source, at.Line+in.Line-1, at.Column, at.Of.Problem)
+		} else {
+			err = fmt.Errorf("%s: %w", in.Source, err)
+		}
+		faults = append(faults, err)
+	}
+	if err := newsletter.CheckFields(in.Text); err != nil {
+		tell(err)
+	}
+	return errors.Join(faults...)
+}
+
 // takeIn imports the articles and reports what became of each, and what the next slot sends then.
 func (s *site) takeIn(ctx context.Context, tx *store.Tx, r *importReport, in []series.Incoming, o importOptions) error {
 	var faults []error
 	for _, article := range in {
-		faults = append(faults, checkFields(article.Slug, article.Text))
+		faults = append(faults, fieldFaults(article))
 	}
 	if err := errors.Join(faults...); err != nil {
 		return err

@@ -109,7 +109,11 @@ func TestExportThenReadGivesTheSame(t *testing.T) {
 			rt.Fatal(err, f.Problems)
 		}
 		for i := range want {
-			want[i].Source = files[i]
+			want[i].Source, want[i].Line = files[i], f.Articles[i].Line
+			b, err := os.ReadFile(filepath.Join(dir, files[i]))
+			if lines := strings.SplitN(string(b), "\n", want[i].Line); err != nil || !strings.HasPrefix(lines[len(lines)-1], want[i].Markdown) {
+				rt.Fatalf("%s: the text begins in line %d, says the import (%v):\n%s", files[i], want[i].Line, err, b)
+			}
 		}
 		if diff := cmp.Diff(want, f.Articles); diff != "" {
 			b, _ := os.ReadFile(filepath.Join(dir, files[0]))

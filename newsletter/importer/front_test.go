@@ -59,6 +59,7 @@ nested.deep = [1, 2.5]
 	} {
 		t.Run(name, func(t *testing.T) {
 			want := want
+			want.Line = 1 + strings.Count(text[:strings.Index(text, "Text.")], "\n")
 			if name == "TOML" { // has no null
 				want.Meta = map[string]string{}
 				for k, v := range map[string]string{

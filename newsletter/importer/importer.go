@@ -93,7 +93,7 @@ type candidate struct {
 	noteMarkdown string // the same as it stood in the text, to put it back
 	closing      string // closing note of a Markdown file, which stays in its text
 
-	bodyLine, imageLine int // lines of the file before its text; of the key image
+	imageLine int // of the key image
 }
 
 // found settles what only the whole set can decide.

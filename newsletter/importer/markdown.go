@@ -35,7 +35,7 @@ func readMarkdown(whole string) (candidate, []Problem) {
 		problems = append(problems, longTitle(front.line("title")))
 	}
 	c.Markdown = trimBody(body)
-	c.bodyLine = strings.Count(whole[:strings.LastIndex(whole, c.Markdown)], "\n")
+	c.Line = 1 + strings.Count(whole[:strings.LastIndex(whole, c.Markdown)], "\n")
 	c.imageLine = front.line("image")
 	c.closing, _ = closingNote(c.Markdown)
 	return c, problems

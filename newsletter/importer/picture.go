@@ -55,7 +55,7 @@ func (in *intake) pictures(s source, c *candidate) (problems []Problem) {
 		p := Problem{Line: c.imageLine, Mend: mendPicture(err)}
 		instead := "left out"
 		if r.Line > 0 {
-			p.Line, instead = r.Line+c.bodyLine, "shown by its description"
+			p.Line, instead = r.Line+max(c.Line-1, 0), "shown by its description"
 		}
 		p.What = fmt.Sprintf("the picture %s is %s: %s", shown(clip(r.Path, 100)), instead, cause(err))
 		if len(problems) < maxLeftOut {

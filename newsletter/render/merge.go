@@ -132,7 +132,7 @@ func (m *merger) problem(source []byte, offset int, what string) {
 	}
 	line := 1 + bytes.Count(source[:offset], []byte("\n"))
 	column := 1 + utf8.RuneCount(source[bytes.LastIndexByte(source[:offset], '\n')+1:offset])
-	m.problems = append(m.problems, &FieldError{m.field, fmt.Sprintf("line %d, column %d: %s", line, column, what)})
+	m.problems = append(m.problems, &PlaceError{line, column, &FieldError{m.field, what}})
 }
 
 // err is all that can't be filled, joined of *FieldError; nil for nothing.

@@ -98,3 +98,16 @@ func Notice(n Note) (Email, error) {
 type FieldError struct{ Field, Problem string }
 
 func (e *FieldError) Error() string { return e.Field + " " + e.Problem }
+
+// PlaceError is a FieldError with its place in the field's text; both count from 1, columns in characters.
+type PlaceError struct {
+	Line, Column int
+	Of           *FieldError
+}
+
+func (e *PlaceError) Error() string {
+	return fmt.Sprintf("%s line %d, column %d: %s", e.Of.Field, e.Line, e.Column, e.Of.Problem)
+}
+
+// Unwrap returns the FieldError.
+func (e *PlaceError) Unwrap() error { return e.Of }

@@ -18,6 +18,7 @@ type Incoming struct {
 	Slug   string
 	Draft  bool // its own front matter says draft
 	Source string
+	Line   int // of the first line of Markdown in Source; 0: its lines are not those of the file
 	Text
 	Pictures []Picture // those that Text names and that may not be stored yet
 }
