@@ -1,13 +1,8 @@
 package mailer
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
-
-	"github.com/emersion/go-msgauth/dkim"
 )
 
 // ErrUnsigned says that a message could not be signed and therefore must not leave.
@@ -33,9 +28,9 @@ type Handover struct {
 }
 
 // Finish returns the message with its bytes complete; its hash stays that of the bytes before. The error wraps ErrUnsigned,
-// and then the message must not leave: once a domain has a key, none of its mail goes unsigned by accident.
+// and then the message must not leave: once a domain has a key, none of its mail goes unsigned by accident. Where nothing is
+// added, the bytes are those that came; else they are new.
 func (h Handover) Finish(m Message) (Message, error) {
-	body := append(h.Kind.headers(m, h.Stream), m.Bytes...)
 	var keys []DKIMKey
 	if h.Keys != nil && !h.Kind.Rebuilds {
 		keys = h.Keys().For(m.Domain)
@@ -43,56 +38,25 @@ func (h Handover) Finish(m Message) (Message, error) {
 	if len(keys) == 0 && h.Always {
 		return Message{}, fmt.Errorf("no DKIM key for %s: %w", m.Domain, ErrUnsigned)
 	}
-	var top bytes.Buffer
-	for _, key := range keys {
-		line, err := key.sign(body, h.Kind.covered(body))
-		if err != nil {
-			return Message{}, fmt.Errorf("DKIM selector %s of %s: %w: %w", key.Selector, key.Domain, ErrUnsigned, err)
-		}
-		top.WriteString(line)
+	lines := h.Kind.headers(m, h.Stream)
+	if len(keys) == 0 && len(lines) == 0 {
+		return m, nil
 	}
-	m.Bytes = append(top.Bytes(), body...)
+	complete := m.Bytes
+	if len(lines) > 0 {
+		complete = append(lines, m.Bytes...)
+	}
+	var top []byte
+	if len(keys) > 0 {
+		signing := newSigning(complete, h.Kind)
+		for _, key := range keys {
+			line, err := signing.by(key)
+			if err != nil {
+				return Message{}, fmt.Errorf("DKIM selector %s of %s: %w: %w", key.Selector, key.Domain, ErrUnsigned, err)
+			}
+			top = append(top, line...)
+		}
+	}
+	m.Bytes = append(top, complete...)
 	return m, nil
-}
-
-// covered is the h= of a message: what it has of the signed headers, and the sealed ones once more.
-func (k Kind) covered(message []byte) []string {
-	head, _, _ := bytes.Cut(message, []byte("\r\n\r\n"))
-	var names []string
-	for line := range strings.SplitSeq(string(head), "\r\n") {
-		if name, _, ok := strings.Cut(line, ":"); ok && line[0] != ' ' && line[0] != '\t' {
-			names = append(names, strings.ToLower(name))
-		}
-	}
-	var list []string
-	for _, name := range signed {
-		if !slices.Contains(k.Rewrites, name) && slices.Contains(names, strings.ToLower(name)) {
-			list = append(list, name)
-		}
-	}
-	for _, name := range sealed {
-		if !slices.Contains(k.Rewrites, name) {
-			list = append(list, name)
-		}
-	}
-	return list
-}
-
-// sign makes the DKIM-Signature header (RFC 6376, RFC 8463): relaxed/relaxed, the whole body.
-func (k DKIMKey) sign(message []byte, headers []string) (line string, err error) {
-	if k.lost != nil {
-		return "", k.lost
-	}
-	signer, err := dkim.NewSigner(&dkim.SignOptions{
-		Domain: k.Domain, Selector: k.Selector, Signer: k.signer, HeaderKeys: headers,
-		HeaderCanonicalization: dkim.CanonicalizationRelaxed, BodyCanonicalization: dkim.CanonicalizationRelaxed,
-	})
-	if err != nil {
-		return "", err
-	}
-	_, err = signer.Write(message)
-	if err := errors.Join(err, signer.Close()); err != nil {
-		return "", err
-	}
-	return signer.Signature(), nil
 }

@@ -22,3 +22,6 @@ func (broken) Public() crypto.PublicKey { return make(ed25519.PublicKey, ed25519
 func (broken) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
 	return nil, errors.New("the key is gone")
 }
+
+// SignerOf lets the tests sign by another program with the same key.
+func SignerOf(key DKIMKey) crypto.Signer { return key.signer }
