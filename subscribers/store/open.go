@@ -16,6 +16,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 )
 
 var (
@@ -43,6 +44,8 @@ type DB struct {
 	writer, reader *sql.DB
 	begin, end     Hook // of every transaction; nil: none
 	joint          joint
+	commits        atomic.Int64 // see Used
+	longest        atomic.Int64 // ns, likewise
 }
 
 // Open opens the database file at path and makes it, for its owner alone, where it is missing. The caller closes it.

@@ -417,3 +417,20 @@ func TestCheckFindsDamage(t *testing.T) {
 		t.Errorf("no file: %v, want os.ErrNotExist", err)
 	}
 }
+
+func TestUsed(t *testing.T) {
+	db := storetest.Open(t, migrateThings())
+	db.Used()
+	for range 3 {
+		if err := db.InTx(t.Context(), func(*store.Tx) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_ = db.InTx(t.Context(), func(*store.Tx) error { return store.ErrNotFound })
+	if got := db.Used(); got.Commits != 3 || got.Longest <= 0 {
+		t.Errorf("got %+v, want 3 commits that took time", got)
+	}
+	if got := db.Used(); got != (store.Used{}) {
+		t.Errorf("got %+v since then, want nothing", got)
+	}
+}

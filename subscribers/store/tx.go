@@ -53,6 +53,7 @@ func (db *DB) InTx(ctx context.Context, f func(*Tx) error) error {
 	if err != nil {
 		return fmt.Errorf("begin: %w", fault(err))
 	}
+	began := time.Now()
 	defer func() { _ = tx.Rollback() }() // after a commit this does nothing
 	for _, step := range []Hook{db.begin, func(_ context.Context, tx *Tx) error { return f(tx) }, db.end} {
 		if step == nil {
@@ -65,7 +66,29 @@ func (db *DB) InTx(ctx context.Context, f func(*Tx) error) error {
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("commit: %w", fault(err))
 	}
+	db.held(time.Since(began))
 	return nil
+}
+
+// Used is what the transactions of a process came to.
+type Used struct {
+	Commits int64
+	Longest time.Duration // that one of them held the database
+}
+
+// Used is what was committed since it was asked last.
+func (db *DB) Used() Used {
+	return Used{db.commits.Swap(0), time.Duration(db.longest.Swap(0))}
+}
+
+// held notes how long a committed transaction held the database.
+func (db *DB) held(took time.Duration) {
+	db.commits.Add(1)
+	for longest := db.longest.Load(); int64(took) > longest; longest = db.longest.Load() {
+		if db.longest.CompareAndSwap(longest, int64(took)) {
+			return
+		}
+	}
 }
 
 // Rest lets others write between the transactions of a long work, of which the last one took as long as given. Without it
