@@ -151,6 +151,20 @@ func (f *fill) insert(ctx context.Context, tx *store.Tx, first, last int64, now 
 	return err
 }
 
+const insertBare = `INSERT INTO deliveries (kind, issue_id, subscriber_id, series_id, article_id, cycle, next_try, created, updated)
+SELECT 'issue', i.id, m.subscriber_id, i.series_id, i.article_id, m.cycle, ?2, ?2, ?2
+FROM issues i JOIN mailable m ON m.series_id = i.series_id WHERE i.id = ?1`
+
+// FillBare writes an issue's rows by one statement that looks at nothing and holds the database for as long as it takes: no way
+// to fill an issue, but what the time of FillLive is compared with.
+func FillBare(ctx context.Context, tx *store.Tx, issueID int64, now time.Time) (int64, error) {
+	n, err := tx.Exec(ctx, insertBare, issueID, now.UnixMilli())
+	if err != nil {
+		return 0, fmt.Errorf("issue %d: fill bare: %w", issueID, err)
+	}
+	return n, nil
+}
+
 // readingsWith lists the readings of a series that have an article, as ",3,17,".
 func readingsWith(ctx context.Context, q store.Querier, seriesID, articleID int64) (string, error) {
 	all, err := subscribers.Readings(ctx, q, seriesID)
