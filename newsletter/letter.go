@@ -33,17 +33,15 @@ func (p *Publisher) letter(ctx context.Context, q store.Querier, s series.Series
 	if err != nil {
 		return render.Letter{}, fmt.Errorf("article %s: neighbours: %w", a.Slug, err)
 	}
-	l, err := p.frame(ctx, q, s)
+	pictures, err := series.PicturesOf(ctx, q, a)
 	if err != nil {
 		return render.Letter{}, err
 	}
-	l.Title, l.Subject, l.Preheader, l.Markdown = a.Title, a.Subject, a.Preheader, a.Markdown
-	l.ArticleDisclaimer, l.ArticleMode = a.Disclaimer, a.DisclaimerMode
-	l.Part, l.Of = near.Part, near.Of
-	if err := p.dress(ctx, q, &l, a); err != nil {
+	l, err := p.alone(ctx, q, s, a, pictures)
+	if err != nil {
 		return render.Letter{}, err
 	}
-	l.ViewURL = p.articleURL(s, a)
+	l.Part, l.Of = near.Part, near.Of
 	if near.Previous != nil && near.PreviousPublic {
 		l.Previous = &render.Link{Title: near.Previous.Title, URL: p.articleURL(s, *near.Previous)}
 	}
@@ -70,21 +68,25 @@ func (p *Publisher) Page(ctx context.Context, s series.Series, a series.Article)
 	return mail.ArticleHTML, nil
 }
 
-// dress adds the article's pictures, and what its front matter says of sources and reviews.
-func (p *Publisher) dress(ctx context.Context, q store.Querier, l *render.Letter, a series.Article) error {
-	pictures, err := series.PicturesOf(ctx, q, a)
+// alone is an article's letter without its neighbours: the series' frame, the text, its pictures by path, and what its front matter
+// says of sources and reviews.
+func (p *Publisher) alone(ctx context.Context, q store.Querier, s series.Series, a series.Article, pictures map[string]series.Picture) (render.Letter, error) {
+	l, err := p.frame(ctx, q, s)
 	if err != nil {
-		return err
+		return l, err
 	}
+	l.Title, l.Subject, l.Preheader, l.Markdown = a.Title, a.Subject, a.Preheader, a.Markdown
+	l.ArticleDisclaimer, l.ArticleMode = a.Disclaimer, a.DisclaimerMode
+	l.ViewURL = p.articleURL(s, a)
 	l.Pictures = make(map[string]render.Picture, len(pictures))
 	for path, picture := range pictures {
 		l.Pictures[path] = render.Picture{URL: p.url("p", picture.File(a.Pictures[path])), Width: picture.Width, Height: picture.Height}
 	}
-	beside(l, a.Text)
+	beside(&l, a.Text)
 	if day, err := time.Parse(time.DateOnly, a.Meta["review_by"]); err == nil { // an import refuses anything else
 		l.ReviewBy = day
 	}
-	return nil
+	return l, nil
 }
 
 // CheckFields says which merge fields of a text no issue could fill (render.Check).

@@ -106,16 +106,52 @@ func (p *Publisher) Preflight(ctx context.Context, articleSlug string) ([]Findin
 	return p.foresee(ctx, s, a, at)
 }
 
-// foresee is inspect for an article that is not frozen yet. A link to what is published before the slot is dead today only, so
-// it doesn't count as an error before the freeze.
+// PreflightIncoming is Preflight for articles that are not stored yet, and so have no neighbours; found has their findings in the same
+// order. Drafts have none.
+func (p *Publisher) PreflightIncoming(ctx context.Context, s series.Series, in []series.Incoming) (found [][]Finding, err error) {
+	ctx = withAsking(ctx, askFor)
+	at, err := p.leaves(ctx, s)
+	if err != nil {
+		return nil, fmt.Errorf("preflight: %w", err)
+	}
+	found = make([][]Finding, len(in))
+	for i, each := range in {
+		if each.Draft {
+			continue
+		}
+		pictures := map[string]series.Picture{}
+		for _, picture := range each.Pictures {
+			pictures[picture.Path] = picture
+		}
+		a := series.Article{SeriesID: s.ID, Slug: each.Slug, Text: each.Text}
+		l, err := p.alone(ctx, p.db, s, a, pictures)
+		if err != nil {
+			return nil, fmt.Errorf("preflight: article %s: %w", each.Slug, err)
+		}
+		l.Day, l.Part, l.Of = at.In(location(s)), 1, 1
+		frozen, err := p.write(ctx, s, a, l)
+		if found[i], err = p.judge(ctx, each.Slug, frozen, err, at); err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+// foresee is inspect for an article that is not frozen yet.
 func (p *Publisher) foresee(ctx context.Context, s series.Series, a series.Article, at time.Time) ([]Finding, error) {
 	frozen, err := p.writeArticle(ctx, s, a, at)
+	return p.judge(ctx, a.Slug, frozen, err, at)
+}
+
+// judge is what preflight says of a letter before the freeze, or of why it can't be written. A link to what is published before the
+// slot is dead today only, so it doesn't count as an error yet.
+func (p *Publisher) judge(ctx context.Context, slug string, frozen series.Frozen, err error, at time.Time) ([]Finding, error) {
 	var h *hindrance
 	if errors.As(err, &h) {
 		return []Finding{{"letter", true, h.what, templates.In(p.site.Language).T("preflight.letter.why"), h.mend}}, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("preflight: article %s: %w", a.Slug, err)
+		return nil, fmt.Errorf("preflight: article %s: %w", slug, err)
 	}
 	found := p.inspect(ctx, frozen, at)
 	for i := range found {

@@ -35,7 +35,8 @@ A closing note that the texts share is taken out of them and shown as the discla
 by an import.
 
 The same files again change nothing; changed ones become a new revision; new ones come after the article that precedes them. An
-import happens as a whole or not at all. Nothing is sent by it.`,
+import happens as a whole or not at all. Nothing is sent by it. With --ready preflight looks at each article first, and what would hold
+the issue of one refuses the import.`,
 		Example: "  pressrun article import skin articles/ --dry-run\n  pressrun article import skin articles/ --ready",
 		Args:    args(cobra.MinimumNArgs(2)),
 		RunE: func(cmd *cobra.Command, given []string) error {
@@ -76,6 +77,8 @@ type importLine struct {
 	Place     int64  `json:"place"`
 	Elsewhere bool   `json:"published_elsewhere"`
 	Past      int64  `json:"readers_past"` // who had a later article already and skips this one
+
+	Findings []newsletter.Finding `json:"findings,omitempty"` // of preflight, with --ready
 }
 
 type importProblem struct {
@@ -102,6 +105,11 @@ func (a *app) importArticles(ctx context.Context, s *site, slug string, paths []
 	if r.Refused {
 		return errors.Join(a.print(r, r.print), errUnreadable)
 	}
+	if o.ready {
+		if err := s.preflightIncoming(ctx, of, r, found.Articles); err != nil {
+			return err
+		}
+	}
 	if err := s.try(ctx, o.dryRun, func(tx *store.Tx) error { return s.takeIn(ctx, tx, r, found.Articles, o) }); err != nil {
 		return err
 	}
@@ -122,6 +130,28 @@ func reportOf(of series.Series, found importer.Found, o importOptions) *importRe
 		r.Refused = r.Refused || p.Fatal
 	}
 	return r
+}
+
+// preflightIncoming looks at articles that are to be ready: what would hold the issue of one refuses them all. What is to be looked at
+// stands in the report.
+func (s *site) preflightIncoming(ctx context.Context, of series.Series, r *importReport, in []series.Incoming) error {
+	found, err := s.publisher.PreflightIncoming(ctx, of, in)
+	if err != nil {
+		return err
+	}
+	var faults []error
+	for i, article := range in {
+		r.Articles[i].Findings = found[i]
+		for _, f := range found[i] {
+			if f.Error {
+				faults = append(faults, fmt.Errorf("%s: %s", article.Source, saidOf(f)))
+			}
+		}
+	}
+	if len(faults) > 0 {
+		return fmt.Errorf("preflight would hold these, and nothing was imported: mend them, mark them as draft, or import without --ready\n%w", errors.Join(faults...))
+	}
+	return nil
 }
 
 // fieldFaults are the merge fields of an article that no issue could fill, at their places in its file.
@@ -194,12 +224,6 @@ func (r *importReport) advise(in []series.Incoming, fresh bool, now time.Time) {
 			break
 		}
 	}
-	for _, l := range r.Articles {
-		if l.State == string(series.Ready) && l.Outcome != "unchanged" {
-			r.Notes = append(r.Notes, "Preflight looks at each letter a day before its slot and when it is frozen; at the next ones now: pressrun check")
-			break
-		}
-	}
 	if r.of.Mode == series.Live && fresh && isArchive(in, now) {
 		r.Notes = append(r.Notes, "These look like a finished archive. In a drip series every new reader starts at the first article: "+
 			"pressrun series set "+r.Series+" --mode drip")
@@ -234,6 +258,11 @@ func (r *importReport) print(w io.Writer) {
 		}
 		count[l.Outcome]++
 		fmt.Fprintf(w, "  %d\t%s\t%s\t%s\n", i+1, l.Title, l.Source, outcome)
+	}
+	for _, l := range r.Articles {
+		for _, f := range l.Findings {
+			fmt.Fprintf(w, "look: %s: %s\n", l.Source, saidOf(f))
+		}
 	}
 	for _, p := range r.Problems {
 		mark := "note: "
