@@ -131,9 +131,15 @@ type DeskArticlePage struct {
 	DeskFrame
 	Series, SeriesPath string
 	Title, State       string
-	Letter             string
 	Findings           []FindingView
+	Views              []DeskView
+	View               string // the one that is shown
+	Frame              string // path of the letter in a frame; empty: Text is shown
+	Text               string
 }
+
+// DeskView is a way of looking at a letter: its text is desk.view.NAME.
+type DeskView struct{ Name, Path string }
 
 // FindingView is what preflight found in a letter.
 type FindingView struct {

@@ -43,6 +43,17 @@ func Views(raw []byte) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
+// Framed is a mail's HTML for a frame that shows it in a view: dark, pictures-off, or else in light.
+func Framed(html, view string) string {
+	switch view {
+	case "dark":
+		return framed(html, dark)
+	case pictureless:
+		return bare(framed(html, light))
+	}
+	return framed(html, light)
+}
+
 // bare is a framed mail whose pictures are not loaded.
 func bare(html string) string {
 	if at := headTag.FindStringIndex(html); at != nil {

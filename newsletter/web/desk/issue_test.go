@@ -76,7 +76,15 @@ func TestLetterFrame(t *testing.T) {
 			t.Errorf("%s: a reader's address is in the letter", path)
 		}
 	}
-	wants(t, "article", o.get(t, c, "/desk/article/skin-2"), 200, "Sleep", "ready", `src="/desk/article/skin-2/letter"`)
+	wants(t, "article", o.get(t, c, "/desk/article/skin-2"), 200, "Sleep", "ready", `src="/desk/article/skin-2/letter?view=desktop"`)
+	for view, want := range map[string]string{
+		"phone": `class="letter phone"`, "dark": `letter?view=dark"`, "pictures_off": `letter?view=pictures_off"`, "nonsense": `class="letter desktop"`,
+		"text": "=====\n", "source": "Content-Transfer-Encoding: quoted-printable",
+	} {
+		wants(t, view, o.get(t, c, "/desk/article/skin-2?view="+view), 200, want, `aria-current="page"`)
+	}
+	wants(t, "dark", o.get(t, c, "/desk/article/skin-2/letter?view=dark"), 200, "color-scheme:dark!important", "@media (min-width:0)")
+	wants(t, "without pictures", o.get(t, c, "/desk/article/skin-2/letter?view=pictures_off"), 200, "img-src 'none'")
 	wants(t, "what preflight says of it", o.get(t, c, "/desk/article/skin-2"), 200, "Preflight", "<b>to look at:</b> The article has 6 words.")
 	wants(t, "no article", o.get(t, c, "/desk/article/none"), 404)
 }
