@@ -21,9 +21,9 @@ type Site struct {
 	BaseURL                *url.URL
 	Zone, Language         string
 	PrivacyURL, ImprintURL string
-	ClaimWords             []string           // words that preflight warns of, in any case
-	Templates              *templates.Letters // of mails; nil: the program's own
-	NotifyTo               []string           // editors who are told what needs a decision; empty: nobody by mail
+	ClaimWords             []string       // words that preflight warns of, in any case
+	Templates              *templates.Own // nil: the program's
+	NotifyTo               []string       // editors who are told what needs a decision; empty: nobody by mail
 }
 
 // Config is what a Publisher needs.

@@ -15,6 +15,7 @@ var deskPages = sync.OnceValue(func() *Pages { return mustPages(deskFiles, "desk
 // DeskFrame is what stands around the content of a page of the desk.
 type DeskFrame struct {
 	Words
+	Own                 *Own // templates; nil: the program's
 	Site                string
 	Style, Icon, Script string // paths; Script empty: the page needs none
 	User                string // who is signed in; empty: nobody
@@ -87,7 +88,7 @@ type DeskOverview struct {
 }
 
 // Write writes the page.
-func (v DeskOverview) Write(w io.Writer) error { return deskPages().Render(w, "overview", v) }
+func (v DeskOverview) Write(w io.Writer) error { return v.Own.deskPages().Render(w, "overview", v) }
 
 // DeskIssuePage is the page of one issue.
 type DeskIssuePage struct {
@@ -98,7 +99,7 @@ type DeskIssuePage struct {
 }
 
 // Write writes the page.
-func (v DeskIssuePage) Write(w io.Writer) error { return deskPages().Render(w, "issue", v) }
+func (v DeskIssuePage) Write(w io.Writer) error { return v.Own.deskPages().Render(w, "issue", v) }
 
 // DeskSeries is the page of one series.
 type DeskSeries struct {
@@ -124,7 +125,7 @@ type DeskArticle struct {
 }
 
 // Write writes the page.
-func (v DeskSeries) Write(w io.Writer) error { return deskPages().Render(w, "series", v) }
+func (v DeskSeries) Write(w io.Writer) error { return v.Own.deskPages().Render(w, "series", v) }
 
 // DeskArticlePage shows an article as its letter would be now.
 type DeskArticlePage struct {
@@ -148,7 +149,7 @@ type FindingView struct {
 }
 
 // Write writes the page.
-func (v DeskArticlePage) Write(w io.Writer) error { return deskPages().Render(w, "article", v) }
+func (v DeskArticlePage) Write(w io.Writer) error { return v.Own.deskPages().Render(w, "article", v) }
 
 // DeskLogin asks for a login link, and says that one is on its way, or that one is dead.
 type DeskLogin struct {
@@ -158,7 +159,7 @@ type DeskLogin struct {
 }
 
 // Write writes the page.
-func (v DeskLogin) Write(w io.Writer) error { return deskPages().Render(w, "login", v) }
+func (v DeskLogin) Write(w io.Writer) error { return v.Own.deskPages().Render(w, "login", v) }
 
 // DeskEnter is the page of a login link: one button.
 type DeskEnter struct {
@@ -167,7 +168,7 @@ type DeskEnter struct {
 }
 
 // Write writes the page.
-func (v DeskEnter) Write(w io.Writer) error { return deskPages().Render(w, "enter", v) }
+func (v DeskEnter) Write(w io.Writer) error { return v.Own.deskPages().Render(w, "enter", v) }
 
 // DeskTrouble is the page of a request that failed.
 type DeskTrouble struct {
@@ -177,4 +178,15 @@ type DeskTrouble struct {
 }
 
 // Write writes the page.
-func (v DeskTrouble) Write(w io.Writer) error { return deskPages().Render(w, "trouble", v) }
+func (v DeskTrouble) Write(w io.Writer) error { return v.Own.deskPages().Render(w, "trouble", v) }
+
+// deskTrials are views of nothing, by the names of their pages: what a template asks of a view that has it not, fails with any.
+var deskTrials = map[string]any{
+	"overview": DeskOverview{},
+	"issue":    DeskIssuePage{},
+	"series":   DeskSeries{},
+	"article":  DeskArticlePage{},
+	"login":    DeskLogin{},
+	"enter":    DeskEnter{},
+	"trouble":  DeskTrouble{},
+}

@@ -79,10 +79,10 @@ type NoticeView struct {
 }
 
 // WriteLetter writes an issue's mail with its style sheets; those without data-embed are to be inlined.
-func (l *Letters) WriteLetter(w io.Writer, v LetterView) error { return l.all().Render(w, "letter", v) }
+func (o *Own) WriteLetter(w io.Writer, v LetterView) error { return o.letters().Render(w, "letter", v) }
 
 // WriteNotice writes a notice's mail likewise.
-func (l *Letters) WriteNotice(w io.Writer, v NoticeView) error { return l.all().Render(w, "notice", v) }
+func (o *Own) WriteNotice(w io.Writer, v NoticeView) error { return o.letters().Render(w, "notice", v) }
 
 // Direction is the letter's own writing direction.
 func (f Frame) Direction() string { return Dir(f.Lang) }

@@ -16,6 +16,7 @@ var publicPages = sync.OnceValue(func() *Pages { return mustPages(publicFiles, "
 // PublicFrame is what stands around the content of a public page.
 type PublicFrame struct {
 	Words
+	Own                    *Own   // templates; nil: the program's
 	Site                   string // its name
 	PostalAddress          string // several lines; empty: left out
 	PrivacyURL, ImprintURL string // empty: left out
@@ -38,7 +39,7 @@ type PublicHomeSeries struct {
 }
 
 // Write writes the page.
-func (v PublicHome) Write(w io.Writer) error { return publicPages().Render(w, "home", v) }
+func (v PublicHome) Write(w io.Writer) error { return v.Own.publicPages().Render(w, "home", v) }
 
 // PublicSignup is the form that asks to get a series.
 type PublicSignup struct {
@@ -68,7 +69,7 @@ type PublicPart struct {
 }
 
 // Write writes the page.
-func (v PublicSeries) Write(w io.Writer) error { return publicPages().Render(w, "series", v) }
+func (v PublicSeries) Write(w io.Writer) error { return v.Own.publicPages().Render(w, "series", v) }
 
 // PublicArticle is the page of one article, as last sent.
 type PublicArticle struct {
@@ -87,7 +88,7 @@ type PublicArticle struct {
 type PublicNeighbour struct{ Title, Path string }
 
 // Write writes the page.
-func (v PublicArticle) Write(w io.Writer) error { return publicPages().Render(w, "article", v) }
+func (v PublicArticle) Write(w io.Writer) error { return v.Own.publicPages().Render(w, "article", v) }
 
 // PublicAsked follows the sign-up form, the same for every address.
 type PublicAsked struct {
@@ -96,7 +97,7 @@ type PublicAsked struct {
 }
 
 // Write writes the page.
-func (v PublicAsked) Write(w io.Writer) error { return publicPages().Render(w, "asked", v) }
+func (v PublicAsked) Write(w io.Writer) error { return v.Own.publicPages().Render(w, "asked", v) }
 
 // PublicConfirm is the page of a confirmation link, before and after its button.
 type PublicConfirm struct {
@@ -112,7 +113,7 @@ type PublicConfirm struct {
 }
 
 // Write writes the page.
-func (v PublicConfirm) Write(w io.Writer) error { return publicPages().Render(w, "confirm", v) }
+func (v PublicConfirm) Write(w io.Writer) error { return v.Own.publicPages().Render(w, "confirm", v) }
 
 // PublicLeave is the page of an unsubscribe link, before and after its button.
 type PublicLeave struct {
@@ -128,7 +129,7 @@ type PublicLeave struct {
 }
 
 // Write writes the page.
-func (v PublicLeave) Write(w io.Writer) error { return publicPages().Render(w, "leave", v) }
+func (v PublicLeave) Write(w io.Writer) error { return v.Own.publicPages().Render(w, "leave", v) }
 
 // PublicTrouble is the page of a request that failed.
 type PublicTrouble struct {
@@ -137,4 +138,15 @@ type PublicTrouble struct {
 }
 
 // Write writes the page.
-func (v PublicTrouble) Write(w io.Writer) error { return publicPages().Render(w, "trouble", v) }
+func (v PublicTrouble) Write(w io.Writer) error { return v.Own.publicPages().Render(w, "trouble", v) }
+
+// publicTrials are views of nothing, by the names of their pages: what a template asks of a view that has it not, fails with any.
+var publicTrials = map[string]any{
+	"home":    PublicHome{},
+	"series":  PublicSeries{},
+	"article": PublicArticle{},
+	"asked":   PublicAsked{},
+	"confirm": PublicConfirm{},
+	"leave":   PublicLeave{},
+	"trouble": PublicTrouble{},
+}

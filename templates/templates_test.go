@@ -1,6 +1,10 @@
 package templates
 
 import (
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -47,6 +51,39 @@ func TestPagesThatCannotBeParsed(t *testing.T) {
 		files := fstest.MapFS{"face/layout.html": {Data: []byte("x")}, "face/" + name: {Data: []byte(text)}}
 		if _, err := parsePages(files, "face", nil); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: error %v, want one that names the file", name, err)
+		}
+	}
+}
+
+// TestTrials: the program's own pages can all be tried without data, and an operator's page stands in place of one of them.
+func TestTrials(t *testing.T) {
+	for pages, trials := range map[*Pages]map[string]any{publicPages(): publicTrials, deskPages(): deskTrials} {
+		for page := range pages.byName {
+			if trials[page] == nil {
+				t.Errorf("%s/%s.html is not tried", pages.folder, page)
+			} else if err := pages.Render(io.Discard, page, trials[page]); err != nil {
+				t.Errorf("%s/%s.html: %v", pages.folder, page, err)
+			}
+		}
+	}
+	dir := t.TempDir()
+	for name, content := range map[string]string{"public/home.html": `{{define "main"}}Own {{.Site}}{{end}}`, "desk/login.html": `{{define "main"}}Our desk{{end}}`} {
+		if err := errors.Join(os.MkdirAll(filepath.Join(dir, filepath.Dir(name)), 0o755), os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	own, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want, write := range map[string]func(io.Writer) error{
+		"Own Harbour": PublicHome{PublicFrame: PublicFrame{Own: own, Site: "Harbour"}}.Write,
+		"Our desk":    DeskLogin{DeskFrame: DeskFrame{Own: own}}.Write,
+		"Sign in":     DeskEnter{DeskFrame: DeskFrame{Own: own}}.Write, // the program's
+	} {
+		var b strings.Builder
+		if err := write(&b); err != nil || !strings.Contains(b.String(), want) {
+			t.Errorf("got %v and\n%s\nwant %q in it", err, b.String(), want)
 		}
 	}
 }

@@ -15,7 +15,7 @@ type Style struct {
 	Look templates.Look
 	Logo Picture // zero: the site's name in letters
 
-	Templates *templates.Letters // nil: the program's own
+	Templates *templates.Own // nil: the program's own
 }
 
 // The room, in pixels, that a logo has.
@@ -47,16 +47,16 @@ func (s Style) check(c *checker) {
 	}
 }
 
-// OpenTemplates takes an operator's templates from a folder (see templates.OpenLetters) and tries them: a letter and a notice
+// OpenTemplates takes an operator's templates from a folder (see templates.Open) and tries them: a letter and a notice
 // that show everything must come out whole in each theme. The error names file and line.
-func OpenTemplates(dir string) (*templates.Letters, error) {
-	letters, err := templates.OpenLetters(dir)
+func OpenTemplates(dir string) (*templates.Own, error) {
+	own, err := templates.Open(dir)
 	if err != nil {
 		return nil, err
 	}
 	for _, theme := range []string{"journal", "plain"} {
 		style := Style{
-			Templates: letters, Look: templates.Look{Theme: theme},
+			Templates: own, Look: templates.Look{Theme: theme},
 			Logo: Picture{URL: "https://example.org/logo.png", Width: 100, Height: 50},
 		}
 		err := errors.Join(tryLetter(style), tryNotice(style))
@@ -68,7 +68,7 @@ func OpenTemplates(dir string) (*templates.Letters, error) {
 			return nil, err
 		}
 	}
-	return letters, nil
+	return own, nil
 }
 
 func tryLetter(style Style) error {

@@ -105,7 +105,7 @@ func (d *desk) signedIn(r *http.Request) (User, error) {
 func (d *desk) frame(r *http.Request, u User) templates.DeskFrame {
 	site := d.Publisher.Site()
 	f := templates.DeskFrame{
-		Words: templates.In(site.Language), Site: site.Name, User: u.Email, InboxURL: d.InboxURL,
+		Words: templates.In(site.Language), Own: site.Templates, Site: site.Name, User: u.Email, InboxURL: d.InboxURL,
 		Style: d.assets["pressrun.css"].Path, Icon: d.assets["icon.svg"].Path, Script: d.assets["desk.js"].Path,
 	}
 	if done := r.URL.Query().Get("done"); done != "" && f.Has("desk.done."+done) {

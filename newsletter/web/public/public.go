@@ -71,7 +71,7 @@ func New(cfg Config) (http.Handler, error) {
 // frame is what stands around a page in a language; path is the page's own, where it is one for everybody.
 func (p *pages) frame(language string, path ...string) templates.PublicFrame {
 	f := templates.PublicFrame{
-		Words: templates.In(language), Site: p.Site.Name, PostalAddress: p.Site.PostalAddress,
+		Words: templates.In(language), Own: p.Publisher.Site().Templates, Site: p.Site.Name, PostalAddress: p.Site.PostalAddress,
 		PrivacyURL: p.Site.PrivacyURL, ImprintURL: p.Site.ImprintURL,
 		Style: p.assets["pressrun.css"].Path, Icon: p.assets["icon.svg"].Path,
 	}
