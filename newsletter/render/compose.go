@@ -29,7 +29,7 @@ func compose(l Letter) (composition, error) {
 	if err := c.merge(); err != nil {
 		return c, err
 	}
-	in := setting{words: c.words, merges: c.merges(), hole: c.NameHole, pictures: c.Pictures, foreign: templates.Frame{Words: c.words, Lang: c.Language}.Foreign()}
+	in := setting{words: c.words, merges: c.merges(), hole: c.NameHole, pictures: c.Pictures, foreign: templates.Frame{Words: c.words, Lang: c.Language}.Foreign(), page: c.ViewURL}
 	if l.BaseURL != "" {
 		in.base, _ = url.Parse(strings.TrimSuffix(l.BaseURL, "/") + "/") // checked before
 	}

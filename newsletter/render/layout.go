@@ -26,11 +26,11 @@ func (c composition) html() (string, error) {
 
 // layout is the letter in its layout, its styles still in their sheets.
 func (c composition) layout() ([]byte, error) {
-	article, err := forMail(c.body)
+	article, err := c.article.forMail(c.body)
 	if err != nil {
 		return nil, err
 	}
-	note, err := forMail(c.notesBody)
+	note, err := c.article.forMail(c.notesBody)
 	if err != nil {
 		return nil, err
 	}

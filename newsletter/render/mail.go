@@ -10,7 +10,7 @@ import (
 
 // forMail changes sanitised HTML where mail programs need other markup than web pages: no links within the letter, which
 // many of them can't follow, code that wraps without white-space, and marks that the style sheet hangs on.
-func forMail(source string) (string, error) {
+func (s setting) forMail(source string) (string, error) {
 	body, err := fragment(source)
 	if err != nil {
 		return "", err
@@ -27,6 +27,10 @@ func forMail(source string) (string, error) {
 		markItem(item)
 	}
 	for _, table := range elements(body, atom.Table) {
+		if columnsIn(table) > mostColumns && s.page != "" {
+			s.replaceWide(table)
+			continue
+		}
 		addClass(table, "line")
 		markColumns(table)
 		for _, spacing := range []string{"cellpadding", "cellspacing", "border"} {
@@ -104,12 +108,37 @@ func isInline(n *html.Node) bool {
 	return true
 }
 
+// mostColumns is how many columns a table may have in a letter: on a phone of 320 px more of them have room for no word.
+const mostColumns = 6
+
+func columnsIn(table *html.Node) int {
+	if rows := elements(table, atom.Tr); len(rows) > 0 {
+		return len(elements(rows[0], atom.Td, atom.Th))
+	}
+	return 0
+}
+
+// replaceWide has a link to the article's page stand for a table that no letter can show.
+func (s setting) replaceWide(table *html.Node) {
+	a := element(atom.A)
+	setAttribute(a, "href", s.page)
+	a.AppendChild(&html.Node{Type: html.TextNode, Data: s.wideTable(columnsIn(table))})
+	if s.foreign != "" {
+		setAttribute(a, "lang", s.words.Language())
+		setAttribute(a, "dir", s.words.Dir())
+	}
+	p := element(atom.P)
+	p.AppendChild(a)
+	table.Parent.InsertBefore(p, table)
+	table.Parent.RemoveChild(table)
+}
+
+// wideTable says what stands behind the link in place of a table.
+func (s setting) wideTable(columns int) string { return s.words.T("email.table", "n", columns) }
+
 // markColumns says which cells may break words to fit a phone: in a wide table all of them, there or everywhere.
 func markColumns(table *html.Node) {
-	columns := 0
-	if rows := elements(table, atom.Tr); len(rows) > 0 {
-		columns = len(elements(rows[0], atom.Td, atom.Th))
-	}
+	columns := columnsIn(table)
 	if columns > 3 {
 		addClass(table, "wide")
 	}

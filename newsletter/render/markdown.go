@@ -71,6 +71,7 @@ type setting struct {
 
 	pictures map[string]Picture // by their paths as written
 	foreign  template.HTMLAttr  // marks the words' language where it is not the text's
+	page     string             // where what no letter can show is seen; empty: nowhere
 }
 
 // parseDocument reads a text within the bounds; field names it in errors.

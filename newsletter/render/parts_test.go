@@ -165,3 +165,26 @@ func TestWideTableInText(t *testing.T) {
 		}
 	}
 }
+
+// TestTooWideTable: a table that no phone can show is a link to the page in both parts, and a table on the page.
+func TestTooWideTable(t *testing.T) {
+	table := func(columns int) string {
+		return "|" + strings.Repeat(" cell |", columns) + "\n|" + strings.Repeat("---|", columns) + "\n|" + strings.Repeat(" more |", columns) + "\n"
+	}
+	l := letter("Words.\n\n" + table(6) + "\nAnd:\n\n" + table(7))
+	e := issue(t, l)
+	const said = "A table of 7 columns, too wide for a letter: see it in the browser"
+	if got := strings.Count(e.HTML, `<table class="data`); got != 1 || !strings.Contains(e.HTML, `<a href="`+l.ViewURL+`" style="color:#1a6358;text-decoration:underline">`+said+"</a>") {
+		t.Errorf("%d tables in the HTML, want one and a link:\n%s", got, e.HTML)
+	}
+	if !strings.Contains(strings.Join(strings.Fields(e.Text), " "), said+" [1]") || !strings.Contains(e.Text, "[1] "+l.ViewURL) || strings.Count(e.Text, "more") != 6 {
+		t.Errorf("the text has not one table and a link:\n%s", e.Text)
+	}
+	if strings.Count(e.ArticleHTML, "<table") != 2 {
+		t.Errorf("the page doesn't hold both tables:\n%s", e.ArticleHTML)
+	}
+	l.ViewURL = ""
+	if e := issue(t, l); strings.Count(e.HTML, `<table class="data`) != 2 {
+		t.Error("a letter without a page lost its table")
+	}
+}

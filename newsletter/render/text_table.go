@@ -7,7 +7,7 @@ import (
 )
 
 // table writes a table in columns where it fits the width, else row by row with the head's name before each cell, which
-// is also how it is best read aloud.
+// is also how it is best read aloud. One that no letter can show is a link to the page.
 func (w textWriter) table(t *east.Table, width int) []string {
 	var rows [][]string
 	for row := t.FirstChild(); row != nil; row = row.NextSibling() {
@@ -19,6 +19,9 @@ func (w textWriter) table(t *east.Table, width int) []string {
 	}
 	if len(rows) == 0 {
 		return nil
+	}
+	if len(rows[0]) > mostColumns && w.page != "" {
+		return wrap(w.link(w.wideTable(len(rows[0])), w.page), width)
 	}
 	wide := make([]int, len(rows[0]))
 	total := -2
