@@ -37,7 +37,7 @@ func (a *app) checkCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Check configuration, database, relay, DNS, public address and next issues; --send tries a real mail",
-		Long: `Connects to the relay with TLS and login, asks DNS for SPF, DKIM and DMARC of the senders' domains, tries the one-click
+		Long: `Connects to the relay with TLS and login, asks DNS for SPF, DKIM, DMARC and MX of the senders' domains, tries the one-click
 unsubscribe link by a real POST that leaves nobody out, and looks at what goes next in each series. Where relay and public address are
 both on this machine, DNS and the link are left alone. Lines marked OPEN make it fail; those marked look don't.`,
 		Example: "  pressrun check\n  pressrun check --send me@example.org --yes",

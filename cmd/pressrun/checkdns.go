@@ -55,7 +55,7 @@ func (s *site) checkDNS(ctx context.Context) ([]finding, error) {
 	}
 	var all []finding
 	for _, domain := range domains {
-		all = append(all, s.checkFreeMail(domain), s.checkSPF(ctx, domain))
+		all = append(all, s.checkFreeMail(domain), s.checkSPF(ctx, domain), s.checkMX(ctx, domain))
 		all = append(all, s.checkDKIM(ctx, domain, keys)...)
 		all = append(all, s.checkDMARC(ctx, domain, keys))
 	}
@@ -154,6 +154,35 @@ func (s *site) namesRelay(ctx context.Context, domain, record string) bool {
 		}
 	}
 	return false
+}
+
+// checkMX looks whether the sender's domain takes mail (RFC 5321 section 5.1, RFC 7505): it is the envelope's, so bounces go to the
+// sender's mailbox, as answers do. There is no bounce domain of its own.
+func (s *site) checkMX(ctx context.Context, domain string) finding {
+	f := finding{What: domain + ": MX"}
+	hosts, err := s.cfg.dns().LookupMX(ctx, domain)
+	if err != nil && !notFound(err) {
+		return f.unasked(err)
+	}
+	if len(hosts) == 1 && hosts[0].Host == "." {
+		f.Said, f.Mend = "it says that it takes no mail, so bounces and answers are lost and providers refuse letters from it", "Publish an MX record at "+domain+" that names its mail server."
+		return f
+	}
+	if len(hosts) > 0 {
+		f.OK, f.Said = true, strings.TrimSuffix(hosts[0].Host, ".")+" takes bounces and answers into the sender's mailbox"
+		return f
+	}
+	addresses, err := s.cfg.dns().LookupIPAddr(ctx, domain)
+	if err != nil && !notFound(err) {
+		return f.unasked(err)
+	}
+	f.Mend = "Publish an MX record at " + domain + " that names its mail server."
+	if len(addresses) == 0 {
+		f.Said = "neither a mail server nor an address is known, so bounces and answers are lost and providers refuse letters from it"
+		return f
+	}
+	f.OK, f.Warning, f.Said = true, true, "no record: bounces and answers go to "+domain+" itself"
+	return f
 }
 
 // checkLost says which keys can't be had. Nothing of their domain leaves, unless another key of it signs.

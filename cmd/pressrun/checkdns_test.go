@@ -167,6 +167,21 @@ func TestCheckDKIM(t *testing.T) {
 	}
 }
 
+func TestCheckMX(t *testing.T) {
+	for _, tt := range []struct{ name, record, want string }{
+		{"a server", "MX 10 mail.example.org", "ok mail.example.org takes bounces and answers into the sender's mailbox"},
+		{"none", "TXT nothing", "OPEN neither a mail server nor an address is known"},
+		{"the domain itself", "A 192.0.2.7", "look no record: bounces and answers go to example.org itself"},
+		{"no mail wanted", "MX 0 ", "OPEN it says that it takes no mail"},
+		{"no answer", "FAIL", "look could not be asked"},
+	} {
+		s := dnsSite(t, map[string]string{"example.org": tt.record}, func(*Config) {})
+		if got := short(s.checkMX(t.Context(), "example.org")); !strings.HasPrefix(got, tt.want) {
+			t.Errorf("%s: got %s\nwant %s…", tt.name, got, tt.want)
+		}
+	}
+}
+
 // TestCheckUnasked: a DNS server that doesn't answer says nothing about the record, so nothing is refused.
 func TestCheckUnasked(t *testing.T) {
 	s := dnsSite(t, nil, func(c *Config) { c.Resolver = "127.0.0.1:1" })
