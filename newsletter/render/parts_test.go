@@ -1,6 +1,11 @@
 package render_test
 
 import (
+	"bytes"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/mail"
 	"strings"
 	"testing"
 	"unicode"
@@ -122,6 +127,39 @@ func TestTextSaysAllThatTheHTMLSays(t *testing.T) {
 	})
 }
 
+// checkMessage asserts that a mail's message is read again as what it was made of: two parts, in lines of CRLF.
+func checkMessage(t *testing.T, e render.Email) {
+	t.Helper()
+	raw := message(t, "a", e)
+	for line := range bytes.SplitSeq(raw, []byte("\n")) {
+		if len(line) > 0 && !bytes.HasSuffix(line, []byte("\r")) || len(line) > 998 || bytes.Count(line, []byte("\r")) > 1 {
+			t.Fatalf("no line of a message: %q", line)
+		}
+	}
+	m, err := mail.ReadMessage(bytes.NewReader(raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, params, err := mime.ParseMediaType(m.Header.Get("Content-Type"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts := multipart.NewReader(m.Body, params["boundary"])
+	for _, want := range []string{filledHoles.Replace(e.Text), filledHoles.Replace(e.HTML)} {
+		part, err := parts.NextPart() // undoes quoted-printable
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(part)
+		if err != nil || strings.TrimRight(strings.ReplaceAll(string(got), "\r\n", "\n"), "\n") != strings.TrimRight(want, "\n") {
+			t.Fatalf("a part is read as (%v)\n%q\nand was\n%q", err, got, want)
+		}
+	}
+	if _, err := parts.NextPart(); err != io.EOF {
+		t.Errorf("after both parts: %v", err)
+	}
+}
+
 func FuzzIssue(f *testing.F) {
 	for _, payload := range payloads {
 		f.Add(payload, "A title")
@@ -149,6 +187,9 @@ func FuzzIssue(f *testing.F) {
 		checkParts(t, e)
 		checkSafe(t, "the letter", e.HTML, comments(t, clean.HTML))
 		checkSafe(t, "the page", e.ArticleHTML, nil)
+		if len(e.Subject) < 900 { // else it is no header
+			checkMessage(t, e)
+		}
 	})
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"pressrun/newsletter/mailer"
 	"pressrun/newsletter/render"
 	"pressrun/templates"
 )
@@ -135,8 +136,32 @@ func TestGolden(t *testing.T) {
 			if e.ArticleHTML != "" {
 				golden(t, name+".page.html", e.ArticleHTML)
 			}
+			golden(t, name+".eml", string(message(t, name, e)))
 		})
 	}
+}
+
+// filledHoles puts into a letter's holes what a reader without a name gets.
+var filledHoles = strings.NewReplacer(
+	nameHole.Before, "", nameHole.After, "", hole, "https://news.example.org/u/TOKEN", preferences, "https://news.example.org/preferences/TOKEN",
+)
+
+// message is the whole message of a mail, as it would leave unsigned for a reader without a name.
+func message(t testing.TB, name string, e render.Email) []byte {
+	t.Helper()
+	d := mailer.Draft{
+		MessageID: name + "@clinic.example", Date: time.Date(2027, 3, 30, 9, 0, 0, 0, time.UTC), ReplyTo: "desk@clinic.example",
+		From: mailer.Mailbox{Name: "Harbour Clinic", Email: "letters@clinic.example"}, To: mailer.Mailbox{Name: "Zoë Ng", Email: "zoe@reader.example"},
+		Subject: filledHoles.Replace(e.Subject), HTML: filledHoles.Replace(e.HTML), Text: filledHoles.Replace(e.Text), FeedbackID: "issue:skin:slot:abcdefgh",
+	}
+	if e.ArticleHTML != "" {
+		d.List = &mailer.List{ID: "skin.clinic.example", Name: "Harbour Clinic", UnsubscribeURL: "https://news.example.org/u/TOKEN"}
+	}
+	m, err := mailer.Compose(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m.Bytes
 }
 
 func golden(t *testing.T, name, got string) {
