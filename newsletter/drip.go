@@ -237,16 +237,16 @@ func (d *drip) reason() string {
 func (d *drip) idle(ctx context.Context) (Happened, error) {
 	for _, a := range d.facts.Articles {
 		if h := d.hindered[a.ID]; h != nil {
-			return d.p.close(ctx, d.s, d.slot, series.SlotHeld, d.reason(), hinderedWord(d.s, d.slot, h))
+			return d.p.close(ctx, d.s, d.slot, series.SlotHeld, d.reason(), d.p.hinderedWord(d.s, d.slot, h))
 		}
 	}
 	switch {
 	case d.outcomes[series.Blocked] > 0:
-		return d.p.close(ctx, d.s, d.slot, series.SlotHeld, d.reason(), draftWord(d.s, d.slot, d.draft))
+		return d.p.close(ctx, d.s, d.slot, series.SlotHeld, d.reason(), d.p.draftWord(d.s, d.slot, d.draft))
 	case d.outcomes[series.TooSoon] > 0:
 		return d.p.close(ctx, d.s, d.slot, series.SlotEmpty, "Those with a next article had their welcome too short a time ago.")
 	case d.outcomes[series.Empty] > 0:
-		return d.p.close(ctx, d.s, d.slot, series.SlotEmpty, "Everybody has had everything.", finishedWord(d.s, d.facts.Articles))
+		return d.p.close(ctx, d.s, d.slot, series.SlotEmpty, "Everybody has had everything.", d.p.finishedWord(d.s, d.facts.Articles))
 	}
 	return d.p.close(ctx, d.s, d.slot, series.SlotEmpty, "The series has no readers.")
 }
@@ -279,11 +279,11 @@ func (d *drip) words(ctx context.Context, o opening) []word {
 		names += ", " + issue.Name
 	}
 	if o.state == series.IssueHeld {
-		all = append(all, lateWord(d.s, d.slot, names[2:], o.reason))
+		all = append(all, d.p.lateWord(d.s, d.slot, names[2:], o.reason))
 	}
 	for _, a := range d.facts.Articles {
 		if h := d.hindered[a.ID]; h != nil {
-			all = append(all, partlyWord(d.s, d.slot, h))
+			all = append(all, d.p.partlyWord(d.s, d.slot, h))
 			break
 		}
 	}

@@ -1,7 +1,6 @@
 package newsletter
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -9,101 +8,89 @@ import (
 
 	"pressrun/newsletter/outbox"
 	"pressrun/newsletter/series"
+	"pressrun/templates"
 )
 
-// The words to the editors (rule 20): what happened, what was not lost, what to do. Each has a key that keeps it from
-// being said twice.
+// The words to the editors (rule 20): what happened, what was not lost, what to do. Each has a dedupe key that keeps it from being said
+// twice.
 
 func slotName(s series.Series, slot series.Slot) string { return s.Slug + "/" + slot.Wall }
 
-func draftWord(s series.Series, slot series.Slot, a series.Article) word {
-	return word{"held " + slotName(s, slot), fmt.Sprintf("%s: held, “%s” is still a draft", s.Title, a.Title), []string{
-		fmt.Sprintf("On %s the next article of %s was “%s”. It is a draft, so nothing was sent.", at(s, slot.At), s.Title, a.Title),
-		"Nothing is lost: the article keeps its turn.",
-		fmt.Sprintf("When it is finished: pressrun article ready %s. "+
-			"Then send it at once with: pressrun issue release %s, or leave it to the next slot.", a.Slug, slotName(s, slot)),
-	}}
+// word is said by the texts editors.KEY of the catalogue: subject, what, kept and mend, as far as there are such; args fill all of them.
+func (p *Publisher) word(dedupe, key string, args ...any) word {
+	w := templates.In(p.site.Language)
+	said := word{dedupe: dedupe, subject: w.T("editors."+key+".subject", args...)}
+	for _, part := range []string{"what", "kept", "mend"} {
+		if text := "editors." + key + "." + part; w.Has(text) {
+			said.paragraphs = append(said.paragraphs, w.T(text, args...))
+		}
+	}
+	return said
 }
 
-func emptyWord(s series.Series, slot series.Slot, why string) word {
-	return word{"empty " + slotName(s, slot), s.Title + ": nothing to send", []string{
-		fmt.Sprintf("On %s nothing was sent. %s", at(s, slot.At), why),
-		fmt.Sprintf("Articles that you add (pressrun article import %s PATH) or make ready wait for the next slot.", s.Slug),
-	}}
+// at writes a slot's time for editors, in the series' zone.
+func (p *Publisher) at(s series.Series, t time.Time) string {
+	return templates.In(p.site.Language).Time(t.In(location(s)))
 }
 
-func finishedWord(s series.Series, articles []series.Article) word {
+func (p *Publisher) draftWord(s series.Series, slot series.Slot, a series.Article) word {
+	name := slotName(s, slot)
+	return p.word("held "+name, "draft", "series", s.Title, "title", a.Title, "when", p.at(s, slot.At), "article", a.Slug, "issue", name)
+}
+
+func (p *Publisher) emptyWord(s series.Series, slot series.Slot, why string) word {
+	return p.word("empty "+slotName(s, slot), "empty", "series", s.Title, "when", p.at(s, slot.At), "why", why, "slug", s.Slug)
+}
+
+func (p *Publisher) finishedWord(s series.Series, articles []series.Article) word {
 	last := int64(0)
 	for _, a := range articles {
 		if a.State == series.Ready {
 			last = a.ID
 		}
 	}
-	return word{fmt.Sprintf("finished %s %d", s.Slug, last), s.Title + ": all readers have had everything", []string{
-		"Every reader has had every ready article. An article that you add is their next.",
-	}}
+	return p.word(fmt.Sprintf("finished %s %d", s.Slug, last), "finished", "series", s.Title)
 }
 
-func hinderedWord(s series.Series, slot series.Slot, h *hindrance) word {
-	w := partlyWord(s, slot, h)
-	w.paragraphs = append(w.paragraphs, fmt.Sprintf("Then send it at once with: pressrun issue release %s, or leave it to the next slot.", slotName(s, slot)))
-	return w
-}
-
-func welcomeWord(s series.Series, a series.Article, h *hindrance) word {
-	return word{fmt.Sprintf("welcome %s %d", a.Slug, a.Revision), s.Title + ": no welcome can be sent", []string{
-		fmt.Sprintf("Somebody confirmed, and “%s” would have welcomed them. %s", a.Title, h.what),
-		"Nothing is lost: they get it in its slot. " + h.mend,
-	}}
+func (p *Publisher) hinderedWord(s series.Series, slot series.Slot, h *hindrance) word {
+	name := slotName(s, slot)
+	return p.word("held "+name, "hindered", "series", s.Title, "when", p.at(s, slot.At), "problem", h.what, "remedy", h.mend, "issue", name)
 }
 
 // partlyWord is for a drip slot that went out to all but the readers of one article.
-func partlyWord(s series.Series, slot series.Slot, h *hindrance) word {
-	return word{"held " + slotName(s, slot), s.Title + ": held, an article can't be sent", []string{
-		fmt.Sprintf("On %s an article could not be sent. %s", at(s, slot.At), h.what),
-		"Nothing is lost: it keeps its turn. " + h.mend,
-	}}
+func (p *Publisher) partlyWord(s series.Series, slot series.Slot, h *hindrance) word {
+	return p.word("held "+slotName(s, slot), "partly", "series", s.Title, "when", p.at(s, slot.At), "problem", h.what, "remedy", h.mend)
 }
 
-func failingWord(s series.Series, slot series.Slot, what string) word {
-	return word{"failing " + slotName(s, slot), s.Title + ": a slot fails", []string{
-		fmt.Sprintf("The slot of %s can't be done: %s", at(s, slot.At), what),
-		"Nothing was sent for it and nothing is lost. It is tried again every half minute; the log has the details.",
-	}}
+func (p *Publisher) welcomeWord(s series.Series, a series.Article, h *hindrance) word {
+	return p.word(fmt.Sprintf("welcome %s %d", a.Slug, a.Revision), "welcome", "series", s.Title, "title", a.Title, "problem", h.what, "remedy", h.mend)
 }
 
-func uncertainWord(issue series.Issue, counts outbox.Counts) word {
-	settle := "pressrun issue settle " + issue.Name + " --as "
-	return word{"uncertain " + issue.Name, fmt.Sprintf("Uncertain deliveries: “%s”", outbox.ForNobody(issue).Subject), []string{
-		fmt.Sprintf("For %d of %d deliveries of %s the relay's answer was lost: they may have arrived or not. "+
-			"They are not sent again by themselves, so that nobody gets the issue twice.", counts.Uncertain, counts.Total(), issue.Name),
-		"If the relay's log shows them, or you would rather not risk a second copy: " + settle + "sent. To send them once more: " + settle + "again.",
-	}}
+func (p *Publisher) failingWord(s series.Series, slot series.Slot, what string) word {
+	return p.word("failing "+slotName(s, slot), "failing", "series", s.Title, "when", p.at(s, slot.At), "problem", what)
 }
 
-func lateWord(s series.Series, slot series.Slot, issue, reason string) word {
-	return word{"held " + slotName(s, slot), s.Title + ": an issue is held", []string{
-		fmt.Sprintf("%s, the issue of %s, is held. %s", issue, at(s, slot.At), reason),
-		fmt.Sprintf("Nothing is lost, and the issues after it wait. "+
-			"Send it with: pressrun issue release %s, or give its article back with: pressrun issue cancel %s.", issue, issue),
-	}}
+func (p *Publisher) uncertainWord(issue series.Issue, counts outbox.Counts) word {
+	return p.word("uncertain "+issue.Name, "uncertain", "subject", outbox.ForNobody(issue).Subject, "n", counts.Uncertain,
+		"total", counts.Total(), "issue", issue.Name)
 }
 
-func waitingWord(s series.Series, slot series.Slot, behind string) word {
-	return word{"waiting " + slotName(s, slot), s.Title + ": still held", []string{
-		fmt.Sprintf("On %s nothing was sent, since %s is held and keeps its turn.", at(s, slot.At), behind),
-		fmt.Sprintf("Send it with: pressrun issue release %s, or give its article back with: pressrun issue cancel %s.", behind, behind),
-	}}
+func (p *Publisher) lateWord(s series.Series, slot series.Slot, issue, reason string) word {
+	return p.word("held "+slotName(s, slot), "late", "series", s.Title, "issue", issue, "when", p.at(s, slot.At), "reason", reason)
+}
+
+func (p *Publisher) waitingWord(s series.Series, slot series.Slot, behind string) word {
+	return p.word("waiting "+slotName(s, slot), "waiting", "series", s.Title, "when", p.at(s, slot.At), "issue", behind)
 }
 
 // issueWords are what the editors hear when a live slot gets its issue: that it is held, or that articles run out.
 func (p *Publisher) issueWords(ctx context.Context, f series.Facts, frozen series.Frozen, slot series.Slot) []word {
 	if frozen.State == series.IssueHeld {
-		return []word{lateWord(frozen.Series, slot, slotName(frozen.Series, slot), frozen.Reason)}
+		return []word{p.lateWord(frozen.Series, slot, slotName(frozen.Series, slot), frozen.Reason)}
 	}
 	f.Had[frozen.Article.ID] = slot.At
 	if d := series.Next(atSlot(f, series.Slot{At: slot.At})); d.Outcome == series.Blocked {
-		return []word{nextDraftWord(frozen.Series, d.Article)}
+		return []word{p.nextDraftWord(frozen.Series, d.Article)}
 	}
 	return p.leftWords(ctx, frozen.Series, slot, frozen.Article, articlesLeft(f, slot))
 }
@@ -124,11 +111,8 @@ func articlesLeft(f series.Facts, slot series.Slot) (left []series.Article) {
 	return left
 }
 
-func nextDraftWord(s series.Series, a series.Article) word {
-	return word{fmt.Sprintf("draft next %s %d", s.Slug, a.ID), fmt.Sprintf("%s: the next article is a draft", s.Title), []string{
-		fmt.Sprintf("“%s” is next and still a draft. If it stays one, the next slot is held.", a.Title),
-		"When it is finished: pressrun article ready " + a.Slug,
-	}}
+func (p *Publisher) nextDraftWord(s series.Series, a series.Article) word {
+	return p.word(fmt.Sprintf("draft next %s %d", s.Slug, a.ID), "next_draft", "series", s.Title, "title", a.Title, "article", a.Slug)
 }
 
 // fewArticles is from how many articles left on the editors are told; again at one and at none.
@@ -140,24 +124,19 @@ func (p *Publisher) leftWords(ctx context.Context, s series.Series, slot series.
 	if n != 0 && n != 1 && n != fewArticles {
 		return nil
 	}
-	key, first := fmt.Sprintf("left %s %d %d", s.Slug, n, last.ID), fmt.Sprintf("“%s” is the issue of %s.", last.Title, at(s, slot.At))
+	about := []any{"series", s.Title, "title", last.Title, "when", p.at(s, slot.At), "slug", s.Slug}
 	if n == 0 {
-		return []word{{key, s.Title + ": no article left", []string{
-			first + " No ready article is left after it.",
-			"The next slot stays empty unless you add one: pressrun article import " + s.Slug + " PATH",
-		}}}
+		return []word{p.word(fmt.Sprintf("left %s 0 %d", s.Slug, last.ID), "left_none", about...)}
 	}
-	end := left[n-1]
-	key = fmt.Sprintf("left %s %d %d", s.Slug, n, end.ID)
-	when := ""
-	if goes, err := p.lastGoes(ctx, s, slot, end, n); err == nil && !goes.IsZero() {
-		when = fmt.Sprintf(" goes on %s", at(s, goes))
-	}
-	subject, rest := s.Title+": one article left", fmt.Sprintf("One article is left: “%s”%s.", end.Title, when)
+	end, key := left[n-1], "left_one"
 	if n == fewArticles {
-		subject, rest = s.Title+": four articles left", fmt.Sprintf("Four articles are left; the last one, “%s”,%s.", end.Title, cmp.Or(when, " follows them"))
+		key = "left_four"
 	}
-	return []word{{key, subject, []string{first + " " + rest}}}
+	about = append(about, "last", end.Title)
+	if goes, err := p.lastGoes(ctx, s, slot, end, n); err == nil && !goes.IsZero() {
+		key, about = key+"_on", append(about, "goes", p.at(s, goes))
+	}
+	return []word{p.word(fmt.Sprintf("left %s %d %d", s.Slug, n, end.ID), key, about...)}
 }
 
 // lastGoes is when the last of n articles left after slot goes: where it is pinned to, else in the nth slot from there.

@@ -2,37 +2,31 @@ package newsletter
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"pressrun/newsletter/mailer"
 	"pressrun/newsletter/outbox"
 	"pressrun/newsletter/series"
+	"pressrun/templates"
 )
 
-// failureWords are what failed deliveries of a class mean to an editor.
-var failureWords = []struct{ class, means string }{
-	{string(mailer.ClassDead), "the address or its domain does not exist. Who can't be reached at all is suppressed and gets nothing more"},
-	{string(mailer.ClassMailbox), "the mailbox is full or takes no mail now. They stay readers, unless it lasts: five failures over thirty days with no delivery between"},
-	{string(mailer.ClassBlocked), "the receiving side refuses our mail. That is held against nobody; look at the relay's words with pressrun issue show"},
-	{string(mailer.ClassConfig), "our sender or settings were refused"},
-	{string(mailer.ClassContent), "what the issue says was refused"},
-	{string(mailer.ClassUnsupported), "the relay can't write to such an address"},
-	{"expired", "put off again and again until it was too late"},
+// failureClasses are the classes of failed deliveries in the order in which editors are told; what each means is editors.failed.CLASS.
+var failureClasses = []string{
+	string(mailer.ClassDead), string(mailer.ClassMailbox), string(mailer.ClassBlocked), string(mailer.ClassConfig), string(mailer.ClassContent),
+	string(mailer.ClassUnsupported), "expired",
 }
 
 // failedWord sums up what failed of an issue, or of all issues of a drip slot.
-func failedWord(name, subject string, total, failed int64, classes map[string]int64) word {
-	w := word{"failed " + name, fmt.Sprintf("Failed deliveries: “%s”", subject), []string{
-		fmt.Sprintf("%s is through. %d of its %d deliveries failed:", name, failed, total),
-	}}
-	for _, f := range failureWords {
-		if n := classes[f.class]; n > 0 {
-			w.paragraphs = append(w.paragraphs, fmt.Sprintf("%d: %s.", n, f.means))
+func (p *Publisher) failedWord(name, subject string, total, failed int64, classes map[string]int64) word {
+	words := templates.In(p.site.Language)
+	w := p.word("failed "+name, "failed", "subject", subject, "issue", name, "n", failed, "total", total)
+	for _, class := range failureClasses {
+		if n := classes[class]; n > 0 {
+			w.paragraphs = append(w.paragraphs, words.T("editors.failed."+class, "n", n))
 		}
 	}
 	if classes[string(mailer.ClassBlocked)]+classes[string(mailer.ClassConfig)]+classes["expired"] > 0 {
-		w.paragraphs = append(w.paragraphs, "What failed for reasons of ours can be sent again once they are mended: pressrun issue retry "+name)
+		w.paragraphs = append(w.paragraphs, words.T("editors.failed.again", "issue", name))
 	}
 	return w
 }
@@ -65,6 +59,6 @@ func (p *Publisher) tellFailed(ctx context.Context, issue series.Issue) error {
 	if failed == 0 {
 		return nil
 	}
-	w := failedWord(name, all[0].Issue.Subject, total, failed, classes)
+	w := p.failedWord(name, all[0].Issue.Subject, total, failed, classes)
 	return p.Tell(ctx, w.dedupe, w.subject, w.paragraphs)
 }

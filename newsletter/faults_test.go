@@ -79,7 +79,7 @@ func TestOneArticleThatCannotGoHoldsItsReadersOnly(t *testing.T) {
 	w.run(tuesday(1))
 	w.enrol(s, "ben")
 	equal(t, "ben gets his", w.run(tuesday(2)), []string{wall(2) + " issued 1"})
-	contains(t, "editors", strings.Join(w.notices("editors"), "\n"), "held, an article can't be sent")
+	contains(t, "editors", strings.Join(w.notices("editors"), "\n"), "held, an article can’t be sent")
 	long.Markdown = "Few words."
 	w.importArticles(s, long)
 	equal(t, "next slot", w.run(tuesday(3)), []string{wall(3) + " issued 2"})

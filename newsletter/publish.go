@@ -29,7 +29,7 @@ func (p *Publisher) publish(ctx context.Context, s series.Series, slot series.Sl
 		return Happened{}, err
 	}
 	if behind != "" {
-		return p.close(ctx, s, slot, series.SlotWaiting, behind+" is held and keeps its turn (rule 11).", waitingWord(s, slot, behind))
+		return p.close(ctx, s, slot, series.SlotWaiting, behind+" is held and keeps its turn (rule 11).", p.waitingWord(s, slot, behind))
 	}
 	if s.Mode == series.Drip {
 		return p.publishDrip(ctx, s, slot, o)
@@ -163,9 +163,9 @@ func (p *Publisher) close(ctx context.Context, s series.Series, slot series.Slot
 // idle records a slot for which Next found nothing to send (rule 11).
 func (p *Publisher) idle(ctx context.Context, s series.Series, slot series.Slot, d series.Decision) (Happened, error) {
 	if d.Outcome == series.Blocked {
-		return p.close(ctx, s, slot, series.SlotHeld, d.Why, draftWord(s, slot, d.Article))
+		return p.close(ctx, s, slot, series.SlotHeld, d.Why, p.draftWord(s, slot, d.Article))
 	}
-	return p.close(ctx, s, slot, series.SlotEmpty, d.Why, emptyWord(s, slot, d.Why))
+	return p.close(ctx, s, slot, series.SlotEmpty, d.Why, p.emptyWord(s, slot, d.Why))
 }
 
 // hindered records a slot as held where an editor has to mend something first; any other error comes back.
@@ -178,7 +178,7 @@ func (p *Publisher) hindered(ctx context.Context, s series.Series, slot series.S
 	default:
 		return Happened{}, err
 	}
-	return p.close(ctx, s, slot, series.SlotHeld, h.Error(), hinderedWord(s, slot, h))
+	return p.close(ctx, s, slot, series.SlotHeld, h.Error(), p.hinderedWord(s, slot, h))
 }
 
 // continueFills goes on with what a crash interrupted and starts what was released.
@@ -237,7 +237,7 @@ func (p *Publisher) continueFill(ctx context.Context, issue series.Issue) error 
 // holdLate holds an issue whose fill was interrupted for longer than its series' grace.
 func (p *Publisher) holdLate(ctx context.Context, s series.Series, slot series.Slot, issue series.Issue) error {
 	reason := fmt.Sprintf("Pressrun stopped while it was being queued and came back %s after its time.", span(p.now().Sub(slot.At)))
-	words := p.notices(ctx, lateWord(s, slot, issue.Name, reason))
+	words := p.notices(ctx, p.lateWord(s, slot, issue.Name, reason))
 	return p.db.InTx(ctx, func(tx *store.Tx) error {
 		if err := outbox.Hold(ctx, tx, issue.ID, reason, p.now()); err != nil {
 			return err
@@ -256,11 +256,8 @@ func (p *Publisher) tellHeld(ctx context.Context, s series.Series, issueIDs ...i
 		if issue.State != series.IssueHeld {
 			continue
 		}
-		if err := p.Tell(ctx, "changed "+issue.Name, s.Title+": an issue is held", []string{
-			fmt.Sprintf("%s is held. %s", issue.Name, issue.Reason),
-			fmt.Sprintf("Nothing is lost, and the issues after it wait. Give its article back with: pressrun issue cancel %s. "+
-				"Then send it anew: pressrun issue send %s", issue.Name, s.Slug),
-		}); err != nil {
+		w := p.word("changed "+issue.Name, "changed", "series", s.Title, "issue", issue.Name, "reason", issue.Reason, "slug", s.Slug)
+		if err := p.Tell(ctx, w.dedupe, w.subject, w.paragraphs); err != nil {
 			return err
 		}
 	}
@@ -291,7 +288,7 @@ func (p *Publisher) openIssue(ctx context.Context, issue series.Issue) error {
 	})
 }
 
-// at writes a slot's time for people, in the series' zone.
+// at writes a slot's time for the commands, which speak English, in the series' zone.
 func at(s series.Series, t time.Time) string {
 	return t.In(location(s)).Format("Monday 2 January 2006 at 15:04")
 }

@@ -66,7 +66,7 @@ func (p *Publisher) tellFailing(ctx context.Context, slot series.Slot, cause err
 		return err
 	}
 	what, _, _ := strings.Cut(cause.Error(), "\n") // without the stack of a panic
-	w := failingWord(s, slot, what)
+	w := p.failingWord(s, slot, what)
 	return p.Tell(ctx, w.dedupe, w.subject, w.paragraphs)
 }
 
@@ -298,10 +298,8 @@ func (p *Publisher) watchRelay(ctx context.Context, a *alarm) {
 	case a.since.IsZero():
 		a.since = now
 	case now.Sub(a.since) >= relayAlarm:
-		err := p.Tell(ctx, "relay "+a.since.UTC().Format(time.RFC3339), "The mail relay can't be used", []string{
-			fmt.Sprintf("Since %s nothing could be handed to the relay: %v.", a.since.UTC().Format("15:04 UTC on 2 January"), trouble),
-			"Nothing is lost: what waits is sent when the relay is back. Look at its login and address with: pressrun check",
-		})
+		w := p.word("relay "+a.since.UTC().Format(time.RFC3339), "relay", "since", a.since.UTC().Format("15:04 UTC"), "problem", trouble.Error())
+		err := p.Tell(ctx, w.dedupe, w.subject, w.paragraphs)
 		if err != nil {
 			p.log.ErrorContext(ctx, "relay trouble not told", "error", err)
 		}
@@ -354,6 +352,6 @@ func (p *Publisher) lookAt(ctx context.Context, id int64, done bool) error {
 	if counts.Uncertain == 0 {
 		return nil
 	}
-	w := uncertainWord(issue, counts)
+	w := p.uncertainWord(issue, counts)
 	return p.Tell(ctx, w.dedupe, w.subject, w.paragraphs)
 }

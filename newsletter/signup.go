@@ -286,7 +286,7 @@ func (p *Publisher) clearedOnce(ctx context.Context, f series.Frozen) error {
 	if !errors.As(err, &h) {
 		return err
 	}
-	w := welcomeWord(f.Series, f.Article, h)
+	w := p.welcomeWord(f.Series, f.Article, h)
 	return errors.Join(err, p.Tell(ctx, w.dedupe, w.subject, w.paragraphs))
 }
 
