@@ -200,10 +200,7 @@ func (s *trial) runAt(at time.Time, args ...string) {
 	}
 }
 
-var (
-	confirmToken = regexp.MustCompile(`/c/([A-Za-z0-9_.-]+)`)
-	leaveToken   = regexp.MustCompile(`/u/([A-Za-z0-9_.-]+)`)
-)
+var confirmToken = regexp.MustCompile(`/c/([A-Za-z0-9_.-]+)`)
 
 // sendNotices has a stranger sign up and confirm, who is welcomed, and an editor ask for the way to the desk.
 func (s *trial) sendNotices(server *smtptest.Server) {
