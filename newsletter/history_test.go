@@ -38,16 +38,24 @@ type tape struct {
 	taken []taken
 }
 
+// tapeLine is one connection to it.
+type tapeLine struct {
+	*tape
+	offered mailer.Message
+}
+
 // taken is one message of an issue: who got which article of which series.
 type taken struct{ to, series, article string }
 
-func (r *tape) Connect(context.Context) (outbox.Conn, error) { return r, nil }
+func (r *tape) Connect(context.Context) (outbox.Conn, error) { return &tapeLine{tape: r}, nil }
 
-func (r *tape) Envelope(context.Context, mailer.Message) (mailer.Outcome, error) {
+func (r *tapeLine) Envelope(_ context.Context, m mailer.Message) (mailer.Outcome, error) {
+	r.offered = m
 	return mailer.Outcome{State: mailer.Accepted, Reply: mailer.Reply{Code: 354}}, nil
 }
 
-func (r *tape) Content(_ context.Context, m mailer.Message) (mailer.Outcome, error) {
+func (r *tapeLine) Content(context.Context, *mailer.Message) (mailer.Outcome, error) {
+	m := r.offered
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	head := string(m.Bytes)
@@ -61,8 +69,9 @@ func (r *tape) Content(_ context.Context, m mailer.Message) (mailer.Outcome, err
 	return mailer.Outcome{State: mailer.Accepted, Reply: mailer.Reply{Code: 250, Text: "taken"}}, nil
 }
 
-func (r *tape) Quit(context.Context) error { return nil }
-func (r *tape) Close() error               { return nil }
+func (r *tapeLine) Drop(context.Context) error { return nil }
+func (r *tapeLine) Quit(context.Context) error { return nil }
+func (r *tapeLine) Close() error               { return nil }
 
 func (r *tape) all() []taken {
 	r.mu.Lock()

@@ -54,7 +54,7 @@ func (s *site) sendCheckMail(ctx context.Context, to string) (mailer.Outcome, er
 	if err != nil || outcome.State != mailer.Accepted {
 		return outcome, err
 	}
-	return conn.Content(ctx, message)
+	return conn.Content(ctx, nil)
 }
 
 // anySender is the first series' sender, or without a series the receiver themselves.

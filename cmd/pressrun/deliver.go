@@ -78,8 +78,8 @@ func (c counted) Envelope(ctx context.Context, m mailer.Message) (mailer.Outcome
 	return o, err
 }
 
-func (c counted) Content(ctx context.Context, m mailer.Message) (mailer.Outcome, error) {
-	o, err := c.Conn.Content(ctx, m)
+func (c counted) Content(ctx context.Context, next *mailer.Message) (mailer.Outcome, error) {
+	o, err := c.Conn.Content(ctx, next)
 	c.tally.count(o, true)
 	return o, err
 }

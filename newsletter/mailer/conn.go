@@ -5,93 +5,250 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/wneessen/go-mail/smtp"
 )
 
-// Conn is one connection, used by one goroutine, for one message after the other.
+// Conn is one connection, used by one goroutine, for one message after the other. It does what the relay offers: with
+// PIPELINING (RFC 2920) a message's content and the next one's envelope are one write, so that a message costs one round
+// trip; with CHUNKING (RFC 3030) the content goes by BDAT, whose length stands before it: nothing in it can end it, no 354
+// binds us to send it, and what breaks off inside it is no message. Else each command waits for its reply.
 type Conn struct {
 	wire     *wire
 	session  *smtp.Client
 	timeouts Timeouts
-	open     *envelope // accepted, its content not sent yet
+	offers   offers
+	open     *Message // its envelope is accepted, its content not sent yet
+	ahead    *Message // its envelope is written, the replies not read yet
+	unclear  bool     // a BDAT was refused: its transaction may still be open
+	spoilt   bool     // after an error: the relay and we are out of step
+	out      []byte   // of one write; kept for the next
 }
 
-// envelope is what the relay agreed to take.
-type envelope struct{ messageID, to string }
+// offers are the extensions in the relay's EHLO that change what we say.
+type offers struct{ pipelining, chunking, size, dsn, smtputf8, eightBit bool }
+
+func newConn(line *wire, session *smtp.Client, timeouts Timeouts) *Conn {
+	c := &Conn{wire: line, session: session, timeouts: timeouts}
+	for name, offered := range map[string]*bool{
+		"PIPELINING": &c.offers.pipelining, "CHUNKING": &c.offers.chunking, "SIZE": &c.offers.size,
+		"DSN": &c.offers.dsn, "SMTPUTF8": &c.offers.smtputf8, "8BITMIME": &c.offers.eightBit,
+	} {
+		*offered, _ = session.Extension(name)
+	}
+	return c
+}
 
 var (
 	errNoEnvelope = errors.New("content without its accepted envelope")
+	errOther      = errors.New("the envelope of another message was sent ahead")
 	errUnasked    = errors.New("not what SMTP has here")
+	errWaiting    = errors.New("the relay waits for content, and gets none")
 )
 
-// Envelope sends MAIL, RCPT and DATA. Accepted means that the relay waits for the content and that it has nothing yet.
-// After a refusal the transaction is reset and the connection goes on. After an error, always a *RelayError, only Close may
-// follow: the Outcome is then Away, or the refusal if it was RSET that failed. A connection that the relay closed while it
-// lay idle is found here, as Away.
+// Envelope offers a message, or reads what the relay answered if Content sent its envelope ahead. Accepted means that the
+// relay will take the content and that it has nothing yet; the message's Bytes must stay as they are until Content has
+// returned. After a refusal the transaction is reset and the connection goes on. After an error, always a *RelayError, only
+// Close may follow: the Outcome is then Away, or the refusal if what failed came after it. A connection that the relay closed
+// while it lay idle is found here, as Away.
 func (c *Conn) Envelope(ctx context.Context, m Message) (Outcome, error) {
-	if err := wellFormed(m); err != nil {
-		return Outcome{State: Refused, Reply: Reply{Text: err.Error()}, Class: ClassContent}, nil
-	}
-	mail := "MAIL FROM:<" + m.From + ">"
-	if m.SMTPUTF8 {
-		if ok, _ := c.session.Extension("SMTPUTF8"); !ok {
-			text := "the relay has no SMTPUTF8, which the address needs"
-			return Outcome{State: Refused, Reply: Reply{Text: text}, Class: ClassUnsupported}, nil
+	ahead := c.ahead
+	c.open, c.ahead = nil, nil
+	if ahead == nil {
+		if refused := c.unsendable(m); refused.State != "" {
+			return refused, nil
 		}
-		if ok, _ := c.session.Extension("8BITMIME"); ok {
-			mail += " BODY=8BITMIME" // the address stands in the header too
-		}
-		mail += " SMTPUTF8"
+	} else if ahead.MessageID != m.MessageID || ahead.To != m.To {
+		return Outcome{State: Away}, c.fail(ctx, "mail", Reply{}, errOther)
 	}
-	c.open = nil
 	defer context.AfterFunc(ctx, func() { c.wire.Close() })()
-	for _, step := range []struct {
-		phase, command string
-		timeout        time.Duration
-		lowest, next   int // codes that go on
-	}{
-		{"mail", mail, c.timeouts.Command, 200, 300},
-		{"rcpt", "RCPT TO:<" + m.To + ">", c.timeouts.Command, 200, 300},
-		{"data", "DATA", c.timeouts.Data, 354, 355},
-	} {
-		reply, err := c.command(ctx, step.phase, step.command, step.timeout)
-		switch {
-		case err != nil:
-			return Outcome{State: Away, Reply: reply}, err
-		case reply.Code >= 400:
-			return refusal(step.phase, reply), c.reset(ctx)
-		case reply.Code < step.lowest || reply.Code >= step.next:
-			return Outcome{State: Away, Reply: reply}, &RelayError{Phase: step.phase, Reply: reply, Err: errUnasked}
+	if c.unclear {
+		if err := c.clear(ctx, ahead); err != nil {
+			return Outcome{State: Away}, err
+		}
+		ahead = nil
+	}
+	out, err := c.offer(ctx, m, ahead != nil)
+	if err == nil && out.State != Accepted {
+		err = c.reset(ctx)
+	}
+	if err == nil && out.State == Accepted {
+		c.open = &m
+	}
+	return out, err
+}
+
+// clear ends a transaction that a refused BDAT may have left open, and takes back the envelope that was sent behind it: the
+// relay may have read that as out of order.
+func (c *Conn) clear(ctx context.Context, ahead *Message) error {
+	if ahead != nil {
+		for _, s := range c.steps(*ahead) {
+			if _, err := c.reply(ctx, s.phase, s.timeout); err != nil {
+				return err
+			}
 		}
 	}
-	c.open = &envelope{messageID: m.MessageID, to: m.To}
-	return Outcome{State: Accepted}, nil
+	c.unclear = false
+	return c.reset(ctx)
+}
+
+// offer goes through the commands of an envelope; written says that they are on their way already. The first refusal is the
+// outcome. All replies are read even so, and where the relay then asks for content, the error says that nothing but closing
+// may follow: a dot would be an empty message (RFC 2920 section 3.1).
+func (c *Conn) offer(ctx context.Context, m Message, written bool) (Outcome, error) {
+	steps := c.steps(m)
+	if c.offers.pipelining && !written {
+		c.out = c.out[:0]
+		for _, s := range steps {
+			c.out = append(c.out, s.command...)
+		}
+		if err := c.say(ctx, steps[0].phase, c.out); err != nil {
+			return c.farewell(err), err
+		}
+		written = true
+	}
+	out := Outcome{State: Accepted}
+	for _, s := range steps {
+		if !written {
+			if out.State != Accepted {
+				return out, nil
+			}
+			if err := c.say(ctx, s.phase, []byte(s.command)); err != nil {
+				return c.farewell(err), err
+			}
+		}
+		reply, err := c.reply(ctx, s.phase, s.timeout)
+		good := reply.Code >= s.lowest && reply.Code < s.next
+		switch {
+		case out.State != Accepted && err == nil && reply.Code == 354:
+			err = c.fail(ctx, s.phase, reply, errWaiting)
+		case err == nil && reply.Code < 400 && !good && out.State == Accepted:
+			err = c.fail(ctx, s.phase, reply, errUnasked)
+		}
+		switch {
+		case err != nil && out.State == Accepted:
+			return Outcome{State: Away, Reply: reply}, err
+		case err != nil:
+			return out, err
+		case reply.Code >= 400 && out.State == Accepted:
+			out = refusal(s.phase, reply)
+		}
+	}
+	return out, nil
+}
+
+// farewell is the outcome of a command that could not be said.
+func (c *Conn) farewell(err error) Outcome {
+	out := Outcome{State: Away}
+	var relay *RelayError
+	if errors.As(err, &relay) {
+		out.Reply = relay.Reply
+	}
+	return out
+}
+
+// step is one command of an envelope.
+type step struct {
+	phase, command string
+	timeout        time.Duration
+	lowest, next   int // codes that go on
+}
+
+// steps are the commands that come before a message's content: with BDAT, DATA is not among them.
+func (c *Conn) steps(m Message) []step {
+	steps := []step{
+		{"mail", c.mail(m), c.timeouts.Command, 200, 300},
+		{"rcpt", "RCPT TO:<" + m.To + ">\r\n", c.timeouts.Command, 200, 300},
+	}
+	if c.offers.dsn {
+		steps[1].command = "RCPT TO:<" + m.To + "> NOTIFY=FAILURE\r\n"
+	}
+	if !c.offers.chunking {
+		steps = append(steps, step{"data", "DATA\r\n", c.timeouts.Data, 354, 355})
+	}
+	return steps
+}
+
+// mail is MAIL with the parameters that the relay offers and the message needs. ENVID is the Message-ID's left part, which
+// names the delivery and says nothing about the person (RFC 3461 section 4.4; its letters and digits are xtext as they are).
+func (c *Conn) mail(m Message) string {
+	line := "MAIL FROM:<" + m.From + ">"
+	if c.offers.size {
+		line += " SIZE=" + strconv.Itoa(len(m.Bytes))
+	}
+	if m.SMTPUTF8 {
+		if c.offers.eightBit {
+			line += " BODY=8BITMIME" // the address stands in the header too
+		}
+		line += " SMTPUTF8"
+	}
+	if c.offers.dsn {
+		line += " RET=HDRS"
+		if id, _, _ := strings.Cut(m.MessageID, "@"); xtext(id) {
+			line += " ENVID=" + id
+		}
+	}
+	return line + "\r\n"
+}
+
+// xtext tells what needs no escape in xtext and is no longer than an ENVID may be.
+func xtext(s string) bool {
+	return s != "" && len(s) <= 100 && !strings.ContainsFunc(s, func(r rune) bool { return r < '!' || r > '~' || r == '+' || r == '=' })
+}
+
+// unsendable refuses what this relay can't be offered; its State is empty for all else.
+func (c *Conn) unsendable(m Message) Outcome {
+	if err := wellFormed(m); err != nil {
+		return Outcome{State: Refused, Reply: Reply{Text: err.Error()}, Class: ClassContent}
+	}
+	if m.SMTPUTF8 && !c.offers.smtputf8 {
+		text := "the relay has no SMTPUTF8, which the address needs"
+		return Outcome{State: Refused, Reply: Reply{Text: text}, Class: ClassUnsupported}
+	}
+	return Outcome{}
 }
 
 // reset ends a refused transaction, so that the next MAIL isn't out of order.
 func (c *Conn) reset(ctx context.Context) error {
-	reply, err := c.command(ctx, "rset", "RSET", c.timeouts.Command)
+	reply, err := c.command(ctx, "rset", "RSET\r\n", c.timeouts.Command)
 	if err == nil && reply.Code >= 300 {
 		err = &RelayError{Phase: "rset", Reply: reply}
 	}
 	return err
 }
 
-// command sends one line and reads its reply. The error is a *RelayError; a 421 is one, whatever it answers (RFC 5321
-// section 3.8).
+// command says one line and reads its reply.
 func (c *Conn) command(ctx context.Context, phase, line string, timeout time.Duration) (Reply, error) {
+	if err := c.say(ctx, phase, []byte(line)); err != nil {
+		return Reply{}, err
+	}
+	return c.reply(ctx, phase, timeout)
+}
+
+// say writes commands where no reply is outstanding. The error is a *RelayError.
+func (c *Conn) say(ctx context.Context, phase string, commands []byte) error {
 	if c.session.Text.R.Buffered() > 0 {
 		// A farewell, most likely: it says why better than the broken connection would.
 		reply, err := readReply(c.session.Text.R)
-		return reply, c.fail(ctx, phase, reply, errors.Join(errUnasked, err))
+		return c.fail(ctx, phase, reply, errors.Join(errUnasked, err))
 	}
+	err := c.session.UpdateDeadline(c.timeouts.Command)
+	if err == nil {
+		_, err = c.write(commands)
+	}
+	if err != nil {
+		return c.fail(ctx, phase, Reply{}, err)
+	}
+	return nil
+}
+
+// reply reads one reply, for as long as its command's timeout. The error is a *RelayError; a 421 is one, whatever it
+// answers (RFC 5321 section 3.8).
+func (c *Conn) reply(ctx context.Context, phase string, timeout time.Duration) (Reply, error) {
 	if err := c.session.UpdateDeadline(timeout); err != nil {
-		return Reply{}, c.fail(ctx, phase, Reply{}, err)
-	}
-	if err := c.write([]byte(line + "\r\n")); err != nil {
 		return Reply{}, c.fail(ctx, phase, Reply{}, err)
 	}
 	reply, err := readReply(c.session.Text.R)
@@ -101,24 +258,29 @@ func (c *Conn) command(ctx context.Context, phase, line string, timeout time.Dur
 	return reply, nil
 }
 
-// write puts all of p into one write of the socket. An error means that at least the last octet did not leave.
-func (c *Conn) write(p []byte) error {
-	if _, err := c.session.Text.W.Write(p); err != nil {
-		return err
+// write puts all of p into one write of the socket. Of what is not among the written octets nothing has left, or under TLS
+// nothing that can be read.
+func (c *Conn) write(p []byte) (written int, err error) {
+	out := c.session.Text.W
+	if written, err = out.Write(p); err == nil {
+		err = out.Flush()
+		written -= out.Buffered()
 	}
-	return c.session.Text.W.Flush()
+	return written, err
 }
 
-// Content hands over the bytes and the final dot in one go and reads the reply. An error after the first octet was
-// written comes with an Outcome whose State is Unknown (the last octet may have left) or Cut (it surely has not); before
-// that it is Away. Deferred by a 421 comes with an error too, since the relay hangs up after it, and is believed. Errors
-// are *RelayErrors, and only Close may follow them.
-func (c *Conn) Content(ctx context.Context, m Message) (Outcome, error) {
-	if c.open == nil || *c.open != (envelope{m.MessageID, m.To}) {
+// Content hands over the message whose Envelope was accepted and whose mark is committed, and reads the reply. next, if any,
+// is the message that comes after it: where the relay takes it so, its envelope goes out in the same write, and Envelope with
+// that very message must be the next call. An error after the first octet was written comes with an Outcome whose State is
+// Unknown (the last octet may have left) or Cut (it surely has not); before that it is Away. Deferred by a 421 comes with an
+// error too, since the relay hangs up after it, and is believed. Errors are *RelayErrors, and only Close may follow them.
+func (c *Conn) Content(ctx context.Context, next *Message) (Outcome, error) {
+	if c.open == nil {
 		return Outcome{State: Away}, &RelayError{Phase: "content", Err: errNoEnvelope}
 	}
-	c.open = nil
 	defer context.AfterFunc(ctx, func() { c.wire.Close() })()
+	m := *c.open
+	c.open = nil
 	if c.session.Text.R.Buffered() > 0 {
 		// Taken for the reply to the content, it would settle a message that nobody has.
 		reply, err := readReply(c.session.Text.R)
@@ -131,9 +293,41 @@ func (c *Conn) Content(ctx context.Context, m Message) (Outcome, error) {
 	if err != nil {
 		return Outcome{State: Away}, c.fail(ctx, "content", Reply{}, err)
 	}
-	if err := c.write(stuff(m.Bytes)); err != nil {
-		return Outcome{State: Cut}, c.fail(ctx, "content", Reply{}, err)
+	c.out = c.content(c.out[:0], m)
+	whole := len(c.out)
+	if next != nil && c.offers.pipelining && c.unsendable(*next).State == "" {
+		for _, s := range c.steps(*next) {
+			c.out = append(c.out, s.command...)
+		}
+		ahead := *next
+		c.ahead = &ahead
 	}
+	if written, err := c.write(c.out); err != nil {
+		state := Unknown
+		if written < whole {
+			state = Cut
+		}
+		return Outcome{State: state}, c.fail(ctx, "content", Reply{}, err)
+	}
+	out, err := c.verdict(ctx)
+	if err == nil && out.State != Accepted {
+		c.unclear = c.offers.chunking
+	}
+	return out, err
+}
+
+// content appends what brings a message's content: the bytes and the final dot, or BDAT with them.
+func (c *Conn) content(out []byte, m Message) []byte {
+	if !c.offers.chunking {
+		return stuff(out, m.Bytes)
+	}
+	out = append(out, "BDAT "...)
+	out = strconv.AppendInt(out, int64(len(m.Bytes)), 10)
+	return append(append(out, " LAST\r\n"...), m.Bytes...)
+}
+
+// verdict reads the reply to a content.
+func (c *Conn) verdict(ctx context.Context) (Outcome, error) {
 	if err := c.session.UpdateDeadline(c.timeouts.Content); err != nil {
 		return Outcome{State: Unknown}, c.fail(ctx, "content", Reply{}, err)
 	}
@@ -141,7 +335,8 @@ func (c *Conn) Content(ctx context.Context, m Message) (Outcome, error) {
 	switch {
 	case err != nil:
 		return Outcome{State: Unknown}, c.fail(ctx, "content", Reply{}, err)
-	case reply.Code == 421:
+	case reply.Code == 421, c.offers.chunking && reply.Code >= 500 && reply.Code <= 504 && reply.Code != 503:
+		// A relay that knows no BDAT, for all that it offers it, reads the content as commands: no more of it.
 		return refusal("content", reply), c.fail(ctx, "content", reply, nil)
 	case reply.Code >= 400:
 		return refusal("content", reply), nil
@@ -151,8 +346,23 @@ func (c *Conn) Content(ctx context.Context, m Message) (Outcome, error) {
 	return Outcome{State: Accepted, Reply: reply}, nil
 }
 
+// Drop ends the transaction of an accepted envelope whose content is not to leave. Where the relay has said 354 only the end
+// of the connection can do that: then, as after any error, only Close may follow.
+func (c *Conn) Drop(ctx context.Context) error {
+	if c.open == nil {
+		return nil
+	}
+	c.open = nil
+	if !c.offers.chunking {
+		return errors.Join(c.fail(ctx, "data", Reply{}, errWaiting), c.Close())
+	}
+	defer context.AfterFunc(ctx, func() { c.wire.Close() })()
+	return c.reset(ctx)
+}
+
 // fail makes the error after which the connection is of no more use.
 func (c *Conn) fail(ctx context.Context, phase string, reply Reply, err error) error {
+	c.ahead, c.spoilt = nil, true
 	if ctx.Err() != nil {
 		err = errors.Join(context.Cause(ctx), err)
 	}
@@ -165,8 +375,8 @@ const quitTimeout = 5 * time.Second
 // Quit says QUIT and closes; what the relay answers changes nothing. The error is that of closing.
 func (c *Conn) Quit(ctx context.Context) error {
 	defer context.AfterFunc(ctx, func() { c.wire.Close() })()
-	if c.open == nil { // else QUIT would be content
-		_, _ = c.command(ctx, "quit", "QUIT", min(quitTimeout, c.timeouts.Command))
+	if !c.spoilt && c.ahead == nil && (c.open == nil || c.offers.chunking) { // else QUIT would be content, or out of turn
+		_, _ = c.command(ctx, "quit", "QUIT\r\n", min(quitTimeout, c.timeouts.Command))
 	}
 	return c.Close()
 }
@@ -174,9 +384,8 @@ func (c *Conn) Quit(ctx context.Context) error {
 // Close closes the socket at once and never writes a dot. It is safe to call twice.
 func (c *Conn) Close() error { return c.wire.Close() }
 
-// stuff makes content ready for the wire: dots doubled at line starts, and the final dot (RFC 5321 section 4.5.2).
-func stuff(content []byte) []byte {
-	out := make([]byte, 0, len(content)+len(content)/64+8)
+// stuff appends content ready for the wire: dots doubled at line starts, and the final dot (RFC 5321 section 4.5.2).
+func stuff(out, content []byte) []byte {
 	if bytes.HasPrefix(content, []byte(".")) {
 		out = append(out, '.')
 	}

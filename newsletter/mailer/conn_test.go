@@ -72,69 +72,266 @@ func check(t *testing.T, got mailer.Outcome, err error, want verdict) {
 	}
 }
 
+// manners are the ways in which a connection may go, by what the relay offers.
+var manners = []struct {
+	name    string
+	options []smtptest.Option
+	ahead   bool // the next envelope travels with the content
+	bdat    bool
+}{
+	{"lockstep", []smtptest.Option{smtptest.WithExtensions("ENHANCEDSTATUSCODES")}, false, false},
+	{"pipelined", nil, true, false},
+	{"pipelined, replies merged", []smtptest.Option{smtptest.WithMergedReplies()}, true, false},
+	{"pipelined, replies in octets", []smtptest.Option{smtptest.WithSplitReplies(1)}, true, false},
+	{"pipelined in TLS", []smtptest.Option{smtptest.WithTLS(true)}, true, false},
+	{"BDAT", []smtptest.Option{smtptest.WithExtensions("CHUNKING", "ENHANCEDSTATUSCODES")}, false, true},
+	{"BDAT, pipelined", []smtptest.Option{smtptest.WithExtensions("CHUNKING", "PIPELINING", "ENHANCEDSTATUSCODES"), smtptest.WithMergedReplies()}, true, true},
+}
+
+func kindOf(manner string) mailer.TLS {
+	if strings.HasSuffix(manner, "TLS") {
+		return mailer.Implicit
+	}
+	return mailer.NoTLS
+}
+
+// TestEveryFaultAtEveryPoint breaks the first, or the second, of three messages on one connection, in every manner.
 func TestEveryFaultAtEveryPoint(t *testing.T) {
-	for _, kind := range []mailer.TLS{mailer.NoTLS, mailer.Implicit} {
+	all := faults()
+	for _, manner := range manners {
 		for _, point := range []string{"MAIL", "RCPT", "DATA", "content"} {
-			for _, f := range faults() {
-				t.Run(fmt.Sprintf("%s %s %s", kind, point, f.name), func(t *testing.T) {
-					t.Parallel()
-					var options []smtptest.Option
-					if kind == mailer.Implicit {
-						options = append(options, smtptest.WithTLS(true))
-					}
-					srv := smtptest.New(t, options...)
-					f.script(srv.At(point).Times(1))
-					r := relay(srv, kind)
-					if f.name == "never answers" {
-						r.Timeouts = map[string]mailer.Timeouts{
-							"MAIL": {Command: short}, "RCPT": {Command: short}, "DATA": {Data: short}, "content": {Content: short},
-						}[point]
-					}
-					playFault(t, srv, connect(t, r), point, f)
-				})
+			if point == "DATA" && manner.bdat {
+				continue
+			}
+			for _, f := range all {
+				for broken := range 2 {
+					t.Run(fmt.Sprintf("%s %s %d %s", manner.name, point, broken+1, f.name), func(t *testing.T) {
+						t.Parallel()
+						srv := smtptest.New(t, manner.options...)
+						if broken > 0 {
+							srv.At(point).Times(broken)
+						}
+						f.script(srv.At(point).Times(1))
+						r := relay(srv, kindOf(manner.name))
+						if f.name == "never answers" {
+							r.Timeouts = map[string]mailer.Timeouts{
+								"MAIL": {Command: short}, "RCPT": {Command: short}, "DATA": {Data: short}, "content": {Content: short},
+							}[point]
+						}
+						playFault(t, srv, connect(t, r), point, broken, f)
+					})
+				}
 			}
 		}
 	}
 }
 
-func playFault(t *testing.T, srv *smtptest.Server, c *mailer.Conn, point string, f fault) {
-	first, next := draft(), draft()
-	next.MessageID = "next@news.example.org"
-	m := compose(t, first)
-	got, err := c.Envelope(t.Context(), m)
+// three are messages of one connection.
+func three(t *testing.T) (all [3]mailer.Message) {
+	for i := range all {
+		d := draft()
+		d.MessageID = fmt.Sprintf("m%d@news.example.org", i)
+		all[i] = compose(t, d)
+	}
+	return all
+}
+
+// playFault sends three messages, each envelope with the content before it, and looks at the broken one.
+func playFault(t *testing.T, srv *smtptest.Server, c *mailer.Conn, point string, broken int, f fault) {
+	all := three(t)
 	want := f.before
-	switch point {
-	case "MAIL": // says nothing about a recipient
-		switch {
-		case want.class == mailer.ClassMailbox && want.state == mailer.Deferred:
-			want.class = mailer.ClassTransient
-		case want.class == mailer.ClassMailbox, want.class == mailer.ClassDead:
-			want.class = mailer.ClassConfig
-		}
-	case "content":
-		if err != nil || got.State != mailer.Accepted {
-			t.Fatalf("envelope: got %+v, %v, want accepted", got, err)
-		}
-		got, err = c.Content(t.Context(), m)
+	switch {
+	case point == "content":
 		want = f.after
+	case point == "MAIL" && want.class == mailer.ClassMailbox && want.state == mailer.Deferred: // MAIL says nothing about a recipient
+		want.class = mailer.ClassTransient
+	case point == "MAIL" && (want.class == mailer.ClassMailbox || want.class == mailer.ClassDead):
+		want.class = mailer.ClassConfig
 	}
-	check(t, got, err, want)
-	taken := len(srv.Messages())
-	if acked := got.State == mailer.Accepted; acked || got.State != mailer.Unknown && taken != 0 {
-		t.Errorf("got %s, and the relay has %d messages", got.State, taken)
-	}
-	if err != nil {
-		if err := c.Close(); err != nil {
-			t.Errorf("close: %v", err)
+	for i, m := range all {
+		got, err := c.Envelope(t.Context(), m)
+		if i == broken && point != "content" {
+			check(t, got, err, want)
+		} else if err != nil || got.State != mailer.Accepted {
+			t.Fatalf("envelope %d: got %+v, %v, want accepted", i+1, got, err)
 		}
-		if now := len(srv.Messages()); now != taken {
-			t.Errorf("closing delivered something: %d messages, before %d", now, taken)
+		if err == nil && got.State == mailer.Accepted {
+			var next *mailer.Message
+			if i < 2 {
+				next = &all[i+1]
+			}
+			got, err = c.Content(t.Context(), next)
+			if i == broken && point == "content" {
+				check(t, got, err, want)
+			} else if err != nil || got.State != mailer.Accepted {
+				t.Fatalf("content %d: got %+v, %v, want accepted", i+1, got, err)
+			}
 		}
-		return
+		if n := copies(srv, m.MessageID); got.State != mailer.Unknown && (n == 1) != (got.State == mailer.Accepted) || n > 1 {
+			t.Errorf("message %d: got %s, and the relay has %d", i+1, got.State, n)
+		}
+		if err != nil {
+			closesQuietly(t, srv, c)
+			return
+		}
 	}
-	send(t, c, compose(t, next)) // the connection goes on
 	if n := srv.Connections(); n != 1 {
 		t.Errorf("got %d connections, want 1", n)
+	}
+}
+
+// copies counts how often the relay has a message.
+func copies(srv *smtptest.Server, messageID string) (n int) {
+	for _, m := range srv.Messages() {
+		if m.MessageID == messageID {
+			n++
+		}
+	}
+	return n
+}
+
+func closesQuietly(t *testing.T, srv *smtptest.Server, c *mailer.Conn) {
+	t.Helper()
+	taken := len(srv.Messages())
+	if err := c.Close(); err != nil {
+		t.Errorf("close: %v", err)
+	}
+	if now := len(srv.Messages()); now != taken {
+		t.Errorf("closing delivered something: %d messages, before %d", now, taken)
+	}
+}
+
+// TestCutBetweenAnyTwoOctets breaks the line after each octet of either direction: what is called accepted is there, what is
+// called anything but unknown is not, and nothing is there twice or in part.
+func TestCutBetweenAnyTwoOctets(t *testing.T) {
+	for _, manner := range manners {
+		if kindOf(manner.name) != mailer.NoTLS || strings.Contains(manner.name, "octets") {
+			continue // TLS: the octets are not those of SMTP
+		}
+		for _, direction := range []string{"said", "heard"} {
+			t.Run(manner.name+" "+direction, func(t *testing.T) {
+				t.Parallel()
+				all := three(t)
+				for i := range all {
+					all[i].Bytes = []byte("Message-ID: <" + all[i].MessageID + ">\r\n\r\n.\r\nhello\r\n")
+				}
+				outcomes := map[mailer.OutcomeState]int{}
+				for octets := 0; ; octets++ {
+					srv := smtptest.New(t, manner.options...)
+					if direction == "said" {
+						srv.CutAfter(octets, -1)
+					} else {
+						srv.CutAfter(-1, octets)
+					}
+					got, whole := playCut(t, srv, all)
+					for i, state := range got {
+						outcomes[state]++
+						n := copies(srv, all[i].MessageID)
+						if state == mailer.Accepted && n != 1 || state != mailer.Accepted && state != mailer.Unknown && n != 0 || n > 1 {
+							t.Errorf("cut after %d octets: message %d is %s, and the relay has %d", octets, i+1, state, n)
+						}
+					}
+					for _, m := range srv.Messages() {
+						if !bytes.HasSuffix(m.Data, []byte("hello\r\n")) {
+							t.Errorf("cut after %d octets: the relay has %q", octets, m.Data)
+						}
+					}
+					if whole {
+						break
+					}
+				}
+				for _, state := range []mailer.OutcomeState{mailer.Accepted, mailer.Away, mailer.Unknown} {
+					if outcomes[state] == 0 {
+						t.Errorf("got no outcome %s among %v", state, outcomes)
+					}
+				}
+			})
+		}
+	}
+}
+
+// playCut sends messages over one connection until it breaks. whole says that it didn't.
+func playCut(t *testing.T, srv *smtptest.Server, all [3]mailer.Message) (got []mailer.OutcomeState, whole bool) {
+	c, err := relay(srv, mailer.NoTLS).Connect(t.Context())
+	if err != nil {
+		return nil, false
+	}
+	defer c.Close()
+	for i, m := range all {
+		out, err := c.Envelope(t.Context(), m)
+		if err == nil && out.State == mailer.Accepted {
+			var next *mailer.Message
+			if i < 2 {
+				next = &all[i+1]
+			}
+			out, err = c.Content(t.Context(), next)
+		}
+		got = append(got, out.State)
+		if err != nil {
+			return got, false
+		}
+	}
+	return got, true
+}
+
+// TestGoOnAfterRefusal: a relay that asks for content though it refused the recipient, or the sender, gets none, and no dot.
+func TestGoOnAfterRefusal(t *testing.T) {
+	for _, point := range []string{"MAIL", "RCPT"} {
+		for broken := range 2 {
+			srv := smtptest.New(t)
+			srv.At(point).Times(broken)
+			srv.At(point).Reply("550 5.7.1 no").Times(1)
+			srv.At("DATA").Reply("354 go on")
+			c := connect(t, relay(srv, mailer.NoTLS))
+			all := three(t)
+			got, err := c.Envelope(t.Context(), all[0])
+			if broken > 0 {
+				if got, err := c.Content(t.Context(), &all[1]); err != nil || got.State != mailer.Accepted {
+					t.Fatalf("content: got %+v, %v", got, err)
+				}
+				got, err = c.Envelope(t.Context(), all[1])
+			}
+			check(t, got, err, verdict{mailer.Refused, mailer.ClassBlocked, 550, true})
+			if err := c.Quit(t.Context()); err != nil {
+				t.Error(err)
+			}
+			if n := len(srv.Messages()); n != broken {
+				t.Errorf("%s: the relay has %d messages, want %d", point, n, broken)
+			}
+		}
+	}
+}
+
+// TestOneRoundTripEach counts the writes of a client whose relay offers what saves them.
+func TestOneRoundTripEach(t *testing.T) {
+	for _, manner := range manners {
+		srv := smtptest.New(t, manner.options...)
+		tap := tapped(t, srv.Addr())
+		c := connect(t, mailer.SMTP{Host: "127.0.0.1", Port: tap.port, TLS: kindOf(manner.name), Helo: "news.example.org", Roots: srv.Roots()})
+		before := tap.turns.Load()
+		all := three(t)
+		for i, m := range all {
+			if got, err := c.Envelope(t.Context(), m); err != nil || got.State != mailer.Accepted {
+				t.Fatalf("%s: envelope: got %+v, %v", manner.name, got, err)
+			}
+			var next *mailer.Message
+			if i < 2 {
+				next = &all[i+1]
+			}
+			if got, err := c.Content(t.Context(), next); err != nil || got.State != mailer.Accepted {
+				t.Fatalf("%s: content: got %+v, %v", manner.name, got, err)
+			}
+		}
+		want := int64(4) // the first envelope, and each content
+		switch {
+		case manner.name == "lockstep":
+			want = 3 * 4
+		case !manner.ahead:
+			want = 3 * 3
+		}
+		if got := tap.turns.Load() - before; got != want && !strings.HasSuffix(manner.name, "octets") {
+			t.Errorf("%s: got %d turns for three messages, want %d", manner.name, got, want)
+		}
 	}
 }
 
@@ -161,7 +358,7 @@ func TestConnectionLostBetweenPhases(t *testing.T) {
 			if tt.content == "" {
 				return
 			}
-			got, err = c.Content(t.Context(), m)
+			got, err = c.Content(t.Context(), nil)
 			if got.State != tt.content || (err != nil) != (tt.next == "") {
 				t.Fatalf("content: got %+v, %v, want %s", got, err, tt.content)
 			}
@@ -197,7 +394,7 @@ func TestReplyOutOfTurnSettlesNothing(t *testing.T) {
 		if got, err := c.Envelope(t.Context(), m); err != nil || got.State != mailer.Accepted {
 			t.Fatalf("envelope: got %+v, %v", got, err)
 		}
-		if got, err := c.Content(t.Context(), m); got.State != mailer.Away || err == nil {
+		if got, err := c.Content(t.Context(), nil); got.State != mailer.Away || err == nil {
 			t.Errorf("%s: got %+v, %v, want away", extra, got, err)
 		}
 		c.Close()
@@ -243,7 +440,7 @@ func TestContentCutInside(t *testing.T) {
 		if got, err := c.Envelope(t.Context(), m); err != nil || got.State != mailer.Accepted {
 			t.Fatalf("envelope: got %+v, %v", got, err)
 		}
-		got, err := c.Content(t.Context(), m)
+		got, err := c.Content(t.Context(), nil)
 		check(t, got, err, verdict{state: mailer.Cut, err: true})
 		c.Close()
 		if n := len(srv.Messages()); n != 0 {
@@ -263,7 +460,7 @@ func TestContextEndsAPhase(t *testing.T) {
 		c := connect(t, relay(srv, mailer.NoTLS))
 		got, err := c.Envelope(ctx, m)
 		if point == "content" {
-			got, err = c.Content(ctx, m)
+			got, err = c.Content(ctx, nil)
 		}
 		if got.State != want || !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: got %+v, %v, want %s and context.Canceled", point, got, err, want)
@@ -283,7 +480,7 @@ func TestEndedContextSendsNothing(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if got, err := c.Content(ctx, m); got.State != mailer.Away || !errors.Is(err, context.Canceled) {
+	if got, err := c.Content(ctx, nil); got.State != mailer.Away || !errors.Is(err, context.Canceled) {
 		t.Errorf("got %+v, %v, want away and context.Canceled", got, err)
 	}
 	if n := len(srv.Messages()); n != 0 {
@@ -336,19 +533,108 @@ func TestQuitMindsNoAnswer(t *testing.T) {
 func TestContentNeedsItsEnvelope(t *testing.T) {
 	srv := smtptest.New(t)
 	c := connect(t, relay(srv, mailer.NoTLS))
-	m, other := compose(t, draft()), compose(t, draft())
-	other.To = "bob@example.org"
-	if got, err := c.Content(t.Context(), m); got.State != mailer.Away || err == nil {
+	if got, err := c.Content(t.Context(), nil); got.State != mailer.Away || err == nil {
 		t.Errorf("without envelope: got %+v, %v, want away", got, err)
 	}
-	if got, err := c.Envelope(t.Context(), m); err != nil || got.State != mailer.Accepted {
+	all := three(t)
+	if got, err := c.Envelope(t.Context(), all[0]); err != nil || got.State != mailer.Accepted {
 		t.Fatalf("envelope: got %+v, %v", got, err)
 	}
-	if got, err := c.Content(t.Context(), other); got.State != mailer.Away || err == nil {
-		t.Errorf("content of another: got %+v, %v, want away", got, err)
+	if got, err := c.Content(t.Context(), &all[1]); err != nil || got.State != mailer.Accepted {
+		t.Fatalf("content: got %+v, %v", got, err)
 	}
-	if n := len(srv.Messages()); n != 0 {
-		t.Errorf("the relay has %d messages, want none", n)
+	if got, err := c.Envelope(t.Context(), all[2]); got.State != mailer.Away || err == nil {
+		t.Errorf("another than was sent ahead: got %+v, %v, want away", got, err)
+	}
+	if got, err := c.Content(t.Context(), nil); got.State != mailer.Away || err == nil {
+		t.Errorf("after it: got %+v, %v, want away", got, err)
+	}
+	if n := len(srv.Messages()); n != 1 {
+		t.Errorf("the relay has %d messages, want one", n)
+	}
+}
+
+// TestDrop ends a transaction without its content: by RSET where the relay waits for a command, else by closing.
+func TestDrop(t *testing.T) {
+	for _, manner := range manners {
+		srv := smtptest.New(t, manner.options...)
+		c := connect(t, relay(srv, kindOf(manner.name)))
+		all := three(t)
+		if got, err := c.Envelope(t.Context(), all[0]); err != nil || got.State != mailer.Accepted {
+			t.Fatalf("envelope: got %+v, %v", got, err)
+		}
+		if err := c.Drop(t.Context()); (err == nil) != manner.bdat {
+			t.Errorf("%s: got %v", manner.name, err)
+		}
+		if manner.bdat {
+			send(t, c, all[1])
+		} else if got, err := c.Envelope(t.Context(), all[1]); got.State != mailer.Away || err == nil {
+			t.Errorf("%s: after it got %+v, %v, want away", manner.name, got, err)
+		}
+		if n := copies(srv, all[0].MessageID); n != 0 {
+			t.Errorf("%s: the relay has %d copies, want none", manner.name, n)
+		}
+	}
+}
+
+// TestRefusedChunk: RFC 3030 leaves open what becomes of the transaction, so the next one begins with RSET.
+func TestRefusedChunk(t *testing.T) {
+	for _, manner := range manners {
+		if !manner.bdat {
+			continue
+		}
+		srv := smtptest.New(t, manner.options...)
+		srv.At("content").Reply("452 4.3.1 later").Times(1)
+		c := connect(t, relay(srv, mailer.NoTLS))
+		all := three(t)
+		if got, err := c.Envelope(t.Context(), all[0]); err != nil || got.State != mailer.Accepted {
+			t.Fatalf("envelope: got %+v, %v", got, err)
+		}
+		got, err := c.Content(t.Context(), &all[1])
+		check(t, got, err, verdict{mailer.Deferred, mailer.ClassTransient, 452, false})
+		send(t, c, all[1])
+		if got := strings.Join(srv.Commands(), " "); strings.Count(got, "RSET") != 1 || copies(srv, all[1].MessageID) != 1 {
+			t.Errorf("%s: got %s, want one RSET and the second message", manner.name, got)
+		}
+	}
+}
+
+// TestRelayWithoutTheChunksItOffers reads content as commands, for all we know: it hears no more of it.
+func TestRelayWithoutTheChunksItOffers(t *testing.T) {
+	srv := smtptest.New(t, smtptest.WithExtensions("CHUNKING", "PIPELINING"))
+	srv.At("content").Reply("500 what")
+	c := connect(t, relay(srv, mailer.NoTLS))
+	all := three(t)
+	if got, err := c.Envelope(t.Context(), all[0]); err != nil || got.State != mailer.Accepted {
+		t.Fatalf("envelope: got %+v, %v", got, err)
+	}
+	if got, err := c.Content(t.Context(), &all[1]); got.State != mailer.Refused || err == nil {
+		t.Errorf("got %+v, %v, want refused and an error", got, err)
+	}
+}
+
+// TestParameters are those that the relay offers, and no others.
+func TestParameters(t *testing.T) {
+	for _, tt := range []struct {
+		offers     []string
+		mail, rcpt string
+	}{
+		{nil, "MAIL FROM:<news@example.org>", "RCPT TO:<ada@example.org>"},
+		{[]string{"SIZE 10000000"}, "MAIL FROM:<news@example.org> SIZE=%d", "RCPT TO:<ada@example.org>"},
+		{[]string{"DSN"}, "MAIL FROM:<news@example.org> RET=HDRS ENVID=m0", "RCPT TO:<ada@example.org> NOTIFY=FAILURE"},
+		{[]string{"PIPELINING", "DSN", "SIZE"}, "MAIL FROM:<news@example.org> SIZE=%d RET=HDRS ENVID=m0", "RCPT TO:<ada@example.org> NOTIFY=FAILURE"},
+	} {
+		srv := smtptest.New(t, smtptest.WithExtensions(tt.offers...))
+		m := three(t)[0]
+		m.From, m.To = "news@example.org", "ada@example.org"
+		send(t, connect(t, relay(srv, mailer.NoTLS)), m)
+		mail := tt.mail
+		if strings.Contains(mail, "%d") {
+			mail = fmt.Sprintf(mail, len(m.Bytes))
+		}
+		if got := srv.Commands(); got[1] != mail || got[2] != tt.rcpt {
+			t.Errorf("%v: got %q, %q, want %q, %q", tt.offers, got[1], got[2], mail, tt.rcpt)
+		}
 	}
 }
 
@@ -449,7 +735,7 @@ func TestAcceptedKeepsTheReply(t *testing.T) {
 	if _, err := c.Envelope(t.Context(), m); err != nil {
 		t.Fatal(err)
 	}
-	got, err := c.Content(t.Context(), m)
+	got, err := c.Content(t.Context(), nil)
 	if want := "250 2.0.0 Ok: queued as 4F2A1 for [address]"; err != nil || got.Reply.String() != want {
 		t.Errorf("got %q, %v, want %q", got.Reply, err, want)
 	}

@@ -93,7 +93,7 @@ func (s SMTP) Connect(ctx context.Context) (*Conn, error) {
 	session, err := client.DialToSMTPClientWithContext(ctx)
 	if err == nil {
 		line.phase = ""
-		return &Conn{wire: line, session: session, timeouts: timeouts}, nil
+		return newConn(line, session, timeouts), nil
 	}
 	line.Close() // go-mail leaves it open when EHLO, STARTTLS or AUTH fails
 	return nil, s.connectError(ctx, line, err)

@@ -43,7 +43,7 @@ func send(t *testing.T, c *mailer.Conn, m mailer.Message) {
 	if got, err := c.Envelope(t.Context(), m); err != nil || got.State != mailer.Accepted {
 		t.Fatalf("envelope: got %+v, %v, want accepted", got, err)
 	}
-	if got, err := c.Content(t.Context(), m); err != nil || got.State != mailer.Accepted {
+	if got, err := c.Content(t.Context(), nil); err != nil || got.State != mailer.Accepted {
 		t.Fatalf("content: got %+v, %v, want accepted", got, err)
 	}
 }

@@ -19,16 +19,27 @@ type connection struct {
 	w    *Worker
 	conn Conn // nil: closed
 	used int  // messages offered since it opened
+	next *job // prepared, and perhaps offered behind the last content
 	rest time.Time
 	last time.Time // when it was used, by the wall clock
+}
+
+// job is a claimed delivery and its message.
+type job struct {
+	row    row
+	letter letter
 }
 
 // run works until ctx ends. Content that is out by then has until hard ends to be answered.
 func (c *connection) run(ctx, hard context.Context) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	defer c.quit(hard)
+	defer c.end(hard)
 	for ctx.Err() == nil {
+		if c.next != nil {
+			c.deliverNext(ctx, hard)
+			continue
+		}
 		rows := c.w.rows
 		if c.w.now().Before(c.rest) {
 			rows = nil
@@ -36,8 +47,7 @@ func (c *connection) run(ctx, hard context.Context) {
 		select {
 		case <-ctx.Done():
 		case r := <-rows:
-			c.deliver(ctx, hard, r)
-			c.last = time.Now()
+			c.next = c.prepared(ctx, r)
 		case <-tick.C:
 			if time.Since(c.last) >= idleLimit {
 				c.quit(hard)
@@ -46,27 +56,78 @@ func (c *connection) run(ctx, hard context.Context) {
 	}
 }
 
-// deliver takes one delivery as far as it goes now. Afterwards its row is not ours any more, once the writer is through.
-func (c *connection) deliver(ctx, hard context.Context, r row) {
-	w := c.w
-	if away, _ := w.breaker.state(w.now()); away || w.writer.trouble() != nil {
-		w.giveBack(r, r.nextTry)
+func (c *connection) prepared(ctx context.Context, r row) *job {
+	if l, ok := c.w.prepare(ctx, r); ok {
+		return &job{r, l}
+	}
+	return nil
+}
+
+// follow prepares what comes after the message at hand, if a row is waiting, so that its envelope can leave with the content.
+func (c *connection) follow(ctx context.Context) {
+	for c.next == nil {
+		select {
+		case r := <-c.w.rows:
+			c.next = c.prepared(ctx, r)
+		default:
+			return
+		}
+	}
+}
+
+// end gives back what is prepared, and closes.
+func (c *connection) end(hard context.Context) {
+	if c.next != nil {
+		c.w.giveBack(c.next.row, c.next.row.nextTry)
+		c.next = nil
+	}
+	c.quit(hard)
+}
+
+// deliverNext takes one delivery as far as it goes now. Afterwards its row is not ours any more, once the writer is through.
+func (c *connection) deliverNext(ctx, hard context.Context) {
+	r, l := c.next.row, c.next.letter
+	c.next, c.last = nil, time.Now()
+	defer func() { c.last = time.Now() }()
+	if c.barred() {
+		c.close() // its envelope may be on the way
+		c.w.giveBack(r, r.nextTry)
 		return
 	}
-	l, ok := w.prepare(ctx, r)
-	if !ok || !c.envelope(ctx, r, l) {
+	if !c.envelope(ctx, r, l) {
 		return
 	}
-	if away, _ := w.breaker.state(w.now()); away || ctx.Err() != nil {
+	if away, _ := c.w.breaker.state(c.w.now()); away || ctx.Err() != nil {
 		c.close()
-		w.giveBack(r, r.nextTry)
+		c.w.giveBack(r, r.nextTry)
 		return
 	}
-	if r, ok = w.marked(r, l); !ok {
-		c.close() // the relay waits for content; without a dot it gets none
+	c.follow(ctx)
+	r, ok := c.w.marked(r, l)
+	if !ok {
+		c.drop(hard)
 		return
 	}
-	out, err := c.conn.Content(hard, l.Message)
+	c.content(ctx, hard, r)
+	if c.used >= perSocket {
+		c.quit(hard)
+	}
+}
+
+// barred says that nothing may be tried now: the relay is away, or what it answers could not be written.
+func (c *connection) barred() bool {
+	away, _ := c.w.breaker.state(c.w.now())
+	return away || c.w.writer.trouble() != nil
+}
+
+// content hands over the message that is marked, and notes what the relay says to it.
+func (c *connection) content(ctx, hard context.Context, r row) {
+	w := c.w
+	var next *mailer.Message
+	if c.next != nil && c.used < perSocket {
+		next = &c.next.letter.Message
+	}
+	out, err := c.conn.Content(hard, next)
 	if err != nil {
 		c.close()
 	}
@@ -82,8 +143,12 @@ func (c *connection) deliver(ctx, hard context.Context, r row) {
 		w.breaker.answered()
 	}
 	w.settle(ctx, r, inflight, out)
-	if c.used >= perSocket {
-		c.quit(hard)
+}
+
+// drop ends the transaction of a message that may not leave: the relay gets no content, and no dot.
+func (c *connection) drop(ctx context.Context) {
+	if err := c.conn.Drop(ctx); err != nil {
+		c.close()
 	}
 }
 

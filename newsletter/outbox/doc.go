@@ -8,8 +8,9 @@
 //     Message-ID, Date and boundary on every try.
 //   - The mark: a row becomes inflight in a committed transaction before the first octet of content leaves. That
 //     transaction reads whether the person may still be mailed, whether the issue is still sending, and whether the row is
-//     still ours (owner and epoch). The envelope before it promises nothing; a row found out of place after 354 is
-//     dropped by closing the socket without a dot.
+//     still ours (owner and epoch). The envelope before it promises nothing, also where it travelled with the content of
+//     the message before: at most one row for each connection is ever in flight. A row found out of place is dropped by
+//     RSET, or after 354 by closing the socket without a dot.
 //   - Results and marks of all connections share commits. A result that can't be written is kept and tried again for as
 //     long as the process lives, and meanwhile nothing is marked, so nothing is sent.
 //   - A reply to the content is believed. No reply is uncertain for an issue (never twice) and one more try for a notice,

@@ -149,6 +149,29 @@ func TestAddressChangedAfterComposing(t *testing.T) {
 	checkInvariants(t, s.db, taken(s.srv), 0)
 }
 
+// TestLeftBetweenEnvelopeAndMark has one reader leave once the relay has agreed to take their message: it has the one before
+// and the one after, of theirs not an octet, and no empty message.
+func TestLeftBetweenEnvelopeAndMark(t *testing.T) {
+	for name, offers := range map[string][]string{"lockstep": nil, "pipelined": {"PIPELINING"}, "BDAT": {"PIPELINING", "CHUNKING"}} {
+		t.Run(name, func(t *testing.T) {
+			s, srv := newSite(t), smtptest.New(t, smtptest.WithExtensions(offers...))
+			ids := s.readers(s.skin, 3)
+			issue := s.issue(s.skin, "rest")
+			srv.At("RCPT " + address(2)).Call(func() { s.unsubscribe(ids[1], s.skin) }).Times(1)
+			s.send(srv)
+			s.wants(issue.ID, "2 sent, 1 skipped")
+			connections := 2
+			if name == "BDAT" {
+				connections = 1
+			}
+			if n := srv.Connections(); n != connections || len(srv.Messages()) != 2 {
+				t.Errorf("got %d connections and %d messages, want %d and 2", n, len(srv.Messages()), connections)
+			}
+			checkInvariants(t, s.db, taken(srv), 0)
+		})
+	}
+}
+
 func TestErasedBeforeTheMark(t *testing.T) {
 	s := newStage(t)
 	s.srv.At("DATA").Call(s.change(func(ctx context.Context, tx *store.Tx) error { return s.people.Erase(ctx, tx, s.reader) }))

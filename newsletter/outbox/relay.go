@@ -16,7 +16,10 @@ type Relay interface {
 // Conn is one connection. mailer.Conn is the real one; see there what each Outcome means.
 type Conn interface {
 	Envelope(ctx context.Context, m mailer.Message) (mailer.Outcome, error) // promises nothing yet
-	Content(ctx context.Context, m mailer.Message) (mailer.Outcome, error)
+	// Content hands over the message whose mark is committed; next, if any, sends its envelope in the same write, and is
+	// what Envelope is called with then.
+	Content(ctx context.Context, next *mailer.Message) (mailer.Outcome, error)
+	Drop(ctx context.Context) error // instead of Content; after an error only Close
 	Quit(ctx context.Context) error
 	Close() error // never writes a dot
 }

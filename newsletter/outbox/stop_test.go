@@ -30,24 +30,30 @@ func (l *line) Connect(context.Context) (outbox.Conn, error) {
 	if l.away {
 		return nil, &mailer.RelayError{Phase: "connect", Err: errTest}
 	}
-	return &lineConn{l}, nil
+	return &lineConn{line: l}, nil
 }
 
-type lineConn struct{ *line }
+type lineConn struct {
+	*line
+	offered mailer.Message
+}
 
-func (c *lineConn) Envelope(context.Context, mailer.Message) (mailer.Outcome, error) {
+func (c *lineConn) Envelope(_ context.Context, m mailer.Message) (mailer.Outcome, error) {
+	c.offered = m
 	return mailer.Outcome{State: mailer.Accepted}, nil
 }
 
-func (c *lineConn) Content(ctx context.Context, m mailer.Message) (mailer.Outcome, error) {
+func (c *lineConn) Content(ctx context.Context, _ *mailer.Message) (mailer.Outcome, error) {
 	c.mu.Lock()
-	c.got = append(c.got, took{messageID: m.MessageID, hash: m.Hash})
+	c.got = append(c.got, took{messageID: c.offered.MessageID, hash: c.offered.Hash})
 	c.mu.Unlock()
 	if c.takes == nil {
 		return mailer.Outcome{State: mailer.Accepted, Reply: mailer.Reply{Code: 250}}, nil
 	}
 	return c.takes(ctx), nil
 }
+
+func (c *lineConn) Drop(context.Context) error { return nil }
 
 func (c *lineConn) Quit(context.Context) error {
 	c.mu.Lock()

@@ -25,8 +25,8 @@ type action struct {
 	call      func()
 }
 
-// At names a point: "connect", "EHLO", "HELO", "MAIL", "RCPT", "DATA", "content" (the end of the content), "RSET", "NOOP",
-// "QUIT", "AUTH", "STARTTLS". An address after it narrows it: "RCPT gone@example.org", "content gone@example.org"; after
+// At names a point: "connect", "EHLO", "HELO", "MAIL", "RCPT", "DATA", "content" (the end of the content, by a dot or
+// BDAT LAST), "BDAT" (any but the last), "RSET", "NOOP", "QUIT", "AUTH", "STARTTLS". An address after it narrows it: "RCPT gone@example.org", "content gone@example.org"; after
 // MAIL it is the sender's. Two or more rules may be set for one point.
 func (s *Server) At(point string) *Rule {
 	r := &Rule{server: s, point: point, action: action{mid: -1}, left: -1}

@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/mail"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -29,6 +30,8 @@ type session struct {
 	secure, greeted, login bool
 	from, to, params       string
 	inMail                 bool
+	chunks                 []byte // of BDATs before the last one
+	held                   []byte // replies not sent yet
 }
 
 func newSession(s *Server, conn net.Conn) *session {
@@ -41,7 +44,11 @@ func (c *session) run() {
 	if err != nil || !positive(greeting) {
 		return
 	}
+	defer c.flush()
 	for {
+		if c.in.Buffered() == 0 && c.flush() != nil {
+			return
+		}
 		line, err := c.in.ReadString('\n')
 		if err != nil {
 			return
@@ -71,6 +78,8 @@ func (c *session) command(line string) error {
 		return c.rcpt(rest)
 	case "DATA":
 		return c.data()
+	case "BDAT":
+		return c.bdat(rest)
 	case "RSET":
 		reply, err := c.answer("RSET", "", c.reply("250", "2.0.0", "reset"))
 		if positive(reply) {
@@ -89,7 +98,7 @@ func (c *session) command(line string) error {
 	return c.send(c.reply("500", "5.5.2", "unknown command"))
 }
 
-func (c *session) reset() { c.inMail, c.from, c.to, c.params = false, "", "", "" }
+func (c *session) reset() { c.inMail, c.from, c.to, c.params, c.chunks = false, "", "", "", nil }
 
 func (c *session) hello(verb string) error {
 	lines := []string{"127.0.0.1 greets you"}
@@ -124,6 +133,9 @@ func (c *session) startTLS() error {
 	}
 	reply, err := c.answer("STARTTLS", "", c.reply("220", "2.0.0", "go on"))
 	if err != nil || !positive(reply) {
+		return err
+	}
+	if err := c.flush(); err != nil {
 		return err
 	}
 	link := tls.Server(c.conn, c.server.cert.config)
@@ -172,6 +184,9 @@ func (c *session) auth(rest string) error {
 
 func (c *session) challenge(text string) (string, error) {
 	if err := c.send("334 " + base64.StdEncoding.EncodeToString([]byte(text))); err != nil {
+		return "", err
+	}
+	if err := c.flush(); err != nil {
 		return "", err
 	}
 	line, err := c.in.ReadString('\n')
@@ -228,24 +243,67 @@ func (c *session) rcpt(rest string) error {
 }
 
 func (c *session) data() error {
+	ordinary := "354 go on, end with a dot"
 	if c.to == "" {
-		return c.send(c.reply("503", "5.5.1", "DATA out of order"))
+		ordinary = c.reply("503", "5.5.1", "DATA out of order")
 	}
-	reply, err := c.answer("DATA", c.to, "354 go on, end with a dot")
+	reply, err := c.answer("DATA", c.to, ordinary)
 	if err != nil || !strings.HasPrefix(reply, "354") {
+		return err
+	}
+	if err := c.flush(); err != nil {
 		return err
 	}
 	act := c.server.use("content", c.to)
 	if act.mid >= 0 {
-		if _, err := io.CopyN(io.Discard, c.in, int64(act.mid)); err != nil {
-			return err
-		}
-		return errEnd
+		return c.breakOff(act.mid)
 	}
 	content, err := c.content()
 	if err != nil {
 		return err
 	}
+	return c.judge(act, content)
+}
+
+// bdat reads a chunk (RFC 3030 section 2), also where it refuses it.
+func (c *session) bdat(rest string) error {
+	size, last, _ := strings.Cut(rest, " ")
+	n, err := strconv.Atoi(size)
+	if err != nil || n < 0 || last != "" && !strings.EqualFold(last, "LAST") {
+		return c.send(c.reply("501", "5.5.4", "BDAT size [LAST] is what I know"))
+	}
+	act := action{mid: -1}
+	if c.to != "" && last != "" {
+		act = c.server.use("content", c.to)
+	}
+	if act.mid >= 0 {
+		return c.breakOff(act.mid)
+	}
+	chunk := make([]byte, n)
+	if _, err := io.ReadFull(c.in, chunk); err != nil {
+		return err
+	}
+	switch {
+	case !slices.Contains(c.server.options.extensions, "CHUNKING"), c.to == "":
+		return c.send(c.reply("503", "5.5.1", "BDAT out of order"))
+	case last == "":
+		c.chunks = append(c.chunks, chunk...)
+		_, err := c.answer("BDAT", c.to, c.reply("250", "2.0.0", "go on"))
+		return err
+	}
+	return c.judge(act, append(c.chunks, chunk...))
+}
+
+// breakOff hangs up inside a content.
+func (c *session) breakOff(after int) error {
+	if _, err := io.CopyN(io.Discard, c.in, int64(after)); err != nil {
+		return err
+	}
+	return errEnd
+}
+
+// judge answers a content.
+func (c *session) judge(act action, content []byte) error {
 	if err := c.before(act); err != nil {
 		return err
 	}
@@ -342,6 +400,9 @@ func (c *session) before(act action) error {
 // after sends the line and hangs up if the rule or the line says so.
 func (c *session) after(act action, line string) error {
 	if act.silent {
+		if err := c.flush(); err != nil {
+			return err
+		}
 		// What the client says meanwhile is read, so that its writes don't block, and its end is noticed.
 		_, err := io.Copy(io.Discard, c.in)
 		return errors.Join(errEnd, err)
@@ -359,8 +420,28 @@ func (c *session) after(act action, line string) error {
 }
 
 func (c *session) send(line string) error {
-	_, err := io.WriteString(c.conn, line+"\r\n")
-	return err
+	c.held = append(append(c.held, line...), "\r\n"...)
+	if c.server.options.merged {
+		return nil
+	}
+	return c.flush()
+}
+
+// flush sends the replies held back, in as many pieces as the options say.
+func (c *session) flush() error {
+	held := c.held
+	c.held = nil
+	for len(held) > 0 {
+		n := len(held)
+		if piece := c.server.options.piece; piece > 0 {
+			n = min(n, piece)
+		}
+		if _, err := c.conn.Write(held[:n]); err != nil {
+			return err
+		}
+		held = held[n:]
+	}
+	return nil
 }
 
 // reply writes a reply with the enhanced code if the server has those.

@@ -6,6 +6,7 @@ package smtptest
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"net"
 	"os"
 	"slices"
@@ -26,6 +27,7 @@ type Server struct {
 	mu       sync.Mutex
 	conns    map[net.Conn]struct{}
 	opened   int
+	cut      cut
 	rules    []*Rule
 	commands []string
 	taken    []Taken
@@ -39,6 +41,8 @@ type options struct {
 	certExpires    time.Time
 	logPath        string
 	extensions     []string
+	merged         bool
+	piece          int
 }
 
 // Option changes what New starts.
@@ -61,10 +65,21 @@ func WithCertificate(name string, expires time.Time) Option {
 }
 
 // WithExtensions replaces the extensions that EHLO lists besides STARTTLS and AUTH: 8BITMIME, PIPELINING and
-// ENHANCEDSTATUSCODES. With SMTPUTF8 among them the server takes such addresses; without ENHANCEDSTATUSCODES its own
-// replies have no enhanced code.
+// ENHANCEDSTATUSCODES. With SMTPUTF8 among them the server takes such addresses, with CHUNKING it takes BDAT; without
+// ENHANCEDSTATUSCODES its own replies have no enhanced code.
 func WithExtensions(keywords ...string) Option {
 	return func(o *options) { o.extensions = keywords }
+}
+
+// WithMergedReplies holds replies back until the client has nothing more to say, as servers do that pipeline (RFC 2920
+// section 3.2).
+func WithMergedReplies() Option {
+	return func(o *options) { o.merged = true }
+}
+
+// WithSplitReplies sends replies in pieces of n octets, wherever that cuts them.
+func WithSplitReplies(n int) Option {
+	return func(o *options) { o.piece = n }
 }
 
 // WithLog appends one line per message taken to the file: "250 MESSAGE-ID HASH RCPT", written and synced before the reply
@@ -155,6 +170,56 @@ func (s *Server) HangUp() {
 	}
 }
 
+// cut says after how many octets connections break.
+type cut struct {
+	set     bool
+	in, out int
+}
+
+// CutAfter breaks connections made from now on once the client has said in octets or the server out; below zero never.
+func (s *Server) CutAfter(in, out int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cut = cut{true, in, out}
+}
+
+// shears is a connection that breaks after so many octets.
+type shears struct {
+	net.Conn
+	cut
+}
+
+var errCut = errors.New("cut by the test")
+
+func (s *shears) Read(p []byte) (int, error) {
+	if s.in == 0 {
+		return 0, errors.Join(errCut, s.Close())
+	}
+	if s.in > 0 {
+		p = p[:min(len(p), s.in)]
+	}
+	n, err := s.Conn.Read(p)
+	if s.in > 0 {
+		s.in -= n
+	}
+	return n, err
+}
+
+func (s *shears) Write(p []byte) (int, error) {
+	short := s.out >= 0 && len(p) > s.out
+	if short {
+		p = p[:s.out]
+	}
+	n, err := s.Conn.Write(p)
+	if s.out > 0 {
+		s.out -= n
+	}
+	if short && err == nil {
+		err = errors.Join(errCut, s.Close())
+	}
+	return n, err
+}
+
 func (s *Server) accept() {
 	for {
 		conn, err := s.listener.Accept()
@@ -168,22 +233,25 @@ func (s *Server) accept() {
 		default:
 			s.conns[conn] = struct{}{}
 			s.opened++
-			s.sessions.Go(func() { s.serve(conn) })
+			link := conn
+			if s.cut.set {
+				link = &shears{conn, s.cut}
+			}
+			s.sessions.Go(func() { s.serve(link, conn) })
 		}
 		s.mu.Unlock()
 	}
 }
 
-func (s *Server) serve(conn net.Conn) {
+func (s *Server) serve(link, conn net.Conn) {
 	defer func() {
 		s.mu.Lock()
 		delete(s.conns, conn)
 		s.mu.Unlock()
 		conn.Close()
 	}()
-	link := conn
 	if s.options.implicit {
-		link = tls.Server(conn, s.cert.config)
+		link = tls.Server(link, s.cert.config)
 	}
 	newSession(s, link).run()
 }
