@@ -318,7 +318,10 @@ func (c *Conn) Content(ctx context.Context, next *Message) (Outcome, error) {
 
 // content appends what brings a message's content: the bytes and the final dot, or BDAT with them.
 func (c *Conn) content(out []byte, m Message) []byte {
-	if !c.offers.chunking {
+	switch {
+	case !c.offers.chunking && m.clean:
+		return append(append(out, m.Bytes...), ".\r\n"...)
+	case !c.offers.chunking:
 		return stuff(out, m.Bytes)
 	}
 	out = append(out, "BDAT "...)
@@ -410,6 +413,9 @@ func wellFormed(m Message) error {
 	}
 	if m.To == "" {
 		return fmt.Errorf("envelope: %w", ErrAddress)
+	}
+	if m.clean {
+		return nil
 	}
 	if !bytes.HasSuffix(m.Bytes, []byte("\r\n")) {
 		return errors.New("content does not end with a line end")
