@@ -148,6 +148,13 @@ var enhancedCode = regexp.MustCompile(`^[245]\.\d{1,3}\.\d{1,3}(?:\s+|$)`)
 // address also finds the forms that bounce handlers write into URLs and sender addresses.
 var address = regexp.MustCompile(`[^\s<>()\[\]",;:]+(?:@|%40|=40)[^\s<>()\[\]"',;:]+`)
 
+// mayBeEnhanced and plain spare most replies, of which each message has four, the regular expressions.
+func mayBeEnhanced(line string) bool { return len(line) >= len("2.0.0") && line[1] == '.' }
+
+func plain(line string) bool {
+	return !strings.ContainsFunc(line, func(c rune) bool { return c < ' ' || c > '~' })
+}
+
 // maxText is what is kept of a reply's text, in characters.
 const maxText = 500
 
@@ -156,24 +163,30 @@ func newReply(code int, lines []string) Reply {
 	r := Reply{Code: code}
 	var words []string
 	for _, line := range lines {
-		if found := enhancedCode.FindString(line); found != "" {
-			if r.Enhanced == "" {
-				r.Enhanced = strings.TrimSpace(found)
+		if mayBeEnhanced(line) {
+			if found := enhancedCode.FindString(line); found != "" {
+				if r.Enhanced == "" {
+					r.Enhanced = strings.TrimSpace(found)
+				}
+				line = line[len(found):]
 			}
-			line = line[len(found):]
 		}
-		line = strings.Map(func(c rune) rune {
-			if !unicode.IsPrint(c) {
-				return ' '
-			}
-			return c
-		}, strings.ToValidUTF8(line, "?"))
-		words = append(words, strings.Fields(address.ReplaceAllString(line, "[address]"))...)
+		if !plain(line) {
+			line = strings.Map(func(c rune) rune {
+				if !unicode.IsPrint(c) {
+					return ' '
+				}
+				return c
+			}, strings.ToValidUTF8(line, "?"))
+		}
+		if strings.Contains(line, "@") || strings.Contains(line, "40") {
+			line = address.ReplaceAllString(line, "[address]")
+		}
+		words = append(words, strings.Fields(line)...)
 	}
-	text := []rune(strings.Join(words, " "))
-	if len(text) > maxText {
-		text = append(text[:maxText-1], '…')
+	r.Text = strings.Join(words, " ")
+	if text := []rune(r.Text); len(text) > maxText {
+		r.Text = string(append(text[:maxText-1], '…'))
 	}
-	r.Text = string(text)
 	return r
 }
