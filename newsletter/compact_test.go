@@ -121,11 +121,18 @@ type moody struct {
 	refuses string
 }
 
-func (r *moody) Connect(context.Context) (outbox.Conn, error) { return r, nil }
+func (r *moody) Connect(context.Context) (outbox.Conn, error) {
+	return &moodyLine{tapeLine{tape: &r.tape}, r.refuses}, nil
+}
 
-func (r *moody) Content(ctx context.Context, m mailer.Message) (mailer.Outcome, error) {
-	if m.To == r.refuses {
+type moodyLine struct {
+	tapeLine
+	refuses string
+}
+
+func (r *moodyLine) Content(ctx context.Context, next *mailer.Message) (mailer.Outcome, error) {
+	if r.offered.To == r.refuses {
 		return mailer.Outcome{State: mailer.Refused, Class: mailer.ClassContent, Reply: mailer.Reply{Code: 554, Enhanced: "5.6.0", Text: "no"}}, nil
 	}
-	return r.tape.Content(ctx, m)
+	return r.tapeLine.Content(ctx, next)
 }

@@ -10,12 +10,15 @@ import (
 	"pressrun/subscribers/store"
 )
 
-// perConnection is how many rows are claimed at once for each connection. All of them go back when the process dies.
-const perConnection = 8
+// perConnection is how many rows wait, claimed, for each connection. All of them go back when the process dies.
+const perConnection = 16
 
-// claim makes rows ours, notices first, then the oldest sending issue's by next_try. With issues false only what may
-// leave before go-live is claimed: tests and login links.
-func (w *Worker) claim(n int, issues bool) (got []row, err error) {
+// room is how many rows may be claimed now: notices, issues' rows, and all together.
+type room struct{ notices, issues, most int }
+
+// claim makes rows ours, notices first, then the oldest sending issue's by next_try. With held set only what may leave before
+// go-live is claimed: tests and login links.
+func (w *Worker) claim(r room, held bool) (got []row, err error) {
 	stray := w.doubt && w.held.Load() == 0
 	err = w.writer.ask(0, func(ctx context.Context, tx *store.Tx) error {
 		if stray {
@@ -25,13 +28,17 @@ func (w *Worker) claim(n int, issues bool) (got []row, err error) {
 		}
 		now := w.now()
 		lease := now.Add(w.cfg.Lease).UnixMilli()
-		if got, err = scanRows(tx.Query(ctx, claimNotices, w.owner, lease, now.UnixMilli(), n, flag(issues))); err != nil {
+		if got, err = scanRows(tx.Query(ctx, claimNotices, w.owner, lease, now.UnixMilli(), min(r.notices, r.most), flag(!held))); err != nil {
 			return err
 		}
-		if !issues || len(got) == n {
+		n := min(r.issues, r.most-len(got))
+		if held || n == 0 {
 			return nil
 		}
-		more, err := scanRows(tx.Query(ctx, claimIssues, w.owner, lease, now.UnixMilli(), n-len(got)))
+		more, err := scanRows(tx.Query(ctx, claimIssues, w.owner, lease, now.UnixMilli(), n))
+		if err == nil && len(more) > 0 {
+			err = w.address(ctx, tx, more, lease)
+		}
 		got = append(got, more...)
 		return err
 	})
@@ -62,6 +69,38 @@ WHERE id IN (
 RETURNING id, epoch, owner, state, coalesce(issue_id, 0), coalesce(notice_id, 0), coalesce(subscriber_id, 0), coalesce(series_id, 0),
 	cycle, tries, next_try, waited, coalesce(dated, 0), amb`
 
+// Those among the rows just claimed that may be mailed now, and to whom. The mark asks again; this is what a message is
+// written from.
+const selectAddressees = `SELECT d.id, m.name, m.email
+FROM deliveries d CROSS JOIN issues i LEFT JOIN articles a ON a.id = i.article_id CROSS JOIN mailable m
+WHERE d.owner <> '' AND d.owner = ?1 AND d.lease_until = ?2 AND d.state = 'claimed'
+	AND i.id = d.issue_id AND i.state = 'sending' AND (a.state IS NULL OR a.state <> 'withdrawn')
+	AND m.series_id = d.series_id AND m.subscriber_id = d.subscriber_id AND m.cycle = d.cycle`
+
+// address writes on the rows of one claim to whom they go.
+func (w *Worker) address(ctx context.Context, tx *store.Tx, claimed []row, lease int64) error {
+	at := make(map[int64]*row, len(claimed))
+	for i := range claimed {
+		at[claimed[i].id] = &claimed[i]
+	}
+	rows, err := tx.Query(ctx, selectAddressees, w.owner, lease)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id int64
+		var to person
+		if err := rows.Scan(&id, &to.name, &to.email); err != nil {
+			return err
+		}
+		if r := at[id]; r != nil {
+			r.to = to
+		}
+	}
+	return rows.Err()
+}
+
 func scanRows(rows *sql.Rows, err error) ([]row, error) {
 	all, _, err := scanStates(rows, err)
 	return all, err
@@ -85,7 +124,7 @@ func scanStates(rows *sql.Rows, err error) (all []row, states []state, _ error) 
 	return all, states, rows.Err()
 }
 
-const renewLeases = `UPDATE deliveries SET lease_until = ?2 WHERE state IN ('claimed', 'inflight') AND owner = ?1`
+const renewLeases = `UPDATE deliveries SET lease_until = ?2 WHERE owner <> '' AND owner = ?1`
 
 // renew keeps what is ours, however long a relay takes.
 func (w *Worker) renew() error {
@@ -101,7 +140,7 @@ func (w *Worker) renew() error {
 
 const selectDead = `SELECT id, epoch, owner, state, coalesce(issue_id, 0), coalesce(notice_id, 0), coalesce(subscriber_id, 0),
 	coalesce(series_id, 0), cycle, tries, next_try, waited, coalesce(dated, 0), amb
-FROM deliveries WHERE state IN ('claimed', 'inflight') AND owner <> ?1 AND lease_until < ?2`
+FROM deliveries WHERE owner <> '' AND owner <> ?1 AND lease_until < ?2`
 
 // takeOver frees the rows of other owners whose lease ended before the given instant: claimed ones are pending again; of
 // one in flight nobody knows what became of it. Rows of this worker are never dead, whatever the clock does.

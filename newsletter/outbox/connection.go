@@ -17,9 +17,11 @@ const (
 // closes after 100 messages or five idle seconds.
 type connection struct {
 	w    *Worker
-	conn Conn // nil: closed
-	used int  // messages offered since it opened
-	next *job // prepared, and perhaps offered behind the last content
+	conn Conn      // nil: closed
+	used int       // messages offered since it opened
+	next *job      // prepared, and perhaps offered behind the last content
+	room [2][]byte // of the messages at hand and next, by turns
+	turn int
 	rest time.Time
 	last time.Time // when it was used, by the wall clock
 }
@@ -40,13 +42,18 @@ func (c *connection) run(ctx, hard context.Context) {
 			c.deliverNext(ctx, hard)
 			continue
 		}
-		rows := c.w.rows
+		urgent, rows := c.w.urgent, c.w.rows
 		if c.w.now().Before(c.rest) {
-			rows = nil
+			urgent, rows = nil, nil
+		} else if c.follow(ctx); c.next != nil {
+			continue
 		}
 		select {
 		case <-ctx.Done():
+		case r := <-urgent:
+			c.next = c.prepared(ctx, r)
 		case r := <-rows:
+			c.w.refill()
 			c.next = c.prepared(ctx, r)
 		case <-tick.C:
 			if time.Since(c.last) >= idleLimit {
@@ -57,21 +64,23 @@ func (c *connection) run(ctx, hard context.Context) {
 }
 
 func (c *connection) prepared(ctx context.Context, r row) *job {
-	if l, ok := c.w.prepare(ctx, r); ok {
-		return &job{r, l}
+	l, ok := c.w.prepare(ctx, r, c.room[c.turn])
+	if !ok {
+		return nil
 	}
-	return nil
+	c.room[c.turn] = l.Bytes
+	c.turn = 1 - c.turn
+	return &job{r, l}
 }
 
 // follow prepares what comes after the message at hand, if a row is waiting, so that its envelope can leave with the content.
 func (c *connection) follow(ctx context.Context) {
 	for c.next == nil {
-		select {
-		case r := <-c.w.rows:
-			c.next = c.prepared(ctx, r)
-		default:
+		r, ok := c.w.take()
+		if !ok {
 			return
 		}
+		c.next = c.prepared(ctx, r)
 	}
 }
 

@@ -27,7 +27,12 @@ func (c Counts) Total() int64 { return c.Open() + c.Sent + c.Failed + c.Skipped 
 // Open is the number of rows that are not through yet: pending, claimed, inflight.
 func (c Counts) Open() int64 { return c.Pending + c.Claimed + c.Inflight }
 
-const countStates = `SELECT state, count(*) FROM deliveries WHERE issue_id = ?1 GROUP BY state
+// One count for each index that has some of the rows; what is claimed or in flight is little at any time.
+const countStates = `SELECT state, count(*) FROM deliveries
+WHERE issue_id = ?1 AND state IN ('sent', 'failed', 'skipped', 'uncertain') GROUP BY state
+UNION ALL SELECT state, count(*) FROM deliveries WHERE issue_id = ?1 AND state = 'pending' GROUP BY state
+UNION ALL SELECT 'claimed', count(*) FROM deliveries WHERE +issue_id = ?1 AND owner <> '' AND state = 'claimed'
+UNION ALL SELECT 'inflight', count(*) FROM deliveries WHERE +issue_id = ?1 AND owner <> '' AND state = 'inflight'
 UNION ALL SELECT 'sent', sent FROM kept_counts WHERE issue_id = ?1
 UNION ALL SELECT 'failed', failed FROM kept_counts WHERE issue_id = ?1
 UNION ALL SELECT 'skipped', skipped FROM kept_counts WHERE issue_id = ?1`
@@ -77,7 +82,8 @@ func CountPending(ctx context.Context, q store.Querier) (rows int64, next time.T
 
 const selectFinished = `SELECT i.id FROM issues i
 WHERE i.state = 'sending' AND i.state NOT IN ('done', 'cancelled') AND i.kind <> 'welcome'
-	AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.issue_id = i.id AND d.state IN ('pending', 'claimed', 'inflight'))
+	AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.issue_id = i.id AND d.state = 'pending')
+	AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.owner <> '' AND +d.issue_id = i.id)
 ORDER BY i.id`
 
 // Finish marks sending issues without open rows as done and returns their numbers. Welcomes stay: people come for months.

@@ -36,6 +36,7 @@ type row struct {
 	issue, notice, subscriber, seriesID  int64 // 0: none
 	cycle, tries, nextTry, waited, dated int64 // dated 0: never marked
 	amb                                  bool
+	to                                   person // an issue's reader, as read when it was claimed; empty: ask again
 }
 
 // turn is one arrow away from claimed or inflight.

@@ -133,7 +133,9 @@ func misplaced(inst Instance, at, here place, noted, now time.Time) string {
 const selectMidway = `SELECT EXISTS (SELECT 1 FROM instance WHERE closed = 0)
 	AND (EXISTS (SELECT 1 FROM issues i WHERE i.state IN ('planned', 'filling') AND i.state NOT IN ('done', 'cancelled'))
 		OR EXISTS (SELECT 1 FROM issues i CROSS JOIN deliveries d
-			WHERE i.state = 'sending' AND i.state NOT IN ('done', 'cancelled') AND d.issue_id = i.id AND d.state IN ('pending', 'claimed', 'inflight')))`
+			WHERE i.state = 'sending' AND i.state NOT IN ('done', 'cancelled') AND d.issue_id = i.id AND d.state = 'pending')
+		OR EXISTS (SELECT 1 FROM deliveries d JOIN issues i ON i.id = d.issue_id
+			WHERE d.owner <> '' AND i.state = 'sending'))`
 
 // midway says why a database whose sender was last alive long ago should not go on by itself; empty: it had nothing to send,
 // or ended in order, as a program that is run once a day does.

@@ -126,7 +126,7 @@ func Cancel(ctx context.Context, tx *store.Tx, issueID int64, reason string, now
 }
 
 const unbindRefused = `UPDATE deliveries SET article_id = NULL
-WHERE issue_id = ?1 AND state = 'failed' AND class = 'content'
+WHERE issue_id = ?1 AND state = 'failed' AND state IN ('sent', 'failed', 'skipped', 'uncertain') AND class = 'content'
 	AND EXISTS (SELECT 1 FROM issues i WHERE i.id = ?1 AND i.state = 'cancelled' AND i.reached = 0)`
 
 // giveArticleBack has refused content no longer count as had where the cancelled issue gives its article back.
@@ -174,7 +174,8 @@ func SkipCancelled(ctx context.Context, db *store.DB, now time.Time) (skipped in
 
 const (
 	selectOpenOf  = `SELECT id FROM issues WHERE article_id = ?1 AND state NOT IN ('done', 'cancelled') ORDER BY id`
-	countUnhanded = `SELECT count(*) FROM deliveries WHERE issue_id = ?1 AND state IN ('pending', 'claimed')`
+	countUnhanded = `SELECT (SELECT count(*) FROM deliveries WHERE issue_id = ?1 AND state = 'pending')
+	+ (SELECT count(*) FROM deliveries WHERE +issue_id = ?1 AND owner <> '' AND state = 'claimed')`
 )
 
 // WithdrawArticle cancels the article's open issues: rows that were not handed over are skipped (see Cancel). It returns

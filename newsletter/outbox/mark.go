@@ -23,14 +23,15 @@ const (
 // person is where a message goes.
 type person struct{ name, email string }
 
-// The view mailable decides about the person, as it stands at this moment.
+// The view mailable decides about the person, as it stands at this moment. The empty texts keep SQLite from looking at what
+// name and address are to be, and with that from planning the statement anew for each: that took five times as long as the mark.
 const markIssue = `UPDATE deliveries SET state = 'inflight', tries = tries + 1, dated = coalesce(dated, ?4), hash = ?5, message_id = ?6, updated = ?7
 WHERE id = ?1 AND owner = ?2 AND epoch = ?3 AND state = 'claimed'
 	AND EXISTS (SELECT 1 FROM issues i LEFT JOIN articles a ON a.id = i.article_id
 		WHERE i.id = deliveries.issue_id AND i.state = 'sending' AND (a.state IS NULL OR a.state <> 'withdrawn'))
 	AND EXISTS (SELECT 1 FROM mailable m
 		WHERE m.series_id = deliveries.series_id AND m.subscriber_id = deliveries.subscriber_id
-			AND m.cycle = deliveries.cycle AND m.email = ?8 AND m.name = ?9)`
+			AND m.cycle = deliveries.cycle AND m.email = ?8 || '' AND m.name = ?9 || '')`
 
 const markNotice = `UPDATE deliveries SET state = 'inflight', tries = tries + 1, dated = coalesce(dated, ?4), hash = ?5, message_id = ?6, updated = ?7
 WHERE id = ?1 AND owner = ?2 AND epoch = ?3 AND state = 'claimed'`

@@ -85,7 +85,7 @@ func (s *site) sendThrice(srv *smtptest.Server) {
 
 // impatient is a relay whose client waits for no reply longer than a moment.
 func impatient(srv *smtptest.Server) outbox.Relay {
-	const moment = 300 * time.Millisecond
+	const moment = 2 * time.Second
 	return smtp(mailer.SMTP{
 		Host: "127.0.0.1", Port: srv.Port(), TLS: mailer.NoTLS, Helo: "mail.example.org",
 		Timeouts: mailer.Timeouts{Connect: moment, Command: moment, Data: moment, Content: moment},

@@ -12,17 +12,20 @@ import (
 	"pressrun/subscribers/store"
 )
 
-// prepare writes the message of a claimed delivery. ok is false where there is nothing to send: then the row has gone where
-// it belongs.
-func (w *Worker) prepare(ctx context.Context, r row) (l letter, ok bool) {
-	n, to, v, err := w.addressee(ctx, w.cfg.DB, r)
+// prepare writes the message of a claimed delivery, into room if that is enough. ok is false where there is nothing to send:
+// then the row has gone where it belongs.
+func (w *Worker) prepare(ctx context.Context, r row, room []byte) (l letter, ok bool) {
+	n, to, v, err := Notice{}, r.to, eligible, error(nil)
+	if to.email == "" || w.suspects.has(r.issue) {
+		n, to, v, err = w.addressee(ctx, w.cfg.DB, r)
+	}
 	if err == nil && v != eligible {
 		// Read outside a transaction: the drop looks again.
 		w.record(r, func(ctx context.Context, tx *store.Tx) error { return w.drop(ctx, tx, r) })
 		return letter{}, false
 	}
 	if err == nil {
-		if l, err = w.write(ctx, r, n, to, nil); err == nil {
+		if l, err = w.write(ctx, r, n, to, room); err == nil {
 			return l, true
 		}
 	}
@@ -52,6 +55,7 @@ func (w *Worker) marked(r row, l letter) (row, bool) {
 		return r, false
 	}
 	if !ok {
+		w.suspects.add(r.issue)
 		w.end()
 		return r, false
 	}
@@ -110,6 +114,7 @@ func (w *Worker) settle(ctx context.Context, r row, from state, out mailer.Outco
 		w.record(r, func(ctx context.Context, tx *store.Tx) error { return w.make(ctx, tx, t, out) })
 		return
 	}
+	w.suspects.add(r.issue)
 	written := make(chan struct{})
 	w.writer.record(r.issue, func(ctx context.Context, tx *store.Tx) error {
 		if err := w.make(ctx, tx, t, out); err != nil {
@@ -149,6 +154,35 @@ func (w *Worker) end() {
 	if w.held.Add(-1) == 0 {
 		w.Wake()
 	}
+}
+
+// suspects are issues that may not be sent any more, since a mark of theirs was refused or we stop them: what was read when
+// their rows were claimed is read again before the relay hears of it.
+type suspects struct {
+	mu     sync.Mutex
+	issues map[int64]bool
+}
+
+func (s *suspects) has(issue int64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.issues[issue]
+}
+
+func (s *suspects) add(issue int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.issues == nil {
+		s.issues = map[int64]bool{}
+	}
+	s.issues[issue] = true
+}
+
+// clear is called when rows were claimed: what was read with them holds.
+func (s *suspects) clear() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.issues)
 }
 
 // refusedInARow is how many refusals of one class, with no acceptance between, stop an issue.

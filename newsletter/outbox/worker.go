@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net/url"
 	"reflect"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -78,19 +80,21 @@ const patience = 10 * time.Second
 
 // Worker claims deliveries and hands their messages to the relay until it is closed.
 type Worker struct {
-	cfg     Config
-	lock    *Lock
-	owner   string // random: no two workers are one
-	log     *slog.Logger
-	now     func() time.Time
-	people  subscribers.Registry
-	writer  *writer
-	breaker breaker
-	issues  frozen
-	streaks streaks
-	clock   clockWatch // keep's alone
+	cfg      Config
+	lock     *Lock
+	owner    string // random: no two workers are one
+	log      *slog.Logger
+	now      func() time.Time
+	people   subscribers.Registry
+	writer   *writer
+	breaker  breaker
+	issues   frozen
+	streaks  streaks
+	suspects suspects
+	clock    clockWatch // keep's alone
 
-	rows   chan row // claimed, for the next free connection
+	urgent chan row // claimed notices: they go first
+	rows   chan row // claimed of issues, for the next free connection; refilled at half
 	signal chan struct{}
 	drains chan chan error
 
@@ -116,7 +120,7 @@ func Start(cfg Config) (*Worker, error) {
 	w := &Worker{
 		cfg: cfg, lock: cfg.Lock, owner: rand.Text(), log: cfg.Log, now: cfg.Now,
 		people: subscribers.Registry{Key: cfg.Key, Now: cfg.Now}, writer: newWriter(cfg.DB, cfg.Log, cfg.OnSettled), clock: clockWatch{uptime: cfg.Uptime},
-		rows: make(chan row, cfg.Connections), signal: make(chan struct{}, 1), drains: make(chan chan error),
+		urgent: make(chan row, cfg.Connections), rows: make(chan row, perConnection*cfg.Connections), signal: make(chan struct{}, 1), drains: make(chan chan error),
 	}
 	if w.lock == nil {
 		if w.lock, err = TryLock(cfg.DB.Path()); err != nil {
@@ -230,14 +234,8 @@ func (w *Worker) feed(ctx context.Context) {
 	var drains []chan error
 	for ctx.Err() == nil {
 		idle := w.held.Load() == 0 // before the claim: what is given back after it must not be missed
-		rows, hold, err := w.next(ctx)
-		for _, r := range rows {
-			select {
-			case w.rows <- r:
-			case <-ctx.Done(): // release gives it back
-			}
-		}
-		if len(rows) > 0 {
+		n, hold, err := w.next(ctx)
+		if n > 0 {
 			continue
 		}
 		if trouble := w.writer.trouble(); trouble != nil {
@@ -267,27 +265,63 @@ func answer(drains []chan error, err error) {
 	}
 }
 
-// next claims as many rows as may be tried now: none while the relay is away, one to see whether it is back. hold is why
-// issues may not leave.
-func (w *Worker) next(ctx context.Context) (rows []row, hold, err error) {
-	n := perConnection * w.cfg.Connections
+// next claims as many rows as may be tried now, and hands them to the connections: none while the relay is away, one to see
+// whether it is back, else those there is room for. hold is why issues may not leave.
+func (w *Worker) next(ctx context.Context) (claimed int, hold, err error) {
+	r := room{cap(w.urgent) - len(w.urgent), cap(w.rows) - len(w.rows), math.MaxInt}
+	if r.issues < cap(w.rows)/2 {
+		r.issues = 0
+	}
 	switch away, probing := w.breaker.state(w.now()); {
 	case away:
-		return nil, nil, w.breaker.trouble()
+		return 0, nil, w.breaker.trouble()
 	case probing && w.held.Load() > 0:
-		return nil, nil, nil
+		return 0, nil, nil
 	case probing:
-		n = 1
+		r.most = 1
 	}
 	if w.cfg.MayLeave != nil {
 		hold = w.cfg.MayLeave(ctx)
 	}
-	rows, err = w.claim(n, hold == nil)
+	rows, err := w.claim(r, hold != nil)
 	if err != nil && w.writer.trouble() == nil {
 		w.log.Warn("nothing claimed", "error", err)
 	}
 	w.held.Add(int64(len(rows)))
-	return rows, hold, err
+	if slices.ContainsFunc(rows, func(r row) bool { return r.issue != 0 }) {
+		w.suspects.clear()
+	}
+	for _, r := range rows {
+		if r.notice != 0 {
+			w.urgent <- r // this goroutine alone fills them, so there is room
+		} else {
+			w.rows <- r
+		}
+	}
+	return len(rows), hold, err
+}
+
+// take is the next delivery to send, if one waits.
+func (w *Worker) take() (r row, ok bool) {
+	select {
+	case r = <-w.urgent:
+		return r, true
+	default:
+	}
+	select {
+	case r = <-w.rows:
+		w.refill()
+		return r, true
+	default:
+		return row{}, false
+	}
+}
+
+// refill has more claimed once half of what was is taken.
+func (w *Worker) refill() {
+	if len(w.rows) <= cap(w.rows)/2 {
+		w.Wake()
+	}
 }
 
 const anyDue = `SELECT EXISTS (SELECT 1 FROM deliveries WHERE issue_id IS NULL AND state = 'pending' AND next_try <= ?1)
@@ -374,7 +408,7 @@ func (w *Worker) heartbeat() time.Time { return time.UnixMilli(w.alive.Load()) }
 
 const selectClaimed = `SELECT id, epoch, owner, state, coalesce(issue_id, 0), coalesce(notice_id, 0), coalesce(subscriber_id, 0),
 	coalesce(series_id, 0), cycle, tries, next_try, waited, coalesce(dated, 0), amb
-FROM deliveries WHERE state IN ('claimed', 'inflight') AND state = 'claimed' AND owner = ?1`
+FROM deliveries WHERE owner <> '' AND owner = ?1 AND state = 'claimed'`
 
 // release gives back what was claimed and never tried, as the last thing a worker writes.
 func (w *Worker) release(ctx context.Context, tx *store.Tx) error {
