@@ -7,6 +7,7 @@ import (
 	"math"
 	"time"
 
+	"pressrun/newsletter/pace"
 	"pressrun/subscribers/store"
 )
 
@@ -16,11 +17,13 @@ const perConnection = 16
 // room is how many rows may be claimed now: notices, issues' rows, and all together.
 type room struct{ notices, issues, most int }
 
-// claim makes rows ours, notices first, then the oldest sending issue's by next_try. With held set only what may leave before
-// go-live is claimed: tests and login links.
+// claim makes rows ours, as many as may leave now: notices first, then the oldest sending issue's by next_try, of each
+// provider its share. With held set only what may leave before go-live is claimed: tests and login links.
 func (w *Worker) claim(r room, held bool) (got []row, err error) {
 	stray := w.doubt && w.held.Load() == 0
+	var taken []row
 	err = w.writer.ask(0, func(ctx context.Context, tx *store.Tx) error {
+		got = nil
 		if stray {
 			if err := w.giveAllBack(ctx, tx); err != nil {
 				return err
@@ -28,46 +31,132 @@ func (w *Worker) claim(r room, held bool) (got []row, err error) {
 		}
 		now := w.now()
 		lease := now.Add(w.cfg.Lease).UnixMilli()
-		if got, err = scanRows(tx.Query(ctx, claimNotices, w.owner, lease, now.UnixMilli(), min(r.notices, r.most), flag(!held))); err != nil {
+		may := min(r.notices, r.most, w.pacer.MayNotices(now))
+		if got, err = scanRows(tx.Query(ctx, claimNotices, w.owner, lease, now.UnixMilli(), may, flag(!held))); err != nil {
 			return err
 		}
-		n := min(r.issues, r.most-len(got))
-		if held || n == 0 {
-			return nil
+		w.pacer.TakeNotices(len(got), now)
+		if n := min(r.issues, r.most-len(got)); !held && n > 0 {
+			c := laneClaim{w: w, now: now, lease: lease, n: n}
+			err = c.claim(ctx, tx)
+			more := c.merged()
+			taken = append(taken, more...)
+			if err == nil && len(more) > 0 {
+				err = w.address(ctx, tx, more, lease)
+			}
+			got = append(got, more...)
 		}
-		more, err := scanRows(tx.Query(ctx, claimIssues, w.owner, lease, now.UnixMilli(), n))
-		if err == nil && len(more) > 0 {
-			err = w.address(ctx, tx, more, lease)
+		if err == nil && !w.cfg.Pace.Off() {
+			err = keepPace(ctx, tx, w.pacer.Keep(w.doubt), now)
 		}
-		got = append(got, more...)
 		return err
 	})
 	if err != nil {
 		w.doubt = true
+		for _, r := range taken {
+			w.pacer.Done(r.lane)
+		}
 		return nil, fmt.Errorf("claim: %w", err)
 	}
 	w.doubt = w.doubt && !stray
 	return got, nil
 }
 
+// laneClaim is one claim of issues' rows, lane by lane, so that no provider's rows stand behind those of one that has to wait.
+type laneClaim struct {
+	w      *Worker
+	now    time.Time
+	lease  int64
+	n      int // rows still wanted
+	shares []share
+	got    [][]row // of each lane
+}
+
+// claim gives each lane an equal part at first, and what is left to those that had more. The lane that comes first is another
+// one each time.
+func (c *laneClaim) claim(ctx context.Context, tx *store.Tx) (err error) {
+	if c.shares, err = c.w.shares(ctx, tx); err != nil {
+		return err
+	}
+	var any bool
+	if err := tx.QueryRow(ctx, anyStop).Scan(&any); err != nil {
+		return err
+	}
+	c.w.halts.Store(any)
+	lanes := c.w.lanes.all(c.w.turn)
+	c.w.turn++
+	for _, part := range []int{max(1, c.n/len(lanes)), c.n} {
+		more := lanes[:0:0]
+		for _, lane := range lanes {
+			want := min(part, c.n)
+			n, err := c.lane(ctx, tx, lane, want)
+			if err != nil {
+				return err
+			}
+			if n == want && n > 0 {
+				more = append(more, lane)
+			}
+		}
+		lanes = more
+	}
+	return nil
+}
+
+// lane claims up to n rows of a lane, as many as its pace allows.
+func (c *laneClaim) lane(ctx context.Context, tx *store.Tx, lane pace.Lane, n int) (claimed int, err error) {
+	w := c.w
+	for _, s := range c.shares {
+		may := min(n-claimed, w.pacer.May(lane, s.warming, c.now))
+		if may <= 0 {
+			continue
+		}
+		rows, err := scanRows(tx.Query(ctx, claimIssues, w.owner, c.lease, c.now.UnixMilli(), may, lane, s.only, s.not))
+		if err != nil {
+			return claimed, err
+		}
+		w.pacer.Take(lane, s.warming, len(rows), c.now)
+		claimed += len(rows)
+		c.got = append(c.got, rows)
+	}
+	c.n -= claimed
+	return claimed, nil
+}
+
+// merged are the rows of all lanes, those of one provider as far from each other as can be.
+func (c *laneClaim) merged() (all []row) {
+	for i := 0; ; i++ {
+		before := len(all)
+		for _, rows := range c.got {
+			if i < len(rows) {
+				all = append(all, rows[i])
+			}
+		}
+		if len(all) == before {
+			return all
+		}
+	}
+}
+
 const claimNotices = `UPDATE deliveries SET state = 'claimed', owner = ?1, epoch = epoch + 1, lease_until = ?2, updated = ?3
 WHERE id IN (
 	SELECT d.id FROM deliveries d JOIN notices n ON n.id = d.notice_id
-	WHERE d.issue_id IS NULL AND d.state = 'pending' AND d.next_try <= ?3 AND (?5 = 1 OR n.kind IN ('test', 'login'))
+	WHERE d.issue_id IS NULL AND d.lane = 0 AND d.state = 'pending' AND d.next_try <= ?3 AND (?5 = 1 OR n.kind IN ('test', 'login'))
 	ORDER BY d.next_try LIMIT ?4)
 RETURNING id, epoch, owner, state, coalesce(issue_id, 0), coalesce(notice_id, 0), coalesce(subscriber_id, 0), coalesce(series_id, 0),
-	cycle, tries, next_try, waited, coalesce(dated, 0), amb`
+	cycle, tries, next_try, waited, coalesce(dated, 0), amb, lane`
 
-// The issue before its rows, so that the index on (issue_id, next_try) gives them in order and nothing is sorted; "NOT IN"
-// says again what "sending" implies, since that is how the index of open issues is found.
+// The issue before its rows, so that the index on (issue_id, lane, next_try) gives them in order and nothing is sorted; "NOT
+// IN" says again what "sending" implies, since that is how the index of open issues is found.
 const claimIssues = `UPDATE deliveries SET state = 'claimed', owner = ?1, epoch = epoch + 1, lease_until = ?2, updated = ?3
 WHERE id IN (
 	SELECT d.id FROM issues i CROSS JOIN deliveries d
 	WHERE i.state = 'sending' AND i.state NOT IN ('done', 'cancelled')
-		AND d.issue_id = i.id AND d.state = 'pending' AND d.next_try <= ?3
+		AND (?6 = '' OR ?6 LIKE '%,' || i.id || ',%') AND ?7 NOT LIKE '%,' || i.id || ',%'
+		AND NOT EXISTS (SELECT 1 FROM stops s WHERE s.issue_id = i.id AND s.lane = ?5)
+		AND d.issue_id = i.id AND d.lane = ?5 AND d.state = 'pending' AND d.next_try <= ?3
 	ORDER BY i.id, d.next_try LIMIT ?4)
 RETURNING id, epoch, owner, state, coalesce(issue_id, 0), coalesce(notice_id, 0), coalesce(subscriber_id, 0), coalesce(series_id, 0),
-	cycle, tries, next_try, waited, coalesce(dated, 0), amb`
+	cycle, tries, next_try, waited, coalesce(dated, 0), amb, lane`
 
 // Those among the rows just claimed that may be mailed now, and to whom. The mark asks again; this is what a message is
 // written from.
@@ -116,7 +205,7 @@ func scanStates(rows *sql.Rows, err error) (all []row, states []state, _ error) 
 		var r row
 		var s state
 		if err := rows.Scan(&r.id, &r.epoch, &r.owner, &s, &r.issue, &r.notice, &r.subscriber, &r.seriesID,
-			&r.cycle, &r.tries, &r.nextTry, &r.waited, &r.dated, &r.amb); err != nil {
+			&r.cycle, &r.tries, &r.nextTry, &r.waited, &r.dated, &r.amb, &r.lane); err != nil {
 			return nil, nil, err
 		}
 		all, states = append(all, r), append(states, s)
@@ -139,7 +228,7 @@ func (w *Worker) renew() error {
 }
 
 const selectDead = `SELECT id, epoch, owner, state, coalesce(issue_id, 0), coalesce(notice_id, 0), coalesce(subscriber_id, 0),
-	coalesce(series_id, 0), cycle, tries, next_try, waited, coalesce(dated, 0), amb
+	coalesce(series_id, 0), cycle, tries, next_try, waited, coalesce(dated, 0), amb, lane
 FROM deliveries WHERE owner <> '' AND owner <> ?1 AND lease_until < ?2`
 
 // takeOver frees the rows of other owners whose lease ended before the given instant: claimed ones are pending again; of
@@ -170,10 +259,11 @@ const anyLease = math.MaxInt64
 
 // A next_try further ahead was written under a clock that has gone back since.
 const (
-	clampNotices = `UPDATE deliveries SET next_try = ?2 WHERE issue_id IS NULL AND state = 'pending' AND next_try > ?1`
+	clampNotices = `UPDATE deliveries SET next_try = ?2 WHERE issue_id IS NULL AND lane = 0 AND state = 'pending' AND next_try > ?1`
 	clampIssues  = `UPDATE deliveries SET next_try = ?2 WHERE id IN (
-	SELECT d.id FROM issues i CROSS JOIN deliveries d
-	WHERE i.state = 'sending' AND i.state NOT IN ('done', 'cancelled') AND d.issue_id = i.id AND d.state = 'pending' AND d.next_try > ?1
+	SELECT d.id FROM issues i CROSS JOIN lanes l CROSS JOIN deliveries d
+	WHERE i.state = 'sending' AND i.state NOT IN ('done', 'cancelled')
+		AND d.issue_id = i.id AND d.lane = l.id AND d.state = 'pending' AND d.next_try > ?1
 	LIMIT 1000)`
 )
 

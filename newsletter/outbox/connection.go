@@ -68,6 +68,10 @@ func (c *connection) prepared(ctx context.Context, r row) *job {
 	if !ok {
 		return nil
 	}
+	r.domain = domainOf(l.to.email)
+	if c.w.strayed(r) || c.w.stoppedMeanwhile(ctx, r) {
+		return nil
+	}
 	c.room[c.turn] = l.Bytes
 	c.turn = 1 - c.turn
 	return &job{r, l}
@@ -101,6 +105,11 @@ func (c *connection) deliverNext(ctx, hard context.Context) {
 	if c.barred() {
 		c.close() // its envelope may be on the way
 		c.w.giveBack(r, r.nextTry)
+		return
+	}
+	// Its envelope may have travelled with content that was refused: then nothing of this provider goes on.
+	if w := c.w; w.strayed(r) || w.stoppedMeanwhile(ctx, r) {
+		c.close()
 		return
 	}
 	if !c.envelope(ctx, r, l) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"pressrun/newsletter/mailer"
+	"pressrun/newsletter/pace"
 	"pressrun/newsletter/series"
 	"pressrun/subscribers/store"
 )
@@ -37,6 +38,8 @@ type row struct {
 	cycle, tries, nextTry, waited, dated int64 // dated 0: never marked
 	amb                                  bool
 	to                                   person // an issue's reader, as read when it was claimed; empty: ask again
+	lane                                 pace.Lane
+	domain                               string // of the address, once its message is written
 }
 
 // turn is one arrow away from claimed or inflight.
@@ -52,7 +55,7 @@ const turnRow = `UPDATE deliveries SET
 	state = CASE WHEN ?5 <> 'pending' OR NOT EXISTS (SELECT 1 FROM issues i WHERE i.id = issue_id AND i.state = 'cancelled') THEN ?5
 		WHEN ?9 = 1 THEN 'uncertain' ELSE 'skipped' END,
 	tries = ?6, next_try = ?7, waited = ?8, amb = ?9, class = ?10, reply = CASE WHEN ?11 = '' THEN reply ELSE ?11 END,
-	epoch = epoch + ?12, owner = '', lease_until = 0, updated = ?13
+	epoch = epoch + ?12, owner = '', lease_until = 0, updated = ?13, lane = ?14
 WHERE id = ?1 AND owner = ?2 AND epoch = ?3 AND state = ?4
 RETURNING state`
 
@@ -61,7 +64,7 @@ RETURNING state`
 func (t turn) make(ctx context.Context, tx *store.Tx, now time.Time) (became state, err error) {
 	r := t.row
 	err = tx.QueryRow(ctx, turnRow, r.id, r.owner, r.epoch, string(t.from), string(t.to), r.tries, r.nextTry, r.waited, flag(r.amb),
-		t.class, t.reply, flag(t.takeOver), now.UnixMilli()).Scan(&became)
+		t.class, t.reply, flag(t.takeOver), now.UnixMilli(), r.lane).Scan(&became)
 	if errors.Is(err, store.ErrNotFound) {
 		return "", nil
 	}

@@ -41,6 +41,9 @@ func FillLive(ctx context.Context, db *store.DB, issueID int64, now func() time.
 	if err == nil {
 		f.read, err = readingsWith(ctx, db, issue.SeriesID, issue.ArticleID)
 	}
+	if err == nil {
+		f.oldest, err = oldestFirst(ctx, db, issue)
+	}
 	for err == nil && !f.full {
 		began := time.Now()
 		err = db.InTx(ctx, func(tx *store.Tx) error { return f.chunk(ctx, tx, now()) })
@@ -59,11 +62,12 @@ func FillLive(ctx context.Context, db *store.DB, issueID int64, now func() time.
 
 // fill is one call of FillLive.
 type fill struct {
-	issue series.Issue
-	read  string // readings that have the article, as ",3,17,"
-	kept  bool   // some of those who had it are in kept
-	span  int64  // numbers of people in a chunk
-	full  bool
+	issue  series.Issue
+	read   string // readings that have the article, as ",3,17,"
+	kept   bool   // some of those who had it are in kept
+	oldest bool   // who confirmed longest ago comes first
+	span   int64  // numbers of people in a chunk
+	full   bool
 }
 
 func (f *fill) adapt(took time.Duration) {
@@ -115,8 +119,9 @@ func (f *fill) chunk(ctx context.Context, tx *store.Tx, now time.Time) error {
 
 // Rows are shuffled within a chunk, so that one provider's people, imported together, don't all come in a row.
 const (
-	insertReaders = `INSERT INTO deliveries (kind, issue_id, subscriber_id, series_id, article_id, cycle, next_try, created, updated)
-SELECT 'issue', ?1, m.subscriber_id, ?2, ?3, m.cycle, ?4, ?4, ?4
+	insertReaders = `INSERT INTO deliveries (kind, issue_id, subscriber_id, series_id, article_id, cycle, next_try, created, updated, lane)
+SELECT 'issue', ?1, m.subscriber_id, ?2, ?3, m.cycle, CASE WHEN ?9 = 1 THEN m.active_since ELSE ?4 END, ?4, ?4,
+	coalesce((SELECT l.lane FROM addressed a JOIN lane_domains l ON l.domain = a.domain WHERE a.subscriber_id = m.subscriber_id), 0)
 FROM mailable m
 WHERE m.series_id = ?2 AND m.subscriber_id BETWEEN ?5 AND ?6
 	AND (m.reading_id IS NULL OR ?7 NOT LIKE '%,' || m.reading_id || ',%')
@@ -124,8 +129,9 @@ WHERE m.series_id = ?2 AND m.subscriber_id BETWEEN ?5 AND ?6
 		WHERE k.subscriber_id = m.subscriber_id AND k.series_id = ?2 AND k.article_id = ?3 AND k.cycle = m.cycle))
 ORDER BY (m.subscriber_id * 7919) % 1009
 ON CONFLICT DO NOTHING`
-	insertCorrected = `INSERT INTO deliveries (kind, issue_id, subscriber_id, series_id, cycle, next_try, created, updated)
-SELECT 'issue', ?1, m.subscriber_id, ?2, m.cycle, ?4, ?4, ?4
+	insertCorrected = `INSERT INTO deliveries (kind, issue_id, subscriber_id, series_id, cycle, next_try, created, updated, lane)
+SELECT 'issue', ?1, m.subscriber_id, ?2, m.cycle, CASE WHEN ?9 = 1 THEN m.active_since ELSE ?4 END, ?4, ?4,
+	coalesce((SELECT l.lane FROM addressed a JOIN lane_domains l ON l.domain = a.domain WHERE a.subscriber_id = m.subscriber_id), 0)
 FROM mailable m
 WHERE m.series_id = ?2 AND m.subscriber_id BETWEEN ?5 AND ?6
 	AND (EXISTS (SELECT 1 FROM deliveries d JOIN issues i ON i.id = d.issue_id
@@ -147,7 +153,8 @@ func (f *fill) insert(ctx context.Context, tx *store.Tx, first, last int64, now 
 	if f.issue.Kind == "correction" {
 		query, extra = insertCorrected, f.issue.Revision
 	}
-	_, err := tx.Exec(ctx, query, f.issue.ID, f.issue.SeriesID, orNull(f.issue.ArticleID), now.UnixMilli(), first, last, extra, flag(f.kept))
+	_, err := tx.Exec(ctx, query, f.issue.ID, f.issue.SeriesID, orNull(f.issue.ArticleID), now.UnixMilli(), first, last, extra,
+		flag(f.kept), flag(f.oldest))
 	return err
 }
 
@@ -234,8 +241,9 @@ func Add(ctx context.Context, tx *store.Tx, issueID int64, subscriberIDs []int64
 	return AddFor(ctx, tx, issueID, 0, subscriberIDs, now)
 }
 
-const insertReader = `INSERT INTO deliveries (kind, issue_id, subscriber_id, series_id, article_id, cycle, next_try, created, updated)
-SELECT 'issue', ?1, m.subscriber_id, ?2, ?3, m.cycle, ?4, ?4, ?4
+const insertReader = `INSERT INTO deliveries (kind, issue_id, subscriber_id, series_id, article_id, cycle, next_try, created, updated, lane)
+SELECT 'issue', ?1, m.subscriber_id, ?2, ?3, m.cycle, CASE WHEN ?6 = 1 THEN m.active_since ELSE ?4 END, ?4, ?4,
+	coalesce((SELECT l.lane FROM addressed a JOIN lane_domains l ON l.domain = a.domain WHERE a.subscriber_id = m.subscriber_id), 0)
 FROM mailable m WHERE m.series_id = ?2 AND m.subscriber_id = ?5
 	AND NOT EXISTS (SELECT 1 FROM kept k
 		WHERE k.subscriber_id = ?5 AND (k.issue_id = ?1 OR (k.series_id = ?2 AND k.article_id = ?3 AND k.cycle = m.cycle)))
@@ -258,12 +266,16 @@ func AddFor(ctx context.Context, tx *store.Tx, issueID, seriesID int64, subscrib
 	if issue.Kind == "correction" {
 		article = orNull(0) // the original counts as had
 	}
+	oldest := false
+	if err == nil {
+		oldest, err = oldestFirst(ctx, tx, issue)
+	}
 	for _, id := range subscriberIDs {
 		if err != nil {
 			break
 		}
 		var n int64
-		n, err = tx.Exec(ctx, insertReader, issueID, seriesID, article, now.UnixMilli(), id)
+		n, err = tx.Exec(ctx, insertReader, issueID, seriesID, article, now.UnixMilli(), id, flag(oldest))
 		added += n
 	}
 	if err == nil && issue.State == series.IssueFilling && len(subscriberIDs) > 0 {

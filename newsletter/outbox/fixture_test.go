@@ -324,3 +324,10 @@ func (l *logged) String() string {
 func (l *logged) logger() *slog.Logger {
 	return slog.New(slog.NewTextHandler(l, &slog.HandlerOptions{Level: slog.LevelInfo}))
 }
+
+// steadyClock stands still until it is set.
+type steadyClock struct{ at atomic.Int64 }
+
+func (c *steadyClock) now() time.Time { return time.Unix(0, c.at.Load()).UTC() }
+
+func (c *steadyClock) set(t time.Time) { c.at.Store(t.UnixNano()) }

@@ -96,11 +96,15 @@ func Pause(ctx context.Context, tx *store.Tx, issueID int64, reason string, now 
 	return series.Transition(ctx, tx, issueID, series.IssuePaused, reason, now)
 }
 
-// Resume has a paused issue go on with the rows that are left.
+// Resume has an issue go on with the rows that are left, where it is paused or doesn't go to providers that refused it.
 func Resume(ctx context.Context, tx *store.Tx, issueID int64, now time.Time) error {
 	issue, err := series.IssueByID(ctx, tx, issueID)
 	if err != nil {
 		return fmt.Errorf("issue %d: resume: %w", issueID, err)
+	}
+	stops, err := goOn(ctx, tx, issueID)
+	if err != nil || stops > 0 && issue.State == series.IssueSending {
+		return err
 	}
 	if issue.State != series.IssuePaused {
 		return fmt.Errorf("issue %s is %s and not paused: %w", issue.Name, issue.State, series.ErrState)

@@ -241,12 +241,12 @@ func TestRelayHangsUpBetweenMessages(t *testing.T) {
 // TestRefusalsAboutUsStopTheIssue: readers wait rather than fail one by one for what is our fault.
 func TestRefusalsAboutUsStopTheIssue(t *testing.T) {
 	for _, tt := range []struct {
-		point, reply, want string
+		point, reply, want, lane string // lane: what is stopped; empty: all of the issue
 	}{
-		{"MAIL", "550 5.1.8 sender refused", "19 pending, 1 failed"},
-		{"content", "550 5.7.1 blocked by policy", "15 pending, 5 failed"},
-		{"RCPT", "550 5.1.1 no such user", "20 failed"},
-		{"content", "552 5.6.0 we don't like it", "15 pending, 5 failed"},
+		{"MAIL", "550 5.1.8 sender refused", "19 pending, 1 failed", ""},
+		{"content", "550 5.7.1 blocked by policy", "15 pending, 5 failed", "example.org"},
+		{"RCPT", "550 5.1.1 no such user", "20 failed", "none"},
+		{"content", "552 5.6.0 we don't like it", "15 pending, 5 failed", "example.org"},
 	} {
 		t.Run(tt.reply, func(t *testing.T) {
 			s, srv := newSite(t), smtptest.New(t)
@@ -255,9 +255,17 @@ func TestRefusalsAboutUsStopTheIssue(t *testing.T) {
 			srv.At(tt.point).Reply(tt.reply)
 			s.send(srv)
 			s.wants(issue.ID, tt.want)
+			stops := must(outbox.Stops(t.Context(), s.db, issue.ID))
+			if tt.lane == "none" {
+				if len(stops) > 0 {
+					t.Errorf("got %+v stopped, want nothing", stops)
+				}
+			} else if len(stops) != 1 || stops[0].Lane != tt.lane || !strings.HasPrefix(stops[0].Reply, tt.reply[:9]) {
+				t.Errorf("got %+v stopped, want %q with the reply", stops, tt.lane)
+			}
 			got := s.state(issue.ID)
-			if stopped := strings.Contains(tt.want, "pending"); stopped != (got.State == "paused") || stopped != strings.Contains(got.Reason, tt.reply[:9]) {
-				t.Errorf("got issue %s, %q, want it paused with the reply: %v", got.State, got.Reason, stopped)
+			if paused := tt.lane == ""; paused != (got.State == "paused") || paused != strings.Contains(got.Reason, tt.reply[:9]) {
+				t.Errorf("got issue %s, %q, want it paused with the reply: %v", got.State, got.Reason, paused)
 			}
 			checkInvariants(t, s.db, taken(srv), 0)
 		})

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"pressrun/newsletter/mailer"
+	"pressrun/newsletter/pace"
 	"pressrun/newsletter/series"
 	"pressrun/subscribers/store"
 )
@@ -56,7 +57,7 @@ func (w *Worker) marked(r row, l letter) (row, bool) {
 	}
 	if !ok {
 		w.suspects.add(r.issue)
-		w.end()
+		w.end(r)
 		return r, false
 	}
 	r.tries++
@@ -105,12 +106,14 @@ func (w *Worker) away(err error) {
 }
 
 // settle writes what the relay's answer means for a delivery, soon: the writer keeps it until it is on the disk. Only where
-// the answer stops the issue does settle wait for that, so that no further message meets the same refusal.
+// the answer stops the issue or its provider does settle wait for that, so that no further message meets the same refusal.
 func (w *Worker) settle(ctx context.Context, r row, from state, out mailer.Outcome) {
 	t := arrow(r, from, out, w.cfg.ShelfLife, w.now())
 	w.log.Info("delivery attempt", "delivery", r.id, "issue", r.issue, "try", t.row.tries, "phase", phases[from], "outcome", string(out.State),
 		"code", out.Reply.Code, "enhanced", out.Reply.Enhanced, "class", string(out.Class), "state", string(t.to))
-	if !w.streaks.judge(r, out) {
+	w.pacer.Judge(r.lane, w.warming(ctx, r.issue), answer(out))
+	stop := w.halted(r, out)
+	if stop == nil {
 		w.record(r, func(ctx context.Context, tx *store.Tx) error { return w.make(ctx, tx, t, out) })
 		return
 	}
@@ -120,8 +123,8 @@ func (w *Worker) settle(ctx context.Context, r row, from state, out mailer.Outco
 		if err := w.make(ctx, tx, t, out); err != nil {
 			return err
 		}
-		return w.stopIssue(ctx, tx, r.issue, out)
-	}, func() { w.end(); close(written) })
+		return stop(ctx, tx)
+	}, func() { w.end(r); close(written) })
 	select {
 	case <-written:
 	case <-ctx.Done():
@@ -146,12 +149,15 @@ var phases = map[state]string{claimed: "envelope", inflight: "content"}
 
 // record has the writer end our hold on a row.
 func (w *Worker) record(r row, do func(context.Context, *store.Tx) error) {
-	w.writer.record(r.issue, do, w.end)
+	w.writer.record(r.issue, do, func() { w.end(r) })
 }
 
-// end counts a row that is not ours any more.
-func (w *Worker) end() {
-	if w.held.Add(-1) == 0 {
+// end counts a row that is not ours any more. Where a pace is kept, the next may leave for it.
+func (w *Worker) end(r row) {
+	if r.issue != 0 {
+		w.pacer.Done(r.lane)
+	}
+	if w.held.Add(-1) == 0 || !w.cfg.Pace.Off() {
 		w.Wake()
 	}
 }
@@ -185,45 +191,28 @@ func (s *suspects) clear() {
 	clear(s.issues)
 }
 
-// refusedInARow is how many refusals of one class, with no acceptance between, stop an issue.
-const refusedInARow = 5
-
-// streak is the refusals of one class that an issue met.
-type streak struct {
-	issue int64
-	class mailer.Class
-}
-
-// streaks counts refusals that are about us or about what the issue says, and not about the recipient.
-type streaks struct {
-	mu  sync.Mutex
-	row map[streak]int // in a row
-}
-
-// judge says whether an answer means that the rest of the issue would fare no better: the relay refuses our sender or login,
-// or has blocked five, or refused the content of five, in a row. Then it is better to have readers wait than to fail them
-// one by one.
-func (s *streaks) judge(r row, out mailer.Outcome) bool {
-	if r.issue == 0 {
-		return false
+// halted is what an answer stops, to be written with it; nil: nothing.
+func (w *Worker) halted(r row, out mailer.Outcome) func(context.Context, *store.Tx) error {
+	switch w.streaks.judge(r, out) {
+	case provider:
+		return func(ctx context.Context, tx *store.Tx) error { return w.stopProvider(ctx, tx, r, out) }
+	case wholeIssue:
+		return func(ctx context.Context, tx *store.Tx) error { return w.stopIssue(ctx, tx, r.issue, out) }
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	return nil
+}
+
+// answer is what an outcome says of the pace.
+func answer(out mailer.Outcome) pace.Answer {
 	switch {
 	case out.State == mailer.Accepted:
-		delete(s.row, streak{r.issue, mailer.ClassBlocked})
-		delete(s.row, streak{r.issue, mailer.ClassContent})
-	case out.State != mailer.Refused:
-	case out.Class == mailer.ClassConfig:
-		return true
-	case out.Class == mailer.ClassBlocked || out.Class == mailer.ClassContent:
-		if s.row == nil {
-			s.row = map[streak]int{}
-		}
-		s.row[streak{r.issue, out.Class}]++
-		return s.row[streak{r.issue, out.Class}] >= refusedInARow
+		return pace.Taken
+	case mailer.SlowDown(out.Reply):
+		return pace.TooFast
+	case out.State == mailer.Refused:
+		return pace.Refused
 	}
-	return false
+	return pace.NoNews
 }
 
 // stopIssue pauses an issue that is still sending.
@@ -237,5 +226,8 @@ func (w *Worker) stopIssue(ctx context.Context, tx *store.Tx, issueID int64, out
 		reason = fmt.Sprintf("The relay refuses what the issue says, so the rest of it waits: %s. If nobody has it yet, cancel it, change the article and send that anew; if the relay was wrong, resume it.", out.Reply)
 	}
 	w.log.Error("issue paused: the relay refuses our mail", "issue", issueID, "code", out.Reply.Code, "enhanced", out.Reply.Enhanced)
+	if err := stop(ctx, tx, issueID, everyLane, out, w.now()); err != nil {
+		return err
+	}
 	return Pause(ctx, tx, issueID, reason, w.now())
 }

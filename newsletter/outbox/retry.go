@@ -95,13 +95,16 @@ WHERE issue_id = ?1 AND state = 'failed' AND state IN ('sent', 'failed', 'skippe
 			AND (o.state IN ('pending', 'claimed', 'inflight', 'sent', 'uncertain') OR (o.state = 'failed' AND o.class = 'content'))))`
 
 // Retry makes failed rows of class blocked, config or expired pending again, but for people who had the article through
-// another issue since, and has a done issue send again. It returns how many rows those are. A cancelled issue fails with
+// another issue since, and has a done issue send again, to providers that were stopped too. It returns how many rows those are. A cancelled issue fails with
 // series.ErrState.
 func Retry(ctx context.Context, tx *store.Tx, issueID int64, now time.Time) (int64, error) {
 	if err := notCancelled(ctx, tx, issueID); err != nil {
 		return 0, fmt.Errorf("retry: %w", err)
 	}
 	n, err := tx.Exec(ctx, retryFailed, issueID, now.UnixMilli())
+	if err == nil {
+		_, err = goOn(ctx, tx, issueID)
+	}
 	if err == nil {
 		err = reopen(ctx, tx, issueID, n, now)
 	}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"pressrun/newsletter/mailer"
+	"pressrun/newsletter/pace"
 	"pressrun/subscribers"
 	"pressrun/subscribers/store"
 )
@@ -37,6 +38,7 @@ type Config struct {
 	ShelfLife time.Duration                   // how long a delivery may wait between its tries, all together; 0 means 72 hours
 	MayLeave  func(ctx context.Context) error // asked before issues are claimed: ErrHeld and why; nil: always (demo)
 	Uptime    func() (time.Duration, error)   // time since the machine was started, by which a set clock is found out; nil: as Linux tells it
+	Pace      pace.Plan                       // how fast messages may leave; zero: as the relay takes them
 	OnSettled func(issueID int64)             // told, on a goroutine that it must not keep, after commits that changed an issue's counts; nil: nobody
 }
 
@@ -91,7 +93,11 @@ type Worker struct {
 	issues   frozen
 	streaks  streaks
 	suspects suspects
-	clock    clockWatch // keep's alone
+	pacer    *pace.Pacer
+	lanes    lanes
+	clock    clockWatch  // keep's alone
+	turn     int         // feed's alone: whose lane is first
+	halts    atomic.Bool // providers may be stopped
 
 	urgent chan row // claimed notices: they go first
 	rows   chan row // claimed of issues, for the next free connection; refilled at half
@@ -127,7 +133,10 @@ func Start(cfg Config) (*Worker, error) {
 			return nil, fmt.Errorf("start worker: %w", err)
 		}
 	}
-	err = cfg.DB.InTx(context.Background(), func(tx *store.Tx) error { return w.tidy(context.Background(), tx, anyLease) })
+	err = w.remember(context.Background())
+	if err == nil {
+		err = cfg.DB.InTx(context.Background(), func(tx *store.Tx) error { return w.tidy(context.Background(), tx, anyLease) })
+	}
 	if err == nil {
 		err = w.lock.note(w.heartbeat())
 	}
@@ -149,6 +158,16 @@ func Start(cfg Config) (*Worker, error) {
 	return w, nil
 }
 
+// remember takes up the pace where the sender before left it.
+func (w *Worker) remember(ctx context.Context) error {
+	kept, err := keptPace(ctx, w.cfg.DB)
+	w.pacer = pace.New(w.cfg.Pace, kept)
+	if err != nil {
+		return err
+	}
+	return w.lanes.load(ctx, w.cfg.DB)
+}
+
 // Wake tells the worker that deliveries may be waiting. It never blocks.
 func (w *Worker) Wake() {
 	select {
@@ -159,7 +178,8 @@ func (w *Worker) Wake() {
 
 var errClosed = errors.New("the worker is closed")
 
-// Drain returns when nothing is claimed, in flight or pending that could be tried now; with a relay that is away it returns
+// Drain returns when nothing is claimed, in flight or pending that could be tried now, or within the two minutes that a pace of
+// so many a second or a minute may take; with a relay that is away it returns
 // the *mailer.RelayError, with a database that can't be written that error, and what MayLeave says where it keeps something
 // that is due.
 func (w *Worker) Drain(ctx context.Context) error {
@@ -241,25 +261,31 @@ func (w *Worker) feed(ctx context.Context) {
 		if trouble := w.writer.trouble(); trouble != nil {
 			idle, err = true, trouble // what is held can't end before the database can be written
 		}
-		if idle && len(drains) > 0 {
+		wait := w.untilPace(ctx, hold == nil && err == nil)
+		if idle && len(drains) > 0 && (wait == 0 || wait > shortWait) {
 			if err == nil && hold != nil {
 				err = w.unlessNothingDue(ctx, hold)
 			}
-			answer(drains, err)
+			answerAll(drains, err)
 			drains = nil
+		}
+		var permit <-chan time.Time
+		if wait > 0 && wait < time.Second {
+			permit = time.After(wait)
 		}
 		select {
 		case <-ctx.Done():
+		case <-permit:
 		case <-tick.C:
 		case <-w.signal:
 		case d := <-w.drains:
 			drains = append(drains, d)
 		}
 	}
-	answer(drains, fmt.Errorf("drain: %w", errClosed))
+	answerAll(drains, fmt.Errorf("drain: %w", errClosed))
 }
 
-func answer(drains []chan error, err error) {
+func answerAll(drains []chan error, err error) {
 	for _, d := range drains {
 		d <- err
 	}
@@ -324,10 +350,10 @@ func (w *Worker) refill() {
 	}
 }
 
-const anyDue = `SELECT EXISTS (SELECT 1 FROM deliveries WHERE issue_id IS NULL AND state = 'pending' AND next_try <= ?1)
-	OR EXISTS (SELECT 1 FROM issues i CROSS JOIN deliveries d
+const anyDue = `SELECT EXISTS (SELECT 1 FROM deliveries WHERE issue_id IS NULL AND lane = 0 AND state = 'pending' AND next_try <= ?1)
+	OR EXISTS (SELECT 1 FROM issues i CROSS JOIN lanes l CROSS JOIN deliveries d
 		WHERE i.state = 'sending' AND i.state NOT IN ('done', 'cancelled')
-			AND d.issue_id = i.id AND d.state = 'pending' AND d.next_try <= ?1)`
+			AND d.issue_id = i.id AND d.lane = l.id AND d.state = 'pending' AND d.next_try <= ?1)`
 
 // unlessNothingDue is hold, the reason why something that is due waits, or nil where nothing is.
 func (w *Worker) unlessNothingDue(ctx context.Context, hold error) error {
@@ -407,7 +433,7 @@ func (w *Worker) live(ctx context.Context, tx *store.Tx) error {
 func (w *Worker) heartbeat() time.Time { return time.UnixMilli(w.alive.Load()) }
 
 const selectClaimed = `SELECT id, epoch, owner, state, coalesce(issue_id, 0), coalesce(notice_id, 0), coalesce(subscriber_id, 0),
-	coalesce(series_id, 0), cycle, tries, next_try, waited, coalesce(dated, 0), amb
+	coalesce(series_id, 0), cycle, tries, next_try, waited, coalesce(dated, 0), amb, lane
 FROM deliveries WHERE owner <> '' AND owner = ?1 AND state = 'claimed'`
 
 // release gives back what was claimed and never tried, as the last thing a worker writes.

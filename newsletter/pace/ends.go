@@ -30,11 +30,11 @@ func (p *Pacer) Course(rows map[Lane]int, warming string, now time.Time) (c Cour
 	for range mostSteps {
 		moved := sim.step(left, warming, at)
 		if moved && c.Begins.IsZero() {
-			c.Begins = at
+			c.Begins = at.In(now.Location())
 		}
 		if len(left) == 0 {
 			if sim.plan.limits() {
-				c.Ends = at
+				c.Ends = at.In(now.Location())
 			}
 			return c
 		}

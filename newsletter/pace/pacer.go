@@ -148,7 +148,7 @@ func (p *Pacer) gates(id Lane, warming string, now time.Time) (all []gate) {
 	}
 	if w, yes := p.warm[warming]; yes && warming != "" {
 		local := now.In(p.plan.Zone)
-		all = append(all, gate{w.on(local).left(), tomorrow(local), warming + " is new and warms up"})
+		all = append(all, gate{w.On(local).left(), tomorrow(local), warming + " is new and warms up"})
 	}
 	return all
 }
@@ -237,7 +237,7 @@ func (p *Pacer) take(id Lane, warming string, n int, now time.Time) {
 		l.window.take(n, now)
 	}
 	if w, yes := p.warm[warming]; yes {
-		w = w.on(now.In(p.plan.Zone))
+		w = w.On(now.In(p.plan.Zone))
 		w.Taken += n
 		p.warm[warming], p.warmChanged = w, true
 	}
@@ -269,6 +269,7 @@ const (
 	Taken   Answer = iota
 	Refused        // for good
 	TooFast        // 421, 4.7.28 and their like: half the speed
+	NoNews         // anything else
 )
 
 // Judge learns from an answer, before Done is called for its message.
@@ -288,7 +289,7 @@ func (p *Pacer) Judge(id Lane, warming string, answer Answer) {
 		p.setSpeed(l, l.speed.halved())
 		l.echoes = max(l.held-1, 0)
 	}
-	if w, yes := p.warm[warming]; yes && answer != TooFast {
+	if w, yes := p.warm[warming]; yes && (answer == Taken || answer == Refused) {
 		w.Judged++
 		if answer == Refused {
 			w.Refused++

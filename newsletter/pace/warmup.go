@@ -29,8 +29,8 @@ func (w Warming) Allowance() (perDay int, warm bool) {
 // Refusing says that more than 5 % of the day's messages were refused: the rest waits for another day.
 func (w Warming) Refusing() bool { return w.Judged >= fewJudged && 20*w.Refused > w.Judged }
 
-// on is the plan on the day of t.
-func (w Warming) on(t time.Time) Warming {
+// On is the plan on the day of t, in its zone.
+func (w Warming) On(t time.Time) Warming {
 	today := t.Format(dayForm)
 	if today <= w.Day { // also where the clock went back
 		return w

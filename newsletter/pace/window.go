@@ -48,6 +48,9 @@ func (w *window) next(now time.Time, keep int) time.Time {
 
 // take notes that n leave now.
 func (w *window) take(n int, now time.Time) {
+	if n <= 0 {
+		return
+	}
 	w.changed = true
 	slice := max(w.Per/slicesOf, time.Millisecond)
 	until := now.Truncate(slice)

@@ -1,0 +1,279 @@
+package outbox_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pressrun/newsletter/mailer/smtptest"
+	"pressrun/newsletter/outbox"
+	"pressrun/newsletter/pace"
+	"pressrun/newsletter/series"
+	"pressrun/subscribers"
+	"pressrun/subscribers/store"
+)
+
+// people adds confirmed readers with the given addresses, each a day after the one before.
+func (s *site) subscribe(of series.Series, addresses ...string) {
+	s.Helper()
+	for _, email := range addresses {
+		s.tx(func(ctx context.Context, tx *store.Tx) error {
+			_, err := s.people.Enrol(ctx, tx, of.ID, subscribers.Addition{Email: email}, "test")
+			return err
+		})
+	}
+}
+
+// many are n addresses of a domain.
+func many(n int, domain string) (all []string) {
+	for i := range n {
+		all = append(all, fmt.Sprintf("%c%d@%s", domain[0], i, domain))
+	}
+	return all
+}
+
+// sentTo counts what the server took by domain.
+func sentTo(srv *smtptest.Server) map[string]int {
+	got := map[string]int{}
+	for _, m := range srv.Messages() {
+		got[m.To[strings.LastIndexByte(m.To, '@')+1:]]++
+	}
+	return got
+}
+
+// paced is a worker with a pace.
+func (s *site) paced(srv *smtptest.Server, plan pace.Plan) outbox.Config {
+	cfg := s.config(relay(srv))
+	cfg.Connections, cfg.Pace = 4, plan
+	return cfg
+}
+
+func rate(text string) pace.Rate { return must(pace.ParseRate(text)) }
+
+// TestAProviderThatBlocksStopsAlone: five blocked in a row at Gmail keep the rest of Gmail's readers from failing, and nobody
+// else from their issue. When an editor resumes it, those who waited get it.
+func TestAProviderThatBlocksStopsAlone(t *testing.T) {
+	for _, tt := range []struct{ domain, lane string }{{"gmail.com", "gmail"}, {"shop.example", "shop.example"}} {
+		t.Run(tt.domain, func(t *testing.T) {
+			s, srv := newSite(t), smtptest.New(t)
+			s.subscribe(s.skin, slices.Concat(many(20, tt.domain), many(20, "yahoo.com"), many(20, "other.example"), many(3, "GoogleMail.com"))...)
+			issue := s.issue(s.skin, "rest")
+			for _, to := range many(20, tt.domain) {
+				srv.At("RCPT " + to).Reply("550 5.7.1 blocked, see our postmaster page")
+			}
+			s.send(srv)
+			got := sentTo(srv)
+			if got["yahoo.com"] != 20 || got["other.example"] != 20 || got[tt.domain] != 0 {
+				t.Errorf("got %v, want all of the others and none of %s", got, tt.domain)
+			}
+			stops := must(outbox.Stops(t.Context(), s.db, issue.ID))
+			if len(stops) != 1 || stops[0].Lane != tt.lane || stops[0].Class != "blocked" || stops[0].Waiting < 12 {
+				t.Fatalf("got stops %+v, want one of %s", stops, tt.lane)
+			}
+			// The other connections may have been on their way.
+			if c := s.counts(issue.ID); c.Failed < 5 || c.Failed > 8 || c.Pending+c.Failed < 20 || s.state(issue.ID).State != series.IssueSending {
+				t.Errorf("got %s of an issue that is %s, want 5 failed and the others waiting", words(c), s.state(issue.ID).State)
+			}
+			for _, d := range s.pending(issue.ID) {
+				if d.Tries != 0 || !d.Dated.IsZero() {
+					t.Errorf("got %+v, want a row as it was", d)
+				}
+			}
+			checkInvariants(t, s.db, taken(srv), 0)
+
+			s.tx(func(ctx context.Context, tx *store.Tx) error { return outbox.Resume(ctx, tx, issue.ID, s.now()) })
+			srv2 := smtptest.New(t)
+			s.send(srv2)
+			if c := s.counts(issue.ID); c.Pending != 0 || c.Failed > 8 {
+				t.Errorf("after resuming: got %s, want nothing waiting", words(c))
+			}
+		})
+	}
+}
+
+// pending are the deliveries of an issue that wait.
+func (s *site) pending(issue int64) (all []outbox.Delivery) {
+	s.Helper()
+	var id int64
+	rows := must(s.db.Query(context.Background(), `SELECT subscriber_id FROM deliveries WHERE issue_id = ?1 AND state = 'pending'`, issue))
+	var ids []int64
+	for rows.Next() {
+		if err := rows.Scan(&id); err != nil {
+			s.Fatal(err)
+		}
+		ids = append(ids, id)
+	}
+	_ = rows.Close()
+	for _, id := range ids {
+		all = append(all, s.delivery(id))
+	}
+	return all
+}
+
+// TestARelayThatBlocksEverybodyPausesTheIssue: where refusals go through several providers it isn't one of them.
+func TestARelayThatBlocksEverybodyPausesTheIssue(t *testing.T) {
+	s, srv := newSite(t), smtptest.New(t)
+	s.subscribe(s.skin, slices.Concat(many(20, "gmail.com"), many(20, "yahoo.com"), many(20, "other.example"), many(20, "more.example"))...)
+	issue := s.issue(s.skin, "rest")
+	srv.At("content").Reply("554 5.7.1 blocked")
+	s.send(srv)
+	if c := s.counts(issue.ID); c.Failed > 12 || s.state(issue.ID).State != series.IssuePaused {
+		t.Errorf("got %s of an issue that is %s, want it paused after a few", words(c), s.state(issue.ID).State)
+	}
+	if stops := must(outbox.Stops(t.Context(), s.db, 0)); !slices.ContainsFunc(stops, func(x outbox.Stop) bool { return x.Lane == "" }) {
+		t.Errorf("got stops %+v, want one of all", stops)
+	}
+}
+
+// TestADailyLimitCarriesOverMidnightAndRestart: a limit holds in every 24 hours, whoever starts in between, and what waits for
+// it has neither tried nor aged.
+func TestADailyLimitCarriesOverMidnightAndRestart(t *testing.T) {
+	s, srv := newSite(t), smtptest.New(t)
+	s.readers(s.skin, 25)
+	issue := s.issue(s.skin, "rest")
+	plan := pace.Plan{Relay: rate("10/d")}
+	foreseen := must(outbox.CourseOf(t.Context(), s.db, plan, issue, s.now()))
+	begun := s.now()
+	for _, step := range []struct {
+		after time.Duration
+		want  int
+	}{{0, 10}, {23 * time.Hour, 10}, {90 * time.Minute, 20}, {time.Hour, 20}, {22 * time.Hour, 20}, {2 * time.Hour, 25}} {
+		s.advance(step.after)
+		w := s.start(s.paced(srv, plan))
+		s.drain(w)
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if got := len(srv.Messages()); got != step.want {
+			t.Fatalf("after %s: got %d messages, want %d", s.now().Sub(begun).Round(time.Minute), got, step.want)
+		}
+		for _, d := range s.pending(issue.ID) {
+			if d.Tries != 0 || !d.Dated.IsZero() {
+				t.Fatalf("got %+v, want a row as it was", d)
+			}
+		}
+	}
+	if took := foreseen.Ends.Sub(begun); took < 48*time.Hour || took > 49*time.Hour {
+		t.Errorf("foreseen were %s, want a little over 48 h", took)
+	}
+	var waited int64
+	if err := s.db.QueryRow(t.Context(), `SELECT sum(waited) FROM deliveries`).Scan(&waited); err != nil || waited != 0 {
+		t.Errorf("got %d ms of age, %v, want none", waited, err)
+	}
+	checkInvariants(t, s.db, taken(srv), 0)
+}
+
+// TestSpeedOutlivesARestart: a provider that complains gets half, and the next sender begins with that.
+func TestSpeedOutlivesARestart(t *testing.T) {
+	s, srv := newSite(t), smtptest.New(t)
+	s.subscribe(s.skin, "a@gmail.com", "b@yahoo.com")
+	s.issue(s.skin, "rest")
+	srv.At("RCPT a@gmail.com").Reply("450 4.2.1 The user you are trying to contact is receiving mail too quickly")
+	w := s.start(s.paced(srv, pace.Plan{Relay: rate("100/s"), Adapt: true}))
+	s.drain(w)
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for lane, want := range map[string]float64{"gmail": 1, "yahoo": 2} {
+		var got float64
+		if err := s.db.QueryRow(t.Context(), `SELECT coalesce(speed, 0) FROM lanes WHERE name = ?1`, lane).Scan(&got); err != nil || got != want {
+			t.Errorf("%s: got %v messages a second, %v, want %v", lane, got, err, want)
+		}
+	}
+}
+
+// TestHoursPauseAnIssueAndNoNotice: outside the hours nothing of an issue leaves, a login link does.
+func TestHoursPauseAnIssueAndNoNotice(t *testing.T) {
+	s, srv := newSite(t), smtptest.New(t)
+	s.readers(s.skin, 3)
+	issue := s.issue(s.skin, "rest")
+	s.advance(s.now().Truncate(24 * time.Hour).Add(31 * time.Hour).Sub(s.now())) // seven in the morning by UTC
+	s.tx(func(ctx context.Context, tx *store.Tx) error {
+		_, err := outbox.Enqueue(ctx, tx, s.notice("login", "key"), s.now())
+		return err
+	})
+	w := s.start(s.paced(srv, pace.Plan{Hours: must(pace.ParseHours("08:00-20:00", time.UTC))}))
+	s.drain(w)
+	s.wants(issue.ID, "3 pending")
+	if got := len(srv.Messages()); got != 1 {
+		t.Errorf("got %d messages before the hours, want the login link", got)
+	}
+	s.advance(time.Hour)
+	s.drain(w)
+	s.wants(issue.ID, "3 sent")
+}
+
+// TestWarmUpOverDays sends 50, 100 and the rest, who confirmed longest ago first.
+func TestWarmUpOverDays(t *testing.T) {
+	s, srv := newSite(t), smtptest.New(t)
+	ids := s.readers(s.skin, 180)
+	for i, id := range ids { // the last of them confirmed first
+		s.exec(`UPDATE enrolments SET active_since = ?2 WHERE subscriber_id = ?1`, id, s.now().Add(-time.Duration(i)*time.Hour).UnixMilli())
+	}
+	plan := pace.Plan{WarmUp: []string{"example.org"}}
+	if err := outbox.SetWarmUps(t.Context(), s.db, plan.WarmUp); err != nil {
+		t.Fatal(err)
+	}
+	issue := s.issue(s.skin, "rest")
+	s.advance(s.now().Truncate(24 * time.Hour).Add(36 * time.Hour).Sub(s.now()))
+	foreseen := must(outbox.CourseOf(t.Context(), s.db, plan, issue, s.now()))
+	for day, want := range []int{50, 150, 180} {
+		w := s.start(s.paced(srv, plan))
+		s.drain(w)
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if got := len(srv.Messages()); got != want {
+			t.Fatalf("day %d: got %d messages, want %d", day+1, got, want)
+		}
+		if day == 0 {
+			for _, m := range srv.Messages() {
+				if n := must(fmt.Sscanf(m.To, "r%d@", new(int))); n != 1 {
+					t.Fatal(m.To)
+				}
+				var i int
+				_, _ = fmt.Sscanf(m.To, "r%d@", &i)
+				if i <= 130 {
+					t.Errorf("on the first day: got %s, who confirmed later than others", m.To)
+				}
+			}
+		}
+		s.advance(24 * time.Hour)
+	}
+	if got, want := foreseen.Ends.Format(time.DateOnly), s.now().Add(-24*time.Hour).Format(time.DateOnly); got != want {
+		t.Errorf("foreseen was an end on %s, want %s", got, want)
+	}
+	s.wants(issue.ID, "180 sent")
+}
+
+// TestAPaceOfSecondsIsWaitedFor: Drain goes on until all is sent, never faster than the pace.
+func TestAPaceOfSecondsIsWaitedFor(t *testing.T) {
+	s, srv := newSite(t), smtptest.New(t)
+	s.subscribe(s.skin, slices.Concat(many(6, "gmail.com"), many(6, "other.example"))...)
+	issue := s.issue(s.skin, "rest")
+	stopped := s.now()
+	var moved time.Duration
+	cfg := s.paced(srv, pace.Plan{Relay: rate("4/s")})
+	var clock steadyClock
+	clock.set(stopped)
+	cfg.Now = clock.now
+	w := s.start(cfg)
+	drained := make(chan error, 1)
+	go func() { drained <- w.Drain(t.Context()) }()
+	for want := 4; want <= 12; want += 4 {
+		s.until(fmt.Sprint(want, " messages"), func() bool { return len(srv.Messages()) == want })
+		moved += time.Second + 20*time.Millisecond
+		clock.set(stopped.Add(moved))
+		w.Wake()
+	}
+	if err := <-drained; err != nil {
+		t.Fatal(err)
+	}
+	s.wants(issue.ID, "12 sent")
+	if got := sentTo(srv); got["gmail.com"] != 6 || got["other.example"] != 6 {
+		t.Errorf("got %v, want six each", got)
+	}
+}
