@@ -19,6 +19,7 @@ type Status struct {
 	Series  series.Series // zero for an announcement
 	Article string        // slug; empty: none
 	Counts  outbox.Counts
+	Stops   []outbox.Stop // what refusals stopped of it; Issue.Reason says it too
 }
 
 // ErrSeveral says that a slot of a drip series has several issues where one is wanted; the text names them.
@@ -73,7 +74,13 @@ func (p *Publisher) status(ctx context.Context, issue series.Issue) (st Status, 
 		}
 		st.Article = a.Slug
 	}
-	st.Counts, err = outbox.Count(ctx, p.db, issue.ID)
+	if st.Counts, err = outbox.Count(ctx, p.db, issue.ID); err != nil {
+		return st, err
+	}
+	if issue.State == series.IssueSending || issue.State == series.IssuePaused {
+		st.Stops, err = outbox.Stops(ctx, p.db, issue.ID)
+		st.Issue.Reason = cmp.Or(st.Issue.Reason, stopped(st.Stops))
+	}
 	return st, err
 }
 

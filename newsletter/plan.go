@@ -23,6 +23,7 @@ type Planned struct {
 	Title    string           `json:"title,omitempty"`
 	Pinned   bool             `json:"pinned,omitempty"`   // the article goes by its pin, not by its turn
 	Articles []PlannedArticle `json:"articles,omitempty"` // drip: all of the slot's articles with their readers
+	Ends     time.Time        `json:"ends,omitzero"`      // when its last message leaves at the pace that is set
 }
 
 // PlannedArticle is one of a drip slot's articles.
@@ -42,6 +43,9 @@ func (p *Publisher) Plan(ctx context.Context, seriesSlug string, slots int, from
 	all := []Planned{}
 	for _, s := range chosen {
 		planned, err := p.planSeries(ctx, p.db, s, slots, from)
+		if err == nil {
+			err = p.addEnds(ctx, s, planned)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("plan: %w", err)
 		}

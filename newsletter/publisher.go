@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"pressrun/newsletter/outbox"
+	"pressrun/newsletter/pace"
 	"pressrun/newsletter/series"
 	"pressrun/subscribers"
 	"pressrun/subscribers/store"
@@ -38,6 +39,7 @@ type Config struct {
 	Trouble  func() error                    // the worker's, for Run's alarm (rule 20); nil: none
 	// How long the evidence of a delivery is kept, and its row in full; then who had what alone. 0: for ever.
 	KeepDeliveries time.Duration
+	Pace           pace.Plan // the worker's, to say when an issue ends; zero: none
 }
 
 // Publisher is the conductor. Its methods may be called from many goroutines, and from several processes on one database.
@@ -52,6 +54,7 @@ type Publisher struct {
 	mayLeave func(ctx context.Context) error
 	trouble  func() error
 	keep     time.Duration // of deliveries in full; 0: for ever
+	pace     pace.Plan
 
 	proofs proofs
 	due    sync.Mutex // guards proofs and compacted; RunDue, and whatever fills, once at a time in this process
@@ -72,7 +75,7 @@ func New(cfg Config) (*Publisher, error) {
 	}
 	p := &Publisher{
 		db: cfg.DB, key: cfg.Key, site: cfg.Site, now: cfg.Now, log: cfg.Log,
-		proofs: proofs{}, wake: cfg.Wake, mayLeave: cfg.MayLeave, trouble: cfg.Trouble, keep: cfg.KeepDeliveries,
+		proofs: proofs{}, wake: cfg.Wake, mayLeave: cfg.MayLeave, trouble: cfg.Trouble, keep: cfg.KeepDeliveries, pace: cfg.Pace,
 	}
 	if p.now == nil {
 		p.now = time.Now

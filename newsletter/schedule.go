@@ -306,7 +306,8 @@ func (p *Publisher) watchRelay(ctx context.Context, a *alarm) {
 	}
 }
 
-// Finish marks issues done that are through, and tells the editors of deliveries whose fate nobody knows (rule 20). RunDue
+// Finish marks issues done that are through, and tells the editors of deliveries whose fate nobody knows, and of relays and
+// providers that refuse (rule 20). RunDue
 // does it too; whoever has just delivered calls it to see the result.
 func (p *Publisher) Finish(ctx context.Context) error {
 	done, err := outbox.Finish(ctx, p.db, p.now())
@@ -326,7 +327,7 @@ func (p *Publisher) Finish(ctx context.Context) error {
 			look[issue.ID] = false
 		}
 	}
-	var errs []error
+	errs := []error{p.tellStops(ctx)}
 	for id, isDone := range look {
 		errs = append(errs, p.lookAt(ctx, id, isDone))
 	}

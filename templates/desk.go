@@ -42,6 +42,7 @@ type DeskIssue struct {
 	Kind, State        string
 	Reason             string
 	When               time.Time // its wall time, without zone
+	Ends               time.Time // when its last message leaves at the pace that is set; zero: no pace, or nothing left
 	Counts             []DeskCount
 	Settled, Total     int64
 	Line               string // the counts in a few words

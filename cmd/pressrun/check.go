@@ -134,7 +134,11 @@ func (s *site) checkWorld(ctx context.Context) ([]finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	return slices.Concat(findings, dns, []finding{s.checkOneClick(ctx)}, next), nil
+	paced, err := s.checkPace(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Concat(findings, []finding{paced}, dns, []finding{s.checkOneClick(ctx)}, next), nil
 }
 
 func (s *site) checkDatabase(ctx context.Context) finding {

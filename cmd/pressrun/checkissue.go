@@ -11,14 +11,20 @@ import (
 // mostLooked is how many articles of one slot check looks at: a drip slot may have one for each reader.
 const mostLooked = 10
 
-// checkIssues looks at what goes next in each series: preflight of its letters, and the relay's daily limit.
+// checkIssues looks at what goes next in each series: preflight of its letters, and when it ends at the pace that is set.
 func (s *site) checkIssues(ctx context.Context) ([]finding, error) {
-	planned, err := s.publisher.Plan(ctx, "", 1, time.Time{})
+	planned, err := s.publisher.Plan(ctx, "", 2, time.Time{})
 	if err != nil {
 		return nil, err
 	}
 	var all []finding
+	next := map[string]newsletter.Planned{}
 	for _, row := range planned {
+		if first, second := next[row.Series]; second {
+			all = append(all, checkEnd(first, row)...)
+			continue
+		}
+		next[row.Series] = row
 		articles := row.Articles
 		if len(articles) == 0 && row.Article != "" {
 			articles = []newsletter.PlannedArticle{{Article: row.Article, Readers: row.Readers}}
@@ -30,15 +36,25 @@ func (s *site) checkIssues(ctx context.Context) ([]finding, error) {
 			}
 			all = append(all, found...)
 		}
-		if daily := s.cfg.Relay.Kind.Daily; daily > 0 && row.Readers > int64(daily) {
-			all = append(all, finding{
-				What: row.Series + ": readers", OK: true, Warning: true,
-				Said: fmt.Sprintf("the next issue goes to %d, and %s takes %d a day", row.Readers, s.cfg.Relay.Kind.Name, daily),
-				Mend: "The rest would be refused until the next day. Use a relay made for so many.",
-			})
-		}
 	}
 	return all, nil
+}
+
+// checkEnd says when the next issue of a series ends, where a pace is set, and warns where that is after its following slot.
+func checkEnd(next, following newsletter.Planned) []finding {
+	if next.Ends.IsZero() {
+		return nil
+	}
+	f := finding{
+		What: next.Series + ": pace", OK: true,
+		Said: fmt.Sprintf("the next issue goes to %s and ends on %s", countOf(next.Readers, "reader", "readers"), when(next.Ends)),
+	}
+	if next.Ends.After(following.At) {
+		f.Warning = true
+		f.Said += ", after the slot that follows on " + when(following.At)
+		f.Mend = "Set a faster pace in [relay], use a relay that takes more, or send less often."
+	}
+	return []finding{f}
 }
 
 // checkLetter is preflight of one article, a line for each finding.

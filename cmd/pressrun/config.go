@@ -23,6 +23,7 @@ import (
 
 	"pressrun/newsletter"
 	"pressrun/newsletter/mailer"
+	"pressrun/newsletter/pace"
 )
 
 // Config is what the machine needs to know; what editors decide is in the database.
@@ -61,6 +62,11 @@ type RelayConfig struct {
 	Password    mailer.Secret
 	Connections int
 	Helo        string
+
+	Rate          pace.Rate               // as it was set; the limits that Kind has come on top
+	ProviderRates map[pace.Lane]pace.Rate // likewise
+	Window        string
+	WarmUp        []string // sender domains
 }
 
 // A setting is one key of the file and its variable: how it is read, and what it is without either.
@@ -102,6 +108,10 @@ var settings = []setting{
 	{"relay.connections", int64(8), number(func(c *Config, n int64) error { c.Relay.Connections = int(n); return between(n, 1, 100) })},
 	{"relay.stream", "", text(func(c *Config, s string) error { c.Relay.Stream = s; return checkStream(s) })},
 	{"relay.helo", "", text(func(c *Config, s string) error { c.Relay.Helo = s; return nil })},
+	{"relay.rate", "0/s", text(setRate)},
+	{"relay.provider_rates", []string{}, list(setProviderRates)},
+	{"relay.window", "", text(setWindow)},
+	{"relay.warm_up", []string{}, list(setWarmUp)},
 	{"dkim.keys", "dkim", text(func(c *Config, s string) error { c.DKIM.Keys = s; return notEmpty(s) })},
 	{"dkim.sign", "auto", text(func(c *Config, s string) error { c.DKIM.Sign = s; return oneOf(s, "auto", "always", "never") })},
 	{"notify.to", []string{}, list(setNotifyTo)},
@@ -358,10 +368,6 @@ func (l *loader) path(p string) string {
 
 // unknownKey names the key that was probably meant.
 func unknownKey(key string) error {
-	switch key {
-	case "relay.rate":
-		return errors.New("this version has no such feature: take the line out")
-	}
 	if strings.Count(key, ".") > 1 && strings.HasPrefix(key, "relay.") {
 		return errors.New("this version knows one relay: take [relay.NAME] out")
 	}

@@ -11,6 +11,7 @@ import (
 
 	"pressrun/newsletter/mailer"
 	"pressrun/newsletter/outbox"
+	"pressrun/newsletter/pace"
 )
 
 // delivery is what one run of the worker came to: what the relay said to this process, and what is left.
@@ -21,10 +22,13 @@ type delivery struct {
 	Uncertain int64  `json:"uncertain"`
 	Waiting   int64  `json:"waiting"`
 	NextTry   string `json:"next_try,omitempty"`
+	Paced     string `json:"paced,omitempty"`   // what the waiting wait for, where that is the pace
+	Ends      string `json:"ends,omitempty"`    // when the last of them leaves at the pace that is set
 	Refusal   string `json:"refusal,omitempty"` // the last one's words
 	Elsewhere bool   `json:"elsewhere"`         // another process sends from this database: it does the delivery
 
 	next   time.Time
+	course pace.Course
 	failed bool // the relay's last words may not be on the disk
 }
 
@@ -112,6 +116,10 @@ func (s *site) deliver(ctx context.Context, progress io.Writer) (d delivery, err
 		d.next = time.Time{}
 	}
 	d.NextTry = stamp(d.next)
+	if err == nil && d.Waiting > 0 {
+		d.course, d.Paced, err = outbox.Backlog(ctx, s.db, s.pace, s.now())
+		d.Ends = stamp(d.course.Ends)
+	}
 	return d, err
 }
 
@@ -186,6 +194,12 @@ func (d delivery) said() string {
 		text += " The relay’s last refusal: " + d.Refusal + "."
 	}
 	switch {
+	case d.Waiting > 0 && d.Paced != "":
+		text += fmt.Sprintf(" Waiting: %d, since %s; the next leaves on %s", d.Waiting, d.Paced, when(d.course.Begins))
+		if !d.course.Ends.IsZero() {
+			text += fmt.Sprintf(", the last on %s", when(d.course.Ends))
+		}
+		text += ". A running serve, or the next run-due, sends them."
 	case d.Waiting > 0 && d.next.IsZero():
 		text += fmt.Sprintf(" Waiting: %d.", d.Waiting)
 	case d.Waiting > 0:

@@ -57,7 +57,11 @@ func (a *app) issueSendCommand() *cobra.Command {
 					return q, err
 				}
 				return a.sendIssue(cmd, s, send, func(q queued) string {
-					return fmt.Sprintf("Send “%s” to %s of %s now?", q.Article, countOf(q.Readers, "reader", "readers"), given[0])
+					ends := s.saidCourse(cmd.Context(), given[0], q.Readers)
+					if a.yes && ends != "" { // nobody is asked, but it is said all the same
+						fmt.Fprintln(a.err, strings.TrimSpace(ends))
+					}
+					return fmt.Sprintf("Send “%s” to %s of %s now?%s", q.Article, countOf(q.Readers, "reader", "readers"), given[0], ends)
 				})
 			})
 		},
@@ -181,8 +185,19 @@ type issueLine struct {
 	Reason  string        `json:"reason"`
 	Began   string        `json:"began,omitempty"` // RFC 3339; when it began to be sent
 	Done    string        `json:"done,omitempty"`
+	Ends    string        `json:"ends,omitempty"` // when its last message leaves at the pace that is set
+	Stops   []stopLine    `json:"stops,omitempty"`
 
 	Remaining int64 `json:"remaining"` // deliveries that are not through yet
+}
+
+// stopLine is a mailbox provider that an issue doesn't go to since it refused it.
+type stopLine struct {
+	Provider string `json:"provider"` // empty: the relay itself
+	Class    string `json:"class"`
+	Reply    string `json:"reply"`
+	Since    string `json:"since"`
+	Waiting  int64  `json:"waiting"`
 }
 
 func lineOf(st newsletter.Status) issueLine {
@@ -196,7 +211,12 @@ func lineOf(st newsletter.Status) issueLine {
 		}
 		return t.In(zone).Format(time.RFC3339)
 	}
+	var stops []stopLine
+	for _, s := range st.Stops {
+		stops = append(stops, stopLine{s.Lane, s.Class, s.Reply, stamp(s.Since), s.Waiting})
+	}
 	return issueLine{
+		Stops: stops,
 		Issue: st.Issue.Name, Series: st.Series.Slug, Article: st.Article, Slot: st.Issue.Slot, State: string(st.Issue.State),
 		Counts: st.Counts, Subject: st.Issue.Subject, Kind: st.Issue.Kind, Reason: st.Issue.Reason,
 		Began: stamp(st.Issue.SendingSince), Done: stamp(st.Issue.DoneAt), Remaining: st.Counts.Open(),
@@ -283,9 +303,16 @@ func (a *app) showIssue(cmd *cobra.Command, s *site, name string) error {
 		return a.print(lines, func(w io.Writer) { printIssues(w, lines) })
 	}
 	l := lineOf(all[0])
+	course, err := s.publisher.Course(cmd.Context(), all[0])
+	if err != nil {
+		return err
+	}
+	if zone, err := time.LoadLocation(all[0].Series.Zone); err == nil && !course.Ends.IsZero() {
+		l.Ends = course.Ends.In(zone).Format(time.RFC3339)
+	}
 	return a.print(l, func(w io.Writer) {
 		fmt.Fprintf(w, "issue\t%s\nstate\t%s\n", l.Issue, l.State)
-		for _, row := range [][2]string{{"subject", l.Subject}, {"article", l.Article}, {"reason", l.Reason}, {"began", l.Began}, {"done", l.Done}} {
+		for _, row := range [][2]string{{"subject", l.Subject}, {"article", l.Article}, {"reason", l.Reason}, {"began", l.Began}, {"done", l.Done}, {"ends", l.Ends}} {
 			if row[1] != "" {
 				fmt.Fprintf(w, "%s\t%s\n", row[0], row[1])
 			}

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,7 +20,8 @@ func (a *app) planCommand() *cobra.Command {
 		Short: "The coming slots: when, which article, how many readers, what is in the way",
 		Long: `Forecasts the coming slots by the decision that the sender itself uses, article after article as if all went well: what is
 in the way of a slot is taken to be mended in time. In a drip series the readers are at different articles: the one of the most
-readers is named, and --json lists them all.`,
+readers is named, and --json lists them all. Where a pace is set ([relay] rate, window, warm_up), ENDS is when the last message of a
+slot leaves, if nothing else is sent at the time and nobody refuses.`,
 		Example: "  pressrun plan\n  pressrun plan skin --slots 4 --from 2027-03-28",
 		Args:    args(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
@@ -74,7 +76,12 @@ func printPlan(w io.Writer, planned []newsletter.Planned) {
 		fmt.Fprintln(w, "no slots: there is no series yet, or its schedule has ended")
 		return
 	}
-	fmt.Fprintln(w, "SERIES\tSLOT\tARTICLE\tREADERS\tIN THE WAY")
+	ends := slices.ContainsFunc(planned, func(row newsletter.Planned) bool { return !row.Ends.IsZero() })
+	header := "SERIES\tSLOT\tARTICLE\tREADERS\tIN THE WAY"
+	if ends { // only where a pace is set
+		header = "SERIES\tSLOT\tARTICLE\tREADERS\tENDS\tIN THE WAY"
+	}
+	fmt.Fprintln(w, header)
 	for _, row := range planned {
 		article := row.Article
 		if article == "" {
@@ -86,6 +93,10 @@ func printPlan(w io.Writer, planned []newsletter.Planned) {
 		if more := len(row.Articles) - 1; more > 0 {
 			article += fmt.Sprintf(" and %d more", more)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\n", row.Series, row.At.Format("Mon 2006-01-02 15:04 MST"), article, row.Readers, row.Blocked)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t", row.Series, row.At.Format(slotFormat), article, row.Readers)
+		if ends {
+			fmt.Fprintf(w, "%s\t", when(row.Ends))
+		}
+		fmt.Fprintf(w, "%s\n", row.Blocked)
 	}
 }

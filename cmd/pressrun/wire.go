@@ -17,6 +17,7 @@ import (
 	"pressrun/newsletter"
 	"pressrun/newsletter/mailer"
 	"pressrun/newsletter/outbox"
+	"pressrun/newsletter/pace"
 	"pressrun/newsletter/render"
 	"pressrun/newsletter/web/desk"
 	"pressrun/subscribers"
@@ -26,6 +27,7 @@ import (
 // site is an opened installation: what the subcommands work with.
 type site struct {
 	cfg       Config
+	pace      pace.Plan
 	db        *store.DB
 	key       subscribers.Key
 	people    *subscribers.Registry
@@ -78,15 +80,22 @@ func hasContent(file string) error {
 
 // openSite wires an installation from top to bottom.
 func openSite(ctx context.Context, cfg Config, key subscribers.Key, now func() time.Time, log *slog.Logger) (*site, error) {
+	plan, err := cfg.pace()
+	if err != nil {
+		return nil, err
+	}
 	db, err := store.Open(ctx, cfg.Database)
 	if err != nil {
 		return nil, err
 	}
 	s := &site{
-		cfg: cfg, db: db, key: key, log: log, now: now, wake: func() {}, trouble: func() error { return nil },
+		cfg: cfg, pace: plan, db: db, key: key, log: log, now: now, wake: func() {}, trouble: func() error { return nil },
 		people: &subscribers.Registry{Key: key, Now: now},
 	}
 	if err := s.prepare(ctx); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	if err := outbox.SetWarmUps(ctx, db, cfg.Relay.WarmUp); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	about := cfg.site()
@@ -98,6 +107,7 @@ func openSite(ctx context.Context, cfg Config, key subscribers.Key, now func() t
 	s.publisher, err = newsletter.New(newsletter.Config{
 		DB: db, Key: key, Site: about, Now: now, Log: log,
 		Wake: func() { s.wake() }, MayLeave: s.mayLeave, KeepDeliveries: cfg.KeepDeliveries, Trouble: func() error { return s.trouble() },
+		Pace: s.pace,
 	})
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
@@ -188,7 +198,7 @@ func (s *site) startWorker(ctx context.Context) (w *outbox.Worker, stop func() e
 		DB: s.db, Lock: lock, Key: s.key, BaseURL: s.cfg.BaseURL, Connections: s.cfg.Relay.atOnce(), Now: s.now, Log: s.log,
 		Relay:    outbox.RelayFunc(func(ctx context.Context) (outbox.Conn, error) { return s.connect(ctx, smtp) }),
 		Finish:   s.handover(func() mailer.Keyring { return *signing.Load() }).Finish,
-		MayLeave: s.mayLeave,
+		MayLeave: s.mayLeave, Pace: s.pace,
 		OnSettled: func(int64) {
 			select {
 			case settled <- struct{}{}:

@@ -300,24 +300,36 @@ WHERE i.state = 'sending' AND i.state NOT IN ('done', 'cancelled')
 	AND EXISTS (SELECT 1 FROM deliveries d
 		WHERE d.issue_id = i.id AND d.lane = l.id AND d.state = 'pending' AND d.next_try <= ?1)`
 
-// untilPace is how long nothing that is due may leave for the pace alone; 0 where no pace keeps anything.
-func (w *Worker) untilPace(ctx context.Context, issues bool) (wait time.Duration) {
+const noticeDue = `SELECT EXISTS (SELECT 1 FROM deliveries WHERE issue_id IS NULL AND lane = 0 AND state = 'pending' AND next_try <= ?1)`
+
+// untilPace is how long what is due may not leave for the pace alone; 0 where nothing is kept by it. It is never 0 where
+// issues may leave and something of them is due: then its time came since the claim, and it is claimed next.
+func (w *Worker) untilPace(ctx context.Context, issues bool) time.Duration {
 	if w.cfg.Pace.Off() {
 		return 0
 	}
 	now := w.now()
-	next := w.pacer.NextNotice(now)
-	if issues {
-		soonest, _, err := w.nextDue(ctx, now)
-		if err != nil {
-			w.log.Warn("the pace could not be read", "error", err)
-			return time.Second
-		}
-		if !soonest.IsZero() && (!next.After(now) || soonest.Before(next)) {
+	var next time.Time
+	var waits bool
+	err := w.cfg.DB.QueryRow(ctx, noticeDue, now.UnixMilli()).Scan(&waits)
+	if at := w.pacer.NextNotice(now); waits && (issues || at.After(now)) {
+		next = at
+	}
+	if err == nil && issues {
+		var soonest time.Time
+		soonest, _, err = w.nextDue(ctx, now)
+		if next.IsZero() || !soonest.IsZero() && soonest.Before(next) {
 			next = soonest
 		}
 	}
-	return max(next.Sub(now), 0)
+	switch {
+	case err != nil:
+		w.log.Warn("the pace could not be read", "error", err)
+		return time.Second
+	case next.IsZero():
+		return 0
+	}
+	return max(next.Sub(now), time.Millisecond)
 }
 
 // nextDue is when the first of the issues' rows that are due may leave, and what it waits for; zero: none is due.

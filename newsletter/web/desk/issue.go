@@ -35,6 +35,13 @@ func (d *desk) issue(w http.ResponseWriter, r *http.Request, u User) error {
 		page.Letter = "/desk/issue/" + s.Issue.Name + "?view=letter"
 	}
 	page.Issue = d.issueView(page.Words, s, u)
+	course, err := d.Publisher.Course(r.Context(), s)
+	if err != nil {
+		return err
+	}
+	if place, err := time.LoadLocation(s.Series.Zone); err == nil && !course.Ends.IsZero() {
+		page.Issue.Ends = course.Ends.In(place)
+	}
 	if slices.ContainsFunc(open, func(o newsletter.Status) bool { return o.Issue.ID == s.Issue.ID }) {
 		page.Stream, page.Busy = streamPath(open), busy(open)
 	}
@@ -172,6 +179,9 @@ func issueActions(s newsletter.Status) []templates.DeskAction {
 	case series.IssuePlanned, series.IssueFilling:
 		all = append(all, act("hold"), act("cancel"))
 	case series.IssueSending:
+		if len(s.Stops) > 0 {
+			all = append(all, act("resume"))
+		}
 		all = append(all, act("pause"), act("cancel"))
 	case series.IssuePaused:
 		all = append(all, act("resume"), act("cancel"))
