@@ -16,6 +16,11 @@
 //   - A reply to the content is believed. No reply is uncertain for an issue (never twice) and one more try for a notice,
 //     ten minutes later and recorded before (never lost).
 //
+// How fast messages leave is package pace's to say. Rows are claimed by lanes, which are mailbox providers, and no more of them
+// than may leave now, counted in the claim's own transaction: a row that waits for the pace is pending and untouched. Refusals
+// that are about us stop the issue for the provider that says them, those about an address suppress it, in the transaction
+// of their turn.
+//
 // A database that is not where its record says it was (another machine, another file, a lock file that knows a later sender)
 // starts in hold, and so does one whose sender died long ago in the middle of an issue, or whose clock was set forward while
 // the sender ran: it may be a backup that was restored. A backup of a quiet moment that is put back with its lock file, on
