@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -97,7 +96,7 @@ func (a *app) sendIssue(cmd *cobra.Command, s *site, send func(dryRun bool) (que
 	}
 	q.Delivery = &d
 	if a.watch && a.json {
-		return errors.Join(failed, json.NewEncoder(a.out).Encode(q))
+		return errors.Join(failed, jsonLine(a.out, q))
 	}
 	return errors.Join(failed, a.print(q, func(w io.Writer) {
 		fmt.Fprintf(w, "%s, for %s. %s\n", q.Issue, countOf(q.Readers, "reader", "readers"), d.said())

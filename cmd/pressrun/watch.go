@@ -131,11 +131,18 @@ func (w *watch) look(ctx context.Context, name string) ([]newsletter.Status, err
 		if st.Issue.State == series.IssueSending {
 			line.SecondsLeft = left(line.Remaining, line.Rate).Seconds()
 		}
-		if err := json.NewEncoder(w.out).Encode(line); err != nil {
+		if err := jsonLine(w.out, line); err != nil {
 			return nil, err
 		}
 	}
 	return all, nil
+}
+
+// jsonLine writes v as one line.
+func jsonLine(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
 }
 
 func (w *watch) meter(name string) *meter {

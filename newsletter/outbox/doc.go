@@ -29,4 +29,7 @@
 //
 // After a crash: the next worker makes pending of what was claimed and uncertain of what was in flight: at most one row
 // for each connection. What is sent, failed or skipped stays so; what is pending is sent; nobody is mailed twice.
+//
+// Old deliveries shrink (Compact): of a row that ended long ago it stays who had which article in which cycle, when, and in
+// which issue. What counts as had goes on to count, and numbers shown stay what they were.
 package outbox
