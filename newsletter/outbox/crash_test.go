@@ -372,30 +372,38 @@ func TestKill(t *testing.T) {
 	t.Logf("-seed=%d", *seed)
 	random := rand.New(rand.NewPCG(*seed, 0))
 	var h hits
-	for round := 0; h.kills < *kills && !t.Failed(); round++ {
-		t.Run(fmt.Sprint("round ", round), func(t *testing.T) { killRound(t, &h, random) })
+	most := *kills
+	for round := 0; h.kills < most && !t.Failed(); round++ {
+		t.Run(fmt.Sprint("round ", round), func(t *testing.T) { killRound(t, &h, random, most) })
+		if h.kills >= most && h.missed() && most < *kills+60 {
+			most += 20 // a busy machine kills late
+		}
 	}
 	t.Log(h)
-	for _, n := range []int{h.planned, h.filling, h.claimed, h.inflight, h.between} {
-		if n == 0 {
-			t.Fatalf("got %s: want each state hit", h)
-		}
+	if h.missed() {
+		t.Errorf("got %s: want each state hit", h)
 	}
 }
 
+// missed says whether a state that matters was never hit.
+func (h hits) missed() bool {
+	return min(h.planned, h.filling, h.claimed, h.inflight, h.between) == 0
+}
+
 // killRound is one issue for 2,000 readers, filled and sent through as many kills as fit.
-func killRound(t *testing.T, h *hits, random *rand.Rand) {
+func killRound(t *testing.T, h *hits, random *rand.Rand, most int) {
 	t.Helper()
-	const readers, mostKills = 2000, 30
+	const readers, mostKills = 2000, 20
 	s, k := newSite(t), newKiller(t, random)
 	s.readers(s.skin, readers)
 	issue := s.planned("rest")
-	points := []string{atPlanned, atChunk, atChunk, atRcpt, atTaken, atContent, atTaken, anyTime, atTaken, atContent}
+	filling := []string{atPlanned, atChunk, atChunk, atChunk}
+	sending := []string{atRcpt, atTaken, atContent, atTaken, anyTime, atContent}
 	before := 0
-	for i := 0; h.kills < *kills && i < mostKills; i++ {
-		point, n := points[i%len(points)], 1+random.IntN(60)
-		if i < 3 {
-			n = max(1, i) // the fill has four transactions
+	for i := 0; h.kills < most && i < mostKills; i++ {
+		point, n := sending[i%len(sending)], 1+random.IntN(60)
+		if i < len(filling) {
+			point, n = filling[i], min(max(1, i), 2) // the fill has four transactions
 		}
 		if !k.run(t, s, point, n) {
 			break // all is sent
