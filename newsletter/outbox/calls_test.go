@@ -42,16 +42,14 @@ func TestEveryCallOnTheLineFails(t *testing.T) {
 // lineRun sends what waits over a line of which call k fails (0: none), and counts the calls.
 func lineRun(t *testing.T, first prepared, k int, way string) (calls int) {
 	t.Helper()
-	s, srv, line := first.open(t, filepath.Join(t.TempDir(), "pressrun.db")), smtptest.New(t), newTap(t)
-	line.leadTo(srv.Addr())
+	s, srv := first.open(t, filepath.Join(t.TempDir(), "pressrun.db")), smtptest.New(t)
 	var n atomic.Int64
-	line.before = func(p piece) bool { return n.Add(1) != int64(k) || way == lineFaults[2] && len(p.text) > 0 }
-	line.half = func(piece) bool { return n.Load() == int64(k) && way == lineFaults[1] }
-	line.after = func(piece) {
-		if n.Load() == int64(k) {
-			line.hangUp()
-		}
-	}
+	line := newTap(t, hooks{
+		before: func(p piece) bool { return n.Add(1) != int64(k) || way == lineFaults[2] && len(p.text) > 0 },
+		half:   func(piece) bool { return n.Load() == int64(k) && way == lineFaults[1] },
+		after:  func(piece) bool { return n.Load() != int64(k) },
+	})
+	line.leadTo(srv.Addr())
 	w := s.start(s.config(smtpTo(line.port())))
 	s.sendAll(w, func() { s.advance(time.Hour) })
 	s.finish()

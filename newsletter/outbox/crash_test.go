@@ -156,13 +156,13 @@ type killer struct {
 
 func newKiller(t *testing.T, random *rand.Rand) *killer {
 	t.Helper()
-	k := &killer{random: random, line: newTap(t), dkim: must(mailer.NewDKIMKey("example.org", "kill", true)), answered: map[string]bool{}}
+	k := &killer{random: random, dkim: must(mailer.NewDKIMKey("example.org", "kill", true)), answered: map[string]bool{}}
 	k.pem = string(must(k.dkim.PEM()))
 	for _, extensions := range [][]string{{"8BITMIME"}, {"8BITMIME", "PIPELINING"}, {"8BITMIME", "CHUNKING"}, {"8BITMIME", "PIPELINING", "CHUNKING"}} {
 		k.servers = append(k.servers, smtptest.New(t, smtptest.WithExtensions(append(extensions, "ENHANCEDSTATUSCODES")...)))
 	}
 	k.read = make([]int, len(k.servers))
-	k.line.before, k.line.after = k.passes, k.passed
+	k.line = newTap(t, hooks{before: k.passes, after: k.passed})
 	return k
 }
 
@@ -206,9 +206,9 @@ func (k *killer) begins(conn int, to string) {
 	k.open[conn] = append(k.open[conn], to)
 }
 
-func (k *killer) passed(p piece) {
+func (k *killer) passed(p piece) bool {
 	if !p.ends() {
-		return
+		return true
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -217,6 +217,7 @@ func (k *killer) passed(p piece) {
 		k.open[p.conn] = all[1:]
 	}
 	k.reach(atTaken)
+	return true
 }
 
 // reach kills at the n-th time, or up to a millisecond later where a commit is what comes next.

@@ -15,16 +15,20 @@ type tap struct {
 	listener net.Listener
 	tapping  sync.WaitGroup
 
-	// Told of each piece before and after it went on; before may cut the connection instead. Set while nothing is connected.
-	before func(piece) (goOn bool)
-	after  func(piece)
-	half   func(piece) bool // of a piece that before cuts: half of it goes on first
+	hooks hooks
 
 	mu     sync.Mutex
 	server string // where the next connection goes
 	conns  map[net.Conn]bool
 	opened int
 	closed bool
+}
+
+// hooks are told of each piece; nil: nobody is.
+type hooks struct {
+	before func(piece) (goOn bool) // false cuts the connection instead
+	half   func(piece) bool        // of a piece that before cuts: half of it goes on first
+	after  func(piece) (goOn bool) // it went on; false cuts the connection then
 }
 
 // piece is what a side wrote at once: of the client what one read found, of the server a line. An empty one of the client is
@@ -35,13 +39,22 @@ type piece struct {
 	text       []byte
 }
 
-func newTap(t testing.TB) *tap {
+func newTap(t testing.TB, h hooks) *tap {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &tap{listener: l, conns: map[net.Conn]bool{}, before: func(piece) bool { return true }, after: func(piece) {}, half: func(piece) bool { return false }}
+	if h.before == nil {
+		h.before = func(piece) bool { return true }
+	}
+	if h.half == nil {
+		h.half = func(piece) bool { return false }
+	}
+	if h.after == nil {
+		h.after = func(piece) bool { return true }
+	}
+	p := &tap{listener: l, hooks: h, conns: map[net.Conn]bool{}}
 	p.tapping.Go(p.accept)
 	t.Cleanup(func() {
 		p.mu.Lock()
@@ -101,7 +114,7 @@ func (p *tap) keep(c net.Conn) bool {
 // join carries octets both ways until one side ends or a hook cuts.
 func (p *tap) join(n int, client net.Conn, to string) {
 	defer client.Close()
-	if !p.keep(client) || !p.before(piece{conn: n}) {
+	if !p.keep(client) || !p.hooks.before(piece{conn: n}) {
 		return
 	}
 	server, err := net.Dial("tcp", to)
@@ -140,8 +153,8 @@ func (p *tap) carry(n int, fromServer bool, to, from net.Conn) {
 		}
 		for _, text := range pieces {
 			one := piece{n, fromServer, text}
-			goOn := p.before(one)
-			if p.half(one) {
+			goOn := p.hooks.before(one)
+			if p.hooks.half(one) {
 				_, _ = to.Write(text[:len(text)/2])
 			}
 			if !goOn {
@@ -150,7 +163,9 @@ func (p *tap) carry(n int, fromServer bool, to, from net.Conn) {
 			if _, err := to.Write(text); err != nil {
 				return
 			}
-			p.after(one)
+			if !p.hooks.after(one) {
+				return
+			}
 		}
 	}
 }
