@@ -205,21 +205,33 @@ var confirmToken = regexp.MustCompile(`/c/([A-Za-z0-9_.-]+)`)
 // sendNotices has a stranger sign up and confirm, who is welcomed, and an editor ask for the way to the desk.
 func (s *trial) sendNotices(server *smtptest.Server) {
 	s.t.Helper()
-	taken := make(chan struct{}, 16)
-	server.At("content").Call(func() { taken <- struct{}{} })
 	s.run("user", "add", everyEditor, "--role", "owner")
 	stop := s.serve()
 	defer stop()
 	for _, each := range everyMail {
 		who := "new-in-" + each.slug + "@reader.example"
+		before := len(server.Messages())
 		s.post("/s/"+each.slug+"/subscribe", url.Values{"email": {who}, "name": {"Bo"}})
-		<-taken
+		s.await(server, before+1)
 		asked := lastTo(s.t, server, who)
 		s.post("/c/"+confirmToken.FindStringSubmatch(readMail(s.t, asked).text)[1], nil)
-		<-taken
+		s.await(server, before+2)
 	}
+	before := len(server.Messages())
 	s.post("/desk/login", url.Values{"email": {everyEditor}})
-	<-taken
+	s.await(server, before+1)
+}
+
+// await fails unless the server has n messages within 20 seconds.
+func (s *trial) await(server *smtptest.Server, n int) {
+	s.t.Helper()
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(20 * time.Second); len(server.Messages()) < n; <-tick.C {
+		if time.Now().After(end) {
+			s.t.Fatalf("the server has %d messages, want %d", len(server.Messages()), n)
+		}
+	}
 }
 
 func (s *trial) post(path string, form url.Values) {
