@@ -150,6 +150,8 @@ type killer struct {
 	open     map[int][]string // by connection: recipients without a 250 yet
 	answered map[string]bool  // recipients whose 250 reached the child
 	overlaps []string
+	together int // what a client wrote at once: the end of a content and the next envelope
+	chunks   int // contents by BDAT
 	log      []took
 	read     []int // messages of each server that the log has
 }
@@ -175,6 +177,10 @@ func (k *killer) passes(p piece) bool {
 		return true
 	}
 	if !p.fromServer {
+		k.chunks += bytes.Count(p.text, []byte("BDAT "))
+		if bytes.Contains(p.text, []byte("\r\n.\r\nMAIL FROM:")) {
+			k.together++
+		}
 		for _, to := range k.rcpt.in(p) {
 			k.begins(p.conn, to)
 			k.reach(atRcpt)
@@ -324,12 +330,13 @@ func (k *killer) verify(m smtptest.Taken) took {
 }
 
 // hits counts what kills left behind.
-type hits struct{ kills, planned, filling, claimed, inflight, between, finishing, lost, twice int }
+type hits struct{ kills, planned, filling, claimed, inflight, between, finishing, lost, twice, together, chunks int }
 
 func (h hits) String() string {
 	return fmt.Sprintf("%d kills: %d with the issue planned, %d filling, %d with rows claimed, %d with rows in flight, "+
-		"%d between a 250 and its commit, %d with all sent and the issue not done; %d readers lost, %d twice",
-		h.kills, h.planned, h.filling, h.claimed, h.inflight, h.between, h.finishing, h.lost, h.twice)
+		"%d between a 250 and its commit, %d with all sent and the issue not done; %d readers lost, %d twice "+
+		"(%d contents written with the next envelope, %d by BDAT)",
+		h.kills, h.planned, h.filling, h.claimed, h.inflight, h.between, h.finishing, h.lost, h.twice, h.together, h.chunks)
 }
 
 // look counts what a killed sender left: the issue's state, and rows claimed, in flight, and in flight with their 250 out already.
@@ -427,6 +434,9 @@ func killRound(t *testing.T, h *hits, random *rand.Rand, most int) {
 		t.Errorf("got issue %s with %s, want done, and all of %d sent or uncertain", s.state(issue.ID).State, words(c), readers)
 	}
 	h.everybody(t, k, readers, c)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	h.together, h.chunks = h.together+k.together, h.chunks+k.chunks
 }
 
 // planned makes an issue of a new article that was released and not filled yet.
