@@ -81,14 +81,14 @@ func TestMainPathOverSMTP(t *testing.T) {
 	w.articles(s, "one", "two")
 	w.enrol(s, "ada", "ben")
 
-	w.check("subscribe", w.p.Subscribe(w.ctx, newsletter.Signup{Series: "skin", Email: "cyd@reader.example", Evidence: evidence()}))
+	w.check("subscribe", w.p.Subscribe(w.ctx, newsletter.Signup{Series: []string{"skin"}, Email: "cyd@reader.example", Evidence: evidence()}))
 	w.check("drain", worker.Drain(w.ctx))
 	confirmation := server.Messages()[0]
 	equal(t, "confirmation goes to", confirmation.To, "cyd@reader.example")
 	link := tokenOf.FindStringSubmatch(textPart(t, confirmation.Data))
 	v, err := w.p.Confirm(w.ctx, link[1], evidence())
 	w.check("confirm", err)
-	equal(t, "next slot", v.Next, tuesday(1))
+	equal(t, "next slot", v[0].Next, tuesday(1))
 
 	w.run(monday)
 	w.run(tuesday(1))

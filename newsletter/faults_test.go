@@ -341,7 +341,7 @@ func TestListBombing(t *testing.T) {
 	w := newWorld(t)
 	w.series("skin", series.Change{})
 	for range 50 {
-		w.check("subscribe", w.p.Subscribe(w.ctx, newsletter.Signup{Series: "skin", Email: "victim@reader.example", Evidence: evidence()}))
+		w.check("subscribe", w.p.Subscribe(w.ctx, newsletter.Signup{Series: []string{"skin"}, Email: "victim@reader.example", Evidence: evidence()}))
 	}
 	equal(t, "confirmations", len(w.notices("confirmation")), 1)
 }

@@ -3,8 +3,10 @@ package newsletter
 import (
 	"fmt"
 	"html"
+	"time"
 
 	"pressrun/newsletter/series"
+	"pressrun/subscribers"
 	"pressrun/templates"
 )
 
@@ -17,4 +19,22 @@ func (p *Publisher) FormSnippet(s series.Series) string {
 </form>
 `, html.EscapeString(p.url("s", s.PublicName(), "subscribe")), w.Language(),
 		html.EscapeString(w.T("public.signup.email")), html.EscapeString(w.T("public.signup.button")))
+}
+
+// formLives is how long a form that we showed may lie in a browser; later its visitor is asked once more.
+const formLives = 24 * time.Hour
+
+// SealForm is what a form of ours carries, so that its answer is known from one that another site, or a program, made.
+func (p *Publisher) SealForm() string {
+	return p.key.Seal(subscribers.Token{Purpose: subscribers.PurposeForm, Serial: p.now().UnixMilli()})
+}
+
+// OpenForm says how long ago a form was shown; ok is false where it is not ours, or too old.
+func (p *Publisher) OpenForm(token string) (ago time.Duration, ok bool) {
+	t, err := p.key.Open(token, subscribers.PurposeForm)
+	if err != nil {
+		return 0, false
+	}
+	ago = p.now().Sub(time.UnixMilli(t.Serial))
+	return ago, ago >= 0 && ago < formLives
 }

@@ -109,9 +109,22 @@ func (p *Publisher) keepHouse(ctx context.Context) error {
 		if _, err := p.people.Sweep(ctx, tx); err != nil {
 			return fmt.Errorf("sweep unconfirmed requests: %w", err)
 		}
-		return nil
+		return p.sweepSensitive(ctx, tx)
 	})
 	return errors.Join(stopped, err)
+}
+
+func (p *Publisher) sweepSensitive(ctx context.Context, tx *store.Tx) error {
+	all, err := series.All(ctx, tx)
+	if err != nil {
+		return err
+	}
+	for _, s := range all {
+		if s.Sensitive {
+			err = errors.Join(err, p.people.SweepSensitive(ctx, tx, s.ID))
+		}
+	}
+	return err
 }
 
 // planSlots writes the rows of all slots up to now and the one after, so that none vanishes while the program is down.

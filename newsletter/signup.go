@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,9 +19,10 @@ import (
 
 // Signup is what a subscribe form brings.
 type Signup struct {
-	Series, Email, Name string
-	Language            string
-	Evidence            subscribers.Evidence
+	Series      []string // names of one or more
+	Email, Name string
+	Language    string // of the form, and so of the mail; empty: the first series'
+	Evidence    subscribers.Evidence
 }
 
 // requestLives is how long a request to join can be confirmed, so how long its mail is worth sending.
@@ -34,28 +36,16 @@ const tokenHole = "CONFIRMATION-TOKEN"
 // known and a suppressed address, so that nobody can probe the list; errors are only for what the visitor can mend
 // (subscribers.ErrAddress, subscribers.ErrField) or an unknown series. Nothing that the visitor typed stands in the mail.
 func (p *Publisher) Subscribe(ctx context.Context, form Signup) error {
-	s, err := series.BySlug(ctx, p.db, form.Series)
+	wanted, err := p.named(ctx, form.Series)
 	if err != nil {
 		return fmt.Errorf("subscribe: %w", err)
 	}
-	mail, err := p.confirmation(ctx, s)
+	form.Language = cmp.Or(form.Language, wanted[0].Language, p.site.Language)
+	mail, err := p.confirmation(ctx, wanted, form.Language)
 	if err != nil {
 		return fmt.Errorf("subscribe: %w", err)
 	}
-	err = p.db.InTx(ctx, func(tx *store.Tx) error {
-		person := subscribers.Addition{Email: form.Email, Name: form.Name, Language: form.Language}
-		request, err := p.people.Join(ctx, tx, s.ID, person, form.Evidence)
-		if err != nil || request.Token == "" {
-			return err
-		}
-		return p.enqueue(ctx, tx, []outbox.Notice{{
-			Kind: "confirmation", Dedupe: fmt.Sprintf("confirmation %d", request.Serial),
-			SubscriberID: request.Subscriber.ID, SeriesID: s.ID,
-			FromName: s.FromName, FromEmail: s.FromEmail, ReplyTo: s.ReplyTo, Subject: mail.Subject,
-			HTML: strings.ReplaceAll(mail.HTML, tokenHole, request.Token), Text: strings.ReplaceAll(mail.Text, tokenHole, request.Token),
-			Expires: p.now().Add(requestLives),
-		}})
-	})
+	err = p.db.InTx(ctx, func(tx *store.Tx) error { return p.join(ctx, tx, form, wanted, mail) })
 	if err != nil {
 		return fmt.Errorf("subscribe: %w", err)
 	}
@@ -63,26 +53,84 @@ func (p *Publisher) Subscribe(ctx context.Context, form Signup) error {
 	return nil
 }
 
-// confirmation renders the mail that asks whether somebody really wants a series.
-func (p *Publisher) confirmation(ctx context.Context, s series.Series) (render.Email, error) {
+// named finds the series of names, each once.
+func (p *Publisher) named(ctx context.Context, names []string) (all []series.Series, err error) {
+	for _, name := range names {
+		s, err := series.ByName(ctx, p.db, name)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.ContainsFunc(all, func(x series.Series) bool { return x.ID == s.ID }) {
+			all = append(all, s)
+		}
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("no series: %w", store.ErrNotFound)
+	}
+	return all, nil
+}
+
+func (p *Publisher) join(ctx context.Context, tx *store.Tx, form Signup, wanted []series.Series, mail render.Email) error {
+	ids := make([]int64, len(wanted))
+	for i, s := range wanted {
+		ids[i] = s.ID
+	}
+	person := subscribers.Addition{Email: form.Email, Name: form.Name, Language: form.Language}
+	request, err := p.people.Join(ctx, tx, ids, person, form.Evidence)
+	if err != nil || request.Token == "" {
+		return err
+	}
+	about, from := int64(0), wanted[0]
+	if len(request.Series) == 1 {
+		about = request.Series[0]
+	}
+	return p.enqueue(ctx, tx, []outbox.Notice{{
+		Kind: "confirmation", Dedupe: fmt.Sprintf("confirmation %d", request.Serial),
+		SubscriberID: request.Subscriber.ID, SeriesID: about,
+		FromName: from.FromName, FromEmail: from.FromEmail, ReplyTo: from.ReplyTo, Subject: mail.Subject,
+		HTML: strings.ReplaceAll(mail.HTML, tokenHole, request.Token), Text: strings.ReplaceAll(mail.Text, tokenHole, request.Token),
+		Expires: p.now().Add(requestLives),
+	}})
+}
+
+// confirmation renders the mail that asks whether somebody really wants series. In an inbox, where others may look, its
+// subject doesn't say what a sensitive one is about.
+func (p *Publisher) confirmation(ctx context.Context, wanted []series.Series, language string) (render.Email, error) {
+	s := wanted[0]
 	style, err := p.style(ctx, p.db, s)
 	if err != nil {
 		return render.Email{}, err
 	}
-	language := cmp.Or(s.Language, p.site.Language)
 	w := templates.InMail(language)
+	subject := w.T("letter.confirm_subject", "series", s.Title)
+	if len(wanted) > 1 || s.Sensitive {
+		subject = w.T("letter.confirm_subject_site", "site", p.site.Name)
+	}
+	text := w.T("letter.confirm_text", "series", titles(w, wanted), "site", p.site.Name)
+	if len(wanted) > 1 {
+		text = w.T("letter.confirm_text_several", "series", titles(w, wanted), "site", p.site.Name)
+	}
 	return p.note(render.Note{
-		Style: style, Language: language, PostalAddress: s.PostalAddress,
-		Subject:    w.T("letter.confirm_subject", "series", s.Title),
-		Paragraphs: []string{w.T("letter.confirm_text", "series", s.Title, "site", p.site.Name)},
-		Button:     &render.Link{Title: w.T("letter.confirm_button"), URL: p.url("c", tokenHole)},
-		After:      []string{w.T("letter.confirm_after")},
+		Style: style, Language: w.Language(), PostalAddress: s.PostalAddress,
+		Subject: subject, Paragraphs: []string{text},
+		Button: &render.Link{Title: w.T("letter.confirm_button"), URL: p.url("c", tokenHole)},
+		After:  []string{w.T("letter.confirm_after")},
 	})
+}
+
+// titles lists the titles of series as the language does.
+func titles(w templates.Words, all []series.Series) string {
+	var names []string
+	for _, s := range all {
+		names = append(names, s.Title)
+	}
+	return w.List(names...)
 }
 
 // Visit is what a token page shows. Nothing is changed by looking.
 type Visit struct {
 	Series     series.Series
+	Language   string // of the page: the person's, else the series', else the site's
 	Masked     string // the address, not given away; empty where the person is gone
 	State      subscribers.State
 	Everything bool // left everything
@@ -91,22 +139,35 @@ type Visit struct {
 	Next       time.Time // of a confirmation link: the coming slot in the series' zone; zero: none is planned
 }
 
-// VisitConfirm reads a confirmation link; subscribers.ErrToken where it is not ours, subscribers.ErrNotPending where the
-// person is gone.
-func (p *Publisher) VisitConfirm(ctx context.Context, token string) (Visit, error) {
+// VisitConfirm reads a confirmation link: a visit to each series that its request asked for. subscribers.ErrToken where it
+// is not ours, subscribers.ErrNotPending where the request or the person is gone.
+func (p *Publisher) VisitConfirm(ctx context.Context, token string) ([]Visit, error) {
 	t, err := p.key.Open(token, subscribers.PurposeConfirm)
 	if err != nil {
-		return Visit{}, err
+		return nil, err
 	}
-	v, err := p.visit(ctx, t)
+	together, err := subscribers.RequestsWith(ctx, p.db, t)
 	if err != nil {
-		return v, err
+		return nil, err
 	}
-	if v.Masked == "" {
-		return v, subscribers.ErrNotPending
+	var all []Visit
+	for _, one := range together {
+		v, err := p.visit(ctx, one)
+		if err != nil {
+			return nil, err
+		}
+		if v.Masked == "" {
+			return nil, subscribers.ErrNotPending
+		}
+		if err := p.visitConfirmed(ctx, one, &v); err != nil {
+			return nil, err
+		}
+		all = append(all, v)
 	}
-	err = p.visitConfirmed(ctx, t, &v)
-	return v, err
+	if len(all) == 0 {
+		return nil, subscribers.ErrNotPending
+	}
+	return all, nil
 }
 
 // visitConfirmed adds what comes after a confirmation.
@@ -166,6 +227,7 @@ func (p *Publisher) visit(ctx context.Context, t subscribers.Token) (Visit, erro
 	if v.Series, err = series.ByID(ctx, p.db, t.SeriesID); err != nil {
 		return v, fmt.Errorf("visit: %w", err)
 	}
+	v.Language = cmp.Or(v.Series.Language, p.site.Language)
 	person, err := subscribers.ByID(ctx, p.db, t.SubscriberID)
 	if errors.Is(err, store.ErrNotFound) {
 		return v, nil
@@ -177,7 +239,7 @@ func (p *Publisher) visit(ctx context.Context, t subscribers.Token) (Visit, erro
 	if err != nil {
 		return v, fmt.Errorf("visit: subscriber %d: %w", person.ID, err)
 	}
-	v.Masked = address.Masked()
+	v.Masked, v.Language = address.Masked(), cmp.Or(person.Language, v.Language)
 	e, err := subscribers.EnrolmentOf(ctx, p.db, t.SeriesID, t.SubscriberID)
 	if err == nil {
 		v.State = e.State
@@ -192,42 +254,54 @@ func (p *Publisher) visit(ctx context.Context, t subscribers.Token) (Visit, erro
 // errWelcome says that only the welcome failed: the confirmation is made without it.
 var errWelcome = errors.New("welcome")
 
-// Confirm activates the enrolment and queues the welcome (rule 3) in one transaction. A welcome that can't be made never
-// stops a confirmation.
-func (p *Publisher) Confirm(ctx context.Context, token string, e subscribers.Evidence) (v Visit, err error) {
+// Confirm activates the enrolments that were asked for and queues their welcomes (rule 3) in one transaction. A welcome that
+// can't be made never stops a confirmation.
+func (p *Publisher) Confirm(ctx context.Context, token string, e subscribers.Evidence) ([]Visit, error) {
 	t, err := p.key.Open(token, subscribers.PurposeConfirm)
 	if err != nil {
-		return Visit{}, err
+		return nil, err
 	}
-	s, err := series.ByID(ctx, p.db, t.SeriesID)
+	together, err := subscribers.RequestsWith(ctx, p.db, t)
 	if err != nil {
-		return Visit{}, fmt.Errorf("confirm: %w", err)
+		return nil, err
 	}
-	letter := p.welcome(ctx, s, t.SubscriberID) // rendered before the lock
-	err = p.confirm(ctx, token, e, letter)
+	letters := map[int64]series.Frozen{} // by series, rendered before the lock
+	for _, one := range together {
+		s, err := series.ByID(ctx, p.db, one.SeriesID)
+		if err != nil {
+			return nil, fmt.Errorf("confirm: %w", err)
+		}
+		if letter := p.welcome(ctx, s, t.SubscriberID); letter != nil {
+			letters[s.ID] = *letter
+		}
+	}
+	err = p.confirm(ctx, token, e, letters)
 	if errors.Is(err, errWelcome) {
-		p.log.ErrorContext(ctx, "welcome left out", "series", s.Slug, "error", err)
+		p.log.ErrorContext(ctx, "welcome left out", "error", err)
 		err = p.confirm(ctx, token, e, nil)
 	}
 	if err != nil {
-		return Visit{}, err
+		return nil, err
 	}
 	p.wake()
-	if v, err = p.visit(ctx, t); err == nil {
-		err = p.visitConfirmed(ctx, t, &v)
-	}
-	return v, err
+	return p.VisitConfirm(ctx, token)
 }
 
-// confirm activates, and adds the welcome of a fresh confirmation.
-func (p *Publisher) confirm(ctx context.Context, token string, e subscribers.Evidence, letter *series.Frozen) error {
+// confirm activates, and adds the welcomes of what is fresh.
+func (p *Publisher) confirm(ctx context.Context, token string, e subscribers.Evidence, letters map[int64]series.Frozen) error {
 	return p.db.InTx(ctx, func(tx *store.Tx) error {
-		enrolment, fresh, err := p.people.Confirm(ctx, tx, token, e)
-		if err != nil || !fresh || letter == nil {
+		all, err := p.people.Confirm(ctx, tx, token, e)
+		if err != nil {
 			return err
 		}
-		if err := p.addWelcome(ctx, tx, *letter, enrolment.SubscriberID); err != nil {
-			return fmt.Errorf("%w: %w", errWelcome, err)
+		for _, enrolment := range all {
+			letter, ok := letters[enrolment.SeriesID]
+			if !ok || !enrolment.Fresh {
+				continue
+			}
+			if err := p.addWelcome(ctx, tx, letter, enrolment.SubscriberID); err != nil {
+				return fmt.Errorf("series %s: %w: %w", letter.Series.Slug, errWelcome, err)
+			}
 		}
 		return nil
 	})

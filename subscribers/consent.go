@@ -25,6 +25,7 @@ const (
 	eventSuppressed   = "suppressed"
 	eventUnsuppressed = "unsuppressed"
 	eventPaused       = "paused"
+	eventResumed      = "resumed"
 )
 
 // Consent is one event of how somebody came, stayed or left.
@@ -66,14 +67,17 @@ func Consents(ctx context.Context, q store.Querier, subscriberID int64) ([]Conse
 const insertConsent = `INSERT INTO consents (subscriber_id, series_id, event, request_id, at, ip, agent, form, wording, because, email)
 VALUES (?1, nullif(?2, 0), ?3, nullif(?4, 0), ?5, ?6, ?7, ?8, ?9, ?10, ?11) RETURNING id`
 
-// record adds a consent of p now and returns its number.
+// record adds a consent of p and returns its number. Without an instant it is now.
 func (r *Registry) record(ctx context.Context, tx *store.Tx, p person, c Consent) (id int64, err error) {
 	if c.Email == "" {
 		c.Email = p.Email
 	}
+	if c.At.IsZero() {
+		c.At = r.now()
+	}
 	// A stranger chooses what a browser says of itself: keep what tells browsers apart, not all that can be sent.
 	const octets = 1000
-	row := tx.QueryRow(ctx, insertConsent, p.ID, c.SeriesID, c.Event, c.RequestID, r.now().UnixMilli(),
+	row := tx.QueryRow(ctx, insertConsent, p.ID, c.SeriesID, c.Event, c.RequestID, c.At.UnixMilli(),
 		clip(c.IP, octets), clip(c.Agent, octets), clip(c.Form, octets), c.Wording, c.Because, c.Email)
 	err = row.Scan(&id)
 	return id, err

@@ -51,7 +51,7 @@ func (p *people) join(seriesID int64, email string) subscribers.Request {
 	p.Helper()
 	var req subscribers.Request
 	p.must(func(tx *store.Tx) (err error) {
-		req, err = p.Join(p.Context(), tx, seriesID, subscribers.Addition{Email: email}, subscribers.Evidence{Form: "https://news.example.org/"})
+		req, err = p.Join(p.Context(), tx, []int64{seriesID}, subscribers.Addition{Email: email}, subscribers.Evidence{Form: "https://news.example.org/"})
 		return err
 	})
 	return req
@@ -60,7 +60,10 @@ func (p *people) join(seriesID int64, email string) subscribers.Request {
 func (p *people) confirm(token string) (e subscribers.Enrolment, fresh bool, err error) {
 	p.Helper()
 	err = p.tx(func(tx *store.Tx) (err error) {
-		e, fresh, err = p.Confirm(p.Context(), tx, token, subscribers.Evidence{IP: "192.0.2.7"})
+		all, err := p.Confirm(p.Context(), tx, token, subscribers.Evidence{IP: "192.0.2.7"})
+		if err == nil {
+			e, fresh = all[0].Enrolment, all[0].Fresh
+		}
 		return err
 	})
 	return e, fresh, err

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"pressrun/subscribers/store"
@@ -24,60 +25,102 @@ const (
 // Request is the outcome of asking to join. Where nobody had to be stored, Subscriber and Enrolment are zero.
 type Request struct {
 	Subscriber Subscriber
-	Enrolment  Enrolment // that of somebody who left stays ended until they confirm
+	Enrolment  Enrolment // in the first series; that of somebody who left stays ended until they confirm
+	Series     []int64   // those that the confirmation is for
 	Token      string    // of the confirmation link; empty where no confirmation must be sent (active already, suppressed, asked too often)
 	Serial     int64
 }
 
-// Join records that somebody asks to get a series: a new enrolment is pending, an active one stays as it is, and that of
-// somebody who left stays ended; all wait for Confirm. Somebody suppressed by a complaint, a bounce or by hand gets no token.
+// Join records that somebody asks to get series: a new enrolment is pending, an active one stays as it is, and that of
+// somebody who left stays ended; all wait for one Confirm. Somebody suppressed by a complaint, a bounce or by hand gets no token.
 // An address gets at most one confirmation a day, for whatever series, and three ever that it does not answer: beyond that
 // the Token is empty too. Where it is empty nothing was
 // changed, and what somebody has told of themselves who confirmed once is never changed: anybody can type their address.
 // Errors wrap ErrAddress and ErrField.
-func (r *Registry) Join(ctx context.Context, tx *store.Tx, seriesID int64, a Addition, e Evidence) (Request, error) {
+func (r *Registry) Join(ctx context.Context, tx *store.Tx, seriesIDs []int64, a Addition, e Evidence) (Request, error) {
 	addr, a, err := a.parse()
 	if err != nil {
-		return Request{}, fmt.Errorf("join series %d: %w", seriesID, err)
+		return Request{}, fmt.Errorf("join series %d: %w", seriesIDs, err)
 	}
-	req, err := r.join(ctx, tx, seriesID, addr, a, e)
+	req, err := r.join(ctx, tx, seriesIDs, addr, a, e)
 	if err != nil {
-		return Request{}, fmt.Errorf("join series %d: %w", seriesID, err)
+		return Request{}, fmt.Errorf("join series %d: %w", seriesIDs, err)
 	}
 	return req, nil
 }
 
-func (r *Registry) join(ctx context.Context, tx *store.Tx, seriesID int64, addr Address, a Addition, e Evidence) (Request, error) {
-	f, err := r.find(ctx, tx, seriesID, addr)
+func (r *Registry) join(ctx context.Context, tx *store.Tx, seriesIDs []int64, addr Address, a Addition, e Evidence) (Request, error) {
+	p, err := r.lookUp(ctx, tx, addr)
 	if err != nil {
 		return Request{}, err
 	}
-	may, err := r.mayAsk(ctx, tx, f)
+	req := Request{Subscriber: p.Subscriber}
+	wanted, err := r.joinable(ctx, tx, p, seriesIDs, &req)
 	if err != nil {
 		return Request{}, err
 	}
-	if !may {
-		return Request{Subscriber: f.Subscriber, Enrolment: f.enrolment}, nil
+	may, err := r.mayAsk(ctx, tx, p)
+	if err != nil || !may || len(wanted) == 0 {
+		return req, err
 	}
-	if f.ID == 0 {
-		err = r.insert(ctx, tx, addr, a, &f.person)
+	if p.ID == 0 {
+		err = r.insert(ctx, tx, addr, a, &p)
 	} else {
-		err = r.rename(ctx, tx, a, &f.person)
+		err = r.rename(ctx, tx, a, &p)
 	}
 	if err != nil {
 		return Request{}, err
 	}
-	if f.enrolment.ID == 0 {
-		if f.enrolment, err = r.enrol(ctx, tx, seriesID, f.ID, start{state: Pending}); err != nil {
-			return Request{}, err
+	req.Subscriber = p.Subscriber
+	return req, r.request(ctx, tx, p, wanted, addr, e, &req)
+}
+
+// joinable leaves out the series that somebody gets already, or is kept out of until an owner lifts that.
+func (r *Registry) joinable(ctx context.Context, q store.Querier, p person, seriesIDs []int64, req *Request) (wanted []Enrolment, err error) {
+	for i, id := range seriesIDs {
+		enrolment := Enrolment{SeriesID: id}
+		if p.ID != 0 {
+			if enrolment, err = enrolmentOrNone(ctx, q, id, p.ID); err != nil {
+				return nil, err
+			}
+			enrolment.SeriesID = id
+		}
+		reason, err := standing(ctx, q, p, id)
+		if err != nil {
+			return nil, err
+		}
+		if i == 0 && enrolment.ID != 0 {
+			req.Enrolment = enrolment
+		}
+		if enrolment.State != Active && enrolment.State != Paused && !onlyOwnerLifts(reason) {
+			wanted = append(wanted, enrolment)
 		}
 	}
-	serial, err := r.record(ctx, tx, f.person, Consent{SeriesID: seriesID, Event: eventRequested, Evidence: e, Email: addr.Typed})
-	if err != nil {
-		return Request{}, err
+	return wanted, nil
+}
+
+// request records one request for each series, all of one instant: by it Confirm knows what one form asked for.
+func (r *Registry) request(ctx context.Context, tx *store.Tx, p person, wanted []Enrolment, addr Address, e Evidence, req *Request) error {
+	at := r.now()
+	for _, enrolment := range wanted {
+		id := enrolment.SeriesID
+		if enrolment.ID == 0 {
+			var err error
+			if enrolment, err = r.enrol(ctx, tx, id, p.ID, start{state: Pending}); err != nil {
+				return err
+			}
+		}
+		serial, err := r.record(ctx, tx, p, Consent{SeriesID: id, Event: eventRequested, At: at, Evidence: e, Email: addr.Typed})
+		if err != nil {
+			return err
+		}
+		if req.Serial == 0 {
+			req.Serial, req.Enrolment = serial, enrolment
+			req.Token = r.Key.Seal(Token{Purpose: PurposeConfirm, SubscriberID: p.ID, SeriesID: id, Serial: serial})
+		}
+		req.Series = append(req.Series, id)
 	}
-	token := r.Key.Seal(Token{Purpose: PurposeConfirm, SubscriberID: f.ID, SeriesID: seriesID, Serial: serial})
-	return Request{Subscriber: f.Subscriber, Enrolment: f.enrolment, Token: token, Serial: serial}, nil
+	return nil
 }
 
 const renameUnknown = `UPDATE subscribers SET name = ?2, language = ?3
@@ -95,19 +138,16 @@ func (r *Registry) rename(ctx context.Context, tx *store.Tx, a Addition, p *pers
 }
 
 const selectAsked = `SELECT
-	count(CASE WHEN id > coalesce((SELECT max(id) FROM consents WHERE subscriber_id = ?1 AND event = 'confirmed'), 0) THEN 1 END)
+	count(DISTINCT CASE WHEN id > coalesce((SELECT max(id) FROM consents WHERE subscriber_id = ?1 AND event = 'confirmed'), 0) THEN at END)
 		+ coalesce((SELECT requests FROM unanswered WHERE hash = ?2), 0),
 	coalesce(max(at), 0)
 FROM consents WHERE subscriber_id = ?1 AND event = 'requested'`
 
 // mayAsk says whether a confirmation may be mailed. Whoever answers has shown that the mailbox is theirs, so that only
-// unanswered ones count for ever; for the day each of them does.
-func (r *Registry) mayAsk(ctx context.Context, tx *store.Tx, f found) (bool, error) {
-	if f.enrolment.State == Active || f.enrolment.State == Paused || onlyOwnerLifts(f.standing) {
-		return false, nil
-	}
+// unanswered ones count for ever; for the day each of them does. What one form asked for is one.
+func (r *Registry) mayAsk(ctx context.Context, tx *store.Tx, p person) (bool, error) {
 	var unanswered, last int64
-	if err := tx.QueryRow(ctx, selectAsked, f.ID, f.address).Scan(&unanswered, &last); err != nil {
+	if err := tx.QueryRow(ctx, selectAsked, p.ID, p.address).Scan(&unanswered, &last); err != nil {
 		return false, err
 	}
 	return unanswered < maxRequests && !r.now().Before(instant(last).Add(requestEvery)), nil
@@ -125,20 +165,73 @@ func Asking(ctx context.Context, q store.Querier, subscriberID, seriesID int64) 
 	return yes, nil
 }
 
-// Confirm activates the enrolment that token's request made and lifts what only the person can lift: their unsubscribe
-// from this series or from everything, and their erasure. Confirming twice is one confirmation (fresh is false the second time).
-// ErrToken or ErrNotPending where the link has nothing to confirm (any more); with ErrSuppressed besides where a bounce, a
-// complaint or an owner keeps the address out.
-func (r *Registry) Confirm(ctx context.Context, tx *store.Tx, token string, e Evidence) (enrolment Enrolment, fresh bool, err error) {
+// Confirmed is an enrolment as a confirmation left it; Fresh where it was this one that made it active.
+type Confirmed struct {
+	Enrolment
+	Fresh bool
+}
+
+// Confirm activates the enrolments that token's request, and all that were made with it, asked for, and lifts what only the
+// person can lift: their unsubscribe from these series or from everything, and their erasure. Confirming twice is one
+// confirmation: none is fresh the second time. ErrToken or ErrNotPending where the link has nothing to confirm (any more);
+// with ErrSuppressed besides where a bounce, a complaint or an owner keeps the address out.
+func (r *Registry) Confirm(ctx context.Context, tx *store.Tx, token string, e Evidence) ([]Confirmed, error) {
 	t, err := r.Key.Open(token, PurposeConfirm)
 	if err != nil {
-		return Enrolment{}, false, fmt.Errorf("confirm: %w", err)
+		return nil, fmt.Errorf("confirm: %w", err)
 	}
-	enrolment, fresh, err = r.confirm(ctx, tx, t, e)
+	all, err := r.confirmAll(ctx, tx, t, e)
 	if err != nil {
-		return Enrolment{}, false, fmt.Errorf("confirm request %d: %w", t.Serial, err)
+		return nil, fmt.Errorf("confirm request %d: %w", t.Serial, err)
 	}
-	return enrolment, fresh, nil
+	return all, nil
+}
+
+func (r *Registry) confirmAll(ctx context.Context, tx *store.Tx, t Token, e Evidence) (all []Confirmed, err error) {
+	together, err := RequestsWith(ctx, tx, t)
+	if err != nil {
+		return nil, err
+	}
+	none := ErrNotPending
+	for _, one := range together {
+		enrolment, fresh, err := r.confirm(ctx, tx, one, e)
+		if errors.Is(err, ErrNotPending) {
+			none = err
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, Confirmed{enrolment, fresh})
+	}
+	if len(all) == 0 {
+		return nil, none
+	}
+	return all, nil
+}
+
+const selectTogether = `SELECT id, series_id FROM consents
+WHERE subscriber_id = ?1 AND event = 'requested' AND at = (SELECT at FROM consents WHERE id = ?2 AND subscriber_id = ?1) ORDER BY id`
+
+// RequestsWith are the tokens of all requests that were made with the one that t confirms: those of one form. None where it
+// is gone.
+func RequestsWith(ctx context.Context, q store.Querier, t Token) (all []Token, err error) {
+	rows, err := q.Query(ctx, selectTogether, t.SubscriberID, t.Serial)
+	if err != nil {
+		return nil, fmt.Errorf("requests with %d: %w", t.Serial, err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		one := Token{Purpose: PurposeConfirm, SubscriberID: t.SubscriberID}
+		if err := rows.Scan(&one.Serial, &one.SeriesID); err != nil {
+			return nil, fmt.Errorf("requests with %d: %w", t.Serial, err)
+		}
+		all = append(all, one)
+	}
+	if !slices.Contains(all, t) {
+		return nil, rows.Err()
+	}
+	return all, rows.Err()
 }
 
 const (
@@ -208,15 +301,16 @@ func (r *Registry) welcomeBack(ctx context.Context, tx *store.Tx, p person, t To
 
 const (
 	countExpired = `INSERT INTO unanswered (hash, requests)
-SELECT s.address_hash, count(*) FROM consents r JOIN subscribers s ON s.id = r.subscriber_id
-WHERE r.event = 'requested' AND r.at < ?1 AND NOT EXISTS (SELECT 1 FROM consents c WHERE c.request_id = r.id)
+SELECT s.address_hash, count(DISTINCT r.at) FROM consents r JOIN subscribers s ON s.id = r.subscriber_id
+WHERE r.event = 'requested' AND r.at < ?1 AND (r.series_id = ?2 OR ?2 = 0) AND NOT EXISTS (SELECT 1 FROM consents c WHERE c.request_id = r.id)
 	AND r.id > coalesce((SELECT max(c.id) FROM consents c WHERE c.subscriber_id = r.subscriber_id AND c.event = 'confirmed'), 0)
 GROUP BY s.address_hash
 ON CONFLICT (hash) DO UPDATE SET requests = unanswered.requests + excluded.requests`
 	deleteExpired = `DELETE FROM consents
-WHERE event = 'requested' AND at < ?1 AND NOT EXISTS (SELECT 1 FROM consents c WHERE c.request_id = consents.id)`
+WHERE event = 'requested' AND at < ?1 AND (series_id = ?2 OR ?2 = 0)
+	AND NOT EXISTS (SELECT 1 FROM consents c WHERE c.request_id = consents.id)`
 	deleteUnconfirmed = `DELETE FROM enrolments
-WHERE state = 'pending' AND created < ?1
+WHERE state = 'pending' AND created < ?1 AND (series_id = ?2 OR ?2 = 0)
 	AND NOT EXISTS (SELECT 1 FROM consents c
 		WHERE c.subscriber_id = enrolments.subscriber_id AND (c.series_id IS NULL OR c.series_id = enrolments.series_id))
 RETURNING subscriber_id`
@@ -224,24 +318,28 @@ RETURNING subscriber_id`
 
 // Sweep deletes requests that were never confirmed within 14 days, the enrolments that nothing else stands for, and people who
 // have nothing else (their row is emptied as in Erase; they may ask again). Of a request only its number in the count of
-// unanswered ones stays, under the keyed hash. It returns how many requests were deleted.
+// unanswered ones stays, under the keyed hash. Fresh links that led to nothing go too. It returns how many requests were deleted.
 func (r *Registry) Sweep(ctx context.Context, tx *store.Tx) (int64, error) {
-	n, err := r.sweep(ctx, tx, r.now().Add(-requestLives).UnixMilli())
+	n, err := r.sweep(ctx, tx, r.now().Add(-requestLives).UnixMilli(), 0)
+	if err == nil {
+		_, err = tx.Exec(ctx, deleteLinks, r.now().Add(-linkForgets).UnixMilli())
+	}
 	if err != nil {
 		return 0, fmt.Errorf("sweep requests: %w", err)
 	}
 	return n, nil
 }
 
-func (r *Registry) sweep(ctx context.Context, tx *store.Tx, before int64) (int64, error) {
-	if _, err := tx.Exec(ctx, countExpired, before); err != nil {
+// sweep is Sweep for requests of a series, or with 0 of all.
+func (r *Registry) sweep(ctx context.Context, tx *store.Tx, before, seriesID int64) (int64, error) {
+	if _, err := tx.Exec(ctx, countExpired, before, seriesID); err != nil {
 		return 0, err
 	}
-	n, err := tx.Exec(ctx, deleteExpired, before)
+	n, err := tx.Exec(ctx, deleteExpired, before, seriesID)
 	if err != nil {
 		return 0, err
 	}
-	rows, err := tx.Query(ctx, deleteUnconfirmed, before)
+	rows, err := tx.Query(ctx, deleteUnconfirmed, before, seriesID)
 	if err != nil {
 		return 0, err
 	}

@@ -17,7 +17,7 @@ func TestDoubleOptIn(t *testing.T) {
 	p := newPeople(t)
 	var req subscribers.Request
 	p.must(func(tx *store.Tx) (err error) {
-		req, err = p.Join(t.Context(), tx, skin, subscribers.Addition{Email: "Ada@Example.org", Name: " Ada ", Language: "en_GB"},
+		req, err = p.Join(t.Context(), tx, []int64{skin}, subscribers.Addition{Email: "Ada@Example.org", Name: " Ada ", Language: "en_GB"},
 			subscribers.Evidence{IP: "192.0.2.1", Agent: "Browser", Form: "https://news.example.org/", Wording: "Yes, weekly."})
 		return err
 	})
@@ -218,7 +218,7 @@ func TestANameBelongsToWhoeverConfirms(t *testing.T) {
 	p := newPeople(t)
 	ask := func(seriesID int64, name string) (req subscribers.Request) {
 		p.must(func(tx *store.Tx) (err error) {
-			req, err = p.Join(t.Context(), tx, seriesID, subscribers.Addition{Email: "ada@example.org", Name: name, Language: "en"}, subscribers.Evidence{})
+			req, err = p.Join(t.Context(), tx, []int64{seriesID}, subscribers.Addition{Email: "ada@example.org", Name: name, Language: "en"}, subscribers.Evidence{})
 			return err
 		})
 		p.pass(day)
@@ -244,7 +244,7 @@ func TestJoinNeverChangesAKnownPerson(t *testing.T) {
 	p := newPeople(t)
 	p.active(skin, "ada@example.org")
 	p.must(func(tx *store.Tx) error {
-		_, err := p.Join(t.Context(), tx, gut, subscribers.Addition{Email: "ADA@example.org", Name: "Buy at evil.example", Fields: map[string]string{"a": "b"}}, subscribers.Evidence{})
+		_, err := p.Join(t.Context(), tx, []int64{gut}, subscribers.Addition{Email: "ADA@example.org", Name: "Buy at evil.example", Fields: map[string]string{"a": "b"}}, subscribers.Evidence{})
 		return err
 	})
 	got, err := subscribers.ByEmail(t.Context(), p.db, "ada@example.org")
@@ -270,7 +270,7 @@ func TestJoinRefuses(t *testing.T) {
 		{subscribers.Addition{Email: "ada@example.org", Fields: map[string]string{"a\nb": "x"}}, subscribers.ErrField},
 	} {
 		err := p.tx(func(tx *store.Tx) error {
-			_, err := p.Join(t.Context(), tx, skin, tt.a, subscribers.Evidence{})
+			_, err := p.Join(t.Context(), tx, []int64{skin}, tt.a, subscribers.Evidence{})
 			return err
 		})
 		if !errors.Is(err, tt.want) {

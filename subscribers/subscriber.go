@@ -292,6 +292,8 @@ func (r *Registry) Erase(ctx context.Context, tx *store.Tx, subscriberID int64) 
 const (
 	blankPerson = `UPDATE subscribers SET email = '', email_key = NULL, address_hash = '', domain_hash = '', name = '',
 	language = '', fields = '{}', erased = ?2 WHERE id = ?1`
+	deletePersonReasons    = `DELETE FROM leave_reasons WHERE consent_id IN (SELECT id FROM consents WHERE subscriber_id = ?1)`
+	deletePersonLinks      = `DELETE FROM fresh_links WHERE subscriber_id = ?1`
 	deletePersonConsents   = `DELETE FROM consents WHERE subscriber_id = ?1`
 	deletePersonEnrolments = `DELETE FROM enrolments WHERE subscriber_id = ?1`
 )
@@ -302,7 +304,7 @@ func (r *Registry) blank(ctx context.Context, tx *store.Tx, id int64) error {
 	if _, err := tx.Exec(ctx, blankPerson, id, r.now().UnixMilli()); err != nil {
 		return err
 	}
-	for _, query := range []string{deletePersonConsents, deletePersonEnrolments} {
+	for _, query := range []string{deletePersonReasons, deletePersonLinks, deletePersonConsents, deletePersonEnrolments} {
 		if _, err := tx.Exec(ctx, query, id); err != nil {
 			return err
 		}

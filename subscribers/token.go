@@ -99,11 +99,14 @@ type Purpose byte
 // The purposes of tokens. Values stand in links that people keep: they never change.
 const (
 	PurposeConfirm     Purpose = 1
-	PurposeUnsubscribe Purpose = 2
+	PurposeUnsubscribe Purpose = 2 // and the page of preferences
+	PurposeManage      Purpose = 3 // one's own data; of a fresh link, mailed, good for an hour
+	PurposeAddress     Purpose = 4 // proof of a new address, likewise
+	PurposeForm        Purpose = 5 // nobody's: a form that we showed, and when
 )
 
-// Token is what a link carries: whom, which series and for what. Serial binds a confirmation to its one request; it is
-// the consent's number there and zero elsewhere.
+// Token is what a link carries: whom, which series and for what. Serial binds it to one thing: a confirmation to the consent
+// that is its request, a fresh link to its row, a form to the instant it was shown (ms); it is zero elsewhere.
 type Token struct {
 	Purpose      Purpose
 	SubscriberID int64

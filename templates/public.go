@@ -23,12 +23,30 @@ type PublicFrame struct {
 	Style, Icon            string // paths
 	Canonical              string // address that search programs shall keep; empty: none, the page is one person's
 	Description            string // for search programs; empty: left out
+	NoIndex                bool   // search programs shall not keep it, though it is for everybody
+	Feed                   string // address of the series' feed; empty: none
+	Share                  PublicShare
+	Languages              []PublicLanguage // the same page in others; empty: no choice
+}
+
+// PublicShare is what other sites show of a page where somebody links to it (Open Graph).
+type PublicShare struct {
+	Kind, Title     string    // Kind empty: nothing
+	Image, ImageAlt string    // address; empty: none
+	Published       time.Time // zero: left out
+}
+
+// PublicLanguage is a link to the same page in another language.
+type PublicLanguage struct {
+	Name, Tag, Dir, Path string
+	Current              bool
 }
 
 // PublicHome is the site's first page: its series.
 type PublicHome struct {
 	PublicFrame
-	Series []PublicHomeSeries
+	Series    []PublicHomeSeries
+	Subscribe string // path of the form for several
 }
 
 // PublicHomeSeries is one series on the first page.
@@ -41,16 +59,58 @@ type PublicHomeSeries struct {
 // Write writes the page.
 func (v PublicHome) Write(w io.Writer) error { return v.Own.publicPages().Render(w, "home", v) }
 
-// PublicSignup is the form that asks to get a series.
+// PublicSignup is the form that asks to get one series, or some of the site's.
 type PublicSignup struct {
 	Words
-	Action, Series string
-	Wording        string // what the visitor agrees to: the same text is kept as evidence
-	Email, Name    string // as typed, where the form comes back
-	Fault          bool   // the address can't be used
-	Shown          int64  // when the form was made, in ms
-	PrivacyURL     string
+	Action, Site string
+	Series       string         // title of the one; empty: there are choices
+	Choices      []PublicChoice // series to choose from
+	Drip         bool           // each reader starts at the first article
+	Sensitive    bool           // a consent of its own is needed
+	Wording      string         // what the visitor agrees to: the same text is kept as evidence
+	Email, Name  string         // as typed, where the form comes back
+	Fault        string         // what is wrong: "fault" the address, "choose" nothing is chosen; empty: nothing
+	Token        string         // says that the form is ours, and when it was shown
+	PrivacyURL   string
 }
+
+// PublicChoice is a series that may be chosen.
+type PublicChoice struct {
+	Name, Title, Rhythm string
+	Sensitive, Chosen   bool
+}
+
+// PublicSubscribe is a page with nothing but the form.
+type PublicSubscribe struct {
+	PublicFrame
+	Signup PublicSignup
+}
+
+// Write writes the page.
+func (v PublicSubscribe) Write(w io.Writer) error { return v.Own.publicPages().Render(w, "subscribe", v) }
+
+// PublicOnce asks a visitor whose form was not ours to press one button.
+type PublicOnce struct {
+	PublicFrame
+	Action                   string
+	Series                   []string // their names
+	Titles                   string
+	Email, Name, From, Token string
+	Wording                  string
+	Sensitive                bool
+}
+
+// Write writes the page.
+func (v PublicOnce) Write(w io.Writer) error { return v.Own.publicPages().Render(w, "once", v) }
+
+// PublicGone is what is left of a withdrawn article.
+type PublicGone struct {
+	PublicFrame
+	Series, SeriesPath string
+}
+
+// Write writes the page.
+func (v PublicGone) Write(w io.Writer) error { return v.Own.publicPages().Render(w, "gone", v) }
 
 // PublicSeries is a series' page: its public articles and the form.
 type PublicSeries struct {
@@ -60,6 +120,8 @@ type PublicSeries struct {
 	Drip   bool // each reader starts at the first article
 	Parts  []PublicPart
 	Signup PublicSignup
+
+	TextLang, TextDir string // of titles, which may differ from the page's
 }
 
 // PublicPart is one public article in the list.
@@ -93,7 +155,8 @@ func (v PublicArticle) Write(w io.Writer) error { return v.Own.publicPages().Ren
 // PublicAsked follows the sign-up form, the same for every address.
 type PublicAsked struct {
 	PublicFrame
-	Series, SeriesPath string
+	Titles       string // of the series, listed
+	Back, BackTo string // path and name of where to go on
 }
 
 // Write writes the page.
@@ -102,14 +165,25 @@ func (v PublicAsked) Write(w io.Writer) error { return v.Own.publicPages().Rende
 // PublicConfirm is the page of a confirmation link, before and after its button.
 type PublicConfirm struct {
 	PublicFrame
-	Series, SeriesPath string
-	Masked             string // the address, not given away
-	Action             string
-	Wording            string
-	Done               bool
-	Welcome            bool      // a first letter is on its way
-	From               string    // the sender's address, to put among the contacts
-	Next               time.Time // in the series' zone; zero: none planned
+	Series    []PublicJoined
+	Titles    string // of all of them, listed
+	Masked    string // the address, not given away
+	Action    string
+	Wording   string
+	Sensitive bool // one of them is: the button says the consent
+	Done      bool
+	From      string // the senders' addresses, to put among the contacts
+}
+
+// One says whether it is one series, of which more is said.
+func (v PublicConfirm) One() bool { return len(v.Series) == 1 }
+
+// PublicJoined is a series that somebody confirms.
+type PublicJoined struct {
+	Words
+	Title, Path string
+	Welcome     bool      // a first letter is on its way
+	Next        time.Time // in the series' zone; zero: none planned
 }
 
 // Write writes the page.

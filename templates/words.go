@@ -80,6 +80,46 @@ func (w Words) Time(t interface{ Format(string) string }) string {
 
 var _ interface{ Format(string) string } = time.Time{}
 
+// List writes names one after the other: "Skin, Gut and Sleep".
+func (w Words) List(names ...string) string {
+	switch len(names) {
+	case 0:
+		return ""
+	case 1:
+		return names[0]
+	}
+	some := names[0]
+	for _, name := range names[1 : len(names)-1] {
+		some = w.T("list.comma", "some", some, "more", name)
+	}
+	return w.T("list.and", "some", some, "last", names[len(names)-1])
+}
+
+// Name is what the language calls itself.
+func (w Words) Name() string { return w.T("language") }
+
+// Languages are the catalogues that there are, English first.
+func Languages() []Words {
+	var all []Words
+	for _, c := range catalogues().order {
+		all = append(all, Words{c})
+	}
+	return all
+}
+
+// Choose returns the catalogue that fits a browser's Accept-Language best; ok is false where none does.
+func Choose(accept string) (w Words, ok bool) {
+	wanted, _, err := language.ParseAcceptLanguage(accept)
+	if err != nil || len(wanted) == 0 {
+		return Words{}, false
+	}
+	_, i, confidence := catalogues().matcher.Match(wanted...)
+	if confidence == language.No {
+		return Words{}, false
+	}
+	return Words{catalogues().order[i]}, true
+}
+
 // Language is the tag of the catalogue chosen, for lang attributes.
 func (w Words) Language() string { return w.catalogue().tag.String() }
 

@@ -113,7 +113,7 @@ func (a *app) ask(cmd *cobra.Command, s *site, of series.Series, email, name str
 		return err
 	}
 	err = s.publisher.Subscribe(ctx, newsletter.Signup{
-		Series: of.Slug, Email: email, Name: name, Evidence: subscribers.Evidence{Form: "pressrun subscriber add"},
+		Series: []string{of.Slug}, Email: email, Name: name, Evidence: subscribers.Evidence{Form: "pressrun subscriber add"},
 	})
 	if err != nil {
 		return err

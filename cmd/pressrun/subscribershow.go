@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -14,10 +13,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"pressrun/newsletter"
-	"pressrun/newsletter/outbox"
 	"pressrun/newsletter/series"
 	"pressrun/subscribers"
-	"pressrun/subscribers/store"
 )
 
 // listedLine is one person as list prints them.
@@ -79,72 +76,7 @@ func (a *app) listPeople(ctx context.Context, s *site, slug string) error {
 }
 
 // stamp writes an instant for JSON (RFC 3339, UTC); empty for none.
-func stamp(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format(time.RFC3339)
-}
-
-// shownPerson is everything known about somebody.
-type shownPerson struct {
-	Email        string             `json:"email"`
-	Status       string             `json:"status"` // active, paused, pending, ended, suppressed, erased, none
-	Name         string             `json:"name"`
-	Language     string             `json:"language"`
-	Fields       map[string]string  `json:"fields"`
-	Created      string             `json:"created,omitempty"`
-	Enrolments   []shownEnrolment   `json:"enrolments"`
-	Suppressions []shownSuppression `json:"suppressions"`
-	Deliveries   []shownDelivery    `json:"deliveries"`
-	Events       []shownEvent       `json:"events"`
-}
-
-type shownEnrolment struct {
-	Series      string   `json:"series"`
-	Status      string   `json:"status"`
-	EndedBy     string   `json:"ended_by,omitempty"`
-	Mailable    bool     `json:"mailable"`
-	Cycle       int64    `json:"cycle"`
-	Since       string   `json:"since,omitempty"`
-	Ended       string   `json:"ended,omitempty"`
-	PausedUntil string   `json:"paused_until,omitempty"`
-	Created     string   `json:"created"`
-	HadBefore   []string `json:"had_before,omitempty"` // articles they had before they came
-}
-
-type shownSuppression struct {
-	Series  string `json:"series"` // empty: everything
-	Reason  string `json:"reason"`
-	Because string `json:"because"`
-	Domain  bool   `json:"domain"` // it stands against all of the domain
-	Created string `json:"created"`
-}
-
-type shownDelivery struct {
-	Issue   string `json:"issue"` // empty for a notice
-	Kind    string `json:"kind"`
-	Series  string `json:"series"`
-	Article string `json:"article,omitempty"`
-	State   string `json:"state"`
-	Class   string `json:"class,omitempty"`
-	Reply   string `json:"reply,omitempty"`
-	Tries   int    `json:"tries"`
-	Dated   string `json:"dated,omitempty"`
-	Updated string `json:"updated"`
-}
-
-type shownEvent struct {
-	Event   string `json:"event"`
-	Series  string `json:"series"` // empty: everything
-	At      string `json:"at"`
-	Email   string `json:"email"`
-	Because string `json:"because,omitempty"`
-	Form    string `json:"form,omitempty"`
-	Wording string `json:"wording,omitempty"`
-	IP      string `json:"ip,omitempty"`
-	Agent   string `json:"agent,omitempty"`
-}
+func stamp(t time.Time) string { return newsletter.Stamp(t) }
 
 func (a *app) subscriberShowCommand() *cobra.Command {
 	cmd := &cobra.Command{
@@ -154,11 +86,11 @@ func (a *app) subscriberShowCommand() *cobra.Command {
 		Args:    args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			return a.with(cmd.Context(), func(s *site) error {
-				shown, err := s.person(cmd.Context(), given[0])
+				shown, err := s.publisher.Person(cmd.Context(), given[0])
 				if err != nil {
 					return err
 				}
-				return a.print(shown, shown.print)
+				return a.print(shown, func(w io.Writer) { printPerson(w, shown) })
 			})
 		},
 	}
@@ -166,164 +98,7 @@ func (a *app) subscriberShowCommand() *cobra.Command {
 	return cmd
 }
 
-// person collects what is known about an address. One that nobody has, but that is suppressed, is shown as that.
-func (s *site) person(ctx context.Context, email string) (shownPerson, error) {
-	shown := shownPerson{
-		Email: email, Fields: map[string]string{}, Enrolments: []shownEnrolment{}, Suppressions: []shownSuppression{},
-		Deliveries: []shownDelivery{}, Events: []shownEvent{},
-	}
-	slugs, err := s.seriesSlugs(ctx)
-	if err != nil {
-		return shown, err
-	}
-	if err := s.addSuppressions(ctx, &shown, slugs); err != nil {
-		return shown, err
-	}
-	person, err := subscribers.ByEmail(ctx, s.db, email)
-	if errors.Is(err, store.ErrNotFound) && len(shown.Suppressions) > 0 {
-		shown.Status = shown.overall()
-		return shown, nil
-	}
-	if err != nil {
-		return shown, err
-	}
-	shown.Email, shown.Name, shown.Language, shown.Created = person.Email, person.Name, person.Language, stamp(person.Created)
-	shown.Fields = person.Fields
-	for _, add := range []func(context.Context, *shownPerson, int64, map[int64]string) error{s.addEnrolments, s.addDeliveries, s.addEvents} {
-		if err := add(ctx, &shown, person.ID, slugs); err != nil {
-			return shown, err
-		}
-	}
-	shown.Status = shown.overall()
-	return shown, nil
-}
-
-// seriesSlugs are the slugs of all series by number; 0, which stands for everything, has none.
-func (s *site) seriesSlugs(ctx context.Context) (map[int64]string, error) {
-	all, err := series.All(ctx, s.db)
-	if err != nil {
-		return nil, err
-	}
-	slugs := map[int64]string{}
-	for _, each := range all {
-		slugs[each.ID] = each.Slug
-	}
-	return slugs, nil
-}
-
-func (s *site) addSuppressions(ctx context.Context, shown *shownPerson, slugs map[int64]string) error {
-	all, err := s.people.Suppressions(ctx, s.db, shown.Email)
-	for _, x := range all {
-		shown.Suppressions = append(shown.Suppressions, shownSuppression{
-			Series: slugs[x.SeriesID], Reason: x.Reason, Because: x.Because, Domain: x.Domain, Created: stamp(x.Created),
-		})
-	}
-	return err
-}
-
-// articleSlugs remembers the slugs of articles by number.
-type articleSlugs map[int64]string
-
-// of returns the slug of an article; empty for number 0.
-func (m articleSlugs) of(ctx context.Context, q store.Querier, id int64) (string, error) {
-	if slug, known := m[id]; known || id == 0 {
-		return slug, nil
-	}
-	article, err := series.ArticleByID(ctx, q, id)
-	m[id] = article.Slug
-	return article.Slug, err
-}
-
-func (s *site) addEnrolments(ctx context.Context, shown *shownPerson, id int64, slugs map[int64]string) error {
-	all, err := subscribers.Enrolments(ctx, s.db, id)
-	if err != nil {
-		return err
-	}
-	articles := articleSlugs{}
-	for _, e := range all {
-		mailable, err := subscribers.Mailable(ctx, s.db, e.SeriesID, id)
-		if err != nil {
-			return err
-		}
-		readings, err := subscribers.Readings(ctx, s.db, e.SeriesID)
-		if err != nil {
-			return err
-		}
-		line := shownEnrolment{
-			Series: slugs[e.SeriesID], Status: string(e.State), EndedBy: e.EndedBy, Mailable: mailable, Cycle: e.Cycle,
-			Since: stamp(e.ActiveSince), Ended: stamp(e.EndedAt), PausedUntil: stamp(e.PausedUntil), Created: stamp(e.Created),
-		}
-		for _, articleID := range readings[e.ReadingID] {
-			slug, err := articles.of(ctx, s.db, articleID)
-			if err != nil {
-				return err
-			}
-			line.HadBefore = append(line.HadBefore, slug)
-		}
-		shown.Enrolments = append(shown.Enrolments, line)
-	}
-	return nil
-}
-
-func (s *site) addDeliveries(ctx context.Context, shown *shownPerson, id int64, slugs map[int64]string) error {
-	all, err := outbox.DeliveriesOf(ctx, s.db, id)
-	if err != nil {
-		return err
-	}
-	articles := articleSlugs{}
-	for _, d := range all {
-		article, err := articles.of(ctx, s.db, d.ArticleID)
-		if err != nil {
-			return err
-		}
-		shown.Deliveries = append(shown.Deliveries, shownDelivery{
-			Issue: d.Issue, Kind: d.Kind, Series: slugs[d.SeriesID], Article: article, State: d.State, Class: d.Class,
-			Reply: d.Reply, Tries: d.Tries, Dated: stamp(d.Dated), Updated: stamp(d.Updated),
-		})
-	}
-	return nil
-}
-
-func (s *site) addEvents(ctx context.Context, shown *shownPerson, id int64, slugs map[int64]string) error {
-	all, err := subscribers.Consents(ctx, s.db, id)
-	for _, c := range all {
-		shown.Events = append(shown.Events, shownEvent{
-			Event: c.Event, Series: slugs[c.SeriesID], At: stamp(c.At), Email: c.Email, Because: c.Because, Form: c.Form,
-			Wording: c.Wording, IP: c.IP, Agent: c.Agent,
-		})
-	}
-	return err
-}
-
-// overall is one word for all: whether they get anything, else what is nearest to that.
-func (p shownPerson) overall() string {
-	states := map[string]bool{}
-	for _, e := range p.Enrolments {
-		if e.Mailable {
-			return "active"
-		}
-		states[e.Status] = true
-	}
-	for _, x := range p.Suppressions {
-		switch {
-		case x.Reason == "erasure" && len(p.Enrolments) == 0:
-			return "erased"
-		case x.Reason != "unsubscribe" && x.Reason != "erasure":
-			return "suppressed"
-		}
-	}
-	for _, state := range []string{"paused", "pending", "ended"} {
-		if states[state] {
-			return state
-		}
-	}
-	if len(p.Suppressions) > 0 {
-		return "ended"
-	}
-	return "none"
-}
-
-func (p shownPerson) print(w io.Writer) {
+func printPerson(w io.Writer, p newsletter.Person) {
 	fmt.Fprintf(w, "%s: %s\n", strings.TrimSpace(p.Name+" <"+p.Email+">"), p.Status)
 	if p.Created != "" {
 		fmt.Fprintf(w, "Known since:\t%s\n", p.Created)

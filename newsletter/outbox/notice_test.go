@@ -35,7 +35,7 @@ func (s *site) enqueue(n outbox.Notice) (queued bool) {
 func (s *site) join(email string) (subscriber int64) {
 	s.Helper()
 	s.tx(func(ctx context.Context, tx *store.Tx) error {
-		r, err := s.people.Join(ctx, tx, s.skin.ID, subscribers.Addition{Email: email, Name: "BUY PILLS"}, subscribers.Evidence{Wording: "yes"})
+		r, err := s.people.Join(ctx, tx, []int64{s.skin.ID}, subscribers.Addition{Email: email, Name: "BUY PILLS"}, subscribers.Evidence{Wording: "yes"})
 		if err != nil {
 			return err
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"pressrun/subscribers/store"
 )
@@ -17,6 +18,9 @@ type Published struct {
 	Issue   Issue   // the newest issue of it that began sending (welcomes and drip included); zero: it was published elsewhere
 	Part    int     // place among the ready articles, as in Neighbours, from 1; 0: withdrawn
 	Of      int     // how many are ready
+
+	First     time.Time // when it became public
+	TextSince time.Time // when its present text did: in drip the same goes out again and again
 }
 
 // isPublic is the condition on an issue x that makes its article public: it began sending, and was not cancelled before
@@ -61,9 +65,14 @@ func PublishedArticles(ctx context.Context, q store.Querier, seriesID int64) ([]
 	if err != nil {
 		return nil, err
 	}
+	since, err := publicSince(ctx, q, seriesID)
+	if err != nil {
+		return nil, err
+	}
 	for i := range all {
 		all[i].Part, all[i].Of = partOf(places, all[i].Article.ID), len(places)
 		all[i].Issue.ArticleHTML = ""
+		all[i].dates(since)
 	}
 	return all, nil
 }
@@ -89,8 +98,55 @@ func PublishedBySlug(ctx context.Context, q store.Querier, seriesID int64, slug 
 	if err != nil {
 		return Published{}, err
 	}
+	since, err := publicSince(ctx, q, seriesID)
+	if err != nil {
+		return Published{}, err
+	}
 	p.Part, p.Of = partOf(places, p.Article.ID), len(places)
+	p.dates(since)
 	return p, nil
+}
+
+// sending is when a text of an article was first sent: a revision under a wording of the disclaimer.
+type sending struct {
+	article, revision, disclaimer int64
+	at                            int64
+}
+
+func (s *sending) scan(scan func(dest ...any) error) error {
+	return scan(&s.article, &s.revision, &s.disclaimer, &s.at)
+}
+
+const firstSent = `SELECT x.article_id, x.revision, x.disclaimer_id, min(x.sending_since) FROM issues x
+WHERE x.series_id = ?1 AND x.article_id IS NOT NULL AND x.revision IS NOT NULL AND ` + isPublic + `
+GROUP BY x.article_id, x.revision, x.disclaimer_id`
+
+func publicSince(ctx context.Context, q store.Querier, seriesID int64) ([]sending, error) {
+	all, err := collect(ctx, q, (*sending).scan, firstSent, seriesID)
+	if err != nil {
+		return nil, fmt.Errorf("series %d: when its articles were sent: %w", seriesID, err)
+	}
+	return all, nil
+}
+
+// dates says since when an article and its text are public. Of one published elsewhere the first is its author's date.
+func (p *Published) dates(since []sending) {
+	if p.Issue.ID == 0 {
+		p.First, p.TextSince = p.Article.Created, p.Article.Updated
+		if day, err := time.Parse(time.DateOnly, p.Article.Date); err == nil {
+			p.First = day
+		}
+		return
+	}
+	for _, s := range since {
+		at := instant(s.at)
+		if s.article == p.Article.ID && (p.First.IsZero() || at.Before(p.First)) {
+			p.First = at
+		}
+		if s.article == p.Article.ID && s.revision == p.Issue.Revision && s.disclaimer == p.Issue.DisclaimerID {
+			p.TextSince = at
+		}
+	}
 }
 
 // readyOnly lists the articles that parts are counted by.

@@ -7,8 +7,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/robfig/cron/v3"
+
+	"pressrun/templates"
 )
 
 // weekdays in the order people list them, with cron's numbers.
@@ -127,7 +131,10 @@ func weekday(word string) string {
 
 // DescribeSchedule says cron lines in English words: "Tuesdays at 09:00". A line that ParseSchedule would refuse is
 // repeated as it is.
-func DescribeSchedule(lines []string) string {
+func DescribeSchedule(lines []string) string { return DescribeScheduleIn(templates.Words{}, lines) }
+
+// DescribeScheduleIn is DescribeSchedule in a language.
+func DescribeScheduleIn(w templates.Words, lines []string) string {
 	var all []string
 	for _, line := range lines {
 		spec, err := parseCron(line)
@@ -135,72 +142,65 @@ func DescribeSchedule(lines []string) string {
 			all = append(all, strconv.Quote(line))
 			continue
 		}
-		all = append(all, describe(spec))
+		all = append(all, describe(w, spec))
 	}
 	return strings.Join(all, "; ")
 }
 
-func describe(spec *cron.SpecSchedule) string {
+func describe(w templates.Words, spec *cron.SpecSchedule) string {
 	const star = 1 << 63
 	dom, dow := values(spec.Dom), values(spec.Dow)
 	var days string
 	switch domStar, dowStar := spec.Dom&star != 0, spec.Dow&star != 0; {
 	case domStar && !dowStar && len(dow) < 7:
-		days = describeWeekdays(dow)
+		days = describeWeekdays(w, dow)
 	case dowStar && !domStar && len(dom) < 31:
-		days = describeDates(dom)
+		days = describeDates(w, dom)
 	case domStar || dowStar || len(dom) == 31 || len(dow) == 7:
-		days = "every day"
+		days = w.T("rhythm.every_day")
 	default: // without a star either of the two is enough: cron's old rule
-		days = describeDates(dom) + " and " + describeWeekdays(dow)
+		days = w.List(describeDates(w, dom), describeWeekdays(w, dow))
 	}
 	if m := values(spec.Month); len(m) < len(months) {
 		var names []string
 		for _, n := range m {
-			names = append(names, months[n-1])
+			names = append(names, w.T("date.month."+months[n-1]))
 		}
-		days += " in " + enumerate(names)
+		days = w.T("rhythm.months", "days", days, "months", w.List(names...))
 	}
-	s := days + " " + describeHours(values(spec.Hour), values(spec.Minute)[0])
-	return strings.ToUpper(s[:1]) + s[1:]
+	s := describeHours(w, days, values(spec.Hour), values(spec.Minute)[0])
+	first, size := utf8.DecodeRuneInString(s)
+	return string(unicode.ToUpper(first)) + s[size:]
 }
 
-func describeWeekdays(numbers []int) string {
+func describeWeekdays(w templates.Words, numbers []int) string {
 	if slices.Equal(numbers, []int{1, 2, 3, 4, 5}) {
-		return "weekdays"
+		return w.T("rhythm.weekdays")
 	}
 	var names []string
 	for _, d := range weekdays {
 		if slices.Contains(numbers, d.number) {
-			names = append(names, d.name+"s")
+			names = append(names, w.T("rhythm.day."+d.name))
 		}
 	}
-	return enumerate(names)
+	return w.List(names...)
 }
 
-func describeDates(days []int) string {
+func describeDates(w templates.Words, days []int) string {
 	var names []string
 	for _, d := range days {
 		names = append(names, strconv.Itoa(d))
 	}
-	return "monthly on day " + enumerate(names)
+	return w.T("rhythm.dates", "days", w.List(names...))
 }
 
-func describeHours(hours []int, minute int) string {
+func describeHours(w templates.Words, days string, hours []int, minute int) string {
 	if len(hours) == 24 {
-		return fmt.Sprintf("every hour at minute %d", minute)
+		return w.T("rhythm.hourly", "days", days, "minute", strconv.Itoa(minute))
 	}
 	var clocks []string
 	for _, h := range hours {
 		clocks = append(clocks, fmt.Sprintf("%02d:%02d", h, minute))
 	}
-	return "at " + enumerate(clocks)
-}
-
-// enumerate says a, b and c.
-func enumerate(words []string) string {
-	if len(words) < 2 {
-		return strings.Join(words, "")
-	}
-	return strings.Join(words[:len(words)-1], ", ") + " and " + words[len(words)-1]
+	return w.T("rhythm.at", "days", days, "times", w.List(clocks...))
 }

@@ -2,12 +2,12 @@ package public
 
 import (
 	"cmp"
+	"context"
 	"html/template"
 	"net/http"
 	"time"
 
 	"pressrun/newsletter/series"
-	"pressrun/newsletter/web"
 	"pressrun/templates"
 )
 
@@ -27,7 +27,10 @@ func (p *pages) article(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if a.Article.State == series.Withdrawn {
-		return web.ErrGone
+		return p.gone(w, r, s)
+	}
+	if moved(w, r, articlePath(s, a.Article)) {
+		return nil
 	}
 	n, err := series.NeighboursOf(r.Context(), p.DB, a.Article.ID)
 	if err != nil {
@@ -40,26 +43,48 @@ func (p *pages) article(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	frame := p.frame(s.Language, "s", s.PublicName(), s.ArticleName(a.Article))
-	frame.Description = a.Article.Description
+	words := chosen(r, s.Language)
+	frame := p.frame(words, "s", s.PublicName(), s.ArticleName(a.Article))
+	frame.Description, frame.NoIndex, frame.Feed = a.Article.Description, s.Private, p.feedURL(s)
+	frame.Languages = languages(articlePath(s, a.Article), words)
+	if frame.Share, err = p.share(r.Context(), s, a); err != nil {
+		return err
+	}
 	page := templates.PublicArticle{
-		PublicFrame: frame, Series: s.Title, SeriesPath: seriesPath(s), Title: a.Article.Title,
+		PublicFrame: frame, Series: s.Title, SeriesPath: seriesPath(s) + lang(r), Title: a.Article.Title,
 		Part: n.Part, Of: n.Of, Sent: sentDate(s, a),
 		TextLang: language, TextDir: templates.Dir(language),
 		Body:     template.HTML(body), // sanitised by render, for an issue before it was frozen
-		Previous: neighbour(s, n.Previous, n.PreviousPublic), Next: neighbour(s, n.Next, n.NextPublic),
-		Signup: p.signup(s),
+		Previous: neighbour(r, s, n.Previous, n.PreviousPublic), Next: neighbour(r, s, n.Next, n.NextPublic),
+		Signup: p.signup(words, s),
 	}
-	return web.Show(w, http.StatusOK, page.Write)
+	unlisted(w, s)
+	return p.cached(w, r, page.Signup.Token, page.Write)
 }
 
-func neighbour(s series.Series, a *series.Article, public bool) *templates.PublicNeighbour {
+// share is what other sites show of the article where somebody links to it.
+func (p *pages) share(ctx context.Context, s series.Series, a series.Published) (templates.PublicShare, error) {
+	share := templates.PublicShare{Kind: "article", Title: a.Article.Title, Published: sentDate(s, a)}
+	if path := a.Article.Meta["image"]; path != "" {
+		pictures, err := series.PicturesOf(ctx, p.DB, a.Article)
+		if err != nil {
+			return share, err
+		}
+		if picture, ok := pictures[path]; ok {
+			share.Image = p.BaseURL.JoinPath("p", picture.File(a.Article.Pictures[path])).String()
+			share.ImageAlt = a.Article.Meta["image_alt"]
+		}
+	}
+	return share, nil
+}
+
+func neighbour(r *http.Request, s series.Series, a *series.Article, public bool) *templates.PublicNeighbour {
 	if a == nil {
 		return nil
 	}
 	n := &templates.PublicNeighbour{Title: a.Title}
 	if public {
-		n.Path = articlePath(s, *a)
+		n.Path = articlePath(s, *a) + lang(r)
 	}
 	return n
 }

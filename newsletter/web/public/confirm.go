@@ -2,6 +2,8 @@ package public
 
 import (
 	"net/http"
+	"slices"
+	"strings"
 
 	"pressrun/newsletter"
 	"pressrun/newsletter/web"
@@ -11,33 +13,59 @@ import (
 
 // askConfirm shows the button of a confirmation link. Looking confirms nothing.
 func (p *pages) askConfirm(w http.ResponseWriter, r *http.Request) error {
-	v, err := p.Publisher.VisitConfirm(r.Context(), r.PathValue("token"))
+	all, err := p.Publisher.VisitConfirm(r.Context(), r.PathValue("token"))
 	if err != nil {
 		return err
 	}
-	return personal(w, p.confirmPage(r, v).Write)
+	return personal(w, p.confirmPage(r, all).Write)
 }
 
 func (p *pages) confirm(w http.ResponseWriter, r *http.Request) error {
 	token := r.PathValue("token")
+	if err := web.ParseForm(w, r); err != nil {
+		return err
+	}
 	before, err := p.Publisher.VisitConfirm(r.Context(), token)
 	if err != nil {
 		return err
 	}
 	form := p.BaseURL.JoinPath("c", "[token]").String()
-	v, err := p.Publisher.Confirm(web.Lasting(r), token, evidence(r, form, p.wording(before.Series)))
+	wording := p.confirmPage(r, before).Wording
+	all, err := p.Publisher.Confirm(web.Lasting(r), token, evidence(r, form, wording))
 	if err != nil {
 		return err
 	}
-	page := p.confirmPage(r, v)
+	page := p.confirmPage(r, all)
 	page.Done = true
 	return personal(w, page.Write)
 }
 
-func (p *pages) confirmPage(r *http.Request, v newsletter.Visit) templates.PublicConfirm {
-	return templates.PublicConfirm{
-		PublicFrame: p.frame(v.Series.Language), Series: v.Series.Title, SeriesPath: seriesPath(v.Series), Masked: v.Masked,
-		Action: "/c/" + r.PathValue("token"), Wording: p.wording(v.Series), Done: v.State == subscribers.Active,
-		Welcome: v.Welcomed, Next: v.Next, From: v.Series.FromEmail,
+func (p *pages) confirmPage(r *http.Request, all []newsletter.Visit) templates.PublicConfirm {
+	words := chosen(r, all[0].Language)
+	page := templates.PublicConfirm{
+		PublicFrame: p.frame(words), Masked: all[0].Masked, Action: "/c/" + r.PathValue("token") + lang(r), Done: true,
 	}
+	var titles, senders []string
+	for _, v := range all {
+		page.Series = append(page.Series, templates.PublicJoined{
+			Words: words, Title: v.Series.Title, Path: seriesPath(v.Series), Welcome: v.Welcomed, Next: v.Next,
+		})
+		page.Done = page.Done && v.State == subscribers.Active
+		titles = append(titles, v.Series.Title)
+		if !slices.Contains(senders, v.Series.FromEmail) {
+			senders = append(senders, v.Series.FromEmail)
+		}
+		page.Sensitive = page.Sensitive || v.Series.Sensitive
+	}
+	page.Titles, page.From = words.List(titles...), strings.Join(senders, ", ")
+	page.Wording = p.wording(words, page.Titles, page.Sensitive)
+	return page
+}
+
+// lang keeps a language that was asked for in the address of the next page.
+func lang(r *http.Request) string {
+	if w, ok := asked(r); ok {
+		return "?lang=" + w.Language()
+	}
+	return ""
 }

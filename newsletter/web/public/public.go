@@ -17,7 +17,6 @@ import (
 	"unicode"
 
 	"pressrun/newsletter"
-	"pressrun/newsletter/series"
 	"pressrun/newsletter/web"
 	"pressrun/subscribers"
 	"pressrun/subscribers/store"
@@ -69,9 +68,9 @@ func New(cfg Config) (http.Handler, error) {
 }
 
 // frame is what stands around a page in a language; path is the page's own, where it is one for everybody.
-func (p *pages) frame(language string, path ...string) templates.PublicFrame {
+func (p *pages) frame(words templates.Words, path ...string) templates.PublicFrame {
 	f := templates.PublicFrame{
-		Words: templates.In(language), Own: p.Publisher.Site().Templates, Site: p.Site.Name, PostalAddress: p.Site.PostalAddress,
+		Words: words, Own: p.Publisher.Site().Templates, Site: p.Site.Name, PostalAddress: p.Site.PostalAddress,
 		PrivacyURL: p.Site.PrivacyURL, ImprintURL: p.Site.ImprintURL,
 		Style: p.assets["pressrun.css"].Path, Icon: p.assets["icon.svg"].Path,
 	}
@@ -83,7 +82,7 @@ func (p *pages) frame(language string, path ...string) templates.PublicFrame {
 
 func (p *pages) trouble(w http.ResponseWriter, r *http.Request, problem web.Problem) error {
 	web.Private(w)
-	page := templates.PublicTrouble{PublicFrame: p.frame(p.Site.Language), Name: problem.Name}
+	page := templates.PublicTrouble{PublicFrame: p.frame(chosen(r, p.Site.Language)), Name: problem.Name}
 	return web.Show(w, problem.Status, page.Write)
 }
 
@@ -92,8 +91,6 @@ func personal(w http.ResponseWriter, write func(io.Writer) error) error {
 	web.Private(w)
 	return web.Show(w, http.StatusOK, write)
 }
-
-func seriesPath(s series.Series) string { return "/s/" + s.PublicName() }
 
 // evidence is how a request came, as the consents keep it: form says where from, wording what was agreed to.
 func evidence(r *http.Request, form, wording string) subscribers.Evidence {

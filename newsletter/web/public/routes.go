@@ -9,7 +9,9 @@ import (
 
 // open are the routes that take forms from anywhere: mail programs press one-click buttons, and the sign-up form may
 // stand on any site. Neither can do more than its address or its mail allows.
-func open() []string { return []string{"POST /u/{token}", "POST /s/{series}/subscribe"} }
+func open() []string {
+	return []string{"POST /u/{token}", "POST /s/{series}/subscribe", "POST /subscribe"}
+}
 
 // tokens are the routes of forms that stand on pages whose address is a token.
 func tokens() []string { return []string{"POST /c/{token}", "POST /u/{token}/undo"} }
@@ -20,7 +22,13 @@ func (p *pages) routes() http.Handler {
 	handle("GET /{$}", p.home)
 	handle("GET /s/{series}", p.series)
 	handle("POST /s/{series}/subscribe", p.subscribe)
+	handle("GET /subscribe", p.askSubscribe)
+	handle("POST /subscribe", p.subscribe)
+	handle("GET /subscribe/{series}", p.askSubscribeTo)
+	handle("GET /s/{series}/feed.xml", p.feed)
 	handle("GET /s/{series}/{article}", p.article)
+	handle("GET /sitemap.xml", p.sitemap)
+	handle("GET /robots.txt", p.robots)
 	handle("GET /c/{token}", p.askConfirm)
 	handle("POST /c/{token}", p.confirm)
 	handle("GET /u/{token}", p.askLeave)

@@ -1,7 +1,6 @@
 package public
 
 import (
-	"context"
 	"net/http"
 
 	"pressrun/newsletter/series"
@@ -14,43 +13,58 @@ func (p *pages) series(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	page, err := p.seriesPage(r.Context(), s)
+	if moved(w, r, seriesPath(s)) {
+		return nil
+	}
+	articles, err := series.PublishedArticles(r.Context(), p.DB, s.ID)
 	if err != nil {
 		return err
 	}
-	return web.Show(w, http.StatusOK, page.Write)
-}
-
-func (p *pages) seriesPage(ctx context.Context, s series.Series) (templates.PublicSeries, error) {
-	articles, err := series.PublishedArticles(ctx, p.DB, s.ID)
-	if err != nil {
-		return templates.PublicSeries{}, err
-	}
+	words := chosen(r, s.Language)
 	page := templates.PublicSeries{
-		PublicFrame: p.frame(s.Language, "s", s.PublicName()), Title: s.Title, Rhythm: series.DescribeSchedule(s.Schedule),
-		Drip: s.Mode == series.Drip, Signup: p.signup(s),
+		PublicFrame: p.frame(words, "s", s.PublicName()), Title: s.Title, Rhythm: series.DescribeScheduleIn(words, s.Schedule),
+		Drip: s.Mode == series.Drip, Signup: p.signup(words, s), TextLang: s.Language, TextDir: templates.Dir(s.Language),
 	}
+	page.Languages, page.Feed, page.NoIndex = languages(seriesPath(s), words), p.feedURL(s), s.Private
+	page.Share = templates.PublicShare{Kind: "website", Title: s.Title}
 	for _, a := range articles {
 		page.Parts = append(page.Parts, templates.PublicPart{
-			Number: a.Part, Title: a.Article.Title, Path: articlePath(s, a.Article), Description: a.Article.Description,
+			Number: a.Part, Title: a.Article.Title, Path: articlePath(s, a.Article) + lang(r), Description: a.Article.Description,
 		})
 	}
-	return page, nil
+	unlisted(w, s)
+	return p.cached(w, r, page.Signup.Token, page.Write)
 }
+
+func seriesPath(s series.Series) string { return "/s/" + s.PublicName() }
 
 func articlePath(s series.Series, a series.Article) string {
 	return seriesPath(s) + "/" + s.ArticleName(a)
 }
 
-// signup is the empty form of a series.
-func (p *pages) signup(s series.Series) templates.PublicSignup {
-	return templates.PublicSignup{
-		Words: templates.In(s.Language), Action: seriesPath(s) + "/subscribe", Series: s.Title,
-		Wording: p.wording(s), PrivacyURL: p.Site.PrivacyURL, Shown: p.Now().UnixMilli(),
+// moved leads from another name of a page, which letters of before may have, to its present one. Not for good: the name
+// of a series that is sensitive no more is its slug again.
+func moved(w http.ResponseWriter, r *http.Request, path string) bool {
+	if r.URL.Path == path {
+		return false
+	}
+	if r.URL.RawQuery != "" {
+		path += "?" + r.URL.RawQuery
+	}
+	http.Redirect(w, r, path, http.StatusFound)
+	return true
+}
+
+// unlisted keeps what belongs to a private series from search programs.
+func unlisted(w http.ResponseWriter, s series.Series) {
+	if s.Private {
+		w.Header().Set("X-Robots-Tag", "noindex")
 	}
 }
 
-// wording is what somebody agrees to who signs up or confirms.
-func (p *pages) wording(s series.Series) string {
-	return templates.In(s.Language).T("public.signup.wording", "series", s.Title, "site", p.Site.Name)
+// gone is what is left of a withdrawn article.
+func (p *pages) gone(w http.ResponseWriter, r *http.Request, s series.Series) error {
+	page := templates.PublicGone{PublicFrame: p.frame(chosen(r, s.Language)), Series: s.Title, SeriesPath: seriesPath(s)}
+	w.Header().Set("X-Robots-Tag", "noindex")
+	return web.Show(w, http.StatusGone, page.Write)
 }

@@ -113,6 +113,16 @@ func (s *Site) AddSeries(t testing.TB, slug string, titles ...string) series.Ser
 	return made
 }
 
+// Set changes a series.
+func (s *Site) Set(t testing.TB, of series.Series, c series.Change) (changed series.Series) {
+	t.Helper()
+	s.InTx(t, func(tx *store.Tx) (err error) {
+		changed, err = series.Set(t.Context(), tx, of.Slug, c, s.Now())
+		return err
+	})
+	return changed
+}
+
 // AddReader makes an active reader and returns their number and the token of their unsubscribe link.
 func (s *Site) AddReader(t testing.TB, in series.Series, email string) (id int64, token string) {
 	t.Helper()
@@ -128,7 +138,7 @@ func (s *Site) AddReader(t testing.TB, in series.Series, email string) (id int64
 func (s *Site) AskToJoin(t testing.TB, in series.Series, email string) (token string) {
 	t.Helper()
 	s.InTx(t, func(tx *store.Tx) error {
-		r, err := s.People.Join(t.Context(), tx, in.ID, subscribers.Addition{Email: email}, subscribers.Evidence{Form: "a test"})
+		r, err := s.People.Join(t.Context(), tx, []int64{in.ID}, subscribers.Addition{Email: email}, subscribers.Evidence{Form: "a test"})
 		token = r.Token
 		return err
 	})

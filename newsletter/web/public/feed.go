@@ -1,0 +1,125 @@
+package public
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/xml"
+	"net/http"
+	"slices"
+	"time"
+
+	"pressrun/newsletter/series"
+)
+
+// feedEntries is how many articles a feed has: the newest.
+const feedEntries = 50
+
+// atomFeed is a feed (RFC 4287).
+type atomFeed struct {
+	XMLName  xml.Name    `xml:"http://www.w3.org/2005/Atom feed"`
+	Language string      `xml:"xml:lang,attr,omitempty"`
+	ID       string      `xml:"id"`
+	Title    string      `xml:"title"`
+	Updated  string      `xml:"updated"`
+	Author   atomAuthor  `xml:"author"`
+	Rights   string      `xml:"rights,omitempty"`
+	Links    []atomLink  `xml:"link"`
+	Entries  []atomEntry `xml:"entry"`
+}
+
+type atomAuthor struct {
+	Name string `xml:"name"`
+}
+
+type atomLink struct {
+	Rel  string `xml:"rel,attr"`
+	Type string `xml:"type,attr"`
+	Href string `xml:"href,attr"`
+}
+
+type atomEntry struct {
+	ID        string      `xml:"id"`
+	Title     string      `xml:"title"`
+	Updated   string      `xml:"updated"`
+	Published string      `xml:"published"`
+	Link      atomLink    `xml:"link"`
+	Summary   string      `xml:"summary,omitempty"`
+	Content   atomContent `xml:"content"`
+}
+
+type atomContent struct {
+	Type     string `xml:"type,attr"`
+	Base     string `xml:"xml:base,attr"`
+	Language string `xml:"xml:lang,attr,omitempty"`
+	HTML     string `xml:",chardata"`
+}
+
+func (p *pages) feedURL(s series.Series) string {
+	return p.BaseURL.JoinPath("s", s.PublicName(), "feed.xml").String()
+}
+
+// feed is a series for feed readers: its newest public articles as they were last sent, whole and with their disclaimers
+// (rule 16). Their ids are made of the site's key and their numbers, so that they outlive names and addresses.
+func (p *pages) feed(w http.ResponseWriter, r *http.Request) error {
+	s, err := series.ByName(r.Context(), p.DB, r.PathValue("series"))
+	if err != nil {
+		return err
+	}
+	if moved(w, r, seriesPath(s)+"/feed.xml") {
+		return nil
+	}
+	articles, err := series.PublishedArticles(r.Context(), p.DB, s.ID)
+	if err != nil {
+		return err
+	}
+	slices.SortStableFunc(articles, func(a, b series.Published) int {
+		return cmp.Or(b.First.Compare(a.First), cmp.Compare(b.Article.Rank, a.Article.Rank))
+	})
+	changed := s.Created
+	feed := atomFeed{
+		Language: s.Language, ID: p.Publisher.StableID("series", s.ID), Title: s.Title, Author: atomAuthor{s.FromName}, Rights: s.Disclaimer.Text,
+		Links: []atomLink{
+			{"self", "application/atom+xml", p.feedURL(s)},
+			{"alternate", "text/html", p.BaseURL.JoinPath("s", s.PublicName()).String()},
+		},
+	}
+	for _, a := range articles[:min(len(articles), feedEntries)] {
+		entry, err := p.feedEntry(r, s, a)
+		if err != nil {
+			return err
+		}
+		feed.Entries = append(feed.Entries, entry)
+		if a.TextSince.After(changed) {
+			changed = a.TextSince
+		}
+	}
+	feed.Updated = atomTime(changed)
+	var out bytes.Buffer
+	out.WriteString(xml.Header)
+	if err := xml.NewEncoder(&out).Encode(feed); err != nil {
+		return err
+	}
+	unlisted(w, s)
+	return file(w, r, "application/atom+xml; charset=utf-8", out.Bytes(), changed)
+}
+
+func (p *pages) feedEntry(r *http.Request, s series.Series, a series.Published) (atomEntry, error) {
+	a, err := series.PublishedBySlug(r.Context(), p.DB, s.ID, a.Article.Slug) // with its text
+	if err != nil {
+		return atomEntry{}, err
+	}
+	body, language := a.Issue.ArticleHTML, cmp.Or(a.Issue.Language, s.Language, p.Site.Language)
+	if a.Issue.ID == 0 {
+		if body, err = p.Publisher.Page(r.Context(), s, a.Article); err != nil {
+			return atomEntry{}, err
+		}
+	}
+	address := p.BaseURL.JoinPath("s", s.PublicName(), s.ArticleName(a.Article)).String()
+	return atomEntry{
+		ID: p.Publisher.StableID("article", a.Article.ID), Title: a.Article.Title, Updated: atomTime(a.TextSince), Published: atomTime(a.First),
+		Link: atomLink{"alternate", "text/html", address}, Summary: a.Article.Description,
+		Content: atomContent{Type: "html", Base: address, Language: language, HTML: body},
+	}, nil
+}
+
+func atomTime(t time.Time) string { return t.UTC().Format(time.RFC3339) }

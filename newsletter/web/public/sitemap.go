@@ -1,0 +1,59 @@
+package public
+
+import (
+	"bytes"
+	"encoding/xml"
+	"fmt"
+	"net/http"
+	"time"
+
+	"pressrun/newsletter/series"
+)
+
+// siteMap is a map of the site for search programs (sitemaps.org).
+type siteMap struct {
+	XMLName xml.Name   `xml:"http://www.sitemaps.org/schemas/sitemap/0.9 urlset"`
+	Pages   []sitePage `xml:"url"`
+}
+
+type sitePage struct {
+	Address string `xml:"loc"`
+	Changed string `xml:"lastmod,omitempty"`
+}
+
+// sitemap lists what search programs may keep: nothing of private series.
+func (p *pages) sitemap(w http.ResponseWriter, r *http.Request) error {
+	all, err := p.shown(r.Context())
+	if err != nil {
+		return err
+	}
+	m := siteMap{Pages: []sitePage{{Address: p.BaseURL.JoinPath("/").String()}}}
+	for _, s := range all {
+		m.Pages = append(m.Pages, sitePage{Address: p.BaseURL.JoinPath("s", s.PublicName()).String()})
+		articles, err := series.PublishedArticles(r.Context(), p.DB, s.ID)
+		if err != nil {
+			return err
+		}
+		for _, a := range articles {
+			m.Pages = append(m.Pages, sitePage{
+				Address: p.BaseURL.JoinPath("s", s.PublicName(), s.ArticleName(a.Article)).String(), Changed: a.TextSince.UTC().Format(time.DateOnly),
+			})
+		}
+	}
+	var out bytes.Buffer
+	out.WriteString(xml.Header)
+	if err := xml.NewEncoder(&out).Encode(m); err != nil {
+		return err
+	}
+	return file(w, r, "application/xml; charset=utf-8", out.Bytes(), time.Time{})
+}
+
+// robots keeps search programs from pages that are one person's, or the editors'.
+func (p *pages) robots(w http.ResponseWriter, r *http.Request) error {
+	rules := "User-agent: *\n"
+	for _, path := range []string{"/u/", "/c/", "/preferences/", "/mine", "/address/", "/desk/"} {
+		rules += "Disallow: " + path + "\n"
+	}
+	rules += fmt.Sprintf("\nSitemap: %s\n", p.BaseURL.JoinPath("sitemap.xml"))
+	return file(w, r, "text/plain; charset=utf-8", []byte(rules), time.Time{})
+}
