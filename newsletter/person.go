@@ -3,6 +3,8 @@ package newsletter
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"time"
 
 	"pressrun/newsletter/outbox"
@@ -73,6 +75,8 @@ type PersonEvent struct {
 	Wording string `json:"wording,omitempty"`
 	IP      string `json:"ip,omitempty"`
 	Agent   string `json:"agent,omitempty"`
+	Reason  string `json:"reason,omitempty"` // of a leave: what they said of it afterwards
+	Note    string `json:"note,omitempty"`
 }
 
 // Person collects what is known about an address. One that nobody has, but that is suppressed, is shown as that.
@@ -195,12 +199,26 @@ func (p *Publisher) addDeliveries(ctx context.Context, shown *Person, id int64, 
 
 func (p *Publisher) addEvents(ctx context.Context, shown *Person, id int64, slugs map[int64]string) error {
 	all, err := subscribers.Consents(ctx, p.db, id)
+	if err != nil {
+		return err
+	}
+	reasons, err := subscribers.Reasons(ctx, p.db, id)
+	if err != nil {
+		return err
+	}
 	for _, c := range all {
 		shown.Events = append(shown.Events, PersonEvent{
 			Event: c.Event, Series: slugs[c.SeriesID], At: Stamp(c.At), Email: c.Email, Because: c.Because, Form: c.Form,
-			Wording: c.Wording, IP: c.IP, Agent: c.Agent,
+			Wording: c.Wording, IP: c.IP, Agent: c.Agent, Reason: reasons[c.ID].Reason, Note: reasons[c.ID].Note,
 		})
 	}
+	moves, err := subscribers.AddressChanges(ctx, p.db, id)
+	for _, m := range moves {
+		shown.Events = append(shown.Events, PersonEvent{
+			Event: "address_changed", At: Stamp(m.At), Email: shown.Email, Because: "from " + m.Old, IP: m.IP, Agent: m.Agent,
+		})
+	}
+	slices.SortStableFunc(shown.Events, func(a, b PersonEvent) int { return strings.Compare(a.At, b.At) })
 	return err
 }
 

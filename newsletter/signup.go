@@ -177,6 +177,11 @@ func (p *Publisher) visitConfirmed(ctx context.Context, t subscribers.Token, v *
 		return err
 	}
 	v.Welcomed = !reader.Welcomed.IsZero()
+	return p.promiseNext(ctx, v)
+}
+
+// promiseNext adds when a reader of the series hears of it next.
+func (p *Publisher) promiseNext(ctx context.Context, v *Visit) error {
 	if v.Series.Paused {
 		return nil
 	}

@@ -69,6 +69,7 @@ type PublicSignup struct {
 	Sensitive    bool           // a consent of its own is needed
 	Wording      string         // what the visitor agrees to: the same text is kept as evidence
 	Email, Name  string         // as typed, where the form comes back
+	Lang         string         // of the mail that is asked for
 	Fault        string         // what is wrong: "fault" the address, "choose" nothing is chosen; empty: nothing
 	Token        string         // says that the form is ours, and when it was shown
 	PrivacyURL   string
@@ -87,7 +88,9 @@ type PublicSubscribe struct {
 }
 
 // Write writes the page.
-func (v PublicSubscribe) Write(w io.Writer) error { return v.Own.publicPages().Render(w, "subscribe", v) }
+func (v PublicSubscribe) Write(w io.Writer) error {
+	return v.Own.publicPages().Render(w, "subscribe", v)
+}
 
 // PublicOnce asks a visitor whose form was not ours to press one button.
 type PublicOnce struct {
@@ -96,6 +99,7 @@ type PublicOnce struct {
 	Series                   []string // their names
 	Titles                   string
 	Email, Name, From, Token string
+	Lang                     string // of the mail that is asked for
 	Wording                  string
 	Sensitive                bool
 }
@@ -189,6 +193,70 @@ type PublicJoined struct {
 // Write writes the page.
 func (v PublicConfirm) Write(w io.Writer) error { return v.Own.publicPages().Render(w, "confirm", v) }
 
+// PublicPreferences is what the reader of an unsubscribe link gets, and how.
+type PublicPreferences struct {
+	PublicFrame
+	Masked        string // empty: the person is gone
+	Action, Leave string // where the buttons send
+	Everything    bool   // they left everything
+	Series        []PublicPreference
+	Choices       []PublicLanguage
+	Done          string // of its text: public.preferences.done.DONE; empty: nothing
+}
+
+// PublicPreference is one series to a reader.
+type PublicPreference struct {
+	Words
+	Title, Path, Name, Rhythm string
+	Action                    string // where its buttons send
+	Fault                     bool   // its pause can't end on the day that was given
+	State                     string // active, paused, pending, ended, none
+	Asking                    bool   // a confirmation is waited for
+	Until, Next               time.Time
+	Soonest, Proposed, Latest time.Time // for the end of a pause
+	TextLang, TextDir         string
+}
+
+// Write writes the page.
+func (v PublicPreferences) Write(w io.Writer) error {
+	return v.Own.publicPages().Render(w, "preferences", v)
+}
+
+// PublicAskMine asks for an address to mail a fresh link to, and says that it is on its way, the same for every address.
+type PublicAskMine struct {
+	PublicFrame
+	Email string // as typed, where the form comes back
+	Fault bool
+	Sent  bool
+}
+
+// Write writes the page.
+func (v PublicAskMine) Write(w io.Writer) error { return v.Own.publicPages().Render(w, "askmine", v) }
+
+// PublicMine is the page of a fresh link.
+type PublicMine struct {
+	PublicFrame
+	Masked, Action string
+	Preferences    string // path; empty: none
+	To             string // new address, masked, that a mail went to; empty: none
+	Email          string // as typed, where the form comes back
+	Fault          bool
+	Erased         bool
+}
+
+// Write writes the page.
+func (v PublicMine) Write(w io.Writer) error { return v.Own.publicPages().Render(w, "mine", v) }
+
+// PublicMove is the page of the link that a new address got.
+type PublicMove struct {
+	PublicFrame
+	Old, New, Action string
+	Done             bool
+}
+
+// Write writes the page.
+func (v PublicMove) Write(w io.Writer) error { return v.Own.publicPages().Render(w, "move", v) }
+
 // PublicLeave is the page of an unsubscribe link, before and after its button.
 type PublicLeave struct {
 	PublicFrame
@@ -198,8 +266,12 @@ type PublicLeave struct {
 	Left               bool   // this series, or with Everything all
 	Everything         bool
 	CanUndo            bool
-	Undone             bool // they get the series again
-	Restored           bool // a leave was taken back; without Undone they don't get this series by that
+	Undone             bool   // they get the series again
+	Restored           bool   // a leave was taken back; without Undone they don't get this series by that
+	Preferences        string // path of the page of preferences
+	Why                string // where a reason is sent
+	Reasons            []string
+	Said               bool // they have just given one
 }
 
 // Write writes the page.
@@ -216,11 +288,18 @@ func (v PublicTrouble) Write(w io.Writer) error { return v.Own.publicPages().Ren
 
 // publicTrials are views of nothing, by the names of their pages: what a template asks of a view that has it not, fails with any.
 var publicTrials = map[string]any{
-	"home":    PublicHome{},
-	"series":  PublicSeries{},
-	"article": PublicArticle{},
-	"asked":   PublicAsked{},
-	"confirm": PublicConfirm{},
-	"leave":   PublicLeave{},
-	"trouble": PublicTrouble{},
+	"home":        PublicHome{},
+	"series":      PublicSeries{},
+	"article":     PublicArticle{},
+	"subscribe":   PublicSubscribe{},
+	"once":        PublicOnce{},
+	"gone":        PublicGone{},
+	"preferences": PublicPreferences{},
+	"askmine":     PublicAskMine{},
+	"mine":        PublicMine{},
+	"move":        PublicMove{},
+	"asked":       PublicAsked{},
+	"confirm":     PublicConfirm{},
+	"leave":       PublicLeave{},
+	"trouble":     PublicTrouble{},
 }

@@ -68,8 +68,12 @@ func (w Words) Has(key string) bool {
 
 // Date writes a date as the language does: "Tuesday 14 March 2027". A time.Time counts in its own location.
 func (w Words) Date(t interface{ Format(string) string }) string {
+	day := t.Format("2")
+	if day == "1" {
+		day = w.T("date.first")
+	}
 	return w.T("date.long",
-		"weekday", w.T("date.weekday."+t.Format("Monday")), "day", t.Format("2"),
+		"weekday", w.T("date.weekday."+t.Format("Monday")), "day", day,
 		"month", w.T("date.month."+t.Format("January")), "year", t.Format("2006"))
 }
 

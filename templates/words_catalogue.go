@@ -128,8 +128,18 @@ func loadCatalogue(files fs.FS, name string) (*catalogue, error) {
 	if err := toml.Unmarshal(raw, &table); err != nil {
 		return nil, err
 	}
-	c := &catalogue{tag: lang, number: message.NewPrinter(lang), texts: map[string]map[string]text{}}
-	return c, c.flatten("", table)
+	c := &catalogue{tag: lang, texts: map[string]map[string]text{}}
+	if err := c.flatten("", table); err != nil {
+		return nil, err
+	}
+	numbers := lang
+	if digits, ok := table["digits"].(string); ok {
+		if numbers, err = lang.SetTypeForKey("nu", digits); err != nil {
+			return nil, fmt.Errorf("digits: %w", err)
+		}
+	}
+	c.number = message.NewPrinter(numbers)
+	return c, nil
 }
 
 func (c *catalogue) flatten(prefix string, table map[string]any) error {

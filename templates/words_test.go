@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/fstest"
 	"time"
+
+	"golang.org/x/text/feature/plural"
 )
 
 // shelves of our own, so that the rules can be seen on more languages than we ship.
@@ -172,24 +174,109 @@ func TestLoadRefuses(t *testing.T) {
 	}
 }
 
-// A translation may lack texts, which is only reported, but not know others than English, nor other placeholders.
+// A translation may lack texts, which is only reported, but not know others than English, nor other placeholders. A name in
+// English may be left out of one form (“one reader”), never of all.
 func TestTranslations(t *testing.T) {
 	english := catalogues().english
 	for _, c := range mailCatalogues().order {
+		lacks := map[string]int{}
 		for key := range english.texts {
 			if _, ok := c.texts[key]; !ok {
-				t.Logf("%s lacks %s: shown in English", c.tag, key)
+				group, _, _ := strings.Cut(key, ".")
+				lacks[group]++
 			}
 		}
+		t.Logf("%s lacks texts, shown in English: %v", c.tag, lacks)
 		for key, forms := range c.texts {
+			original, ok := english.texts[key]
+			if !ok {
+				t.Errorf("%s: %s is no text of ours", c.tag, key)
+				continue
+			}
+			want := placeholders(original[other])
 			for form, text := range forms {
-				original, ok := english.texts[key]
-				if !ok {
-					t.Errorf("%s: %s is no text of ours", c.tag, key)
-				} else if got, want := placeholders(text), placeholders(original[other]); !subset(got, want) {
+				if got := placeholders(text); !subset(got, want) {
 					t.Errorf("%s: %s (%s) has the placeholders %q, English has %q", c.tag, key, form, got, want)
 				}
 			}
+			if got := placeholders(forms[other]); !subset(want, got) {
+				t.Errorf("%s: %s lacks placeholders: it has %q, English has %q", c.tag, key, got, want)
+			}
+		}
+	}
+}
+
+// A text that English has in several forms has, in each language, all that its numbers need (CLDR's cardinal rules).
+func TestPluralForms(t *testing.T) {
+	english := catalogues().english
+	for _, c := range catalogues().order {
+		for key, forms := range c.texts {
+			if len(english.texts[key]) < 2 {
+				continue
+			}
+			for n := range 1001 {
+				form := plural.Cardinal.MatchPlural(c.tag, n, 0, 0, 0, 0)
+				for name, f := range pluralForms {
+					if _, ok := forms[name]; f == form && !ok {
+						t.Errorf("%s: %s has no form %q, which %d needs", c.tag, key, name, n)
+					}
+				}
+			}
+		}
+	}
+	for n, want := range map[int]string{
+		0: "لا مقالات للقراءة بعد", 1: "مقالة واحدة للقراءة", 2: "مقالتان للقراءة", 3: "3 مقالات للقراءة", 11: "11 مقالة للقراءة", 100: "100 مقالة للقراءة", 1003: "1,003 مقالات للقراءة",
+	} {
+		if got := In("ar").T("public.home.parts", "n", n); got != want {
+			t.Errorf("%d in Arabic: got %q, want %q", n, got, want)
+		}
+	}
+}
+
+func TestDatesOfLanguages(t *testing.T) {
+	first, other := time.Date(2027, 3, 1, 9, 5, 0, 0, time.UTC), time.Date(2027, 3, 14, 18, 0, 0, 0, time.UTC)
+	for _, tt := range []struct{ lang, first, other string }{
+		{"en", "Monday 1 March 2027 at 09:05", "Sunday 14 March 2027 at 18:00"},
+		{"de", "Montag, 1. März 2027 um 09:05 Uhr", "Sonntag, 14. März 2027 um 18:00 Uhr"},
+		{"fr", "lundi 1er mars 2027 à 09:05", "dimanche 14 mars 2027 à 18:00"},
+		{"es", "lunes, 1 de marzo de 2027, 09:05 h", "domingo, 14 de marzo de 2027, 18:00 h"},
+		{"ar", "الاثنين 1 مارس 2027، الساعة 09:05", "الأحد 14 مارس 2027، الساعة 18:00"},
+	} {
+		if got := In(tt.lang).Time(first); got != tt.first {
+			t.Errorf("%s: got %q, want %q", tt.lang, got, tt.first)
+		}
+		if got := In(tt.lang).Time(other); got != tt.other {
+			t.Errorf("%s: got %q, want %q", tt.lang, got, tt.other)
+		}
+	}
+}
+
+func TestList(t *testing.T) {
+	for _, tt := range []struct {
+		lang  string
+		names []string
+		want  string
+	}{
+		{"en", nil, ""},
+		{"en", []string{"Skin"}, "Skin"},
+		{"en", []string{"Skin", "Gut"}, "Skin and Gut"},
+		{"en", []string{"Skin", "{more}", "Sleep"}, "Skin, {more} and Sleep"},
+		{"de", []string{"Haut", "Darm", "Schlaf"}, "Haut, Darm und Schlaf"},
+		{"ar", []string{"أ", "ب", "ج"}, "أ، ب وج"},
+	} {
+		if got := In(tt.lang).List(tt.names...); got != tt.want {
+			t.Errorf("%s: List(%q) = %q, want %q", tt.lang, tt.names, got, tt.want)
+		}
+	}
+}
+
+func TestChoose(t *testing.T) {
+	for accept, want := range map[string]string{
+		"de-AT,de;q=0.9,en;q=0.5": "de", "ja,fr;q=0.4": "fr", "ar-EG": "ar", "ja": "", "": "", "*": "", "no language, at all;;": "",
+	} {
+		w, ok := Choose(accept)
+		if ok != (want != "") || ok && w.Language() != want {
+			t.Errorf("Choose(%q) = %q, %t, want %q", accept, w.Language(), ok, want)
 		}
 	}
 }

@@ -129,7 +129,7 @@ func printPerson(w io.Writer, p newsletter.Person) {
 		fmt.Fprintln(w, "\nEVENT\tSERIES\tWHEN\tHOW")
 	}
 	for _, e := range p.Events {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", e.Event, cmp.Or(e.Series, "everything"), e.At, oneLine(cmp.Or(e.Because, e.Form, e.IP)))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", e.Event, cmp.Or(e.Series, "everything"), e.At, oneLine(strings.TrimSpace(e.Reason+" "+cmp.Or(e.Note, e.Because, e.Form, e.IP))))
 	}
 }
 

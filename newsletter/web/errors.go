@@ -47,8 +47,12 @@ func ProblemOf(err error) Problem {
 		return Problem{Status: http.StatusGone, Name: "withdrawn"}
 	case errors.Is(err, subscribers.ErrToken):
 		return Problem{Status: http.StatusNotFound, Name: "link"}
+	case errors.Is(err, subscribers.ErrExpired):
+		return Problem{Status: http.StatusGone, Name: "expired"}
 	case errors.Is(err, subscribers.ErrNotPending):
 		return Problem{Status: http.StatusGone, Name: "stale"}
+	case errors.Is(err, subscribers.ErrTaken), errors.Is(err, subscribers.ErrSuppressed):
+		return Problem{Status: http.StatusConflict, Name: "taken"}
 	case errors.Is(err, ErrLate):
 		return Problem{Status: http.StatusGone, Name: "late"}
 	case errors.Is(err, subscribers.ErrAddress):
@@ -123,13 +127,15 @@ func (a Answerer) Fail(w http.ResponseWriter, r *http.Request, err error) {
 
 // LoggedPath is a request's path as logs may have it: /u/[token] for /u/ and whatever follows.
 func LoggedPath(path string) string {
-	for _, prefix := range []string{"/u/", "/c/", "/desk/login/"} {
+	for _, prefix := range []string{"/u/", "/c/", "/preferences/", "/mine/", "/address/", "/desk/login/"} {
 		token, ok := strings.CutPrefix(path, prefix)
 		if !ok || token == "" {
 			continue
 		}
-		if strings.HasSuffix(token, "/undo") {
-			return prefix + "[token]/undo"
+		for _, end := range []string{"/undo", "/why", "/address", "/download", "/erase"} {
+			if strings.HasSuffix(token, end) {
+				return prefix + "[token]" + end
+			}
 		}
 		return prefix + "[token]"
 	}

@@ -14,7 +14,12 @@ func open() []string {
 }
 
 // tokens are the routes of forms that stand on pages whose address is a token.
-func tokens() []string { return []string{"POST /c/{token}", "POST /u/{token}/undo"} }
+func tokens() []string {
+	return []string{
+		"POST /c/{token}", "POST /u/{token}/undo", "POST /u/{token}/why", "POST /preferences/{token}",
+		"POST /mine/{token}/address", "POST /mine/{token}/download", "POST /mine/{token}/erase", "POST /address/{token}",
+	}
+}
 
 func (p *pages) routes() http.Handler {
 	mux := http.NewServeMux()
@@ -34,6 +39,17 @@ func (p *pages) routes() http.Handler {
 	handle("GET /u/{token}", p.askLeave)
 	handle("POST /u/{token}", p.leave)
 	handle("POST /u/{token}/undo", p.undo)
+	handle("POST /u/{token}/why", p.why)
+	handle("GET /preferences/{token}", p.askPreferences)
+	handle("POST /preferences/{token}", p.setPreferences)
+	handle("GET /mine", p.askForMine)
+	handle("POST /mine", p.mailMine)
+	handle("GET /mine/{token}", p.mine)
+	handle("POST /mine/{token}/address", p.moveAddress)
+	handle("POST /mine/{token}/download", p.download)
+	handle("POST /mine/{token}/erase", p.erase)
+	handle("GET /address/{token}", p.askMove)
+	handle("POST /address/{token}", p.move)
 	handle("GET /p/{picture}", p.picture)
 	handle("GET /static/{file}", web.Static(p.assets))
 	handle("/", func(http.ResponseWriter, *http.Request) error { return store.ErrNotFound })

@@ -48,7 +48,7 @@ func (p *pages) subscribePage(r *http.Request, words templates.Words) (templates
 	for _, s := range all {
 		page.Signup.Choices = append(page.Signup.Choices, templates.PublicChoice{
 			Name: s.PublicName(), Title: s.Title, Rhythm: series.DescribeScheduleIn(words, s.Schedule), Sensitive: s.Sensitive,
-			Chosen: len(all) == 1 || slices.Contains(r.PostForm["series"], s.PublicName()),
+			Chosen: len(all) == 1 || slices.Contains(chosenSeries(r), s.PublicName()),
 		})
 	}
 	return page, nil
@@ -59,6 +59,10 @@ func (p *pages) signup(words templates.Words, of ...series.Series) templates.Pub
 	form := templates.PublicSignup{Words: words, PrivacyURL: p.Site.PrivacyURL, Token: p.Publisher.SealForm(), Site: p.Site.Name}
 	if len(of) == 1 {
 		form.Action, form.Series, form.Drip = seriesPath(of[0])+"/subscribe", of[0].Title, of[0].Mode == series.Drip
+	}
+	form.Lang = words.Language()
+	if len(of) > 0 && templates.In(of[0].Language).Language() == form.Lang {
+		form.Lang = of[0].Language
 	}
 	var titles []string
 	for _, s := range of {
@@ -87,6 +91,7 @@ func (p *pages) wording(words templates.Words, titles string, sensitive bool) st
 // request is a sign-up form as it came.
 type request struct {
 	words       templates.Words
+	language    string // of the mail: that of the page, or a series' own, which may have letters and no pages
 	series      []series.Series
 	email, name string
 	from        string // page that the form stood on
@@ -122,7 +127,7 @@ func (p *pages) subscribe(w http.ResponseWriter, r *http.Request) error {
 		names[i] = s.PublicName()
 	}
 	err = p.Publisher.Subscribe(web.Lasting(r), newsletter.Signup{
-		Series: names, Email: q.email, Name: q.name, Language: q.words.Language(), Evidence: evidence(r, q.from, form.Wording),
+		Series: names, Email: q.email, Name: q.name, Language: q.language, Evidence: evidence(r, q.from, form.Wording),
 	})
 	if err != nil {
 		return err
@@ -132,7 +137,7 @@ func (p *pages) subscribe(w http.ResponseWriter, r *http.Request) error {
 
 // read finds out what a form asks for, in which language, and where it stood.
 func (p *pages) read(r *http.Request) (q request, err error) {
-	names := r.PostForm["series"]
+	names := chosenSeries(r)
 	if name := r.PathValue("series"); name != "" {
 		names = []string{name}
 	}
@@ -149,9 +154,18 @@ func (p *pages) read(r *http.Request) (q request, err error) {
 	if len(q.series) > 0 {
 		language = cmp.Or(q.series[0].Language, language)
 	}
-	q.words = chosen(r, language)
+	q.words, q.language = chosen(r, language), language
+	if w, ok := asked(r); ok {
+		q.language = w.Language()
+	}
 	q.email, q.name, q.from = line(r.PostForm.Get("email"), 254), line(r.PostForm.Get("name"), 100), p.stood(r)
 	return q, nil
+}
+
+// chosenSeries are the names of the series in a form. Those of the site's form are in brackets, since they are several; a form on
+// another site may leave these out.
+func chosenSeries(r *http.Request) []string {
+	return append(r.PostForm["series[]"], r.PostForm["series"]...)
 }
 
 // trapped says whether a program filled the form in: it wrote into a field that people never see, or needed less time than
@@ -182,7 +196,7 @@ func (q request) titles() string {
 func (p *pages) askOnce(w http.ResponseWriter, q request, form templates.PublicSignup) error {
 	page := templates.PublicOnce{
 		PublicFrame: p.frame(q.words), Action: "/subscribe", Titles: q.titles(), Email: q.email, Name: q.name, From: q.from,
-		Token: form.Token, Wording: form.Wording, Sensitive: form.Sensitive,
+		Token: form.Token, Lang: form.Lang, Wording: form.Wording, Sensitive: form.Sensitive,
 	}
 	for _, s := range q.series {
 		page.Series = append(page.Series, s.PublicName())

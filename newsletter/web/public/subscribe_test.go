@@ -98,7 +98,7 @@ func mailedToken(t *testing.T, s *webtest.Site) string {
 	return found[1]
 }
 
-var hidden = regexp.MustCompile(`<input type="hidden" name="([a-z]+)" value="([^"]*)">`)
+var hidden = regexp.MustCompile(`<input type="hidden" name="([a-z\[\]]+)" value="([^"]*)">`)
 
 // pressed is what the one button of a page sends.
 func pressed(a webtest.Answer) url.Values {
@@ -162,14 +162,14 @@ func TestSubscribeToSeveral(t *testing.T) {
 	secret := s.AddSeries(t, "secret", "Hush")
 	s.Set(t, secret, series.Change{Private: new(true)})
 	page := get(t, h, "/subscribe")
-	wants(t, "the form of the site", page, 200, `name="series" value="skin"`, `name="series" value="gut"`, `action="/subscribe"`)
+	wants(t, "the form of the site", page, 200, `name="series[]" value="skin"`, `name="series[]" value="gut"`, `action="/subscribe"`)
 	if strings.Contains(page.Body, "secret") {
 		t.Error("a private series is offered to everybody")
 	}
 	form := url.Values{"email": {"ada@example.org"}, "form": {formToken(t, s, h, "/subscribe")}}
 	none := post(t, h, "/subscribe", form)
 	wants(t, "nothing chosen", none, 422, "Nothing is chosen yet", `value="ada@example.org"`)
-	form["series"] = []string{"skin", "gut", "skin"}
+	form["series[]"] = []string{"skin", "gut", "skin"}
 	wants(t, "asked", post(t, h, "/subscribe", form), 200, "“The skin letters and The gut letters” is yours")
 	token := mailedToken(t, s)
 	wants(t, "before the button", get(t, h, "/c/"+token), 200, "The skin letters and The gut letters")

@@ -104,9 +104,28 @@ func (p *pages) leavePage(r *http.Request, v newsletter.Visit) templates.PublicL
 	return templates.PublicLeave{
 		PublicFrame: frame, Series: v.Series.Title, SeriesPath: seriesPath(v.Series),
 		Masked: cmp.Or(v.Masked, frame.T("public.leave.this_address")), // of somebody who is gone nothing is known
-		Action: action, Undo: action + "/undo", Left: v.Everything || v.State == subscribers.Ended,
+		Action: action + lang(r), Undo: action + "/undo" + lang(r), Left: v.Everything || v.State == subscribers.Ended,
 		Everything: v.Everything, CanUndo: v.CanUndo,
+		Preferences: "/preferences/" + r.PathValue("token") + lang(r), Why: action + "/why" + lang(r), Reasons: subscribers.LeaveReasons(),
 	}
+}
+
+// why takes the reason for a leave, which nobody has to give.
+func (p *pages) why(w http.ResponseWriter, r *http.Request) error {
+	if err := web.ParseForm(w, r); err != nil {
+		return err
+	}
+	token := r.PathValue("token")
+	if err := p.Publisher.SayWhy(web.Lasting(r), token, r.PostForm.Get("reason"), r.PostForm.Get("note")); err != nil {
+		return err
+	}
+	v, err := p.Publisher.VisitUnsubscribe(r.Context(), token)
+	if err != nil {
+		return err
+	}
+	page := p.leavePage(r, v)
+	page.Said = true
+	return personal(w, page.Write)
 }
 
 // strays counts one-clicks by links that are not ours, since the start.

@@ -199,7 +199,7 @@ func TestLeavePageOfTheErased(t *testing.T) {
 	skin := s.AddSeries(t, "skin", "Water")
 	id, token := s.AddReader(t, skin, "ada@example.org")
 	s.InTx(t, func(tx *store.Tx) error { return s.People.Erase(t.Context(), tx, id) })
-	wants(t, "erased", get(t, h, "/u/"+token), 200, "goes to this address")
+	wants(t, "erased", get(t, h, "/u/"+token), 200, "goes to <b>this address</b>")
 	wants(t, "erased, pressed", post(t, h, "/u/"+token, url.Values{"leave": {"everything"}}), 200)
 }
 
