@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"pressrun/newsletter/outbox"
 	"pressrun/newsletter/web/webtest"
 	"pressrun/subscribers"
 )
@@ -25,9 +26,34 @@ func TestLinksThatAreNone(t *testing.T) {
 	wants(t, "a request that never was", post(t, h, "/c/"+confirm, nil), 410, "nothing to confirm")
 }
 
-var links = regexp.MustCompile(`(?:href|action|src)="(/[^"]*)"`)
+var links = regexp.MustCompile(`(?:href|action|src)="(?:http://127\.0\.0\.1:8080)?(/[^"]*)"`)
 
-// Every link that can be found from the first page and from the links of a mail is followed twice, by GET and HEAD, with
+// mailed are the links of all mails that are queued, those of an issue filled for a reader.
+func mailed(t *testing.T, s *webtest.Site, token string) (paths []string) {
+	t.Helper()
+	rows, err := s.DB.Query(t.Context(), `SELECT html FROM issues UNION ALL SELECT html FROM notices`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	fill := outbox.Personal{UnsubscribeURL: s.Base.JoinPath("u", token).String(), PreferencesURL: s.Base.JoinPath("preferences", token).String()}
+	for rows.Next() {
+		var html string
+		if err := rows.Scan(&html); err != nil {
+			t.Fatal(err)
+		}
+		_, html, _ = fill.Fill("", html, "")
+		for _, found := range links.FindAllStringSubmatch(html, -1) {
+			paths = append(paths, found[1])
+		}
+	}
+	if err := rows.Err(); err != nil || len(paths) < 10 {
+		t.Fatalf("got only the links %v (%v)", paths, err)
+	}
+	return paths
+}
+
+// Every link that can be found from the first page and from the links of all mails is followed twice, by GET and HEAD, with
 // nothing changed.
 func TestLookingChangesNothing(t *testing.T) {
 	s := webtest.New(t)
@@ -40,9 +66,11 @@ func TestLookingChangesNothing(t *testing.T) {
 	wants(t, "leave", post(t, h, "/u/"+left, url.Values{"leave": {"series"}}), 200)
 	s.Send(t, skin)
 	s.Send(t, skin)
+	wants(t, "a link", post(t, h, "/mine", url.Values{"email": {"ada@example.org"}}), 200)
+	wants(t, "a move", post(t, h, linkMailed(t, s)+"/address", url.Values{"email": {"new@example.org"}}), 200)
 	before := s.Dump(t)
 	for range 2 {
-		todo, seen := []string{"/", "/u/" + token, "/u/" + left, "/c/" + confirm}, map[string]bool{}
+		todo, seen := append(mailed(t, s, token), "/", "/u/"+token, "/u/"+left, "/c/"+confirm, "/preferences/"+token, "/sitemap.xml", "/robots.txt"), map[string]bool{}
 		for len(todo) > 0 {
 			path := todo[0]
 			todo = todo[1:]
@@ -51,6 +79,9 @@ func TestLookingChangesNothing(t *testing.T) {
 			}
 			seen[path] = true
 			page := get(t, h, path)
+			if page.Status >= 500 {
+				t.Errorf("%s: %d", path, page.Status)
+			}
 			head := webtest.Do(t, h, webtest.Request{Method: "HEAD", Path: path, Header: map[string]string{"Sec-Fetch-Site": "cross-site"}})
 			if head.Status != page.Status {
 				t.Errorf("%s: HEAD gives %d, GET %d", path, head.Status, page.Status)
@@ -59,7 +90,7 @@ func TestLookingChangesNothing(t *testing.T) {
 				todo = append(todo, found[1])
 			}
 		}
-		if len(seen) < 13 {
+		if len(seen) < 40 {
 			t.Errorf("got only %d links: %v", len(seen), seen)
 		}
 	}
@@ -75,7 +106,10 @@ func TestForeignFormsAreRefused(t *testing.T) {
 	_, token := s.AddReader(t, skin, "ada@example.org")
 	confirm := s.AskToJoin(t, skin, "bob@example.org")
 	before := s.Dump(t)
-	for _, path := range []string{"/c/" + confirm, "/u/" + token + "/undo", "/", "/s/skin", "/s/skin/skin-1", "/nothing", "/static/x"} {
+	for _, path := range []string{
+		"/c/" + confirm, "/u/" + token + "/undo", "/u/" + token + "/why", "/preferences/" + token, "/mine", "/mine/x/erase", "/mine/x/address",
+		"/mine/x/download", "/address/x", "/", "/s/skin", "/s/skin/skin-1", "/nothing", "/static/x",
+	} {
 		a := webtest.Do(t, h, webtest.Request{Method: "POST", Path: path, Form: url.Values{}, Header: map[string]string{"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"}})
 		wants(t, "POST "+path, a, 403, "another site")
 	}
@@ -97,6 +131,16 @@ func TestLogsKeepSecrets(t *testing.T) {
 		}
 		oneClick(t, h, token, false)
 		post(t, h, "/u/"+token+"/undo", nil)
+		post(t, h, "/u/"+token+"/why", url.Values{"reason": {"often"}})
+		get(t, h, "/preferences/"+token)
+		post(t, h, "/preferences/"+token, url.Values{"wish": {"link"}})
+		post(t, h, "/mine", url.Values{"email": {"ada@example.org"}})
+		for _, path := range []string{"/mine/" + token, "/address/" + token} {
+			get(t, h, path)
+		}
+		for _, path := range []string{"/mine/" + token + "/download", "/mine/" + token + "/erase", "/mine/" + token + "/address"} {
+			post(t, h, path, url.Values{"sure": {"yes"}, "email": {"ada@example.org"}})
+		}
 		post(t, h, "/s/skin/subscribe", url.Values{"email": {"carl@example.org"}})
 	}
 	do()

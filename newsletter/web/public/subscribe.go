@@ -126,8 +126,16 @@ func (p *pages) subscribe(w http.ResponseWriter, r *http.Request) error {
 	for i, s := range q.series {
 		names[i] = s.PublicName()
 	}
+	wording := form.Wording
+	if r.PathValue("series") == "" && r.PostForm.Get("once") == "" { // the site's form says it of all of them
+		page, err := p.subscribePage(r, q.words)
+		if err != nil {
+			return err
+		}
+		wording = page.Signup.Wording
+	}
 	err = p.Publisher.Subscribe(web.Lasting(r), newsletter.Signup{
-		Series: names, Email: q.email, Name: q.name, Language: q.language, Evidence: evidence(r, q.from, form.Wording),
+		Series: names, Email: q.email, Name: q.name, Language: q.language, Evidence: evidence(r, q.from, wording),
 	})
 	if err != nil {
 		return err
