@@ -65,19 +65,27 @@ func seriesState(of series.Series) string {
 }
 
 func (a *app) seriesSkipCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:     "skip SERIES DATE",
-		Short:   "Leave out the slots of a local date, such as a holiday",
-		Long:    "Skips the slots of a local date (YYYY-MM-DD). That costs time, never content: the next slot sends what would have gone.",
-		Example: "  pressrun series skip skin 2027-12-28",
+	var undo bool
+	cmd := &cobra.Command{
+		Use:   "skip SERIES DATE",
+		Short: "Leave out the slots of a local date, such as a holiday",
+		Long: `Skips the slots of a local date (YYYY-MM-DD). That costs time, never content: the next slot sends what would have gone. --undo
+takes it back; an article that was pinned to the date has to be pinned anew.`,
+		Example: "  pressrun series skip skin 2027-12-28\n  pressrun series skip skin 2027-12-28 --undo",
 		Args:    args(cobra.ExactArgs(2)),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			if err := wantDate(cmd, given[1]); err != nil {
 				return err
 			}
-			return a.with(cmd.Context(), func(s *site) error { return a.skipDate(cmd.Context(), s, given[0], given[1]) })
+			do, said := series.SkipDate, "Series %s skips %s. The slot after sends what would have gone.\n"
+			if undo {
+				do, said = series.UnskipDate, "Series %s doesn’t skip %s any more.\n"
+			}
+			return a.with(cmd.Context(), func(s *site) error { return a.skipDate(cmd.Context(), s, given[0], given[1], do, said) })
 		},
 	}
+	cmd.Flags().BoolVar(&undo, "undo", false, "take it back")
+	return cmd
 }
 
 func wantDate(cmd *cobra.Command, date string) error {
@@ -87,38 +95,74 @@ func wantDate(cmd *cobra.Command, date string) error {
 	return nil
 }
 
-func (a *app) skipDate(ctx context.Context, s *site, slug, date string) error {
+// skipping is series.SkipDate or what takes it back.
+type skipping func(context.Context, *store.Tx, series.Series, string, time.Time) ([]string, error)
+
+func (a *app) skipDate(ctx context.Context, s *site, slug, date string, do skipping, said string) error {
 	var walls []string
 	err := s.db.InTx(ctx, func(tx *store.Tx) error {
 		of, err := series.BySlug(ctx, tx, slug)
 		if err != nil {
 			return err
 		}
-		walls, err = series.SkipDate(ctx, tx, of, date, s.now())
+		walls, err = do(ctx, tx, of, date, s.now())
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(a.out, "Series %s skips %s. The slot after sends what would have gone.\n", slug, strings.Join(walls, ", "))
+	_, err = fmt.Fprintf(a.out, said, slug, strings.Join(walls, ", "))
 	return err
 }
 
 func (a *app) seriesPinCommand() *cobra.Command {
-	return &cobra.Command{
+	var undo bool
+	cmd := &cobra.Command{
 		Use:   "pin SERIES DATE ARTICLE",
 		Short: "Have a date send a given article",
 		Long: `Pins an article to the first slot of a local date (YYYY-MM-DD). It goes out then, if it is ready, and not
-before; the articles before it keep their turn. Where the date is skipped it takes its own turn in the order again.`,
-		Example: "  pressrun series pin skin 2027-12-21 winter-skin",
-		Args:    args(cobra.ExactArgs(3)),
+before; the articles before it keep their turn. Where the date is skipped it takes its own turn in the order again, and so it
+does with --undo, which takes the date's pin off and needs no ARTICLE.`,
+		Example: "  pressrun series pin skin 2027-12-21 winter-skin\n  pressrun series pin skin 2027-12-21 --undo",
+		Args:    args(cobra.RangeArgs(2, 3)),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			if err := wantDate(cmd, given[1]); err != nil {
 				return err
 			}
+			switch {
+			case undo && len(given) == 3:
+				return usagef(cmd, "--undo takes off whatever is pinned to the date: leave ARTICLE out")
+			case undo:
+				return a.with(cmd.Context(), func(s *site) error { return a.unpinDate(cmd.Context(), s, given[0], given[1]) })
+			case len(given) == 2:
+				return usagef(cmd, "say which article, or --undo")
+			}
 			return a.with(cmd.Context(), func(s *site) error { return a.pinDate(cmd.Context(), s, given[0], given[1], given[2]) })
 		},
 	}
+	cmd.Flags().BoolVar(&undo, "undo", false, "take the date's pin off")
+	return cmd
+}
+
+func (a *app) unpinDate(ctx context.Context, s *site, slug, date string) error {
+	return s.db.InTx(ctx, func(tx *store.Tx) error {
+		of, err := series.BySlug(ctx, tx, slug)
+		if err != nil {
+			return err
+		}
+		off, err := series.UnpinDate(ctx, tx, of, date, s.now())
+		if err != nil {
+			return err
+		}
+		for _, pin := range off {
+			article, err := series.ArticleByID(ctx, tx, pin.ArticleID)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(a.out, "%s is not pinned to %s any more: it takes its own turn in the order again.\n", article.Slug, pin.Wall)
+		}
+		return nil
+	})
 }
 
 func (a *app) pinDate(ctx context.Context, s *site, slug, date, articleSlug string) error {

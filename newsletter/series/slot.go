@@ -250,6 +250,9 @@ ON CONFLICT (series_id, wall) DO UPDATE SET state = 'skipped', reason = excluded
 	updated = excluded.updated
 WHERE slots.state = 'planned'`
 
+// byEditor is the reason of a slot that SkipDate left out.
+const byEditor = "by an editor"
+
 // SkipDate marks the slots of a local date (YYYY-MM-DD) as skipped, also before they are planned as rows. It returns
 // their wall times; ErrInvalid where the schedule has none on that date or the date is past. An article pinned to the
 // date loses its pin and a hold its use. Skipping a date twice is no fault.
@@ -260,7 +263,7 @@ func SkipDate(ctx context.Context, tx *store.Tx, s Series, date string, now time
 	}
 	var walls []string
 	for _, p := range planned {
-		if _, err := tx.Exec(ctx, skipSlot, s.ID, p.Wall, millis(p.At), "by an editor", millis(now)); err != nil {
+		if _, err := tx.Exec(ctx, skipSlot, s.ID, p.Wall, millis(p.At), byEditor, millis(now)); err != nil {
 			return nil, fmt.Errorf("series %s: skip %s: %w", s.Slug, date, err)
 		}
 		walls = append(walls, p.Wall)
@@ -315,20 +318,25 @@ func (s Series) unpin(ctx context.Context, tx *store.Tx, to Slot, now time.Time)
 		if pin.ArticleID != to.PinnedID || pin.Wall == to.Wall {
 			continue
 		}
-		day, err := time.Parse(time.DateOnly, pin.date())
-		if err != nil {
-			return err
-		}
-		if slices.ContainsFunc(slices.Collect(c.on(day)), func(p Planned) bool { return p.Wall == pin.Wall }) {
-			_, err = tx.Exec(ctx, unpinSlot, s.ID, pin.Wall, millis(now))
-		} else {
-			_, err = tx.Exec(ctx, skipSlot, s.ID, pin.Wall, millis(pin.At), "its article was pinned to "+to.Wall, millis(now))
-		}
-		if err != nil {
+		if err := s.takeOff(ctx, tx, c, pin, "its article was pinned to "+to.Wall, now); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// takeOff takes the article off one slot.
+func (s Series) takeOff(ctx context.Context, tx *store.Tx, c calendar, pin Pin, why string, now time.Time) error {
+	day, err := time.Parse(time.DateOnly, pin.date())
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(slices.Collect(c.on(day)), func(p Planned) bool { return p.Wall == pin.Wall }) {
+		_, err = tx.Exec(ctx, unpinSlot, s.ID, pin.Wall, millis(now))
+	} else {
+		_, err = tx.Exec(ctx, skipSlot, s.ID, pin.Wall, millis(pin.At), why, millis(now))
+	}
+	return err
 }
 
 func (s Series) checkPin(ctx context.Context, q store.Querier, articleID int64) error {

@@ -1,0 +1,63 @@
+package series
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"pressrun/subscribers/store"
+)
+
+const unskipSlot = `UPDATE slots SET state = 'planned', reason = '', updated = ?3
+WHERE series_id = ?1 AND wall = ?2 AND state = 'skipped' AND reason = ?4`
+
+// UnskipDate takes SkipDate back: the slots of the date are planned again, without the pins that they had. It returns their wall
+// times; ErrInvalid is as for SkipDate, ErrState says that nobody skipped the date.
+func UnskipDate(ctx context.Context, tx *store.Tx, s Series, date string, now time.Time) ([]string, error) {
+	wrap := func(err error) error { return fmt.Errorf("series %s: skip %s taken back: %w", s.Slug, date, err) }
+	planned, err := s.slotsOn(ctx, tx, date, now)
+	if err != nil {
+		return nil, wrap(err)
+	}
+	var walls []string
+	for _, p := range planned {
+		n, err := tx.Exec(ctx, unskipSlot, s.ID, p.Wall, millis(now), byEditor)
+		if err != nil {
+			return nil, wrap(err)
+		}
+		if n > 0 {
+			walls = append(walls, p.Wall)
+		}
+	}
+	if len(walls) == 0 {
+		return nil, wrap(wrong(ErrState, "no editor skipped it"))
+	}
+	return walls, nil
+}
+
+// UnpinDate takes the pins of a local date off: their articles take their own turn in the order again. It returns them;
+// ErrState says that nothing is pinned to the date.
+func UnpinDate(ctx context.Context, tx *store.Tx, s Series, date string, now time.Time) (off []Pin, err error) {
+	wrap := func(err error) error { return fmt.Errorf("series %s: pin of %s taken off: %w", s.Slug, date, err) }
+	pins, err := Pins(ctx, tx, s.ID)
+	if err != nil {
+		return nil, wrap(err)
+	}
+	c, err := s.calendar()
+	if err != nil {
+		return nil, wrap(err)
+	}
+	for _, pin := range pins {
+		if pin.date() != date {
+			continue
+		}
+		if err := s.takeOff(ctx, tx, c, pin, "its pin was taken off", now); err != nil {
+			return nil, wrap(err)
+		}
+		off = append(off, pin)
+	}
+	if len(off) == 0 {
+		return nil, wrap(wrong(ErrState, "nothing is pinned to it"))
+	}
+	return off, nil
+}
