@@ -75,11 +75,11 @@ func TestMainJob(t *testing.T) {
 
 // trial is a site in a folder of its own, at loopback addresses.
 type trial struct {
-	t    *testing.T
+	t    testing.TB
 	base string
 }
 
-func newTrial(t *testing.T, server *smtptest.Server) *trial {
+func newTrial(t testing.TB, server *smtptest.Server) *trial {
 	t.Chdir(t.TempDir())
 	withoutSettings(t)
 	free, err := net.Listen("tcp", "127.0.0.1:0")
@@ -111,7 +111,7 @@ func newTrial(t *testing.T, server *smtptest.Server) *trial {
 }
 
 // withoutSettings takes away what the tester's own environment sets.
-func withoutSettings(t *testing.T) {
+func withoutSettings(t testing.TB) {
 	for _, pair := range os.Environ() {
 		if name, _, _ := strings.Cut(pair, "="); strings.HasPrefix(name, "PRESSRUN_") {
 			t.Setenv(name, "") // registers the old value to come back

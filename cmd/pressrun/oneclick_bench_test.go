@@ -1,0 +1,183 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"pressrun/newsletter/mailer/smtptest"
+	"pressrun/subscribers"
+	"pressrun/subscribers/store"
+)
+
+var clickReaders = flag.Int("readers", 20_000, "readers of the issue that BenchmarkOneClickWhileSending sends")
+
+// BenchmarkOneClickWhileSending has serve send an issue, and meanwhile 100 readers a second leave by one click, until it is through
+// or 20 seconds are over. Each is in the database and in the journal before it is answered.
+//
+//	go test ./cmd/pressrun -run xxx -bench OneClickWhileSending -benchtime 1x -args -readers=100000
+func BenchmarkOneClickWhileSending(b *testing.B) {
+	for b.Loop() {
+		clickWhileSending(b, *clickReaders)
+	}
+}
+
+func clickWhileSending(b *testing.B, readers int) {
+	sink := newSink(b)
+	site := newTrial(b, smtptest.New(b))
+	_, port, err := splitAddr(sink.addr)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Setenv("PRESSRUN_RELAY_PORT", fmt.Sprint(port))
+	b.Setenv("PRESSRUN_BACKUP_DIR", "")
+	b.Setenv("PRESSRUN_LOG_LEVEL", "error")
+	people := "email\n" + strings.Join(addresses(readers), "\n")
+	if err := os.WriteFile("people.csv", []byte(people), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	site.run("series", "add", "bread", "--title", "Bread letters", "--from", "The Baker <letters@bakery.example>",
+		"--postal-address", "3 Mill Lane, Oatley", "--disclaimer", "Ask before you change a recipe.", "--schedule", "tuesdays 09:00")
+	site.run("article", "import", "bread", "articles", "--ready")
+	site.run("subscriber", "import", "bread", "people.csv", "--as", "active", "--because", "a benchmark")
+	key, err := readKey("pressrun.key")
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Setenv("PRESSRUN_LOG_LEVEL", "info") // serve says when it serves
+	stop := site.serve()
+	site.run("issue", "send", "bread", "--yes")
+	<-sink.first
+	took, sent, over := clicks(b, site.base, key, readers, sink)
+	stop()
+	wantLeft(b, len(took))
+	b.ReportMetric(quantileMS(took, 0.5), "p50-ms")
+	b.ReportMetric(quantileMS(took, 0.99), "p99-ms")
+	b.ReportMetric(float64(len(took)), "clicks")
+	b.ReportMetric(float64(sent)/over.Seconds(), "messages/s")
+}
+
+func addresses(n int) []string {
+	all := make([]string, n)
+	for i := range all {
+		all[i] = fmt.Sprintf("reader%d@reader.example", i)
+	}
+	return all
+}
+
+// clicks has the last readers leave, whose letters are among the last, 100 a second.
+func clicks(b *testing.B, base string, key subscribers.Key, readers int, sink *sink) (took []time.Duration, sent int64, over time.Duration) {
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 100}, Timeout: time.Minute}
+	ticker := time.NewTicker(10 * time.Millisecond)
+	defer ticker.Stop()
+	began, before := time.Now(), sink.taken.Load()
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	for i := 0; i < 2000 && i < readers/2 && sink.taken.Load()+int64(i) < int64(readers)*95/100; i++ {
+		<-ticker.C
+		token := key.Seal(subscribers.Token{Purpose: subscribers.PurposeUnsubscribe, SubscriberID: int64(readers - i), SeriesID: 1})
+		all.Go(func() {
+			at := time.Now()
+			res, err := client.PostForm(base+"/u/"+token, url.Values{"List-Unsubscribe": {"One-Click"}})
+			if err != nil {
+				b.Error(err)
+				return
+			}
+			_, _ = io.Copy(io.Discard, res.Body)
+			res.Body.Close()
+			if res.StatusCode != http.StatusOK {
+				b.Errorf("one-click: %s", res.Status)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			took = append(took, time.Since(at))
+		})
+	}
+	all.Wait()
+	return took, sink.taken.Load() - before, time.Since(began)
+}
+
+// wantLeft wants everybody who was answered in the database.
+func wantLeft(b *testing.B, want int) {
+	db, err := store.Open(context.Background(), "pressrun.db")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer db.Close()
+	var left int
+	if err := db.QueryRow(context.Background(), `SELECT count(*) FROM suppressions WHERE reason = 'unsubscribe'`).Scan(&left); err != nil || left != want {
+		b.Errorf("%d left, %d were answered (%v)", left, want, err)
+	}
+}
+
+func quantileMS(all []time.Duration, q float64) float64 {
+	slices.Sort(all)
+	return float64(all[int(q*float64(len(all)-1))]) / float64(time.Millisecond)
+}
+
+// sink is a mail server that takes everything and keeps nothing.
+type sink struct {
+	addr  string
+	taken atomic.Int64
+	first chan struct{} // closed with the first message
+}
+
+func newSink(b *testing.B) *sink {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	s := &sink{addr: l.Addr().String(), first: make(chan struct{})}
+	b.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go s.talk(conn)
+		}
+	}()
+	return s
+}
+
+func (s *sink) talk(conn net.Conn) {
+	defer conn.Close()
+	in := bufio.NewReader(conn)
+	say := func(line string) { _, _ = io.WriteString(conn, line+"\r\n") }
+	say("220 sink")
+	for content := false; ; {
+		line, err := in.ReadString('\n')
+		switch {
+		case err != nil:
+			return
+		case content && line != ".\r\n":
+		case content:
+			content = false
+			if s.taken.Add(1) == 1 {
+				close(s.first)
+			}
+			say("250 taken")
+		case strings.HasPrefix(line, "DATA"):
+			content = true
+			say("354 go on")
+		case strings.HasPrefix(line, "QUIT"):
+			say("221 bye")
+			return
+		default:
+			say("250 ok")
+		}
+	}
+}
