@@ -107,7 +107,7 @@ func (s *trial) sendLetters(theme string) {
 }
 
 // articlesOf is a folder with the articles of a series and what they show.
-func articlesOf(t *testing.T, name string) string {
+func articlesOf(t testing.TB, name string) string {
 	t.Helper()
 	dir := t.TempDir()
 	if name == "" {
@@ -129,7 +129,7 @@ func articlesOf(t *testing.T, name string) string {
 }
 
 // picturesOf are a hero picture and a drawing, larger than a letter shows them.
-func picturesOf(t *testing.T) (hills, hours []byte) {
+func picturesOf(t testing.TB) (hills, hours []byte) {
 	t.Helper()
 	wide, bars := image.NewRGBA(image.Rect(0, 0, 1600, 720)), image.NewRGBA(image.Rect(0, 0, 1200, 560))
 	for x := range 1600 {
@@ -251,7 +251,7 @@ func (s *trial) post(path string, form url.Values) {
 	}
 }
 
-func lastTo(t *testing.T, server *smtptest.Server, who string) []byte {
+func lastTo(t testing.TB, server *smtptest.Server, who string) []byte {
 	t.Helper()
 	all := server.Messages()
 	for _, m := range slices.Backward(all) {
@@ -269,7 +269,7 @@ type everyRead struct {
 	list                bool // it is an issue's
 }
 
-func readMail(t *testing.T, message []byte) everyRead {
+func readMail(t testing.TB, message []byte) everyRead {
 	t.Helper()
 	m, err := mail.ReadMessage(bytes.NewReader(message))
 	if err != nil {
@@ -300,7 +300,7 @@ func readMail(t *testing.T, message []byte) everyRead {
 
 // takenMails writes what the server took into a folder, one of each kind of mail: those of an issue that differ in the reader alone are
 // one, and so are words on different series.
-func takenMails(t *testing.T, server *smtptest.Server) (files map[string]everyRead) {
+func takenMails(t testing.TB, server *smtptest.Server) (files map[string]everyRead) {
 	t.Helper()
 	dir := t.TempDir()
 	if keep := os.Getenv("EMAIL_KEEP"); keep != "" {
@@ -356,7 +356,7 @@ for mail in sys.argv[3:]:
 `
 
 // verifyMails has Debian's dkimpy verify each signature; it shares no code with what signs.
-func verifyMails(t *testing.T, files map[string]everyRead, record string) {
+func verifyMails(t testing.TB, files map[string]everyRead, record string) {
 	for _, python := range []string{"python3", "/usr/bin/python3"} {
 		if exec.CommandContext(t.Context(), python, "-I", "-c", "import dkim; dkim.DKIM").Run() != nil {
 			continue
