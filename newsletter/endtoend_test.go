@@ -72,6 +72,27 @@ func textPart(t *testing.T, data []byte) string {
 
 var tokenOf = regexp.MustCompile(`http://127\.0\.0\.1:8080/(?:c|u)/([A-Za-z0-9_.-]+)`)
 
+// wantProof wants all that shows the consent of somebody who asked and confirmed (GDPR article 7(1)).
+func wantProof(w *world, email, messageID string) {
+	w.t.Helper()
+	person, err := w.p.Person(w.ctx, email)
+	w.check("person", err)
+	if len(person.Events) != 2 {
+		w.t.Fatalf("events of %s: %+v, want the request and the confirmation", email, person.Events)
+	}
+	for i, event := range []string{"requested", "confirmed"} {
+		e := person.Events[i]
+		if e.Event != event || e.Email != email || e.Series != "skin" || e.At == "" || e.IP == "" || e.Agent == "" || e.Form == "" ||
+			e.Wording == "" || len(e.Version) != 16 {
+			w.t.Errorf("proof of %s: %+v, want every field", event, e)
+		}
+	}
+	asked, confirmed := person.Events[0], person.Events[1]
+	if asked.Words != "en" || asked.Version != confirmed.Version || len(confirmed.Token) != 16 || confirmed.Mail != messageID {
+		w.t.Errorf("proof: asked %+v, confirmed %+v; want the language, the link's id, and the mail %s", asked, confirmed, messageID)
+	}
+}
+
 func TestMainPathOverSMTP(t *testing.T) {
 	server := smtptest.New(t)
 	w := newWorld(t)
@@ -81,7 +102,7 @@ func TestMainPathOverSMTP(t *testing.T) {
 	w.articles(s, "one", "two")
 	w.enrol(s, "ada", "ben")
 
-	w.check("subscribe", w.p.Subscribe(w.ctx, newsletter.Signup{Series: []string{"skin"}, Email: "cyd@reader.example", Evidence: evidence()}))
+	w.check("subscribe", w.subscribe(newsletter.Signup{Series: []string{"skin"}, Email: "cyd@reader.example", Evidence: evidence()}))
 	w.check("drain", worker.Drain(w.ctx))
 	confirmation := server.Messages()[0]
 	equal(t, "confirmation goes to", confirmation.To, "cyd@reader.example")
@@ -89,6 +110,7 @@ func TestMainPathOverSMTP(t *testing.T) {
 	v, err := w.p.Confirm(w.ctx, link[1], evidence())
 	w.check("confirm", err)
 	equal(t, "next slot", v[0].Next, tuesday(1))
+	wantProof(w, "cyd@reader.example", confirmation.MessageID)
 
 	w.run(monday)
 	w.run(tuesday(1))

@@ -73,6 +73,10 @@ type PersonEvent struct {
 	Because string `json:"because,omitempty"`
 	Form    string `json:"form,omitempty"`
 	Wording string `json:"wording,omitempty"`
+	Version string `json:"wording_version,omitempty"`
+	Words   string `json:"language,omitempty"` // that the wording is in
+	Token   string `json:"token,omitempty"`    // id of the link that was used
+	Mail    string `json:"message_id,omitempty"`
 	IP      string `json:"ip,omitempty"`
 	Agent   string `json:"agent,omitempty"`
 	Reason  string `json:"reason,omitempty"` // of a leave: what they said of it afterwards
@@ -209,7 +213,8 @@ func (p *Publisher) addEvents(ctx context.Context, shown *Person, id int64, slug
 	for _, c := range all {
 		shown.Events = append(shown.Events, PersonEvent{
 			Event: c.Event, Series: slugs[c.SeriesID], At: Stamp(c.At), Email: c.Email, Because: c.Because, Form: c.Form,
-			Wording: c.Wording, IP: c.IP, Agent: c.Agent, Reason: reasons[c.ID].Reason, Note: reasons[c.ID].Note,
+			Wording: c.Wording, Version: c.WordingVersion, Words: c.Language, Token: c.Token, Mail: c.MessageID, IP: c.IP, Agent: c.Agent,
+			Reason: reasons[c.ID].Reason, Note: reasons[c.ID].Note,
 		})
 	}
 	moves, err := subscribers.AddressChanges(ctx, p.db, id)

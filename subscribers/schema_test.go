@@ -15,6 +15,9 @@ func TestSchemaRefuses(t *testing.T) {
 	p.join(skin, "bob@example.org")
 	for _, tt := range []struct{ rule, query string }{
 		{"a consent is never changed", `UPDATE consents SET ip = '' WHERE subscriber_id = 1`},
+		{"nor what it was given for", `UPDATE consents SET wording = 'everything', wording_version = '', language = '', token = '', message_id = ''`},
+		{"nor when", `UPDATE consents SET at = at - 1 WHERE event = 'confirmed'`},
+		{"nor are consents deleted together", `DELETE FROM consents`},
 		{"a consent is never changed, also by an upsert", `INSERT INTO consents (id, subscriber_id, event, at) VALUES (1, 1, 'imported', 1)
 			ON CONFLICT (id) DO UPDATE SET at = 1`},
 		{"an unsubscribe stays", `DELETE FROM consents WHERE event = 'unsubscribed'`},

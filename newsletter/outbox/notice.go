@@ -79,6 +79,16 @@ func emptyNotice(ctx context.Context, tx *store.Tx, id int64) error {
 	return err
 }
 
+const selectMessageID = `SELECT coalesce(max(d.message_id), '') FROM notices n JOIN deliveries d ON d.notice_id = n.id WHERE n.dedupe = ?1`
+
+// MessageIDOf returns the Message-ID that the notice with a dedupe key went out under; empty where it has not, or is none of ours.
+func MessageIDOf(ctx context.Context, q store.Querier, dedupe string) (id string, err error) {
+	if err := q.QueryRow(ctx, selectMessageID, dedupe).Scan(&id); err != nil {
+		return "", fmt.Errorf("message id of notice %q: %w", dedupe, err)
+	}
+	return id, nil
+}
+
 const queuedNotice = `SELECT EXISTS (SELECT 1 FROM notices WHERE dedupe = ?1)`
 
 // Queued says whether a notice with this key was ever queued: Enqueue would leave it.

@@ -46,6 +46,7 @@ type DB struct {
 	joint          joint
 	commits        atomic.Int64 // see Used
 	longest        atomic.Int64 // ns, likewise
+	statements     atomic.Int64
 }
 
 // Open opens the database file at path and makes it, for its owner alone, where it is missing. The caller closes it.
@@ -161,6 +162,10 @@ func dsn(path, query string) string {
 
 // Path is the absolute path of the database file.
 func (db *DB) Path() string { return db.path }
+
+// Statements is how many statements were run through db and its transactions. Where the time of an answer must not tell anything,
+// their number must not either.
+func (db *DB) Statements() int64 { return db.statements.Load() }
 
 // Close closes all connections. It is safe to call twice.
 func (db *DB) Close() error {

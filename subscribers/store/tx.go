@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 )
 
@@ -28,17 +29,22 @@ func (r Row) Scan(dest ...any) error {
 
 // Query reads from the last commit.
 func (db *DB) Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	db.statements.Add(1)
 	rows, err := db.reader.QueryContext(ctx, query, args...)
 	return rows, fault(err)
 }
 
 // QueryRow reads one row from the last commit.
 func (db *DB) QueryRow(ctx context.Context, query string, args ...any) Row {
+	db.statements.Add(1)
 	return Row{db.reader.QueryRowContext(ctx, query, args...)}
 }
 
 // Tx is one transaction of the writer.
-type Tx struct{ tx *sql.Tx }
+type Tx struct {
+	tx         *sql.Tx
+	statements *atomic.Int64
+}
 
 // Hook runs inside a transaction. What it fails with rolls that back.
 type Hook func(context.Context, *Tx) error
@@ -59,7 +65,7 @@ func (db *DB) InTx(ctx context.Context, f func(*Tx) error) error {
 		if step == nil {
 			continue
 		}
-		if err := step(ctx, &Tx{tx}); err != nil {
+		if err := step(ctx, &Tx{tx, &db.statements}); err != nil {
 			return fault(err)
 		}
 	}
@@ -106,17 +112,20 @@ func Rest(ctx context.Context, took time.Duration) error {
 
 // Query reads inside the transaction. The rows must be closed before the next statement that writes.
 func (tx *Tx) Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	tx.statements.Add(1)
 	rows, err := tx.tx.QueryContext(ctx, query, args...)
 	return rows, fault(err)
 }
 
 // QueryRow reads one row inside the transaction; an INSERT … RETURNING is read so too.
 func (tx *Tx) QueryRow(ctx context.Context, query string, args ...any) Row {
+	tx.statements.Add(1)
 	return Row{tx.tx.QueryRowContext(ctx, query, args...)}
 }
 
 // Exec runs a statement and returns how many rows it changed.
 func (tx *Tx) Exec(ctx context.Context, query string, args ...any) (int64, error) {
+	tx.statements.Add(1)
 	res, err := tx.tx.ExecContext(ctx, query, args...)
 	if err != nil {
 		return 0, fault(err)

@@ -30,8 +30,10 @@ func (p *pages) confirm(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	form := p.BaseURL.JoinPath("c", "[token]").String()
-	wording := p.confirmPage(r, before).Wording
-	all, err := p.Publisher.Confirm(web.Lasting(r), token, evidence(r, form, wording))
+	shown := p.confirmPage(r, before)
+	e := evidence(r, form, shown.Wording)
+	e.Language = shown.Language()
+	all, err := p.Publisher.Confirm(web.Lasting(r), token, e)
 	if err != nil {
 		return err
 	}
