@@ -3,6 +3,7 @@ package newsletter_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
@@ -340,8 +341,10 @@ func TestADripSlotCutAndThenPausedIsTakenBack(t *testing.T) {
 func TestListBombing(t *testing.T) {
 	w := newWorld(t)
 	w.series("skin", series.Change{})
-	for range 50 {
-		w.check("subscribe", w.p.Subscribe(w.ctx, newsletter.Signup{Series: []string{"skin"}, Email: "victim@reader.example", Evidence: evidence()}))
+	for i := range 50 {
+		form := newsletter.Signup{Series: []string{"skin"}, Email: "victim@reader.example", Evidence: evidence()}
+		form.Evidence.IP = fmt.Sprintf("192.0.%d.1", i)
+		w.check("subscribe", w.subscribe(form))
 	}
 	equal(t, "confirmations", len(w.notices("confirmation")), 1)
 }

@@ -56,6 +56,8 @@ type Publisher struct {
 	keep     time.Duration // of deliveries in full; 0: for ever
 	pace     pace.Plan
 
+	asked  chan struct{} // a form came
+	taking sync.Mutex    // TakeRequests, once at a time in this process
 	proofs proofs
 	due    sync.Mutex // guards proofs and compacted; RunDue, and whatever fills, once at a time in this process
 
@@ -76,6 +78,7 @@ func New(cfg Config) (*Publisher, error) {
 	p := &Publisher{
 		db: cfg.DB, key: cfg.Key, site: cfg.Site, now: cfg.Now, log: cfg.Log,
 		proofs: proofs{}, wake: cfg.Wake, mayLeave: cfg.MayLeave, trouble: cfg.Trouble, keep: cfg.KeepDeliveries, pace: cfg.Pace,
+		asked: make(chan struct{}, 1),
 	}
 	if p.now == nil {
 		p.now = time.Now

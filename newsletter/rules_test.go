@@ -536,7 +536,7 @@ func TestRule13OnlyTheMailableAreInTheIssue(t *testing.T) {
 	w.articles(s, "one")
 	w.enrol(s, "ada", "ben")
 	w.check("unsubscribe", w.p.Unsubscribe(w.ctx, w.link(s, "ben"), false, evidence()))
-	w.check("subscribe", w.p.Subscribe(w.ctx, newsletter.Signup{Series: []string{"skin"}, Email: "cyd@reader.example", Evidence: evidence()}))
+	w.check("subscribe", w.subscribe(newsletter.Signup{Series: []string{"skin"}, Email: "cyd@reader.example", Evidence: evidence()}))
 	w.run(monday)
 	equal(t, "slot", w.run(tuesday(1)), []string{wall(1) + " issued 1"})
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"time"
 
 	"pressrun/newsletter/outbox"
@@ -111,7 +112,7 @@ func (p *Publisher) keepHouse(ctx context.Context) error {
 		}
 		return p.sweepSensitive(ctx, tx)
 	})
-	return errors.Join(stopped, err)
+	return errors.Join(stopped, err, p.TakeRequests(ctx))
 }
 
 func (p *Publisher) sweepSensitive(ctx context.Context, tx *store.Tx) error {
@@ -243,6 +244,9 @@ const longestWait = 30 * time.Second
 func (p *Publisher) Run(ctx context.Context) error {
 	var said string
 	var alarm alarm
+	var door sync.WaitGroup
+	door.Go(func() { p.takeWhenAsked(ctx) })
+	defer door.Wait()
 	for ctx.Err() == nil {
 		happened, err := p.RunDue(ctx)
 		for _, h := range happened {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"pressrun/newsletter/outbox"
@@ -23,6 +22,7 @@ type Signup struct {
 	Email, Name string
 	Language    string // of the form, and so of the mail; empty: the first series'
 	Evidence    subscribers.Evidence
+	ByOwner     bool // typed in by the site's owner, whom no cap stops
 }
 
 // requestLives is how long a request to join can be confirmed, so how long its mail is worth sending.
@@ -31,27 +31,6 @@ const requestLives = 14 * 24 * time.Hour
 // tokenHole stands for the confirmation token while the mail is rendered, before the request is made: so rendering holds
 // no lock and takes the same time for every address.
 const tokenHole = "CONFIRMATION-TOKEN"
-
-// Subscribe stores the request and queues the confirmation mail, in one transaction. It answers the same for a new, a
-// known and a suppressed address, so that nobody can probe the list; errors are only for what the visitor can mend
-// (subscribers.ErrAddress, subscribers.ErrField) or an unknown series. Nothing that the visitor typed stands in the mail.
-func (p *Publisher) Subscribe(ctx context.Context, form Signup) error {
-	wanted, err := p.named(ctx, form.Series)
-	if err != nil {
-		return fmt.Errorf("subscribe: %w", err)
-	}
-	form.Language = cmp.Or(form.Language, wanted[0].Language, p.site.Language)
-	mail, err := p.confirmation(ctx, wanted, form.Language)
-	if err != nil {
-		return fmt.Errorf("subscribe: %w", err)
-	}
-	err = p.db.InTx(ctx, func(tx *store.Tx) error { return p.join(ctx, tx, form, wanted, mail) })
-	if err != nil {
-		return fmt.Errorf("subscribe: %w", err)
-	}
-	p.wake()
-	return nil
-}
 
 // named finds the series of names, each once.
 func (p *Publisher) named(ctx context.Context, names []string) (all []series.Series, err error) {
@@ -68,29 +47,6 @@ func (p *Publisher) named(ctx context.Context, names []string) (all []series.Ser
 		return nil, fmt.Errorf("no series: %w", store.ErrNotFound)
 	}
 	return all, nil
-}
-
-func (p *Publisher) join(ctx context.Context, tx *store.Tx, form Signup, wanted []series.Series, mail render.Email) error {
-	ids := make([]int64, len(wanted))
-	for i, s := range wanted {
-		ids[i] = s.ID
-	}
-	person := subscribers.Addition{Email: form.Email, Name: form.Name, Language: form.Language}
-	request, err := p.people.Join(ctx, tx, ids, person, form.Evidence)
-	if err != nil || request.Token == "" {
-		return err
-	}
-	about, from := int64(0), wanted[0]
-	if len(request.Series) == 1 {
-		about = request.Series[0]
-	}
-	return p.enqueue(ctx, tx, []outbox.Notice{{
-		Kind: "confirmation", Dedupe: fmt.Sprintf("confirmation %d", request.Serial),
-		SubscriberID: request.Subscriber.ID, SeriesID: about,
-		FromName: from.FromName, FromEmail: from.FromEmail, ReplyTo: from.ReplyTo, Subject: mail.Subject,
-		HTML: strings.ReplaceAll(mail.HTML, tokenHole, request.Token), Text: strings.ReplaceAll(mail.Text, tokenHole, request.Token),
-		Expires: p.now().Add(requestLives),
-	}})
 }
 
 // confirmation renders the mail that asks whether somebody really wants series. In an inbox, where others may look, its
@@ -279,6 +235,9 @@ func (p *Publisher) Confirm(ctx context.Context, token string, e subscribers.Evi
 		if letter := p.welcome(ctx, s, t.SubscriberID); letter != nil {
 			letters[s.ID] = *letter
 		}
+	}
+	if e.MessageID, err = outbox.MessageIDOf(ctx, p.db, confirmationOf(t.Serial)); err != nil {
+		return nil, fmt.Errorf("confirm: %w", err)
 	}
 	err = p.confirm(ctx, token, e, letters)
 	if errors.Is(err, errWelcome) {

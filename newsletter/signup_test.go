@@ -39,10 +39,18 @@ func (w *world) confirmLink() string {
 	return strings.Fields(rest)[0]
 }
 
+// subscribe sends a form in and has it looked at, as Run does.
+func (w *world) subscribe(form newsletter.Signup) error {
+	if err := w.p.Subscribe(w.ctx, form); err != nil {
+		return err
+	}
+	return w.p.TakeRequests(w.ctx)
+}
+
 // join asks for a series and confirms.
 func (w *world) join(s series.Series, name string) (newsletter.Visit, time.Time) {
 	w.t.Helper()
-	w.check("subscribe", w.p.Subscribe(w.ctx, newsletter.Signup{Series: []string{s.Slug}, Email: name + "@reader.example", Name: name, Evidence: evidence()}))
+	w.check("subscribe", w.subscribe(newsletter.Signup{Series: []string{s.Slug}, Email: name + "@reader.example", Name: name, Evidence: evidence()}))
 	v, err := w.p.Confirm(w.ctx, w.confirmLink(), evidence())
 	w.check("confirm", err)
 	return v[0], v[0].Next
@@ -56,15 +64,15 @@ func TestSubscribeSaysNothingOfWhoIsThere(t *testing.T) {
 		return w.people.Suppress(w.ctx, tx, "gone@reader.example", 0, "complaint", "told the relay so")
 	})
 	for _, who := range []string{"new", "known", "gone", "new"} {
-		err := w.p.Subscribe(w.ctx, newsletter.Signup{Series: []string{"skin"}, Email: who + "@reader.example", Evidence: evidence()})
+		err := w.subscribe(newsletter.Signup{Series: []string{"skin"}, Email: who + "@reader.example", Evidence: evidence()})
 		w.check("subscribe "+who, err)
 	}
 	equal(t, "confirmations: one for the new, none else", len(w.notices("confirmation")), 1)
-	err := w.p.Subscribe(w.ctx, newsletter.Signup{Series: []string{"skin"}, Email: "not an address"})
+	err := w.subscribe(newsletter.Signup{Series: []string{"skin"}, Email: "not an address"})
 	if !errors.Is(err, subscribers.ErrAddress) {
 		t.Errorf("subscribe with no address: got %v, want ErrAddress", err)
 	}
-	if err := w.p.Subscribe(w.ctx, newsletter.Signup{Series: []string{"none"}, Email: "a@reader.example"}); !errors.Is(err, store.ErrNotFound) {
+	if err := w.subscribe(newsletter.Signup{Series: []string{"none"}, Email: "a@reader.example"}); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("subscribe to nothing: got %v, want ErrNotFound", err)
 	}
 }
@@ -73,7 +81,7 @@ func TestTheConfirmationHoldsNoVisitorText(t *testing.T) {
 	w := newWorld(t)
 	w.series("skin", series.Change{})
 	form := newsletter.Signup{Series: []string{"skin"}, Email: "ada@reader.example", Name: "BUY PILLS http://spam.example", Evidence: evidence()}
-	w.check("subscribe", w.p.Subscribe(w.ctx, form))
+	w.check("subscribe", w.subscribe(form))
 	var html, text, subject string
 	w.check("notice", w.db.QueryRow(w.ctx, `SELECT html, text, subject FROM notices WHERE kind = 'confirmation'`).Scan(&html, &text, &subject))
 	for _, part := range []string{html, text, subject} {
@@ -90,7 +98,7 @@ func TestTheConfirmationHoldsNoVisitorText(t *testing.T) {
 func TestVisitChangesNothing(t *testing.T) {
 	w := newWorld(t)
 	s := w.series("skin", series.Change{})
-	w.check("subscribe", w.p.Subscribe(w.ctx, newsletter.Signup{Series: []string{"skin"}, Email: "ada@reader.example", Evidence: evidence()}))
+	w.check("subscribe", w.subscribe(newsletter.Signup{Series: []string{"skin"}, Email: "ada@reader.example", Evidence: evidence()}))
 	token := w.confirmLink()
 	for range 2 {
 		all, err := w.p.VisitConfirm(w.ctx, token)

@@ -295,7 +295,7 @@ func (r *Registry) welcomeBack(ctx context.Context, tx *store.Tx, p person, t To
 	if _, err := tx.Exec(ctx, forgiveRequests, p.address); err != nil {
 		return err
 	}
-	_, err = r.record(ctx, tx, p, Consent{SeriesID: t.SeriesID, Event: eventConfirmed, RequestID: t.Serial, Evidence: e})
+	_, err = r.record(ctx, tx, p, Consent{SeriesID: t.SeriesID, Event: eventConfirmed, RequestID: t.Serial, Evidence: e, Token: digest(r.Key.Seal(t))})
 	return err
 }
 
@@ -323,6 +323,9 @@ func (r *Registry) Sweep(ctx context.Context, tx *store.Tx) (int64, error) {
 	n, err := r.sweep(ctx, tx, r.now().Add(-requestLives).UnixMilli(), 0)
 	if err == nil {
 		_, err = tx.Exec(ctx, deleteLinks, r.now().Add(-linkForgets).UnixMilli())
+	}
+	if err == nil {
+		_, err = tx.Exec(ctx, deleteSignUps, r.now().Add(-signUpHour).UnixMilli())
 	}
 	if err != nil {
 		return 0, fmt.Errorf("sweep requests: %w", err)

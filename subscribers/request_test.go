@@ -1,6 +1,7 @@
 package subscribers_test
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"strings"
@@ -48,11 +49,12 @@ func TestDoubleOptIn(t *testing.T) {
 	want := []subscribers.Consent{
 		{
 			ID: req.Serial, SeriesID: skin, Event: "requested", At: p.clock.Add(-2 * time.Hour), Email: "Ada@Example.org",
-			Evidence: subscribers.Evidence{IP: "192.0.2.1", Agent: "Browser", Form: "https://news.example.org/", Wording: "Yes, weekly."},
+			Evidence:       subscribers.Evidence{IP: "192.0.2.1", Agent: "Browser", Form: "https://news.example.org/", Wording: "Yes, weekly."},
+			WordingVersion: "5747bbb25fd46cea",
 		},
 		{
 			ID: req.Serial + 1, SeriesID: skin, Event: "confirmed", RequestID: req.Serial, At: p.clock.Add(-time.Hour), Email: "Ada@Example.org",
-			Evidence: subscribers.Evidence{IP: "192.0.2.7"},
+			Evidence: subscribers.Evidence{IP: "192.0.2.7"}, Token: fmt.Sprintf("%x", sha256.Sum256([]byte(req.Token)))[:16],
 		},
 	}
 	if diff := cmp.Diff(want, consents); diff != "" {

@@ -113,8 +113,11 @@ func (a *app) ask(cmd *cobra.Command, s *site, of series.Series, email, name str
 		return err
 	}
 	err = s.publisher.Subscribe(ctx, newsletter.Signup{
-		Series: []string{of.Slug}, Email: email, Name: name, Evidence: subscribers.Evidence{Form: "pressrun subscriber add"},
+		Series: []string{of.Slug}, Email: email, Name: name, Evidence: subscribers.Evidence{Form: "pressrun subscriber add"}, ByOwner: true,
 	})
+	if err == nil {
+		err = s.publisher.TakeRequests(ctx)
+	}
 	if err != nil {
 		return err
 	}

@@ -65,7 +65,7 @@ func ProblemOf(err error) Problem {
 		return Problem{Status: http.StatusForbidden, Name: "foreign"}
 	case errors.Is(err, ErrRole):
 		return Problem{Status: http.StatusForbidden, Name: "role"}
-	case errors.Is(err, ErrMany):
+	case errors.Is(err, ErrMany), errors.Is(err, subscribers.ErrMany):
 		return Problem{Status: http.StatusTooManyRequests, Name: "many"}
 	case errors.Is(err, series.ErrState), errors.Is(err, series.ErrInvalid), errors.Is(err, newsletter.ErrNothing):
 		return Problem{Status: http.StatusConflict, Name: "state", Detail: err.Error()}

@@ -33,18 +33,12 @@ type Config struct {
 	Log       *slog.Logger     // nil means slog.Default
 }
 
-const (
-	signupsPerNetwork = 20    // an hour
-	signupsInAll      = 3_600 // an hour
-)
-
 // pages answers for the public pages.
 type pages struct {
 	Config
-	assets  map[string]templates.Asset
-	answer  web.Answerer
-	signups *web.Limiter
-	strays  strays
+	assets map[string]templates.Asset
+	answer web.Answerer
+	strays strays
 }
 
 // New is the handler of the public pages; routes.go lists them.
@@ -62,7 +56,7 @@ func New(cfg Config) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &pages{Config: cfg, assets: assets, signups: web.NewLimiter(cfg.Now, signupsPerNetwork, signupsInAll)}
+	p := &pages{Config: cfg, assets: assets}
 	p.answer = web.Answerer{Log: cfg.Log, Page: p.trouble}
 	return p.routes(), nil
 }

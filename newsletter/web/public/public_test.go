@@ -2,6 +2,7 @@ package public_test
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"regexp"
 	"strings"
@@ -21,7 +22,19 @@ func handler(t testing.TB, s *webtest.Site) http.Handler {
 	if err != nil {
 		t.Fatalf("public pages: %v", err)
 	}
-	return h
+	return looking(t, s, h)
+}
+
+// looking has the forms that were taken looked at at once, as serve does beside its pages.
+func looking(t testing.TB, s *webtest.Site, h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.ServeHTTP(w, r)
+		if answer, ok := w.(*httptest.ResponseRecorder); ok && strings.HasSuffix(r.URL.Path, "subscribe") && answer.Code == http.StatusOK {
+			if err := s.Publisher.TakeRequests(r.Context()); err != nil {
+				t.Errorf("look at the forms: %v", err)
+			}
+		}
+	})
 }
 
 func get(t *testing.T, h http.Handler, path string) webtest.Answer {

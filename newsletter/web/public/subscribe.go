@@ -119,9 +119,6 @@ func (p *pages) subscribe(w http.ResponseWriter, r *http.Request) error {
 	case !ours, form.Sensitive && r.PostForm.Get("agree") != "yes":
 		return p.askOnce(w, q, form)
 	}
-	if err := p.signups.Allow(r); err != nil {
-		return err
-	}
 	names := make([]string, len(q.series))
 	for i, s := range q.series {
 		names[i] = s.PublicName()

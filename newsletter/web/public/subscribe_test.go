@@ -54,6 +54,9 @@ func TestSubscribeAndConfirm(t *testing.T) {
 	if err != nil || len(consents) != 1 {
 		t.Fatalf("got consents %v (%v), want one", consents, err)
 	}
+	if c := consents[0]; c.Language != "en" || len(c.WordingVersion) != 16 {
+		t.Errorf("got evidence %+v, want the language and the version of the wording", c)
+	}
 	if c := consents[0]; c.IP != "192.0.2.7" || c.Agent != "Test Browser" || c.Form != "http://127.0.0.1:8080/s/skin" || !strings.Contains(c.Wording, "You agree") {
 		t.Errorf("got evidence %+v, want address, agent, form and wording", c.Evidence)
 	}
