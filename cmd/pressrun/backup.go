@@ -188,19 +188,23 @@ func (s *site) makeNight(ctx context.Context, file string) error {
 	return s.dropOldNights()
 }
 
+// dropOldNights removes the backups that are too old, and what programs that were killed left unfinished.
 func (s *site) dropOldNights() error {
 	entries, err := os.ReadDir(s.cfg.BackupDir)
 	if err != nil {
 		return err
 	}
-	var nights []string
+	var nights, gone []string
 	for _, e := range entries {
-		if s.isNightly(e.Name()) {
+		switch {
+		case s.isNightly(e.Name()):
 			nights = append(nights, e.Name())
+		case store.Unfinished(e, s.now()):
+			gone = append(gone, e.Name())
 		}
 	}
 	slices.Sort(nights)
-	for _, name := range nights[:max(0, len(nights)-nightsKept)] {
+	for _, name := range append(gone, nights[:max(0, len(nights)-nightsKept)]...) {
 		if err := os.Remove(filepath.Join(s.cfg.BackupDir, name)); err != nil {
 			return err
 		}

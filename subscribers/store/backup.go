@@ -5,8 +5,11 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
+	"time"
 )
 
 // ErrDamaged says that a database file's content contradicts itself.
@@ -47,12 +50,21 @@ func CopyFile(ctx context.Context, from, path string) error {
 	return nil
 }
 
+// unfinishedPrefix leads the name of a backup on its way.
+const unfinishedPrefix = ".pressrun-unfinished-"
+
+// Unfinished says whether a file is what a killed program left of a backup: one that has not been touched for a day.
+func Unfinished(e fs.DirEntry, now time.Time) bool {
+	info, err := e.Info()
+	return err == nil && strings.HasPrefix(e.Name(), unfinishedPrefix) && now.Sub(info.ModTime()) > 24*time.Hour
+}
+
 // writeWhole has write make a file under another name in the same folder, and gives it its own once it is on the disk.
 func writeWhole(path string, write func(unfinished string) error) (err error) {
 	if _, err := os.Lstat(path); err == nil {
 		return os.ErrExist
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".pressrun-unfinished-*") // 0600, and SQLite takes an empty file
+	f, err := os.CreateTemp(filepath.Dir(path), unfinishedPrefix+"*") // 0600, and SQLite takes an empty file
 	if err != nil {
 		return err
 	}
