@@ -16,15 +16,49 @@ import (
 	"pressrun/subscribers/store"
 )
 
-// Subscribe takes a form, and is the one door through which strangers come in. It looks at no address: for each one it asks the
-// database the same and writes the same, so that neither its answer nor its time tells who is on the list. TakeRequests then
-// finds out whether a confirmation is due. When it returns nil the form is on the disk.
+// Subscribe takes a form. It looks at no address: for each one it asks the database the same and writes the same, so that
+// neither its answer nor its time tells who is on the list. TakeRequests then finds out whether a confirmation is due. When
+// it returns nil the form is on the disk.
 //
 // Errors are for what the visitor can mend (subscribers.ErrAddress, subscribers.ErrField), an unknown series, and
 // subscribers.ErrMany where too many forms came from their network.
 func (p *Publisher) Subscribe(ctx context.Context, form Signup) error {
-	if err := p.take(ctx, form); err != nil {
+	wanted, err := p.named(ctx, form.Series)
+	if err != nil {
 		return fmt.Errorf("subscribe: %w", err)
+	}
+	form.Language = cmp.Or(form.Language, wanted[0].Language, p.site.Language)
+	form.Evidence.Language = cmp.Or(form.Evidence.Language, form.Language)
+	asked := subscribers.Asked{
+		Addition: subscribers.Addition{Email: form.Email, Name: form.Name, Language: form.Language}, Evidence: form.Evidence,
+	}
+	for _, s := range wanted {
+		asked.Series = append(asked.Series, s.ID)
+	}
+	if err := p.enter(ctx, asked, form.ByOwner); err != nil {
+		return fmt.Errorf("subscribe: %w", err)
+	}
+	return nil
+}
+
+// enter is the one door through which strangers come in, whatever form they used. The caps stop everybody but the owner.
+func (p *Publisher) enter(ctx context.Context, asked subscribers.Asked, owner bool) error {
+	from, _ := netip.ParseAddr(asked.Evidence.IP) // those without an address are one network
+	if !owner {
+		if err := p.people.Admit(ctx, p.db, from); err != nil { // without a lock: a flood must not hold it
+			return err
+		}
+	}
+	err := p.db.Together(ctx, func(tx *store.Tx) error {
+		if !owner {
+			if err := p.people.CountSignUp(ctx, tx, from); err != nil {
+				return err
+			}
+		}
+		return p.people.Ask(ctx, tx, asked)
+	})
+	if err != nil {
+		return err
 	}
 	select {
 	case p.asked <- struct{}{}:
@@ -33,40 +67,10 @@ func (p *Publisher) Subscribe(ctx context.Context, form Signup) error {
 	return nil
 }
 
-func (p *Publisher) take(ctx context.Context, form Signup) error {
-	wanted, err := p.named(ctx, form.Series)
-	if err != nil {
-		return err
-	}
-	form.Language = cmp.Or(form.Language, wanted[0].Language, p.site.Language)
-	form.Evidence.Language = cmp.Or(form.Evidence.Language, form.Language)
-	from, _ := netip.ParseAddr(form.Evidence.IP) // those without an address are one network
-	if !form.ByOwner {
-		if err := p.people.Admit(ctx, p.db, from); err != nil { // without a lock: a flood must not hold it
-			return err
-		}
-	}
-	asked := subscribers.Asked{
-		Addition: subscribers.Addition{Email: form.Email, Name: form.Name, Language: form.Language},
-		Evidence: form.Evidence,
-	}
-	for _, s := range wanted {
-		asked.Series = append(asked.Series, s.ID)
-	}
-	return p.db.Together(ctx, func(tx *store.Tx) error {
-		if !form.ByOwner {
-			if err := p.people.CountSignUp(ctx, tx, from); err != nil {
-				return err
-			}
-		}
-		return p.people.Ask(ctx, tx, asked)
-	})
-}
-
 // formsTogether is how many forms are looked at in one transaction.
 const formsTogether = 50
 
-// TakeRequests looks at the forms that wait, and queues a confirmation for whoever may be asked. Nothing that the visitor typed
+// TakeRequests looks at the forms that wait, and queues a confirmation for whoever may be asked, or the link they wish. Nothing that the visitor typed
 // stands in the mail. Run does so as soon as a form came; a crash before that leaves it for the next call.
 func (p *Publisher) TakeRequests(ctx context.Context) error {
 	p.taking.Lock()
@@ -112,7 +116,7 @@ func (p *Publisher) takeAll(ctx context.Context, waiting []subscribers.Asked) er
 // confirmable writes the mail for a form, or takes that of another one for the same series.
 func (p *Publisher) confirmable(ctx context.Context, a subscribers.Asked, before []confirmable) (confirmable, error) {
 	for _, c := range before {
-		if c.Addition.Language == a.Addition.Language && slices.Equal(c.Series, a.Series) {
+		if c.Manage == a.Manage && c.Addition.Language == a.Addition.Language && slices.Equal(c.Series, a.Series) {
 			return confirmable{Asked: a, wanted: c.wanted, mail: c.mail}, nil
 		}
 	}
@@ -125,20 +129,32 @@ func (p *Publisher) confirmable(ctx context.Context, a subscribers.Asked, before
 		c.wanted = append(c.wanted, s)
 	}
 	var err error
+	if a.Manage {
+		c.mail, err = p.mineMail(a.Addition.Language)
+		return c, err
+	}
 	c.mail, err = p.confirmation(ctx, c.wanted, a.Addition.Language)
 	return c, err
 }
 
-// join queues the confirmation of a form where one is due.
+// join queues the mail of a form where one is due.
 func (p *Publisher) join(ctx context.Context, tx *store.Tx, c confirmable) error {
-	request, err := p.people.TakeAsked(ctx, tx, c.Asked)
-	switch {
-	case errors.Is(err, store.ErrNotFound): // another process has it
-		return nil
-	case errors.Is(err, subscribers.ErrAddress), errors.Is(err, subscribers.ErrField): // a newer version takes less than the one that stored it
+	err := subscribers.TakeAsked(ctx, tx, c.Asked)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil // another process has it
+	}
+	if err != nil {
+		return err
+	}
+	if c.Manage {
+		return p.mailMine(ctx, tx, c)
+	}
+	request, err := p.people.JoinAsked(ctx, tx, c.Asked)
+	if errors.Is(err, subscribers.ErrAddress) || errors.Is(err, subscribers.ErrField) { // a newer version takes less than the one that stored it
 		p.log.WarnContext(ctx, "sign-up dropped", "form", c.ID, "cause", err)
 		return nil
-	case err != nil || request.Token == "":
+	}
+	if err != nil || request.Token == "" {
 		return err
 	}
 	about, from := int64(0), c.wanted[0]

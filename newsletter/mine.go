@@ -20,32 +20,27 @@ import (
 // linkLives is how long a link that was asked for is worth mailing: as long as it can be used.
 const linkLives = time.Hour
 
-// AskMine mails a fresh link to whoever has an address, by which they see and change what only they may (THREATS T27). It
-// answers the same whether anybody has it; subscribers.ErrAddress where it is none.
+// AskMine takes the wish of whoever has an address for a fresh link, by which they see and change what only they may (THREATS
+// T27). Like Subscribe it looks at nobody: TakeRequests mails the link, if anybody has the address. subscribers.ErrAddress where it
+// is none, subscribers.ErrMany.
 func (p *Publisher) AskMine(ctx context.Context, email, language string, e subscribers.Evidence) error {
-	address, err := subscribers.ParseAddress(email)
+	err := p.enter(ctx, subscribers.Asked{Manage: true, Addition: subscribers.Addition{Email: email, Language: language}, Evidence: e}, false)
 	if err != nil {
 		return fmt.Errorf("ask for a link: %w", err)
 	}
-	mail, err := p.mineMail(language)
-	if err != nil {
-		return fmt.Errorf("ask for a link: %w", err)
-	}
-	err = p.db.InTx(ctx, func(tx *store.Tx) error {
-		person, err := subscribers.ByEmail(ctx, tx, address.Typed)
-		if errors.Is(err, store.ErrNotFound) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		return p.mailManage(ctx, tx, person, mail, e)
-	})
-	if err != nil {
-		return fmt.Errorf("ask for a link: %w", err)
-	}
-	p.wake()
 	return nil
+}
+
+// mailMine mails the link that a form asked for, if anybody has the address.
+func (p *Publisher) mailMine(ctx context.Context, tx *store.Tx, c confirmable) error {
+	person, err := subscribers.ByEmail(ctx, tx, c.Addition.Email)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return p.mailManage(ctx, tx, person, c.mail, c.Evidence)
 }
 
 // AskMineBy is AskMine for the person of an unsubscribe link; of who is gone nothing happens.

@@ -142,14 +142,19 @@ func (p *Publisher) pauseReader(ctx context.Context, subscriberID int64, s serie
 	return p.db.InTx(ctx, func(tx *store.Tx) error { return p.people.Pause(ctx, tx, subscriberID, s.ID, day, e) })
 }
 
+// joinReader is a form of somebody whose link has told who they are: it is looked at before the answer, which may say so.
 func (p *Publisher) joinReader(ctx context.Context, subscriberID int64, s series.Series, e subscribers.Evidence) error {
 	person, err := subscribers.ByID(ctx, p.db, subscriberID)
 	if err != nil {
 		return err
 	}
-	return p.Subscribe(ctx, Signup{
+	err = p.Subscribe(ctx, Signup{
 		Series: []string{s.PublicName()}, Email: person.Email, Language: cmp.Or(person.Language, s.Language), Evidence: e,
 	})
+	if err != nil {
+		return err
+	}
+	return p.TakeRequests(ctx)
 }
 
 // SayWhy keeps the reason for a leave that the reader of an unsubscribe link gives, if they like. Without a leave, or for who

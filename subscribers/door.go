@@ -22,11 +22,12 @@ const (
 	signUpHour        = time.Hour
 )
 
-// Asked is a form that waits to be looked at.
+// Asked is a form that waits to be looked at: for series, or for a link to what is somebody's own.
 type Asked struct {
 	ID       int64     `json:"-"`
 	At       time.Time `json:"-"`
 	Series   []int64
+	Manage   bool // see AskManage
 	Addition Addition
 	Evidence Evidence
 }
@@ -113,14 +114,19 @@ func Waiting(ctx context.Context, q store.Querier, n int) ([]Asked, error) {
 
 const deleteAsked = `DELETE FROM asked WHERE id = ?1`
 
-// TakeAsked is Join for a form that waited, as of the time it came. store.ErrNotFound where another process took it.
-func (r *Registry) TakeAsked(ctx context.Context, tx *store.Tx, a Asked) (Request, error) {
+// TakeAsked takes a form from those that wait. store.ErrNotFound where another process took it.
+func TakeAsked(ctx context.Context, tx *store.Tx, a Asked) error {
 	n, err := tx.Exec(ctx, deleteAsked, a.ID)
 	if err == nil && n == 0 {
 		err = store.ErrNotFound
 	}
 	if err != nil {
-		return Request{}, fmt.Errorf("take form %d: %w", a.ID, err)
+		return fmt.Errorf("take form %d: %w", a.ID, err)
 	}
+	return nil
+}
+
+// JoinAsked is Join for a form that waited, as of the time it came.
+func (r *Registry) JoinAsked(ctx context.Context, tx *store.Tx, a Asked) (Request, error) {
 	return r.at(a.At).Join(ctx, tx, a.Series, a.Addition, a.Evidence)
 }

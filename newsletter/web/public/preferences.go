@@ -27,11 +27,6 @@ func (p *pages) setPreferences(w http.ResponseWriter, r *http.Request) error {
 	}
 	token, verb := r.PathValue("token"), r.PostForm.Get("wish")
 	how := evidence(r, p.BaseURL.JoinPath("preferences", "[token]").String(), "")
-	if verb == "link" || verb == "join" {
-		if err := p.signups.Allow(r); err != nil {
-			return err
-		}
-	}
 	var err error
 	switch verb {
 	case "pause", "resume", "leave", "join", "language":
