@@ -12,6 +12,7 @@ import (
 	"io"
 	"log/slog"
 	"strings"
+	"sync"
 )
 
 var (
@@ -26,6 +27,7 @@ var (
 type Key struct {
 	// A function, since fmt reaches everything else inside of structs whose fields it can't call methods on.
 	secret func() []byte
+	derive func(purpose string) []byte // the key for a purpose, made once
 }
 
 // keySize is the length of the secret in bytes.
@@ -43,7 +45,18 @@ func NewKey() (Key, error) {
 	return keyOf(secret), nil
 }
 
-func keyOf(secret []byte) Key { return Key{func() []byte { return secret }} }
+func keyOf(secret []byte) Key {
+	var keys sync.Map // by purpose
+	return Key{func() []byte { return secret }, func(purpose string) []byte {
+		if key, ok := keys.Load(purpose); ok {
+			return key.([]byte)
+		}
+		mac := hmac.New(sha256.New, secret)
+		mac.Write([]byte(purpose))
+		key, _ := keys.LoadOrStore(purpose, mac.Sum(nil))
+		return key.([]byte)
+	}}
+}
 
 // ParseKey reads what Encode wrote, surrounding space aside. The error wraps ErrKey and never shows the text.
 func ParseKey(s string) (Key, error) {
@@ -77,9 +90,7 @@ func (k Key) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 // MAC is HMAC-SHA256 under a key derived for purpose, so that what was made for one purpose proves nothing for another.
 // It panics on the zero Key, under which anybody could make the same.
 func (k Key) MAC(purpose string, data ...string) []byte {
-	derived := hmac.New(sha256.New, k.secret())
-	derived.Write([]byte(purpose))
-	mac := hmac.New(sha256.New, derived.Sum(nil))
+	mac := hmac.New(sha256.New, k.derive(purpose))
 	for _, d := range data {
 		// Lengths first: "ab","c" must not prove "a","bc".
 		mac.Write(binary.AppendUvarint(nil, uint64(len(d))))
