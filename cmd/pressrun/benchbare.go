@@ -24,13 +24,15 @@ import (
 
 // yardstick is what this machine does without us, measured before and after the send, since it may not be alone on it.
 type yardstick struct {
-	n    int64
-	took time.Duration
+	n         int64
+	took, cpu time.Duration
 }
 
-func (y *yardstick) add(n int64, took time.Duration) {
+// measured adds n of what began then, with what this process had used.
+func (y *yardstick) measured(n int64, began time.Time, before spent) {
 	y.n += n
-	y.took += took
+	y.took += time.Since(began)
+	y.cpu += usage().cpu - before.cpu
 }
 
 func (y *yardstick) rate() float64 { return float64(y.n) / max(y.took.Seconds(), 1e-9) }
@@ -46,7 +48,7 @@ func (b *bench) measureClient(ctx context.Context) error {
 		return err
 	}
 	n := int64(min(b.o.subscribers, bareMessages))
-	began := time.Now()
+	before, began := usage(), time.Now()
 	var left atomic.Int64
 	left.Store(n)
 	faults := make(chan error, b.o.connections)
@@ -56,7 +58,7 @@ func (b *bench) measureClient(ctx context.Context) error {
 	for range b.o.connections {
 		err = errors.Join(err, <-faults)
 	}
-	b.client.add(n, time.Since(began))
+	b.client.measured(n, began, before)
 	if err != nil {
 		return fmt.Errorf("bare client: %w", err)
 	}
@@ -187,7 +189,7 @@ func (b *bench) measureSigning(context.Context) error {
 	hash := sha256.Sum256([]byte("bench"))
 	var made atomic.Int64
 	var cores sync.WaitGroup
-	began := time.Now()
+	before, began := usage(), time.Now()
 	for range runtime.GOMAXPROCS(0) {
 		cores.Go(func() {
 			for time.Since(began) < signingTime {
@@ -198,7 +200,7 @@ func (b *bench) measureSigning(context.Context) error {
 		})
 	}
 	cores.Wait()
-	b.signing.add(made.Load(), time.Since(began))
+	b.signing.measured(made.Load(), began, before)
 	return nil
 }
 
@@ -214,6 +216,7 @@ func (b *bench) compare(context.Context) error {
 	if b.o.dkim {
 		r.SigningRate = b.signing.rate()
 		r.SigningRatio = r.PerSecond / r.SigningRate
+		r.SigningCPU = perMessage(b.signing.cpu, b.signing.n)
 	}
 	return nil
 }

@@ -118,11 +118,15 @@ func (b *bench) send(ctx context.Context) (err error) {
 	r.Messages, r.SinkMessages = b.site.said.sent.Load(), b.took.Messages
 	r.Seconds, r.PerSecond = took.Seconds(), float64(r.Messages)/took.Seconds()
 	r.Commits = used.Commits
-	n := max(r.Messages, 1)
-	r.CPU = float64(spent.cpu-before.cpu) / float64(time.Microsecond) / float64(n)
+	r.CPU = perMessage(spent.cpu-before.cpu, r.Messages)
 	r.PeakRSS, r.BodyBytes = spent.peak, b.took.Bytes/max(b.took.Messages, 1)
 	r.FirstMS = ms(time.Unix(0, b.took.First).Sub(began))
 	return nil
+}
+
+// perMessage is in µs.
+func perMessage(cpu time.Duration, n int64) float64 {
+	return float64(cpu) / float64(time.Microsecond) / float64(max(n, 1))
 }
 
 // spent is what this process has used since it began.
