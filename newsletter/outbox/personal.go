@@ -92,7 +92,7 @@ func shownName(name string) string {
 		return r
 	}, name)
 	name = strings.Join(strings.Fields(name), " ")
-	if utf8.RuneCountInString(name) > longestName || !strings.ContainsFunc(name, unicode.IsLetter) || linked.MatchString(name) {
+	if utf8.RuneCountInString(name) > longestName || !strings.ContainsFunc(name, unicode.IsLetter) || strings.ContainsAny(name, linkMarks) && linked.MatchString(name) {
 		return ""
 	}
 	return name
@@ -101,6 +101,9 @@ func shownName(name string) string {
 // linked finds what mail programs make links of: schemes, paths, addresses, and hosts, whose dots stand before two letters or
 // more, unlike those of initials ("J.R.R. Tolkien").
 var linked = regexp.MustCompile(`(?i)[@/\\:]|www\.|[\pL\pM\pN][.。．｡][\pL\pN][\pL\pM\pN-]`)
+
+// linkMarks are what each of them has one of: most names need no closer look.
+const linkMarks = `@/\:.。．｡`
 
 // isUnseen tells characters that show nothing, or turn the writing direction and with it the rest of the line. The two
 // joiners shape the letters of Persian and Indic names.
