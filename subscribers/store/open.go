@@ -95,6 +95,11 @@ func (db *DB) connect(ctx context.Context) (err error) {
 	if err := db.claimFile(ctx); err != nil {
 		return err
 	}
+	// Each statement makes a table of its own for every list of words in a CHECK or in the condition of an index. With a cache
+	// meant for a file, that takes longer than the statement. A connection that had to be made anew would only be slower.
+	if _, err := db.writer.ExecContext(ctx, `PRAGMA temp_store = MEMORY`); err != nil {
+		return err
+	}
 	if db.reader, err = sql.Open("sqlite3", dsn(db.path, shared+"&_query_only=on")); err != nil {
 		return err
 	}
