@@ -1,0 +1,63 @@
+package outbox
+
+import (
+	"context"
+
+	"pressrun/newsletter/mailer"
+	"pressrun/subscribers/store"
+)
+
+// Steps are deliveries of a worker that doesn't send by itself: they go from state to state at the caller's word, so that each
+// step can be measured.
+type Steps struct {
+	w       *Worker
+	rows    []row
+	letters []letter
+}
+
+// Claim claims at most n deliveries of issues.
+func (w *Worker) Claim(n int) (*Steps, error) {
+	rows, err := w.claim(room{issues: n, most: n}, false)
+	return &Steps{w, rows, make([]letter, len(rows))}, err
+}
+
+// Len is how many were claimed.
+func (s *Steps) Len() int { return len(s.rows) }
+
+// Write writes their messages.
+func (s *Steps) Write(ctx context.Context) (err error) {
+	for i, r := range s.rows {
+		if s.letters[i], err = s.w.write(ctx, r, Notice{}, r.to, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Mark marks those from i to j in one transaction.
+func (s *Steps) Mark(ctx context.Context, i, j int) error {
+	return s.w.cfg.DB.InTx(ctx, func(tx *store.Tx) error {
+		for ; i < j; i++ {
+			if ok, err := s.w.mark(ctx, tx, s.rows[i], s.letters[i]); err != nil || !ok {
+				return err
+			}
+			s.rows[i].tries++
+			s.rows[i].dated = s.letters[i].dated
+		}
+		return nil
+	})
+}
+
+// Settle settles those from i to j in one transaction: the relay took them.
+func (s *Steps) Settle(ctx context.Context, i, j int) error {
+	out := mailer.Outcome{State: mailer.Accepted, Reply: mailer.Reply{Code: 250, Enhanced: "2.0.0", Text: "taken"}}
+	return s.w.cfg.DB.InTx(ctx, func(tx *store.Tx) error {
+		for ; i < j; i++ {
+			t := arrow(s.rows[i], inflight, out, s.w.cfg.ShelfLife, s.w.now())
+			if err := s.w.make(ctx, tx, t, out); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
