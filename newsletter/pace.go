@@ -11,9 +11,9 @@ import (
 	"pressrun/newsletter/series"
 )
 
-// Course is when what waits of an issue goes out at the pace of now; zero where no pace is set, or nothing waits.
+// Course is when what waits of an issue that is sent goes out at the pace of now; zero where no pace is set, or nothing waits.
 func (p *Publisher) Course(ctx context.Context, st Status) (pace.Course, error) {
-	if p.pace.Off() || st.Issue.ID == 0 || st.Counts.Open() == 0 {
+	if p.pace.Off() || st.Issue.State != series.IssueSending || st.Counts.Open() == 0 {
 		return pace.Course{}, nil
 	}
 	return outbox.CourseOf(ctx, p.db, p.pace, st.Issue, p.now())
@@ -83,11 +83,23 @@ func (p *Publisher) tellStops(ctx context.Context) error {
 			return err
 		}
 		w := stopWord(issue, s)
-		if err := p.Tell(ctx, w.dedupe, w.subject, w.paragraphs); err != nil {
+		told, err := p.told(ctx, w)
+		if err == nil && !told {
+			err = p.Tell(ctx, w.dedupe, w.subject, w.paragraphs)
+		}
+		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// told says whether the editors have had a word, so that it isn't written as a mail once more.
+func (p *Publisher) told(ctx context.Context, w word) (bool, error) {
+	if len(p.site.NotifyTo) == 0 {
+		return true, nil
+	}
+	return outbox.Queued(ctx, p.db, w.dedupe+" to "+p.site.NotifyTo[0])
 }
 
 func stopWord(issue series.Issue, s outbox.Stop) word {

@@ -72,8 +72,8 @@ type laneClaim struct {
 	got    [][]row // of each lane
 }
 
-// claim gives each lane an equal part at first, and what is left to those that had more. The lane that comes first is another
-// one each time.
+// claim gives each lane an equal part at first, and what is left to those that had more. After each claim that found something
+// another lane comes first.
 func (c *laneClaim) claim(ctx context.Context, tx *store.Tx) (err error) {
 	if c.shares, err = c.w.shares(ctx, tx); err != nil {
 		return err
@@ -84,7 +84,11 @@ func (c *laneClaim) claim(ctx context.Context, tx *store.Tx) (err error) {
 	}
 	c.w.halts.Store(any)
 	lanes := c.w.lanes.all(c.w.turn)
-	c.w.turn++
+	defer func() {
+		if len(c.got) > 0 {
+			c.w.turn++
+		}
+	}()
 	for _, part := range []int{max(1, c.n/len(lanes)), c.n} {
 		more := lanes[:0:0]
 		for _, lane := range lanes {
@@ -116,7 +120,9 @@ func (c *laneClaim) lane(ctx context.Context, tx *store.Tx, lane pace.Lane, n in
 		}
 		w.pacer.Take(lane, s.warming, len(rows), c.now)
 		claimed += len(rows)
-		c.got = append(c.got, rows)
+		if len(rows) > 0 {
+			c.got = append(c.got, rows)
+		}
 	}
 	c.n -= claimed
 	return claimed, nil

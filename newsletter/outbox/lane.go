@@ -141,6 +141,7 @@ func (s *streaks) judge(r row, out mailer.Outcome) halt {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
+	case out.State == mailer.Accepted && len(s.row) == 0:
 	case out.State == mailer.Accepted:
 		for _, class := range judgedClasses {
 			delete(s.row, streak{r.issue, class, r.place()})
@@ -249,7 +250,8 @@ type Stop struct {
 }
 
 const selectStops = `SELECT s.issue_id, coalesce(l.name, ''), s.class, s.reply, s.since,
-	(SELECT count(*) FROM deliveries d WHERE d.issue_id = s.issue_id AND d.state = 'pending' AND (d.lane = s.lane OR s.lane < 0))
+	CASE WHEN s.lane < 0 THEN (SELECT count(*) FROM deliveries d WHERE d.issue_id = s.issue_id AND d.state = 'pending')
+		ELSE (SELECT count(*) FROM deliveries d WHERE d.issue_id = s.issue_id AND d.lane = s.lane AND d.state = 'pending') END
 FROM stops s JOIN issues i ON i.id = s.issue_id LEFT JOIN lanes l ON l.id = s.lane
 WHERE i.state NOT IN ('done', 'cancelled') AND (?1 = 0 OR s.issue_id = ?1) ORDER BY s.issue_id, s.since, s.lane`
 
