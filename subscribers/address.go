@@ -53,13 +53,32 @@ func ParseAddress(s string) (Address, error) {
 		return Address{}, err
 	}
 	// Lower case can be longer than what was typed, and both forms must be addresses.
-	key := norm.NFC.String(strings.ToLower(norm.NFC.String(local)))
+	key := strings.ToLower(local)
+	if !isASCII(local) {
+		key = norm.NFC.String(strings.ToLower(norm.NFC.String(local)))
+	}
 	if longest := max(len(local), len(key)); longest > maxLocal {
 		return Address{}, badAddress("the part before the @ is longer than 64 octets")
 	} else if longest+1+len(domain) > maxAddress {
 		return Address{}, badAddress("it is longer than 254 octets")
 	}
-	return Address{Typed: typed, Key: key + "@" + domain, Wire: local + "@" + domain, Domain: domain}, nil
+	a := Address{Typed: typed, Wire: typed, Domain: domain}
+	if domain != typed[at+1:] {
+		a.Wire = local + "@" + domain
+	}
+	if a.Key = a.Wire; key != local {
+		a.Key = key + "@" + domain
+	}
+	return a, nil
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 func badAddress(why string) error { return fmt.Errorf("%w: %s", ErrAddress, why) }
@@ -96,21 +115,23 @@ func parseDomain(s string) (string, error) {
 	if strings.HasPrefix(s, "[") {
 		return "", badAddress("an address literal is not taken, only a domain")
 	}
-	domain, err := idna.Lookup.ToASCII(s)
-	if err != nil || domain == "" {
-		return "", badAddress("what stands after the @ can't be a domain")
+	domain := s
+	if !isPlainDomain(s) {
+		var err error
+		if domain, err = idna.Lookup.ToASCII(s); err != nil || domain == "" {
+			return "", badAddress("what stands after the @ can't be a domain")
+		}
 	}
-	labels := strings.Split(domain, ".")
-	for _, label := range labels {
+	for label := range strings.SplitSeq(domain, ".") {
 		if label == "" || len(label) > maxLabel {
 			return "", badAddress("a part of the domain is empty or longer than 63 octets")
 		}
 	}
-	last := labels[len(labels)-1]
+	last := domain[strings.LastIndexByte(domain, '.')+1:]
 	switch {
 	case len(domain) > maxDomain:
 		return "", badAddress("the domain is longer than 253 octets")
-	case len(labels) == 1:
+	case last == domain:
 		return "", badAddress("the domain has no dot, as example.org has")
 	case strings.Trim(last, "0123456789") == "":
 		return "", badAddress("an address literal is not taken, only a domain")
@@ -118,6 +139,28 @@ func parseDomain(s string) (string, error) {
 		return "", badAddress("localhost is every machine's own name")
 	}
 	return domain, nil
+}
+
+// isPlainDomain says whether s is lower-case letters, digits and hyphens as idna leaves them: nearly all are, and asking it takes
+// longer than the rest of an address.
+func isPlainDomain(s string) bool {
+	start := 0
+	for i := 0; i <= len(s); i++ {
+		if i < len(s) && (s[i] >= 'a' && s[i] <= 'z' || s[i] >= '0' && s[i] <= '9') {
+			continue
+		}
+		if i < len(s) && s[i] == '-' {
+			if i == start || i-start == 3 && s[i-1] == '-' { // "xn--" and its like mean something
+				return false
+			}
+			continue
+		}
+		if i < len(s) && s[i] != '.' || i == start || s[i-1] == '-' || i-start > maxLabel {
+			return false
+		}
+		start = i + 1
+	}
+	return true
 }
 
 // Masked shows an address without giving it away: a••••@example.org.

@@ -125,10 +125,15 @@ RETURNING id, series_id, subscriber_id, state, ended_by, cycle, coalesce(paused_
 	coalesce(active_since, 0), coalesce(ended_at, 0), created, updated`
 
 func (r *Registry) enrol(ctx context.Context, tx *store.Tx, seriesID, subscriberID int64, s start) (Enrolment, error) {
-	now := r.now().UnixMilli()
-	var ended, since, until int64
+	now := r.now()
+	ended, since, until := s.instants(now)
+	return scanEnrolment(tx.QueryRow(ctx, insertEnrolment, seriesID, subscriberID, s.state, s.by, ended, since, until, now.UnixMilli()))
+}
+
+// instants are the columns of a start, 0 for none.
+func (s start) instants(now time.Time) (ended, since, until int64) {
 	if s.state == Ended {
-		ended = now
+		ended = now.UnixMilli()
 	}
 	if !s.since.IsZero() {
 		since = s.since.UnixMilli()
@@ -136,7 +141,7 @@ func (r *Registry) enrol(ctx context.Context, tx *store.Tx, seriesID, subscriber
 	if !s.until.IsZero() {
 		until = s.until.UnixMilli()
 	}
-	return scanEnrolment(tx.QueryRow(ctx, insertEnrolment, seriesID, subscriberID, s.state, s.by, ended, since, until, now))
+	return ended, since, until
 }
 
 const activateEnrolment = `UPDATE enrolments SET state = 'active', ended_by = '', ended_at = NULL, paused_until = NULL,
@@ -201,6 +206,7 @@ func (r *Registry) enrolOnWord(ctx context.Context, tx *store.Tx, seriesID int64
 type found struct {
 	person
 	enrolment Enrolment // zero: none
+	loose     bool      // the enrolment is of an import that is not done
 	standing  string    // the gravest suppression; empty: none
 }
 

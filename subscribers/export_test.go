@@ -1,7 +1,12 @@
 package subscribers
 
 import (
+	"bufio"
 	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
 
 	"pressrun/subscribers/store"
 )
@@ -17,4 +22,30 @@ func (r *Registry) Add(ctx context.Context, tx *store.Tx, a Addition) (Subscribe
 		_, err = r.put(ctx, tx, addr, a, &p)
 	}
 	return p.Subscriber, err
+}
+
+// IsPlainDomain and ReadRecords let tests look at what Import asks of each line.
+var IsPlainDomain = isPlainDomain
+
+// ReadRecords reads all records of a file; of one with a fault only its line and the fault.
+func ReadRecords(file string, comma byte) (all [][]string, faults []string, err error) {
+	r := &recordReader{in: bufio.NewReaderSize(strings.NewReader(file), 16), comma: comma, end: '\n'}
+	for {
+		rec, err := r.next()
+		if errors.Is(err, io.EOF) {
+			return all, faults, nil
+		}
+		if err != nil {
+			return all, faults, err
+		}
+		if rec.fault != nil {
+			faults = append(faults, fmt.Sprintf("%d:%d %v", rec.line, rec.column+1, rec.fault))
+			continue
+		}
+		var cells []string
+		for _, c := range rec.cells {
+			cells = append(cells, string(c))
+		}
+		all = append(all, cells)
+	}
 }

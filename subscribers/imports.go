@@ -1,11 +1,11 @@
 package subscribers
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"pressrun/subscribers/store"
@@ -33,8 +33,8 @@ type terms struct {
 	Reading []int64 `json:"reading,omitempty"`
 }
 
-// run stores the file, accepts it and takes its rows.
-func (im *importing) run(ctx context.Context, db *store.DB) error {
+// run stores the file, accepts it, takes its rows and calls then, where there is one.
+func (im *importing) run(ctx context.Context, db *store.DB, then func(store.Querier) error) error {
 	if err := im.keep(ctx, db); err != nil {
 		return errors.Join(err, im.forget(context.WithoutCancel(ctx), db))
 	}
@@ -42,7 +42,10 @@ func (im *importing) run(ctx context.Context, db *store.DB) error {
 		return fmt.Errorf("stopped after %d of %d rows: nothing is lost and nobody new of it is mailed yet; "+
 			"serve, or the next run-due, brings it to its end: %w", im.taken, im.rows, err)
 	}
-	return nil
+	if then == nil {
+		return nil
+	}
+	return then(db)
 }
 
 const (
@@ -62,16 +65,8 @@ func (im *importing) keep(ctx context.Context, db *store.DB) error {
 		row := tx.QueryRow(ctx, insertImport, im.o.SeriesID, im.sheet.sum, string(t), im.now().UnixMilli(), im.clock().UnixMilli())
 		return row.Scan(&im.id)
 	})
-	for n, rest := 0, im.sheet.data; err == nil && len(rest) > 0; n++ {
-		part := rest[:min(len(rest), partSize)]
-		rest = rest[len(part):]
-		err = short(ctx, db, func(tx *store.Tx) error {
-			_, err := tx.Exec(ctx, insertPart, im.id, n, part)
-			if err == nil {
-				_, err = tx.Exec(ctx, touchImport, im.id, im.clock().UnixMilli())
-			}
-			return err
-		})
+	if err == nil {
+		err = im.keepParts(ctx, db)
 	}
 	if err != nil {
 		return err
@@ -80,6 +75,29 @@ func (im *importing) keep(ctx context.Context, db *store.DB) error {
 		_, err := tx.Exec(ctx, acceptImport, im.id, im.clock().UnixMilli())
 		return err
 	})
+}
+
+func (im *importing) keepParts(ctx context.Context, db *store.DB) error {
+	part := make([]byte, partSize)
+	for n, in := 0, im.sheet.reader(0); ; n++ {
+		size, err := io.ReadFull(in, part)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
+			return fmt.Errorf("read the file: %w", err)
+		}
+		err = short(ctx, db, func(tx *store.Tx) error {
+			_, err := tx.Exec(ctx, insertPart, im.id, n, part[:size])
+			if err == nil {
+				_, err = tx.Exec(ctx, touchImport, im.id, im.clock().UnixMilli())
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
 }
 
 // short is one of many transactions in a row: others get their turn after it.
@@ -220,32 +238,44 @@ func (s *stopped) goOn(ctx context.Context, db *store.DB) error {
 	if err != nil || ours == 0 {
 		return err
 	}
-	data, err := s.parts(ctx, db)
+	kept, err := newSpool(beside(db.Path()), s.parts(ctx, db))
 	if err != nil {
 		return err
 	}
-	if s.sheet, err = readSheet(bytes.NewReader(data)); err != nil {
+	defer kept.Close()
+	kept.sum = s.sum
+	if s.sheet, err = readSheet(kept); err != nil {
 		return err
 	}
-	s.sheet.sum = s.sum
+	if _, err := s.examine(); err != nil {
+		return err
+	}
 	return s.takeAll(ctx, db)
 }
 
-const selectParts = `SELECT data FROM import_parts WHERE import_id = ?1 ORDER BY number`
+const selectPart = `SELECT data FROM import_parts WHERE import_id = ?1 AND number = ?2`
 
-// parts puts the file together again.
-func (im *importing) parts(ctx context.Context, q store.Querier) (data []byte, err error) {
-	rows, err := q.Query(ctx, selectParts, im.id)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var part []byte
-		if err := rows.Scan(&part); err != nil {
-			return nil, err
+// parts reads the file of an import as it was kept.
+func (im *importing) parts(ctx context.Context, q store.Querier) io.Reader {
+	number := 0
+	var rest []byte
+	return readFunc(func(p []byte) (int, error) {
+		if len(rest) == 0 {
+			err := q.QueryRow(ctx, selectPart, im.id, number).Scan(&rest)
+			if errors.Is(err, store.ErrNotFound) {
+				return 0, io.EOF
+			}
+			if err != nil {
+				return 0, err
+			}
+			number++
 		}
-		data = append(data, part...)
-	}
-	return data, rows.Err()
+		n := copy(p, rest)
+		rest = rest[n:]
+		return n, nil
+	})
 }
+
+type readFunc func(p []byte) (int, error)
+
+func (f readFunc) Read(p []byte) (int, error) { return f(p) }

@@ -1,10 +1,9 @@
 package subscribers
 
 import (
+	"bufio"
 	"bytes"
-	"crypto/sha256"
-	"encoding/csv"
-	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,18 +12,13 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
-
-	"golang.org/x/text/encoding"
-	textunicode "golang.org/x/text/encoding/unicode"
-	"golang.org/x/text/language"
-	"golang.org/x/text/transform"
 )
 
 // ErrImport says that a file of people can't be imported as it is; the text says where and what to do.
 var ErrImport = errors.New("nothing was imported")
 
-// maxSheet bounds a file in octets: about two million people.
-const maxSheet = 256 << 20
+// maxSheet bounds a file in octets: some ten million people.
+const maxSheet = 1 << 30
 
 // What a file says of a person: the words that Export writes.
 const (
@@ -95,58 +89,84 @@ type columns struct{ email, name, first, last, state, language, since int }
 // exportHeader are the columns that Export writes before the fields.
 var exportHeader = []string{"email", "name", "state", "language", "subscribed"}
 
-// sheet is a file of people, decoded.
+// sheet is a file of people with its header read. Whoever opens one closes its spool.
 type sheet struct {
-	data   []byte // UTF-8, without a byte order mark
-	sum    string // hex SHA-256 of the file as it came
-	comma  rune
+	*spool
+	comma  byte
+	end    byte     // of a line
+	from   int64    // where the header or, without one, the first row stands
+	lines  int      // before that
 	header []string // nil: one column of addresses without a header
+	fields []fieldColumn
 	columns
 	hints map[int]hint // by the column's place
 	ours  bool         // written by Export: its columns after the first five are fields, and its apostrophes come off again
 }
 
-// readSheet decodes a file and reads its header. Errors wrap ErrImport.
-func readSheet(file io.Reader) (*sheet, error) {
-	raw, err := io.ReadAll(io.LimitReader(file, maxSheet+1))
+// fieldColumn is a column that is kept as a field.
+type fieldColumn struct {
+	place int
+	name  string
+	json  string // the name as JSON writes it, with the colon
+}
+
+// readSheet reads the header of a file. Errors wrap ErrImport.
+func readSheet(file *spool) (*sheet, error) {
+	head, err := file.head()
 	if err != nil {
 		return nil, fmt.Errorf("read the file: %w", err)
 	}
-	if len(raw) > maxSheet {
-		return nil, fmt.Errorf("%w: the file is larger than %d MB: split it", ErrImport, maxSheet>>20)
+	s := &sheet{spool: file, end: '\n'}
+	if bytes.IndexByte(head, '\n') < 0 && bytes.IndexByte(head, '\r') >= 0 {
+		s.end = '\r'
 	}
-	sum := sha256.Sum256(raw)
-	data, _, err := transform.Bytes(textunicode.BOMOverride(encoding.Nop.NewDecoder()), raw)
-	if err != nil {
-		return nil, fmt.Errorf("%w: the file's text is damaged (%w)", ErrImport, err)
+	if s.comma = s.named(head); s.comma == 0 {
+		s.comma = sniff(head, s.end)
 	}
-	s := &sheet{data: data, sum: hex.EncodeToString(sum[:]), comma: sniff(data)}
-	first, err := s.reader().Read()
+	first, err := s.records().next()
 	if errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("%w: the file is empty", ErrImport)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: the first line is no CSV (%w)", ErrImport, err)
+		return nil, fmt.Errorf("read the file: %w", err)
 	}
-	return s, s.readHeader(first)
+	if first.fault != nil {
+		return nil, fmt.Errorf("%w: the first line is no CSV (%w)", ErrImport, first.fault)
+	}
+	var cells []string
+	for _, cell := range first.cells {
+		cells = append(cells, string(cell))
+	}
+	return s, s.readHeader(cells)
+}
+
+// named reads the line "sep=;" by which a spreadsheet is told the delimiter, and passes over it; 0 where there is none.
+func (s *sheet) named(head []byte) byte {
+	line, _, _ := bytes.Cut(head, []byte{s.end})
+	line = bytes.TrimSuffix(line, []byte("\r"))
+	if len(line) != len("sep=;") || !bytes.EqualFold(line[:4], []byte("sep=")) {
+		return 0
+	}
+	s.from, s.lines = int64(bytes.IndexByte(head, s.end)+1), 1
+	return line[4]
 }
 
 // sniff finds the delimiter: the most frequent candidate of the first line, outside of quotes.
-func sniff(data []byte) rune {
+func sniff(data []byte, end byte) byte {
 	const candidates = ",;\t|"
-	counts := map[rune]int{}
+	counts := map[byte]int{}
 	quoted := false
 	for _, b := range data {
 		if b == '"' {
 			quoted = !quoted
-		} else if b == '\n' && !quoted {
+		} else if b == end && !quoted {
 			break
 		} else if !quoted {
-			counts[rune(b)]++
+			counts[b]++
 		}
 	}
-	best := ','
-	for _, c := range candidates {
+	best := byte(',')
+	for _, c := range []byte(candidates) {
 		if counts[c] > counts[best] {
 			best = c
 		}
@@ -154,12 +174,8 @@ func sniff(data []byte) rune {
 	return best
 }
 
-func (s *sheet) reader() *csv.Reader {
-	r := csv.NewReader(bytes.NewReader(s.data))
-	r.Comma = s.comma
-	r.FieldsPerRecord = -1 // counted where the fault can be told with its line
-	r.ReuseRecord = true
-	return r
+func (s *sheet) records() *recordReader {
+	return &recordReader{in: bufio.NewReaderSize(s.reader(s.from), 64<<10), comma: s.comma, end: s.end, lines: s.lines}
 }
 
 // readHeader finds the columns. A first line that names no column but has an "@" in it is people already.
@@ -183,7 +199,7 @@ func (s *sheet) readHeader(first []string) error {
 	people := strings.Contains(strings.Join(first, ""), "@")
 	switch {
 	case s.email >= 0:
-		return s.checkFieldNames()
+		return s.findFields()
 	case people && len(first) > 1:
 		return fmt.Errorf("%w: the first line must name the columns, one of them email", ErrImport)
 	case people:
@@ -236,164 +252,246 @@ func (s *sheet) isKnown(i int) bool {
 	return slices.Contains([]int{c.email, c.name, c.first, c.last, c.state, c.language, c.since}, i)
 }
 
-func (s *sheet) checkFieldNames() error {
-	seen := map[string]bool{}
+// findFields lists the columns that are kept as fields, by name, so that they come out as json.Marshal writes a map.
+func (s *sheet) findFields() error {
 	for i, name := range s.header {
 		if s.isKnown(i) {
 			continue
 		}
-		if seen[name] {
-			return fmt.Errorf("%w: two columns are called %s: rename one", ErrImport, name)
+		if err := checkText("the name of the column "+name, name, maxFieldName); err != nil {
+			return fmt.Errorf("%w: %w", ErrImport, err)
 		}
-		seen[name] = true
+		s.fields = append(s.fields, fieldColumn{i, name, jsonText(name) + ":"})
+	}
+	slices.SortFunc(s.fields, func(a, b fieldColumn) int { return strings.Compare(a.name, b.name) })
+	for i := 1; i < len(s.fields); i++ {
+		if s.fields[i].name == s.fields[i-1].name {
+			return fmt.Errorf("%w: two columns are called %s: rename one", ErrImport, s.fields[i].name)
+		}
+	}
+	if len(s.fields) > maxFields {
+		return fmt.Errorf("%w: there are more than %d columns that are kept as fields: take out some", ErrImport, maxFields)
 	}
 	return nil
+}
+
+func jsonText(s string) string { return string(appendJSON(nil, s)) }
+
+// appendJSON writes s as json.Marshal does, which it asks where s is not plain.
+func appendJSON(b []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c >= utf8.RuneSelf || strings.IndexByte(`"\<>&`, c) >= 0 {
+			text, _ := json.Marshal(s) // a string never fails
+			return append(b, text...)
+		}
+	}
+	return append(append(append(b, '"'), s...), '"')
 }
 
 // row is one line of a sheet.
 type row struct {
-	line  int
-	email string // as it stands there
-	fault error  // why it can't be taken; then only line and email are set
-	addr  Address
-	Addition
-	state string    // one of the words above; "": the file doesn't say
-	since time.Time // when they came; zero: it doesn't say
-	until time.Time // of rowPaused
+	number   int64 // of the rows, from 0
+	line     int
+	email    string // as it stands there
+	fault    error  // why it can't be taken; then only the fields above and column are set
+	column   string // which cell has the fault; empty: the line
+	addr     Address
+	Addition           // without Fields, which are in fields
+	fields   string    // as JSON
+	state    string    // one of the words above; "": the file doesn't say
+	since    time.Time // when they came; zero: it doesn't say
+	until    time.Time // of rowPaused
 }
 
-// each calls f for every line that has people, in order. After a line that is no CSV nothing can be read.
+// each calls f for every line that has people, in order.
 func (s *sheet) each(f func(row) error) error {
-	r := s.reader()
-	for first := true; ; first = false {
-		cells, err := r.Read()
+	r := s.records()
+	if s.header != nil {
+		if _, err := r.next(); err != nil {
+			return err
+		}
+	}
+	for number := int64(0); ; {
+		rec, err := r.next()
 		if errors.Is(err, io.EOF) {
 			return nil
-		}
-		var bad *csv.ParseError
-		if errors.As(err, &bad) {
-			return f(row{line: bad.StartLine, fault: fmt.Errorf("this line and what follows can't be read as CSV: %w", bad.Err)})
 		}
 		if err != nil {
 			return err
 		}
-		if first && s.header != nil || isBlank(cells) {
+		if rec.fault == nil && isBlank(rec.cells) {
 			continue
 		}
-		line, _ := r.FieldPos(0)
-		if err := f(s.parse(line, cells)); err != nil {
+		row := s.parse(rec)
+		row.number = number
+		number++
+		if err := f(row); err != nil {
 			return err
 		}
 	}
 }
 
-func isBlank(cells []string) bool {
-	return !slices.ContainsFunc(cells, func(c string) bool { return strings.TrimSpace(c) != "" })
+func isBlank(cells [][]byte) bool {
+	return !slices.ContainsFunc(cells, func(c []byte) bool { return len(bytes.TrimSpace(c)) > 0 })
 }
 
 // parse reads one line. Faults never repeat the address: reports may end up in logs.
-func (s *sheet) parse(line int, cells []string) row {
-	r := row{line: line, email: strings.TrimSpace(s.cell(cells, s.email))}
-	r.Email = r.email
-	if extra := max(1, len(s.header)); len(cells) > extra && !isBlank(cells[extra:]) {
-		r.fault = fmt.Errorf("it has %d cells, the first line %d: is a cell with %q in it not quoted?", len(cells), extra, s.comma)
-		return r
+func (s *sheet) parse(rec *record) row {
+	r := row{line: rec.line, email: strings.ToValidUTF8(string(bytes.TrimSpace(at(rec.cells, s.email))), "\uFFFD")}
+	refuse := func(place int, err error) row {
+		return row{line: r.line, email: r.email, fault: err, column: s.columnName(place)}
 	}
-	if r.fault = checkUTF8(cells); r.fault != nil {
-		r.email = strings.ToValidUTF8(r.email, "\uFFFD")
-		return r
+	if rec.fault != nil {
+		return refuse(rec.column, rec.fault)
 	}
-	r.Name = s.cell(cells, s.name)
-	if s.name < 0 {
-		r.Name = strings.TrimSpace(s.cell(cells, s.first) + " " + s.cell(cells, s.last))
+	if most := max(1, len(s.header)); len(rec.cells) > most && !isBlank(rec.cells[most:]) {
+		return refuse(-1, fmt.Errorf("it has %d cells, the first line %d: is a cell with %q in it not quoted?", len(rec.cells), most, s.comma))
 	}
-	r.Fields = s.fields(cells)
-	s.parseLanguage(&r, cells)
-	s.parseSince(&r, cells)
-	if r.fault = s.parseState(&r, cells); r.fault != nil {
-		return r
+	for i, cell := range rec.cells {
+		if !utf8.Valid(cell) {
+			return refuse(i, errors.New("it is not UTF-8: save the file as “CSV UTF-8”"))
+		}
 	}
-	r.addr, r.Addition, r.fault = r.Addition.parse()
+	for _, part := range []func(*row, [][]byte) (int, error){s.parseEmail, s.parseName, s.parseState, s.parseLanguage, s.parseSince, s.parseFields} {
+		if place, err := part(&r, rec.cells); err != nil {
+			return refuse(place, err)
+		}
+	}
 	return r
 }
 
-func checkUTF8(cells []string) error {
-	for _, c := range cells {
-		if !utf8.ValidString(c) {
-			return errors.New("it is not UTF-8: save the file as “CSV UTF-8”")
-		}
+// columnName is what a column is called in the file; empty for none.
+func (s *sheet) columnName(place int) string {
+	if place < 0 || place >= len(s.header) {
+		return ""
 	}
-	return nil
+	return s.header[place]
+}
+
+func at(cells [][]byte, i int) []byte {
+	if i < 0 || i >= len(cells) {
+		return nil
+	}
+	return cells[i]
 }
 
 // cell is a value without surrounding space and, of our own files, without the apostrophe that keeps it from being a formula.
-func (s *sheet) cell(cells []string, i int) string {
-	if i < 0 || i >= len(cells) {
-		return ""
-	}
+func (s *sheet) cell(cells [][]byte, i int) string {
 	if s.ours {
-		return disarmed(cells[i])
+		return disarmed(string(at(cells, i)))
 	}
-	return strings.TrimSpace(cells[i])
+	return string(bytes.TrimSpace(at(cells, i)))
 }
 
-func (s *sheet) fields(cells []string) map[string]string {
-	fields := map[string]string{}
-	for i, name := range s.header {
-		if value := s.cell(cells, i); value != "" && !s.isKnown(i) {
-			fields[name] = value
-		}
+func (s *sheet) parseEmail(r *row, cells [][]byte) (int, error) {
+	if s.ours {
+		r.email = disarmed(r.email)
 	}
-	return fields
+	var err error
+	r.addr, err = ParseAddress(r.email)
+	return s.email, err
+}
+
+func (s *sheet) parseName(r *row, cells [][]byte) (place int, err error) {
+	place = s.name
+	if r.Name = s.cell(cells, place); place < 0 && (s.first >= 0 || s.last >= 0) {
+		r.Name, place = strings.TrimSpace(s.cell(cells, s.first)+" "+s.cell(cells, s.last)), max(s.first, s.last)
+	}
+	r.Name, err = parseName(r.Name)
+	return place, err
 }
 
 // parseLanguage takes a BCP 47 tag; anything else is kept as a field.
-func (s *sheet) parseLanguage(r *row, cells []string) {
-	value := s.cell(cells, s.language)
-	if _, err := language.Parse(value); err == nil {
-		r.Language = value
-	} else if value != "" {
-		r.Fields[s.header[s.language]] = value
+func (s *sheet) parseLanguage(r *row, cells [][]byte) (int, error) {
+	if value := s.cell(cells, s.language); value != "" {
+		r.Language, _ = parseLanguage(value)
 	}
+	return s.language, nil
 }
 
 // parseSince takes the date that Export writes; anything else is kept as a field.
-func (s *sheet) parseSince(r *row, cells []string) {
-	value := s.cell(cells, s.since)
-	if t, err := time.Parse(time.RFC3339, value); err == nil && t.UnixMilli() > 0 {
-		r.since = t
-	} else if value != "" {
-		r.Fields[s.header[s.since]] = value
+func (s *sheet) parseSince(r *row, cells [][]byte) (int, error) {
+	if value := s.cell(cells, s.since); value != "" {
+		r.since, _ = parseSince(value)
 	}
+	return s.since, nil
+}
+
+func parseSince(value string) (time.Time, bool) {
+	t, err := time.Parse(time.RFC3339, value)
+	if err != nil || t.UnixMilli() <= 0 {
+		return time.Time{}, false
+	}
+	return t, true
+}
+
+// parseFields writes the fields as JSON: the columns that are no known ones, and of the known ones what they don't understand.
+func (s *sheet) parseFields(r *row, cells [][]byte) (int, error) {
+	r.fields = noFields
+	columns := s.fields
+	if lost := s.notUnderstood(r, cells); len(lost) > 0 {
+		columns = slices.SortedFunc(slices.Values(append(lost, columns...)), func(a, b fieldColumn) int { return strings.Compare(a.name, b.name) })
+	}
+	var b []byte
+	for _, column := range columns {
+		value := s.cell(cells, column.place)
+		if value == "" {
+			continue
+		}
+		value, err := parseField(column.name, value)
+		if err != nil {
+			return column.place, err
+		}
+		b = appendJSON(append(append(b, ','), column.json...), value)
+	}
+	if len(b) > 0 {
+		b[0] = '{'
+		r.fields = string(append(b, '}'))
+	}
+	return -1, nil
+}
+
+// notUnderstood are the known columns whose values are not what we take there.
+func (s *sheet) notUnderstood(r *row, cells [][]byte) (lost []fieldColumn) {
+	for _, c := range []struct {
+		place int
+		taken bool
+	}{{s.language, r.Language != ""}, {s.since, !r.since.IsZero()}} {
+		if c.place >= 0 && !c.taken && len(bytes.TrimSpace(at(cells, c.place))) > 0 {
+			name := s.header[c.place]
+			lost = append(lost, fieldColumn{c.place, name, jsonText(name) + ":"})
+		}
+	}
+	return lost
 }
 
 // parseState reads the state's column and the hints; whatever says that somebody is gone wins.
-func (s *sheet) parseState(r *row, cells []string) error {
+func (s *sheet) parseState(r *row, cells [][]byte) (int, error) {
 	value := s.cell(cells, s.state)
 	word, until, dated := strings.Cut(value, " until ")
 	if dated && fold(word) == rowPaused {
 		t, err := time.Parse(time.RFC3339, until)
 		if err != nil {
-			return fmt.Errorf("the pause's end %q is no date such as 2027-03-30T09:00:00Z", until)
+			return s.state, fmt.Errorf("the pause's end %q is no date such as 2027-03-30T09:00:00Z", until)
 		}
 		r.until, value = t, word
 	}
 	known := false
 	if r.state, known = rowStates[fold(value)]; !known && value != "" {
-		return fmt.Errorf("the state %q is not known: write active, pending, unsubscribed, bounced, complained or suppressed, or rename the column", value)
+		return s.state, fmt.Errorf("the state %q is not known: write active, pending, unsubscribed, bounced, complained or suppressed, or rename the column", value)
 	}
 	if r.state == rowPaused && !dated {
 		r.state = rowPending // no date, so nobody knows when: they say so by confirming
 	}
 	if isGone(r.state) {
-		return nil
+		return s.state, nil
 	}
 	for i, h := range s.hints { // a bounce outweighs an unsubscribe
 		if h.when(s.cell(cells, i)) && r.state != rowBounced {
 			r.state = h.state
 		}
 	}
-	return nil
+	return s.state, nil
 }
 
 // isGone says whether somebody of this state must not get mail.

@@ -176,9 +176,12 @@ func update(ctx context.Context, tx *store.Tx, s Subscriber) error {
 	return err
 }
 
+// noFields are the fields of somebody who has none.
+const noFields = "{}"
+
 func (s Subscriber) fieldsJSON() (string, error) {
 	if len(s.Fields) == 0 {
-		return "{}", nil
+		return noFields, nil
 	}
 	b, err := json.Marshal(s.Fields) // keys come out sorted
 	return string(b), err
@@ -218,19 +221,31 @@ func (a Addition) parse() (Address, Addition, error) {
 	if err != nil {
 		return Address{}, Addition{}, err
 	}
-	a.Name = strings.TrimSpace(a.Name)
-	if err := checkText("the name", a.Name, maxName); err != nil {
+	if a.Name, err = parseName(a.Name); err != nil {
 		return Address{}, Addition{}, err
 	}
-	if a.Language != "" {
-		tag, err := language.Parse(a.Language)
-		if err != nil {
-			return Address{}, Addition{}, fmt.Errorf("the language %w: it is no BCP 47 tag such as en or pt-BR", ErrField)
-		}
-		a.Language = tag.String()
+	if a.Language, err = parseLanguage(a.Language); err != nil {
+		return Address{}, Addition{}, err
 	}
 	a.Fields, err = parseFields(a.Fields)
 	return addr, a, err
+}
+
+func parseName(name string) (string, error) {
+	name = strings.TrimSpace(name)
+	return name, checkText("the name", name, maxName)
+}
+
+// parseLanguage returns the canonical form of a BCP 47 tag; empty stays empty.
+func parseLanguage(s string) (string, error) {
+	if s == "" {
+		return "", nil
+	}
+	tag, err := language.Parse(s)
+	if err != nil {
+		return "", fmt.Errorf("the language %w: it is no BCP 47 tag such as en or pt-BR", ErrField)
+	}
+	return tag.String(), nil
 }
 
 // parseFields leaves out empty fields and writes line ends as \n.
@@ -246,8 +261,8 @@ func parseFields(fields map[string]string) (map[string]string, error) {
 		if err := checkText("the name of a field", name, maxFieldName); err != nil {
 			return nil, err
 		}
-		value = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(value)
-		if err := checkText("the field "+name, strings.NewReplacer("\n", "", "\t", "").Replace(value), maxFieldValue); err != nil {
+		value, err := parseField(name, value)
+		if err != nil {
 			return nil, err
 		}
 		if value != "" {
@@ -255,6 +270,16 @@ func parseFields(fields map[string]string) (map[string]string, error) {
 		}
 	}
 	return kept, nil
+}
+
+// parseField writes line ends as \n: a field may have several lines.
+func parseField(name, value string) (string, error) {
+	text := value
+	if strings.ContainsAny(value, "\r\n\t") {
+		value = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(value)
+		text = strings.NewReplacer("\n", "", "\t", "").Replace(value)
+	}
+	return value, checkText("the field "+name, text, maxFieldValue)
 }
 
 func checkText(what, s string, octets int) error {

@@ -215,16 +215,24 @@ func standing(ctx context.Context, q store.Querier, p person, seriesID int64) (s
 		if err := rows.Scan(&reason); err != nil {
 			return "", err
 		}
-		if gravest == "" || gravity(reason) > gravity(gravest) {
-			gravest = reason
-		}
+		gravest = graver(gravest, reason)
 	}
 	return gravest, rows.Err()
 }
 
-// gravity orders reasons by how hard they are to lift.
-func gravity(reason string) int {
-	return slices.Index([]string{reasonUnsubscribe, reasonErasure, reasonManual, reasonBounce, reasonComplaint}, reason)
+// reasonsByGravity are ordered by how hard they are to lift.
+func reasonsByGravity() []string {
+	return []string{reasonUnsubscribe, reasonErasure, reasonManual, reasonBounce, reasonComplaint}
+}
+
+func gravity(reason string) int { return slices.Index(reasonsByGravity(), reason) }
+
+// graver is the reason that is harder to lift; "" is none.
+func graver(a, b string) string {
+	if gravity(b) > gravity(a) {
+		return b
+	}
+	return a
 }
 
 // onlyOwnerLifts says whether the person's own confirmation can't lift a suppression of this reason.

@@ -9,6 +9,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"log/slog"
 	"strings"
@@ -90,7 +91,7 @@ func (k Key) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 // MAC is HMAC-SHA256 under a key derived for purpose, so that what was made for one purpose proves nothing for another.
 // It panics on the zero Key, under which anybody could make the same.
 func (k Key) MAC(purpose string, data ...string) []byte {
-	mac := hmac.New(sha256.New, k.derive(purpose))
+	mac := k.macs(purpose)
 	for _, d := range data {
 		// Lengths first: "ab","c" must not prove "a","bc".
 		mac.Write(binary.AppendUvarint(nil, uint64(len(d))))
@@ -99,9 +100,38 @@ func (k Key) MAC(purpose string, data ...string) []byte {
 	return mac.Sum(nil)
 }
 
+// macs makes the MACs of one purpose.
+func (k Key) macs(purpose string) hash.Hash {
+	return hmac.New(sha256.New, k.derive(purpose))
+}
+
 // hashAddress is what suppressions name an address by; with a domain led by "@" all of the domain's addresses.
 func (k Key) hashAddress(key string) string {
 	return base64.RawURLEncoding.EncodeToString(k.MAC("suppression", key))
+}
+
+// addressHasher is hashAddress for many addresses in a row, in one goroutine: it makes the key's part of it once, and remembers
+// domains.
+func (k Key) addressHasher() func(key string) string {
+	const most = 10_000
+	mac := k.macs("suppression")
+	domains := map[string]string{}
+	var buf []byte
+	return func(key string) string {
+		isDomain := key[0] == '@'
+		if hash, ok := domains[key]; ok && isDomain {
+			return hash
+		}
+		mac.Reset()
+		buf = append(binary.AppendUvarint(buf[:0], uint64(len(key))), key...)
+		mac.Write(buf)
+		buf = mac.Sum(buf[:0])
+		hash := base64.RawURLEncoding.EncodeToString(buf)
+		if isDomain && len(domains) < most {
+			domains[strings.Clone(key)] = hash
+		}
+		return hash
+	}
 }
 
 // Purpose says what a token may do.

@@ -135,8 +135,8 @@ func (a *app) confirm(cmd *cobra.Command, question string) error {
 	if a.yes {
 		return nil
 	}
-	in, ok := a.in.(*os.File)
-	if !ok || !term.IsTerminal(int(in.Fd())) {
+	in, ok := a.terminal()
+	if !ok {
 		return usagef(cmd, "%s Nothing was done: say --yes where nobody can answer", question)
 	}
 	fmt.Fprintf(a.err, "%s [y/N] ", question)
@@ -148,6 +148,12 @@ func (a *app) confirm(cmd *cobra.Command, question string) error {
 		return errors.New("nothing was done")
 	}
 	return nil
+}
+
+// terminal is where somebody can answer; false where nobody can.
+func (a *app) terminal() (*os.File, bool) {
+	in, ok := a.in.(*os.File)
+	return in, ok && term.IsTerminal(int(in.Fd()))
 }
 
 // print writes v as one JSON document with --json, and else what text writes into columns parted by tabs.

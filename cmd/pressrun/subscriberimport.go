@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,7 +28,9 @@ MailerLite, beehiiv, Squarespace or your own; columns that are not known are kep
 bounced or complained there does not get mail here, and nobody who is out here is brought back. Pending people are not mailed by
 an import. FILE may be - for standard input.
 
-All of the file is imported or, where a row has a fault, nothing. The same file again, with the same flags, changes nothing.`,
+All of the file is imported or, where a row has a fault, nothing; with --good-rows all but the rows with a fault. The same file
+again, with the same flags, changes nothing. On a terminal the import is tried first, and asks when it has said what the next
+slot would then send to how many; --yes leaves that out.`,
 		Example: "  pressrun subscriber import skin people.csv --dry-run\n" +
 			"  pressrun subscriber import skin people.csv --as active --because \"moved from listmonk, double opt-in there\"",
 		Args: args(cobra.ExactArgs(2)),
@@ -43,26 +44,23 @@ All of the file is imported or, where a row has a fault, nothing. The same file 
 			default:
 				return usagef(cmd, "--as must be pending, active or suppressed, not %q", as)
 			}
-			return a.with(cmd.Context(), func(s *site) error { return a.importPeople(cmd.Context(), s, given[0], given[1], through, o) })
+			return a.with(cmd.Context(), func(s *site) error { return a.importPeople(cmd, s, given[0], given[1], through, o) })
 		},
 	}
 	cmd.Flags().StringVar(&as, "as", "pending", "pending, active or suppressed: people of whom the file says nothing")
 	cmd.Flags().StringVar(&o.Because, "because", "", "how these people came, or why they may not be mailed; it is kept")
 	cmd.Flags().StringVar(&through, "received-through", "", "they had all articles up to this one already")
-	cmd.Flags().BoolVar(&o.DryRun, "dry-run", false, "print what would happen and change nothing")
+	cmd.Flags().BoolVar(&o.DryRun, "dry-run", false, "print what would happen to each row and change nothing")
+	cmd.Flags().BoolVar(&o.GoodRows, "good-rows", false, "import the other rows where some have a fault")
+	a.yesFlag(cmd)
 	a.jsonFlag(cmd)
 	return cmd
 }
 
 var errFaultyRows = errors.New("nothing would be imported: mend the rows marked refused above, or take them out of the file")
 
-// peopleReport is what import prints.
-type peopleReport struct {
-	subscribers.ImportReport
-	Next *newsletter.Planned `json:"next,omitempty"` // what the next slot sends after it
-}
-
-func (a *app) importPeople(ctx context.Context, s *site, slug, path, through string, o subscribers.ImportOptions) (err error) {
+func (a *app) importPeople(cmd *cobra.Command, s *site, slug, path, through string, o subscribers.ImportOptions) error {
+	ctx := cmd.Context()
 	of, err := series.BySlug(ctx, s.db, slug)
 	if err != nil {
 		return err
@@ -70,35 +68,71 @@ func (a *app) importPeople(ctx context.Context, s *site, slug, path, through str
 	if o.Reading, err = s.articlesThrough(ctx, of, through); err != nil {
 		return err
 	}
-	file := a.in
-	if path != "-" {
-		f, err := os.Open(path)
-		if err != nil {
-			return fmt.Errorf("import: %w", err)
-		}
-		defer f.Close()
-		file = f
-	}
-	var report peopleReport
 	o.SeriesID, o.File = of.ID, filepath.Base(path)
-	o.Then = func(q store.Querier) error {
-		next, err := s.publisher.Foresee(ctx, q, of)
-		if err == nil && next.Slot != "" {
-			report.Next = &next
+	if path == "-" {
+		return a.importFrom(ctx, s, of, a.in, o)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("import: %w", err)
+	}
+	defer f.Close()
+	if _, asks := a.terminal(); asks && !a.yes && !o.DryRun {
+		if err := a.tryImport(cmd, s, of, f, o); err != nil {
+			return err
 		}
+	}
+	return a.importFrom(ctx, s, of, f, o)
+}
+
+// tryImport says what an import would do, and what the next slot would send then, and asks. The file is read from its beginning
+// again after it.
+func (a *app) tryImport(cmd *cobra.Command, s *site, of series.Series, f io.ReadSeeker, o subscribers.ImportOptions) error {
+	o.DryRun = true
+	tried, next, err := a.doImport(cmd.Context(), s, of, f, "Trying", o)
+	if err != nil {
 		return err
 	}
-	b := newBar(a.err, "Importing")
-	o.Progress = func(taken, rows int64) { b.show(taken, rows) }
-	report.ImportReport, err = s.people.Import(ctx, s.db, file, o)
-	b.clear()
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return fmt.Errorf("import: %w", err)
+	}
+	if tried.Refused > 0 && !o.GoodRows {
+		return nil // the import itself says which and why
+	}
+	fmt.Fprintf(a.err, "It would be: %s.\n", inShort(tried))
+	sayNext(a.err, next)
+	return a.confirm(cmd, "Import them?")
+}
+
+func (a *app) importFrom(ctx context.Context, s *site, of series.Series, file io.Reader, o subscribers.ImportOptions) error {
+	out := newPeoplePrinter(a, o.DryRun)
+	o.Row = out.row
+	report, next, err := a.doImport(ctx, s, of, file, "Importing", o)
 	switch {
 	case err != nil && report.Refused == 0:
 		return err
-	case err == nil && report.Refused > 0: // a dry run, whose end scripts ask for
+	case err == nil && o.DryRun && report.Refused > 0 && !o.GoodRows: // scripts ask for its end
 		err = errFaultyRows
 	}
-	return errors.Join(a.print(report, report.print), err)
+	return errors.Join(out.end(report, next, err == nil || errors.Is(err, errFaultyRows)), err)
+}
+
+// doImport imports with a bar. next is what the next slot sends after it; nil where none comes or the file was refused.
+func (a *app) doImport(ctx context.Context, s *site, of series.Series, file io.Reader, doing string, o subscribers.ImportOptions) (
+	report subscribers.ImportReport, next *newsletter.Planned, err error,
+) {
+	o.Then = func(q store.Querier) error {
+		planned, err := s.publisher.Foresee(ctx, q, of)
+		if err == nil && planned.Slot != "" {
+			next = &planned
+		}
+		return err
+	}
+	b := newBar(a.err, doing)
+	o.Progress = func(taken, rows int64) { b.show(taken, rows) }
+	report, err = s.people.Import(ctx, s.db, file, o)
+	b.clear()
+	return report, next, err
 }
 
 // articlesThrough lists the numbers of a series' articles up to the one of a slug; nil for no slug.
@@ -124,32 +158,6 @@ func (s *site) articlesThrough(ctx context.Context, of series.Series, slug strin
 		}
 	}
 	return ids, nil
-}
-
-func (r peopleReport) print(w io.Writer) {
-	if len(r.Rows) > 0 {
-		fmt.Fprintln(w, "LINE\tEMAIL\tOUTCOME\tREASON")
-	}
-	for _, row := range r.Rows {
-		fmt.Fprintf(w, "%d\t%s\t%s\t%s\n", row.Line, cmp.Or(oneLine(row.Email), "-"), row.Outcome, cmp.Or(row.Reason, "-"))
-	}
-	outcome := fmt.Sprintf("added %d, changed %d, unchanged %d, suppressed %d, kept out %d", r.Added, r.Changed, r.Unchanged, r.Suppressed, r.KeptOut)
-	switch {
-	case r.Refused > 0:
-		fmt.Fprintf(w, "Nothing was changed: %s a fault. Without that it would be: %s.\n", countOf(int64(r.Refused), "row has", "rows have"), outcome)
-	case r.DryRun:
-		fmt.Fprintf(w, "Nothing was changed. It would be: %s.\n", outcome)
-	default:
-		fmt.Fprintf(w, "%s.\n", strings.ToUpper(outcome[:1])+outcome[1:])
-	}
-	if r.Next != nil {
-		at := r.Next.At.Format(slotFormat)
-		if r.Next.Article == "" {
-			fmt.Fprintf(w, "The next slot, %s, sends nothing: %s\n", at, r.Next.Blocked)
-		} else {
-			fmt.Fprintf(w, "The next slot, %s, sends %s to %s.\n", at, r.Next.Article, countOf(r.Next.Readers, "reader", "readers"))
-		}
-	}
 }
 
 // oneLine keeps what strangers typed from drawing on a terminal.

@@ -1,0 +1,117 @@
+package subscribers
+
+import (
+	"context"
+	"fmt"
+	"strings"
+)
+
+// newcomer is a row about somebody unknown, against whom nothing stands.
+type newcomer struct {
+	*hashed
+	id int64
+	start
+	because string
+}
+
+func (c *chunks) newcomer(row *hashed) newcomer {
+	n := newcomer{hashed: row, start: c.start(row.row), because: c.o.Because}
+	if isGone(row.state) {
+		n.start, n.because = goneStart(row.row), c.goneBecause(row.state)
+	}
+	return n
+}
+
+// insertAll stores newcomers as takePerson and takeGone would one by one. They come in groups of a power of two, so that few
+// statements need to be prepared.
+func (c *chunks) insertAll(ctx context.Context, all []newcomer) error {
+	for n := batchRows; n > 0; n /= 2 {
+		for len(all) >= n {
+			for _, insert := range []func(context.Context, []newcomer) error{
+				c.insertPeople, c.insertEnrolments, c.insertConsents, c.insertSuppressions,
+			} {
+				if err := insert(ctx, all[:n]); err != nil {
+					return err
+				}
+			}
+			all = all[n:]
+		}
+	}
+	return nil
+}
+
+// times is a row of values as often as there are newcomers.
+func times(row string, all []newcomer, first int) string {
+	return numbered(strings.Repeat(row+", ", len(all)-1)+row, first)
+}
+
+const (
+	insertPeople = `INSERT INTO subscribers (created, email, email_key, address_hash, domain_hash, name, language, fields) VALUES %s
+RETURNING id, email_key`
+	personValues = `(?1, ?, ?, ?, ?, ?, ?, ?)`
+)
+
+func (c *chunks) insertPeople(ctx context.Context, all []newcomer) error {
+	args := []any{c.now().UnixMilli()}
+	at := make(map[string]int, len(all))
+	for i, n := range all {
+		at[n.addr.Key] = i
+		args = append(args, n.addr.Typed, n.addr.Key, n.address, n.domain, n.Name, n.Language, n.fields)
+	}
+	return c.eachOf(ctx, fmt.Sprintf(insertPeople, times(personValues, all, 2)), args, func(rows scanner) error {
+		var id int64
+		var key string
+		err := rows.Scan(&id, &key)
+		all[at[key]].id = id
+		return err
+	})
+}
+
+const (
+	insertEnrolments = `INSERT INTO enrolments (series_id, import_id, reading_id, created, updated, subscriber_id, state, ended_by, ended_at,
+	active_since, paused_until) VALUES %s`
+	enrolmentValues = `(?1, ?2, nullif(?3, 0), ?4, ?4, ?, ?, ?, nullif(?, 0), nullif(?, 0), nullif(?, 0))`
+)
+
+func (c *chunks) insertEnrolments(ctx context.Context, all []newcomer) error {
+	args := []any{c.o.SeriesID, c.id, c.reading, c.now().UnixMilli()}
+	for _, n := range all {
+		ended, since, until := n.start.instants(c.now())
+		args = append(args, n.id, n.start.state, n.by, ended, since, until)
+	}
+	_, err := c.tx.Exec(ctx, fmt.Sprintf(insertEnrolments, times(enrolmentValues, all, 5)), args...)
+	return err
+}
+
+const (
+	insertConsents = `INSERT INTO consents (series_id, event, at, subscriber_id, form, because, email) VALUES %s`
+	consentValues  = `(?1, 'imported', ?2, ?, ?, ?, ?)`
+)
+
+func (c *chunks) insertConsents(ctx context.Context, all []newcomer) error {
+	args := []any{c.o.SeriesID, c.now().UnixMilli()}
+	for _, n := range all {
+		args = append(args, n.id, c.form(n.line), n.because, n.addr.Typed)
+	}
+	_, err := c.tx.Exec(ctx, fmt.Sprintf(insertConsents, times(consentValues, all, 3)), args...)
+	return err
+}
+
+const (
+	insertSuppressionsOf = `INSERT INTO suppressions (created, hash, series_id, reason, because) VALUES %s`
+	suppressionValues    = `(?1, ?, ?, ?, ?)`
+)
+
+// insertSuppressions suppresses the newcomers if they are gone; all of a batch are, or none.
+func (c *chunks) insertSuppressions(ctx context.Context, all []newcomer) error {
+	if !isGone(all[0].row.state) {
+		return nil
+	}
+	args := []any{c.now().UnixMilli()}
+	for _, n := range all {
+		reason := goneReason(n.row.state)
+		args = append(args, n.address, c.goneScope(reason), reason, n.because)
+	}
+	_, err := c.tx.Exec(ctx, fmt.Sprintf(insertSuppressionsOf, times(suppressionValues, all, 2)), args...)
+	return err
+}

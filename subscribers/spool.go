@@ -1,0 +1,84 @@
+package subscribers
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/text/encoding"
+	textunicode "golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/transform"
+)
+
+// A spool is a file of people as UTF-8 without a byte order mark, on the disk, so that it can be read more than once however
+// large it is. No name leads to it: it is gone when it is closed, and when the process dies.
+type spool struct {
+	file *os.File
+	size int64
+	sum  string // hex SHA-256 of the file as it came
+}
+
+// newSpool reads in to its end. The spool stands in dir. Errors wrap ErrImport where the file is at fault.
+func newSpool(dir string, in io.Reader) (*spool, error) {
+	f, err := os.CreateTemp(dir, ".pressrun-import-*")
+	if err != nil {
+		return nil, fmt.Errorf("keep the file: %w", err)
+	}
+	s := &spool{file: f}
+	if err := errors.Join(os.Remove(f.Name()), s.fill(in)); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (s *spool) fill(in io.Reader) error {
+	sum := sha256.New()
+	limited := &io.LimitedReader{R: in, N: maxSheet + 1}
+	raw := bufio.NewReaderSize(io.TeeReader(limited, sum), 64<<10)
+	head, err := raw.Peek(4)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("read the file: %w", err)
+	}
+	if s.size, err = io.Copy(s.file, transform.NewReader(raw, decoder(head))); err != nil {
+		return fmt.Errorf("read the file: %w", err)
+	}
+	if limited.N == 0 {
+		return fmt.Errorf("%w: the file is larger than %d MB: split it", ErrImport, maxSheet>>20)
+	}
+	s.sum = hex.EncodeToString(sum.Sum(nil))
+	return nil
+}
+
+// decoder follows a byte order mark; without one it takes what has a NUL in its first character for UTF-16.
+func decoder(head []byte) transform.Transformer {
+	plain := encoding.Nop.NewDecoder().Transformer
+	if len(head) >= 2 && head[0] == 0 && head[1] != 0 {
+		plain = textunicode.UTF16(textunicode.BigEndian, textunicode.IgnoreBOM).NewDecoder()
+	} else if len(head) >= 2 && head[0] != 0 && head[1] == 0 {
+		plain = textunicode.UTF16(textunicode.LittleEndian, textunicode.IgnoreBOM).NewDecoder()
+	}
+	return textunicode.BOMOverride(plain)
+}
+
+// beside is the folder where a database's spools stand: its own, which has room for people and is its owner's.
+func beside(path string) string { return filepath.Dir(path) }
+
+// reader reads from an offset to the end.
+func (s *spool) reader(from int64) io.Reader {
+	return io.NewSectionReader(s.file, from, s.size-from)
+}
+
+// head is the beginning of the file.
+func (s *spool) head() ([]byte, error) {
+	b := make([]byte, min(s.size, 64<<10))
+	_, err := io.ReadFull(s.reader(0), b)
+	return bytes.TrimSuffix(b, []byte("\r")), err // perhaps half of an end of a line
+}
+
+func (s *spool) Close() error { return s.file.Close() }
