@@ -11,6 +11,7 @@ import (
 
 	"pressrun/newsletter/outbox"
 	"pressrun/newsletter/series"
+	"pressrun/subscribers"
 	"pressrun/subscribers/store"
 	"pressrun/templates"
 )
@@ -222,18 +223,26 @@ func (p *Publisher) corrected(ctx context.Context, name string) (s series.Series
 	return s, a, nil
 }
 
-// Announce sends an article, or a Markdown text with a title, to the active readers of the given series, outside the order
-// (rule 18), once to each person: who had the same words within a week is left out, so that a command that is run again
+// Announcement is what is sent outside the order, and to whom.
+type Announcement struct {
+	Series          []string // slugs
+	Where           string   // of these series only whom this filter picks (subscribers.Filter); empty: everybody
+	Article         string   // the slug of an article of any series; or else
+	Title, Markdown string   // a text of its own
+}
+
+// Announce sends an article, or a Markdown text with a title, to the active readers of the given series, or a segment of them,
+// outside the order (rule 18), once to each person: who had the same words within a week is left out, so that a command that is run again
 // mails nobody twice. It carries the disclaimers of all of these series; the sender is the article's series, else the first.
-func (p *Publisher) Announce(ctx context.Context, seriesSlugs []string, articleSlug, title, markdown string, dryRun bool) (issue string, readers int64, err error) {
+func (p *Publisher) Announce(ctx context.Context, a Announcement, dryRun bool) (issue string, readers int64, err error) {
 	p.due.Lock()
 	defer p.due.Unlock()
 	wrap := func(err error) error { return fmt.Errorf("announce: %w", err) }
-	to, err := p.addressed(ctx, seriesSlugs)
+	to, err := p.addressed(ctx, a)
 	if err != nil {
 		return "", 0, wrap(err)
 	}
-	frozen, err := p.announcement(ctx, to, articleSlug, title, markdown)
+	frozen, err := p.announcement(ctx, to, a)
 	if err != nil {
 		return "", 0, wrap(err)
 	}
@@ -256,37 +265,56 @@ func (p *Publisher) Announce(ctx context.Context, seriesSlugs []string, articleS
 	return issue, readers, nil
 }
 
+// addressee is a series that an announcement goes to, and whom of it.
+type addressee struct {
+	series.Series
+	all    bool
+	picked map[int64]bool // unless all
+}
+
+func (a addressee) has(subscriberID int64) bool { return a.all || a.picked[subscriberID] }
+
 // addressed are the series that an announcement goes to.
-func (p *Publisher) addressed(ctx context.Context, slugs []string) ([]series.Series, error) {
-	if len(slugs) == 0 {
+func (p *Publisher) addressed(ctx context.Context, a Announcement) ([]addressee, error) {
+	if len(a.Series) == 0 {
 		return nil, fmt.Errorf("%w: it needs at least one series", series.ErrInvalid)
 	}
-	var all []series.Series
-	for _, slug := range slugs {
+	var all []addressee
+	for _, slug := range a.Series {
 		s, err := series.BySlug(ctx, p.db, slug)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, s)
+		to := addressee{Series: s, all: strings.TrimSpace(a.Where) == "", picked: map[int64]bool{}}
+		if !to.all {
+			where, err := subscribers.ParseFilter(a.Where, location(s))
+			if err == nil {
+				err = subscribers.Picked(ctx, p.db, s.ID, where, func(id int64) { to.picked[id] = true })
+			}
+			if err != nil {
+				return nil, err
+			}
+		}
+		all = append(all, to)
 	}
 	return all, nil
 }
 
 // announcement renders what an announcement says.
-func (p *Publisher) announcement(ctx context.Context, to []series.Series, slug, title, markdown string) (series.Frozen, error) {
-	from := to[0]
+func (p *Publisher) announcement(ctx context.Context, to []addressee, said Announcement) (series.Frozen, error) {
+	from := to[0].Series
 	var a series.Article
 	l, err := p.frame(ctx, p.db, from)
 	if err != nil {
 		return series.Frozen{}, err
 	}
-	l.Title, l.Markdown = title, markdown
-	if slug != "" {
-		if a, err = series.ArticleBySlug(ctx, p.db, slug); err != nil {
+	l.Title, l.Markdown = said.Title, said.Markdown
+	if said.Article != "" {
+		if a, err = series.ArticleBySlug(ctx, p.db, said.Article); err != nil {
 			return series.Frozen{}, err
 		}
 		if a.State != series.Ready {
-			return series.Frozen{}, fmt.Errorf("%w: article %s is %s; make it ready first", ErrNothing, slug, a.State)
+			return series.Frozen{}, fmt.Errorf("%w: article %s is %s; make it ready first", ErrNothing, said.Article, a.State)
 		}
 		if from, err = series.ByID(ctx, p.db, a.SeriesID); err != nil {
 			return series.Frozen{}, err
@@ -345,12 +373,12 @@ func (p *Publisher) hadSame(ctx context.Context, f series.Frozen) (map[int64]boo
 }
 
 // countAnnouncement counts the people whom an announcement would go to, but for those who had it.
-func (p *Publisher) countAnnouncement(ctx context.Context, to []series.Series, articleID int64, had map[int64]bool) (int64, error) {
+func (p *Publisher) countAnnouncement(ctx context.Context, to []addressee, articleID int64, had map[int64]bool) (int64, error) {
 	people := map[int64]bool{}
 	for _, s := range to {
 		err := eachReaders(ctx, p.db, s.ID, 0, func(readers []outbox.Reader) error {
 			for _, r := range readers {
-				if _, article := r.Had[articleID]; !article && !r.Before[articleID] && !had[r.SubscriberID] {
+				if _, article := r.Had[articleID]; !article && !r.Before[articleID] && !had[r.SubscriberID] && s.has(r.SubscriberID) {
 					people[r.SubscriberID] = true
 				}
 			}
@@ -364,7 +392,7 @@ func (p *Publisher) countAnnouncement(ctx context.Context, to []series.Series, a
 }
 
 // fillAnnouncement freezes the issue, writes its rows in chunks and opens it.
-func (p *Publisher) fillAnnouncement(ctx context.Context, f series.Frozen, to []series.Series, had map[int64]bool) (name string, readers int64, err error) {
+func (p *Publisher) fillAnnouncement(ctx context.Context, f series.Frozen, to []addressee, had map[int64]bool) (name string, readers int64, err error) {
 	var issue series.Issue
 	err = p.db.InTx(ctx, func(tx *store.Tx) error {
 		issue, err = series.Freeze(ctx, tx, f, p.now())
@@ -390,11 +418,11 @@ func (p *Publisher) fillAnnouncement(ctx context.Context, f series.Frozen, to []
 }
 
 // addReaders writes the rows of an announcement for the readers of one series but those who had it, and says how many.
-func (p *Publisher) addReaders(ctx context.Context, issue series.Issue, s series.Series, had map[int64]bool) (added int64, err error) {
+func (p *Publisher) addReaders(ctx context.Context, issue series.Issue, s addressee, had map[int64]bool) (added int64, err error) {
 	err = eachReaders(ctx, p.db, s.ID, 0, func(some []outbox.Reader) error {
 		ids := make([]int64, 0, len(some))
 		for _, r := range some {
-			if !r.Before[issue.ArticleID] && !had[r.SubscriberID] {
+			if !r.Before[issue.ArticleID] && !had[r.SubscriberID] && s.has(r.SubscriberID) {
 				ids = append(ids, r.SubscriberID)
 			}
 		}

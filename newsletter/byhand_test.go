@@ -7,6 +7,7 @@ import (
 
 	"pressrun/newsletter"
 	"pressrun/newsletter/series"
+	"pressrun/subscribers"
 )
 
 func TestSendNowTwiceInOneMinute(t *testing.T) {
@@ -51,10 +52,11 @@ func TestRule18AnAnnouncementMovesNobody(t *testing.T) {
 	w.enrol(skin, "ada", "ben")
 	w.enrol(gut, "ben", "cyd")
 	w.run(monday)
-	_, readers, err := w.p.Announce(w.ctx, []string{"skin", "gut"}, "", "We move house", "From May we are *next door*.", true)
+	moving := newsletter.Announcement{Series: []string{"skin", "gut"}, Title: "We move house", Markdown: "From May we are *next door*."}
+	_, readers, err := w.p.Announce(w.ctx, moving, true)
 	w.check("dry run", err)
 	equal(t, "dry run", readers, int64(3))
-	name, readers, err := w.p.Announce(w.ctx, []string{"skin", "gut"}, "", "We move house", "From May we are *next door*.", false)
+	name, readers, err := w.p.Announce(w.ctx, moving, false)
 	w.check("announce", err)
 	equal(t, "announced", []any{name, readers, w.issue(name)}, []any{"site/2027-03-01T08:00/announcement", int64(3), "sending pending=3"})
 	equal(t, "plan", w.plan("skin", 1), []string{wall(1) + " one 2"})
@@ -62,7 +64,7 @@ func TestRule18AnAnnouncementMovesNobody(t *testing.T) {
 	w.clock.set(monday.Add(time.Minute))
 	w.enrol(gut, "dan")
 	again := func() (string, int64, error) {
-		return w.p.Announce(w.ctx, []string{"skin", "gut"}, "", "We move house", "From May we are *next door*.", false)
+		return w.p.Announce(w.ctx, moving, false)
 	}
 	_, readers, err = again()
 	w.check("the same words again", err)
@@ -72,12 +74,37 @@ func TestRule18AnAnnouncementMovesNobody(t *testing.T) {
 		t.Errorf("the same words a third time: got %v, want ErrNothing", err)
 	}
 
-	_, readers, err = w.p.Announce(w.ctx, []string{"skin"}, "one", "", "", false)
+	_, readers, err = w.p.Announce(w.ctx, newsletter.Announcement{Series: []string{"skin"}, Article: "one"}, false)
 	w.check("announce an article", err)
 	equal(t, "readers", readers, int64(2))
 	equal(t, "it counts as had", w.plan("skin", 1), []string{wall(1) + " two 2"})
 	w.clock.set(monday.Add(time.Hour))
-	if name, readers, err := w.p.Announce(w.ctx, []string{"skin"}, "one", "", "", false); !errors.Is(err, newsletter.ErrNothing) {
+	if name, readers, err := w.p.Announce(w.ctx, newsletter.Announcement{Series: []string{"skin"}, Article: "one"}, false); !errors.Is(err, newsletter.ErrNothing) {
 		t.Errorf("announce it once more: got %s for %d readers, %v, want ErrNothing", name, readers, err)
+	}
+}
+
+func TestRule18AnAnnouncementToASegment(t *testing.T) {
+	w := newWorld(t)
+	skin, gut := w.series("skin", series.Change{}), w.series("gut", series.Change{})
+	w.enrol(skin, "ada", "ben")
+	w.enrol(gut, "ben", "cyd")
+	some := newsletter.Announcement{Series: []string{"skin", "gut"}, Where: `name = nobody`, Title: "We move house", Markdown: "From May."}
+	if _, _, err := w.p.Announce(w.ctx, some, false); !errors.Is(err, newsletter.ErrNothing) {
+		t.Errorf("to a segment of nobody: got %v, want ErrNothing", err)
+	}
+	some.Where = `email ~ cyd or tag = vip`
+	_, readers, err := w.p.Announce(w.ctx, some, true)
+	w.check("dry run", err)
+	equal(t, "dry run", readers, int64(1))
+	w.clock.set(monday.Add(time.Hour))
+	_, readers, err = w.p.Announce(w.ctx, some, false)
+	w.check("announce", err)
+	equal(t, "announced", readers, int64(1))
+	equal(t, "cyd", len(w.deliveriesOf("cyd")), 1)
+	equal(t, "ada", len(w.deliveriesOf("ada")), 0)
+	some.Where = `tag ! vip`
+	if _, _, err := w.p.Announce(w.ctx, some, true); !errors.Is(err, subscribers.ErrFilter) {
+		t.Errorf("with a filter that can't be understood: got %v, want ErrFilter", err)
 	}
 }

@@ -19,6 +19,8 @@ type Person struct {
 	Status       string              `json:"status"` // active, paused, pending, ended, suppressed, erased, none
 	Name         string              `json:"name"`
 	Language     string              `json:"language"`
+	Zone         string              `json:"zone"`
+	Tags         []string            `json:"tags"`
 	Fields       map[string]string   `json:"fields"`
 	Created      string              `json:"created,omitempty"`
 	Enrolments   []PersonEnrolment   `json:"enrolments"`
@@ -86,7 +88,7 @@ type PersonEvent struct {
 // Person collects what is known about an address. One that nobody has, but that is suppressed, is shown as that.
 func (p *Publisher) Person(ctx context.Context, email string) (Person, error) {
 	shown := Person{
-		Email: email, Fields: map[string]string{}, Enrolments: []PersonEnrolment{}, Suppressions: []PersonSuppression{},
+		Email: email, Tags: []string{}, Fields: map[string]string{}, Enrolments: []PersonEnrolment{}, Suppressions: []PersonSuppression{},
 		Deliveries: []PersonDelivery{}, Events: []PersonEvent{},
 	}
 	slugs, err := p.seriesSlugs(ctx)
@@ -105,7 +107,7 @@ func (p *Publisher) Person(ctx context.Context, email string) (Person, error) {
 		return shown, err
 	}
 	shown.Email, shown.Name, shown.Language, shown.Created = person.Email, person.Name, person.Language, Stamp(person.Created)
-	shown.Fields = person.Fields
+	shown.Zone, shown.Fields, shown.Tags = person.Zone, person.Fields, append(shown.Tags, person.Tags...)
 	for _, add := range []func(context.Context, *Person, int64, map[int64]string) error{p.addEnrolments, p.addDeliveries, p.addEvents} {
 		if err := add(ctx, &shown, person.ID, slugs); err != nil {
 			return shown, err

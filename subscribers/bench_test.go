@@ -133,3 +133,19 @@ func BenchmarkWriteDuringImport(b *testing.B) {
 		b.ReportMetric(float64(all[len(all)-1].Milliseconds()), "longest-wait-ms")
 	}
 }
+
+// BenchmarkExport measures how many rows a second go out, in how much memory.
+func BenchmarkExport(b *testing.B) {
+	p := newPeople(b)
+	o := subscribers.ImportOptions{SeriesID: skin, File: "people.csv", Because: "they signed"}
+	if _, err := p.Import(b.Context(), p.db, peopleFile(benchRows), o); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		cost(b, benchRows, func() {
+			if rows, err := subscribers.Export(b.Context(), p.db, skin, subscribers.Filter{}, io.Discard, nil); err != nil || rows != benchRows {
+				b.Fatalf("export: %d rows, %v", rows, err)
+			}
+		})
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -219,7 +220,7 @@ func (c *chunks) takeBatch(ctx context.Context, rows []hashed) error {
 	return c.insertAll(ctx, fresh)
 }
 
-const selectPeopleByKeys = `SELECT id, email, address_hash, domain_hash, name, language, fields, created, email_key
+const selectPeopleByKeys = `SELECT id, email, address_hash, domain_hash, name, language, zone, fields, tags, created, email_key
 FROM subscribers WHERE email_key IN `
 
 const selectEnrolmentsOf = `SELECT e.id, e.series_id, e.subscriber_id, e.state, e.ended_by, e.cycle, coalesce(e.paused_until, 0),
@@ -333,7 +334,7 @@ func numbered(s string, first int) string {
 	b := make([]byte, 0, 2*len(s))
 	for i := range len(s) {
 		if b = append(b, s[i]); s[i] == '?' && (i+1 == len(s) || s[i+1] < '0' || s[i+1] > '9') {
-			b = fmt.Append(b, first)
+			b = strconv.AppendInt(b, int64(first), 10)
 			first++
 		}
 	}

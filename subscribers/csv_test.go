@@ -55,24 +55,39 @@ func rows(rep report) []string {
 func (p *people) export(seriesID int64) string {
 	p.Helper()
 	var b bytes.Buffer
-	if _, err := subscribers.Export(p.Context(), p.db, seriesID, &b); err != nil {
+	if _, err := subscribers.Export(p.Context(), p.db, seriesID, subscribers.Filter{}, &b, nil); err != nil {
 		p.Fatal(err)
 	}
 	return b.String()
 }
 
-// exported is an export as lines with their cells parted by bars.
+// exported is an export as lines with their cells parted by bars, without zone, tags and consent.
 func (p *people) exported(seriesID int64) []string {
+	p.Helper()
+	lines := []string{}
+	for _, cells := range p.exportedCells(seriesID) {
+		lines = append(lines, strings.Join(slices.Delete(cells, 5, 8), "|"))
+	}
+	return lines
+}
+
+func (p *people) exportedCells(seriesID int64) [][]string {
 	p.Helper()
 	all, err := csv.NewReader(strings.NewReader(p.export(seriesID))).ReadAll()
 	if err != nil {
 		p.Fatalf("the export is no CSV: %v", err)
 	}
-	lines := []string{}
-	for _, cells := range all {
-		lines = append(lines, strings.Join(cells, "|"))
+	return all
+}
+
+// proofs are what an export says of how people came, by address.
+func (p *people) proofs(seriesID int64) map[string]string {
+	p.Helper()
+	all := map[string]string{}
+	for _, cells := range p.exportedCells(seriesID)[1:] {
+		all[cells[0]] = cells[7]
 	}
-	return lines
+	return all
 }
 
 var onWord = subscribers.ImportOptions{Because: "they signed at the fair"}
@@ -632,6 +647,7 @@ func fill(p *people) {
 		p.must(func(tx *store.Tx) error {
 			_, err := p.Add(p.Context(), tx, subscribers.Addition{
 				Email: email, Name: []string{"=1+1", "'=x", "@Ada", "ＳＵＭ", "＝1", `"Quo"te, ` + "'", "-"}[i], Language: "de",
+				Zone: []string{"", "Europe/Berlin"}[i%2], Tags: []string{"=guest", fmt.Sprint("tag ", i)}[:i%3%2+1],
 				Fields: map[string]string{"email": "+49 12", "Note": "a\nb", "@formula": "''-1", fmt.Sprint("only", i): "\tx"},
 			})
 			return err
@@ -659,6 +675,7 @@ func fill(p *people) {
 func TestExportAndImportAgain(t *testing.T) {
 	from, to := newPeople(t), newPeople(t)
 	fill(from)
+	to.clock = from.clock
 	first := from.export(skin)
 	for _, line := range strings.Split(first, "\r\n") {
 		for _, cell := range strings.Split(line, `","`) {
@@ -686,7 +703,19 @@ func TestExportAndImportAgain(t *testing.T) {
 	if diff := cmp.Diff(before, after); diff != "" {
 		t.Errorf("export, import, export (-first +second):\n%s", diff)
 	}
+	if diff := cmp.Diff(from.proofs(skin), to.proofs(skin)); diff != "" {
+		t.Errorf("proofs of consent (-first +second):\n%s", diff)
+	}
+	if proof := from.proofs(skin)["'+ada@example.org"]; !strings.Contains(proof, `{"event":"confirmed","at":"2027-03-30T09:00:00Z","ip":"192.0.2.7","request":{"event":"requested",`) {
+		t.Errorf("Ada's proof is %s, want her confirmation and her request", proof)
+	}
 	for _, email := range []string{"+ada", "bob", "=c", "dora", "emil", "fay", "gus", "hal"} {
+		a, err := subscribers.ByEmail(t.Context(), from.db, email+"@example.org")
+		b, err2 := subscribers.ByEmail(t.Context(), to.db, email+"@example.org")
+		a.ID, a.Created = b.ID, b.Created
+		if diff := cmp.Diff(a, b); diff != "" || err != nil || err2 != nil {
+			t.Errorf("%s: %v, %v (-first +second):\n%s", email, err, err2, diff)
+		}
 		to.wantGets(skin, email+"@example.org", from.gets(skin, email+"@example.org"), "after export and import")
 	}
 	if got, err := subscribers.ByEmail(t.Context(), to.db, "+ada@example.org"); err != nil || got.Fields["@formula"] != "''-1" || got.Name != "=1+1" {
@@ -707,7 +736,7 @@ func TestImportStripsNothingOfForeignFiles(t *testing.T) {
 
 func TestExportOfNobody(t *testing.T) {
 	p := newPeople(t)
-	if got, want := p.export(skin), "\"email\",\"name\",\"state\",\"language\",\"subscribed\"\r\n"; got != want {
+	if got, want := p.export(skin), "\"email\",\"name\",\"state\",\"language\",\"subscribed\",\"zone\",\"tags\",\"consent\"\r\n"; got != want {
 		t.Errorf("export = %q, want %q", got, want)
 	}
 }
@@ -716,7 +745,7 @@ func TestList(t *testing.T) {
 	p := newPeople(t)
 	fill(p)
 	var got []string
-	err := subscribers.List(t.Context(), p.db, skin, func(l subscribers.Listed) error {
+	err := subscribers.List(t.Context(), p.db, skin, subscribers.Filter{}, func(l subscribers.Listed) error {
 		got = append(got, fmt.Sprintf("%s %s %v %s", l.Email, l.State, l.Mailable, l.Suppressed))
 		return nil
 	})
@@ -732,7 +761,7 @@ func TestList(t *testing.T) {
 		t.Errorf("List (-want +got):\n%s", diff)
 	}
 	stop := errors.New("stop")
-	if err := subscribers.List(t.Context(), p.db, skin, func(subscribers.Listed) error { return stop }); !errors.Is(err, stop) {
+	if err := subscribers.List(t.Context(), p.db, skin, subscribers.Filter{}, func(subscribers.Listed) error { return stop }); !errors.Is(err, stop) {
 		t.Errorf("List with a callback that fails: %v, want its error", err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"pressrun/subscribers/store"
@@ -48,4 +49,53 @@ func ReadRecords(file string, comma byte) (all [][]string, faults []string, err 
 		}
 		all = append(all, cells)
 	}
+}
+
+// Picks says in Go what a filter's SQL says in the database.
+func (f Filter) Picks(l Listed) bool { return f.root == nil || picks(f.root, l) }
+
+func picks(n node, l Listed) bool {
+	switch n := n.(type) {
+	case negated:
+		return !picks(n.part, l)
+	case joined:
+		for _, part := range n.parts {
+			if picks(part, l) == n.any {
+				return n.any
+			}
+		}
+		return !n.any
+	case comparison:
+		if n.op == "!=" {
+			n.op = "="
+			return !picks(n, l)
+		}
+		return slices.ContainsFunc(n.values, func(v value) bool { return compares(n, v, l) })
+	}
+	panic("no node")
+}
+
+func compares(c comparison, v value, l Listed) bool {
+	addr, err := ParseAddress(l.Email)
+	if err != nil {
+		panic(err)
+	}
+	has := map[string]string{"email": addr.Key, "name": l.Name, "zone": l.Zone, "field": l.Fields[c.field], "domain": addr.Domain, "state": string(l.State)}
+	switch c.name {
+	case "joined", "created":
+		at := l.Subscriber.Created
+		if c.name == "joined" {
+			at = l.ActiveSince
+		}
+		early, late := at.Before(v.from), !at.Before(v.to)
+		return !at.IsZero() && map[string]bool{"=": !early && !late, "<": early, "<=": !late, ">": late, ">=": !early}[c.op]
+	case "tag":
+		return slices.Contains(l.Tags, v.text)
+	case "language":
+		return l.Language == v.text || strings.HasPrefix(l.Language, v.text+"-")
+	}
+	if c.op == "~" {
+		return strings.Contains(has[c.name], v.text)
+	}
+	return has[c.name] == v.text
 }

@@ -38,7 +38,7 @@ func (im *importing) form(line int) string {
 // consent records that the import brought somebody.
 func (im *importing) consent(ctx context.Context, p person, row row, because string) error {
 	_, err := im.record(ctx, im.tx, p, Consent{
-		SeriesID: im.o.SeriesID, Event: eventImported, Email: row.addr.Typed, Evidence: Evidence{Form: im.form(row.line), Because: because},
+		SeriesID: im.o.SeriesID, Event: eventImported, Email: row.addr.Typed, Evidence: Evidence{Form: im.form(row.line), Wording: row.consent, Because: because},
 	})
 	return err
 }
@@ -115,7 +115,7 @@ func (im *importing) enrolRow(ctx context.Context, f found, row row) (Enrolment,
 // start is how somebody of a row begins who is not gone.
 func (im *importing) start(row row) start {
 	since := row.since
-	if since.IsZero() {
+	if since.IsZero() || since.After(im.now()) {
 		since = im.now()
 	}
 	switch {

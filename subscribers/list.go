@@ -1,16 +1,9 @@
 package subscribers
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"maps"
 	"slices"
-	"strings"
-	"time"
 
 	"pressrun/subscribers/store"
 )
@@ -23,19 +16,20 @@ type Listed struct {
 	Suppressed string // the gravest reason of a suppression that stands; empty: none
 }
 
-const selectListed = `SELECT s.id, s.email, s.address_hash, s.domain_hash, s.name, s.language, s.fields, s.created,
+const selectListed = `SELECT s.id, s.email, s.address_hash, s.domain_hash, s.name, s.language, s.zone, s.fields, s.tags, s.created,
 	e.id, e.series_id, e.subscriber_id, e.state, e.ended_by, e.cycle, coalesce(e.paused_until, 0), coalesce(e.reading_id, 0),
 	coalesce(e.active_since, 0), coalesce(e.ended_at, 0), e.created, e.updated,
 	EXISTS (SELECT 1 FROM mailable m WHERE m.series_id = e.series_id AND m.subscriber_id = e.subscriber_id),
 	coalesce((SELECT x.reason FROM suppressions x WHERE x.hash IN (s.address_hash, s.domain_hash) AND x.series_id IN (0, e.series_id)
 		ORDER BY CASE x.reason WHEN 'complaint' THEN 1 WHEN 'bounce' THEN 2 WHEN 'manual' THEN 3 WHEN 'erasure' THEN 4 ELSE 5 END LIMIT 1), '')
 FROM enrolled e JOIN subscribers s ON s.id = e.subscriber_id
-WHERE e.series_id = ?1 AND s.erased IS NULL
+WHERE e.series_id = ?1 AND s.erased IS NULL AND %s
 ORDER BY e.subscriber_id`
 
-// List calls f for each person of a series in the order of their numbers. With a *store.Tx, f must not write.
-func List(ctx context.Context, q store.Querier, seriesID int64, f func(Listed) error) error {
-	rows, err := q.Query(ctx, selectListed, seriesID)
+// List calls f for each person of a series whom where picks, in the order of their numbers. With a *store.Tx, f must not write.
+func List(ctx context.Context, q store.Querier, seriesID int64, where Filter, f func(Listed) error) error {
+	condition, args := where.sql(seriesID)
+	rows, err := q.Query(ctx, fmt.Sprintf(selectListed, condition), args...)
 	if err != nil {
 		return fmt.Errorf("list series %d: %w", seriesID, err)
 	}
@@ -77,98 +71,36 @@ func CountPeople(ctx context.Context, q store.Querier) (n int64, err error) {
 	return n, nil
 }
 
-// errMoved says that people got new fields while an export wrote its columns.
-var errMoved = errors.New("people were changed meanwhile: export again")
+const countPicked = `SELECT count(*) FROM enrolled e JOIN subscribers s ON s.id = e.subscriber_id
+WHERE e.series_id = ?1 AND s.erased IS NULL AND %s`
 
-// Export writes the people of a series as CSV that Import reads back, streaming: email, name, state, language,
-// subscribed, then the fields by name. All cells are quoted; those that a spreadsheet would run as a formula are led by an
-// apostrophe, which Import takes off again.
-func Export(ctx context.Context, q store.Querier, seriesID int64, w io.Writer) (rows int, err error) {
-	fields, err := fieldNames(ctx, q, seriesID)
-	if err != nil {
-		return 0, fmt.Errorf("export series %d: %w", seriesID, err)
+// CountPicked counts the people of a series, whatever their state, whom where picks.
+func CountPicked(ctx context.Context, q store.Querier, seriesID int64, where Filter) (n int64, err error) {
+	condition, args := where.sql(seriesID)
+	if err := q.QueryRow(ctx, fmt.Sprintf(countPicked, condition), args...).Scan(&n); err != nil {
+		return 0, fmt.Errorf("count series %d: %w", seriesID, err)
 	}
-	out := bufio.NewWriter(w)
-	writeCells(out, append(slices.Clone(exportHeader), fields...))
-	err = List(ctx, q, seriesID, func(l Listed) error {
-		cells := []string{l.Email, l.Name, exportState(l), l.Language, ""}
-		if !l.ActiveSince.IsZero() {
-			cells[4] = l.ActiveSince.Format(time.RFC3339Nano)
-		}
-		known := 0
-		for _, name := range fields {
-			value, ok := l.Fields[name]
-			if ok {
-				known++
-			}
-			cells = append(cells, value)
-		}
-		if known < len(l.Fields) {
-			return errMoved
-		}
-		rows++
-		return writeCells(out, cells)
-	})
-	if err == nil {
-		err = out.Flush()
-	}
-	if err != nil {
-		return rows, fmt.Errorf("export series %d: %w", seriesID, err)
-	}
-	return rows, nil
+	return n, nil
 }
 
-const selectFields = `SELECT s.fields FROM enrolments e JOIN subscribers s ON s.id = e.subscriber_id
-WHERE e.series_id = ?1 AND s.fields <> '{}'`
+const selectPicked = `SELECT m.subscriber_id FROM mailable m
+JOIN enrolled e ON e.id = m.enrolment_id JOIN subscribers s ON s.id = m.subscriber_id
+WHERE m.series_id = ?1 AND %s ORDER BY m.subscriber_id`
 
-// fieldNames collects the names of all fields that people of a series have, sorted.
-func fieldNames(ctx context.Context, q store.Querier, seriesID int64) ([]string, error) {
-	rows, err := q.Query(ctx, selectFields, seriesID)
+// Picked calls f with the number of each mailable person of a series whom where picks, in order.
+func Picked(ctx context.Context, q store.Querier, seriesID int64, where Filter, f func(subscriberID int64)) error {
+	condition, args := where.sql(seriesID)
+	rows, err := q.Query(ctx, fmt.Sprintf(selectPicked, condition), args...)
 	if err != nil {
-		return nil, err
+		return fmt.Errorf("pick of series %d: %w", seriesID, err)
 	}
 	defer rows.Close()
-	names := map[string]string{}
 	for rows.Next() {
-		var text string
-		if err := rows.Scan(&text); err != nil {
-			return nil, err
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			return fmt.Errorf("pick of series %d: %w", seriesID, err)
 		}
-		if err := json.Unmarshal([]byte(text), &names); err != nil { // adds to what is there
-			return nil, err
-		}
+		f(id)
 	}
-	return slices.Sorted(maps.Keys(names)), rows.Err()
-}
-
-// exportState says in a word of Import what holds for a person: what only they can take back before what an owner can.
-func exportState(l Listed) string {
-	is := func(reason string) bool { return l.Suppressed == reason || l.EndedBy == reason }
-	switch {
-	case is(reasonComplaint):
-		return rowComplained
-	case is(reasonBounce):
-		return rowBounced
-	case is(reasonUnsubscribe):
-		return rowUnsubscribed
-	case is(reasonManual):
-		return rowSuppressed
-	case l.State == Paused:
-		return rowPaused + " until " + l.PausedUntil.Format(time.RFC3339Nano)
-	}
-	return string(l.State)
-}
-
-// writeCells writes one line (RFC 4180), every cell in quotes.
-func writeCells(w *bufio.Writer, cells []string) error {
-	for i, cell := range cells {
-		if i > 0 {
-			w.WriteByte(',')
-		}
-		w.WriteByte('"')
-		w.WriteString(strings.ReplaceAll(armed(cell), `"`, `""`))
-		w.WriteByte('"')
-	}
-	_, err := w.WriteString("\r\n") // a bufio.Writer keeps the first error of all its writes
-	return err
+	return rows.Err()
 }

@@ -46,9 +46,9 @@ func times(row string, all []newcomer, first int) string {
 }
 
 const (
-	insertPeople = `INSERT INTO subscribers (created, email, email_key, address_hash, domain_hash, name, language, fields) VALUES %s
+	insertPeople = `INSERT INTO subscribers (created, email, email_key, address_hash, domain_hash, name, language, zone, fields, tags) VALUES %s
 RETURNING id, email_key`
-	personValues = `(?1, ?, ?, ?, ?, ?, ?, ?)`
+	personValues = `(?1, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 )
 
 func (c *chunks) insertPeople(ctx context.Context, all []newcomer) error {
@@ -56,7 +56,7 @@ func (c *chunks) insertPeople(ctx context.Context, all []newcomer) error {
 	at := make(map[string]int, len(all))
 	for i, n := range all {
 		at[n.addr.Key] = i
-		args = append(args, n.addr.Typed, n.addr.Key, n.address, n.domain, n.Name, n.Language, n.fields)
+		args = append(args, n.addr.Typed, n.addr.Key, n.address, n.domain, n.Name, n.Language, n.Zone, n.fields, tagsText(n.Tags))
 	}
 	return c.eachOf(ctx, fmt.Sprintf(insertPeople, times(personValues, all, 2)), args, func(rows scanner) error {
 		var id int64
@@ -84,14 +84,14 @@ func (c *chunks) insertEnrolments(ctx context.Context, all []newcomer) error {
 }
 
 const (
-	insertConsents = `INSERT INTO consents (series_id, event, at, subscriber_id, form, because, email) VALUES %s`
-	consentValues  = `(?1, 'imported', ?2, ?, ?, ?, ?)`
+	insertConsents = `INSERT INTO consents (series_id, event, at, subscriber_id, form, wording, because, email) VALUES %s`
+	consentValues  = `(?1, 'imported', ?2, ?, ?, ?, ?, ?)`
 )
 
 func (c *chunks) insertConsents(ctx context.Context, all []newcomer) error {
 	args := []any{c.o.SeriesID, c.now().UnixMilli()}
 	for _, n := range all {
-		args = append(args, n.id, c.form(n.line), n.because, n.addr.Typed)
+		args = append(args, n.id, c.form(n.line), n.consent, n.because, n.addr.Typed)
 	}
 	_, err := c.tx.Exec(ctx, fmt.Sprintf(insertConsents, times(consentValues, all, 3)), args...)
 	return err

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 )
 
@@ -19,75 +18,6 @@ var ErrImport = errors.New("nothing was imported")
 
 // maxSheet bounds a file in octets: some ten million people.
 const maxSheet = 1 << 30
-
-// What a file says of a person: the words that Export writes.
-const (
-	rowPending      = "pending"
-	rowActive       = "active"
-	rowPaused       = "paused"
-	rowUnsubscribed = "unsubscribed"
-	rowBounced      = "bounced"
-	rowComplained   = "complained"
-	rowSuppressed   = "suppressed"
-)
-
-// rowStates are the words of other services for a person's state, folded.
-var rowStates = map[string]string{
-	"active": rowActive, "subscribed": rowActive, "confirmed": rowActive, "enabled": rowActive, "regular": rowActive,
-	"premium": rowActive, "gifted": rowActive, "optedin": rowActive,
-
-	"pending": rowPending, "unconfirmed": rowPending, "notconfirmed": rowPending, "unactivated": rowPending,
-	"validating": rowPending, "nonsubscribed": rowPending,
-
-	"paused": rowPaused,
-
-	"unsubscribed": rowUnsubscribed, "optedout": rowUnsubscribed, "cancelled": rowUnsubscribed, "canceled": rowUnsubscribed,
-	"removed": rowUnsubscribed, "deleted": rowUnsubscribed, "archived": rowUnsubscribed, "disabled": rowUnsubscribed, "inactive": rowUnsubscribed,
-
-	"bounced": rowBounced, "cleaned": rowBounced, "undeliverable": rowBounced, "invalid": rowBounced, "hardbounced": rowBounced,
-
-	"complained": rowComplained, "complaint": rowComplained, "junk": rowComplained, "spam": rowComplained, "markedasspam": rowComplained,
-
-	"suppressed": rowSuppressed, "blocklisted": rowSuppressed, "blacklisted": rowSuppressed, "blocked": rowSuppressed, "banned": rowSuppressed,
-}
-
-// hint is a column of another service that says of a person that they are gone; it is kept as a field besides.
-type hint struct {
-	column string // folded
-	when   func(cell string) bool
-	state  string
-}
-
-var hints = []hint{
-	{"unsubtime", isFilled, rowUnsubscribed},
-	{"unsubscribedat", isFilled, rowUnsubscribed},
-	{"deletedat", isFilled, rowUnsubscribed},
-	{"cleantime", isFilled, rowBounced},
-	{"emaildisabled", isYes, rowUnsubscribed},
-	{"subscribedtoemails", isNo, rowUnsubscribed},
-	{"acceptsmarketing", isNo, rowUnsubscribed},
-	{"subscribed", isNo, rowUnsubscribed},
-}
-
-func isFilled(cell string) bool { return cell != "" }
-func isYes(cell string) bool    { return slices.Contains([]string{"true", "yes", "1"}, fold(cell)) }
-func isNo(cell string) bool     { return slices.Contains([]string{"false", "no", "0"}, fold(cell)) }
-
-// fold writes a column name or a state without what services spell differently: case, spaces, hyphens.
-func fold(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsLetter(r) || unicode.IsDigit(r) {
-			return unicode.ToLower(r)
-		}
-		return -1
-	}, s)
-}
-
-// columns say where in a line the known values stand; -1 for nowhere.
-type columns struct{ email, name, first, last, state, language, since int }
-
-// exportHeader are the columns that Export writes before the fields.
-var exportHeader = []string{"email", "name", "state", "language", "subscribed"}
 
 // sheet is a file of people with its header read. Whoever opens one closes its spool.
 type sheet struct {
@@ -99,8 +29,11 @@ type sheet struct {
 	header []string // nil: one column of addresses without a header
 	fields []fieldColumn
 	columns
-	hints map[int]hint // by the column's place
-	ours  bool         // written by Export: its columns after the first five are fields, and its apostrophes come off again
+	hints     map[int]hint // by the column's place
+	fileState string       // of all rows that don't say theirs, where the file is one of a service's files by state; empty: none
+	ours      bool         // written by Export: its apostrophes come off again
+	layout    string       // of the last date that was read
+	zones     map[string]bool
 }
 
 // fieldColumn is a column that is kept as a field.
@@ -188,13 +121,12 @@ func (s *sheet) readHeader(first []string) error {
 		s.header = append(s.header, name)
 	}
 	if len(s.header) >= len(exportHeader) && slices.Equal(s.header[:len(exportHeader)], exportHeader) {
-		s.ours = true
-		s.columns = columns{email: 0, name: 1, first: -1, last: -1, state: 2, language: 3, since: 4}
+		s.ours, s.columns = true, exportColumns()
 		for i, name := range s.header {
 			s.header[i] = disarmed(name)
 		}
 	} else {
-		s.columns, s.hints = s.findColumns(), s.findHints()
+		s.columns, s.hints, s.fileState = s.findColumns(), s.findHints(), s.findState()
 	}
 	people := strings.Contains(strings.Join(first, ""), "@")
 	switch {
@@ -203,53 +135,10 @@ func (s *sheet) readHeader(first []string) error {
 	case people && len(first) > 1:
 		return fmt.Errorf("%w: the first line must name the columns, one of them email", ErrImport)
 	case people:
-		s.header, s.columns = nil, columns{0, -1, -1, -1, -1, -1, -1}
+		s.header, s.columns = nil, addressesOnly()
 		return nil
 	}
 	return fmt.Errorf("%w: no column is called email (there are: %s)", ErrImport, strings.Join(s.header, ", "))
-}
-
-// findColumns looks for the names that services use, the surest first: an "Address" beside an "Email" is a street.
-func (s *sheet) findColumns() columns {
-	c := columns{since: -1}
-	c.email = s.column("email", "emailaddress", "mail", "mailaddress", "subscriber", "address")
-	c.name = s.column("name", "fullname", "displayname", "subscribername")
-	c.first, c.last = -1, -1
-	if c.name < 0 {
-		c.first = s.column("firstname", "fname", "givenname", "first")
-		c.last = s.column("lastname", "lname", "surname", "familyname", "last")
-	}
-	c.state = s.column("status", "subscriptionstatus", "subscriberstatus", "subscribertype", "state")
-	c.language = s.column("language", "lang", "locale")
-	return c
-}
-
-func (s *sheet) findHints() map[int]hint {
-	found := map[int]hint{}
-	for _, h := range hints {
-		if i := s.column(h.column); i >= 0 {
-			found[i] = h
-		}
-	}
-	return found
-}
-
-// column returns the place of the first of names that the header has.
-func (s *sheet) column(names ...string) int {
-	for _, name := range names {
-		for i, h := range s.header {
-			if fold(h) == name {
-				return i
-			}
-		}
-	}
-	return -1
-}
-
-// isKnown says whether a column's value has a place of its own, so that it is no field.
-func (s *sheet) isKnown(i int) bool {
-	c := s.columns
-	return slices.Contains([]int{c.email, c.name, c.first, c.last, c.state, c.language, c.since}, i)
 }
 
 // findFields lists the columns that are kept as fields, by name, so that they come out as json.Marshal writes a map.
@@ -298,6 +187,7 @@ type row struct {
 	addr     Address
 	Addition           // without Fields, which are in fields
 	fields   string    // as JSON
+	consent  string    // how they came to where the file is from, as Export writes it
 	state    string    // one of the words above; "": the file doesn't say
 	since    time.Time // when they came; zero: it doesn't say
 	until    time.Time // of rowPaused
@@ -352,7 +242,10 @@ func (s *sheet) parse(rec *record) row {
 			return refuse(i, errors.New("it is not UTF-8: save the file as “CSV UTF-8”"))
 		}
 	}
-	for _, part := range []func(*row, [][]byte) (int, error){s.parseEmail, s.parseName, s.parseState, s.parseLanguage, s.parseSince, s.parseFields} {
+	for _, part := range []func(*row, [][]byte) (int, error){
+		s.parseEmail, s.parseName, s.parseState, s.parseLanguage, s.parseZone, s.parseSince, s.parseTags,
+		s.parseConsent, s.parseFields,
+	} {
 		if place, err := part(&r, rec.cells); err != nil {
 			return refuse(place, err)
 		}
@@ -397,11 +290,16 @@ func (s *sheet) parseName(r *row, cells [][]byte) (place int, err error) {
 	if r.Name = s.cell(cells, place); place < 0 && (s.first >= 0 || s.last >= 0) {
 		r.Name, place = strings.TrimSpace(s.cell(cells, s.first)+" "+s.cell(cells, s.last)), max(s.first, s.last)
 	}
+	if s.name >= 0 && s.first < 0 && s.last >= 0 { // some services' name is the first one
+		if last := s.cell(cells, s.last); last != "" && !strings.HasSuffix(r.Name, last) {
+			r.Name = strings.TrimSpace(r.Name + " " + last)
+		}
+	}
 	r.Name, err = parseName(r.Name)
 	return place, err
 }
 
-// parseLanguage takes a BCP 47 tag; anything else is kept as a field.
+// parseLanguage takes a BCP 47 tag.
 func (s *sheet) parseLanguage(r *row, cells [][]byte) (int, error) {
 	if value := s.cell(cells, s.language); value != "" {
 		r.Language, _ = parseLanguage(value)
@@ -409,31 +307,66 @@ func (s *sheet) parseLanguage(r *row, cells [][]byte) (int, error) {
 	return s.language, nil
 }
 
-// parseSince takes the date that Export writes; anything else is kept as a field.
+// parseZone takes a time zone by its IANA name.
+func (s *sheet) parseZone(r *row, cells [][]byte) (int, error) {
+	value := s.cell(cells, s.zone)
+	if value == "" {
+		return s.zone, nil
+	}
+	good, known := s.zones[value]
+	if !known {
+		_, err := parseZone(value)
+		good = err == nil
+		if s.zones == nil || len(s.zones) > 1000 {
+			s.zones = map[string]bool{}
+		}
+		s.zones[value] = good
+	}
+	if good {
+		r.Zone = value
+	}
+	return s.zone, nil
+}
+
+// parseSince takes a date that is not to come.
 func (s *sheet) parseSince(r *row, cells [][]byte) (int, error) {
 	if value := s.cell(cells, s.since); value != "" {
-		r.since, _ = parseSince(value)
+		r.since, s.layout = parseDate(value, s.layout)
 	}
 	return s.since, nil
 }
 
-func parseSince(value string) (time.Time, bool) {
-	t, err := time.Parse(time.RFC3339, value)
-	if err != nil || t.UnixMilli() <= 0 {
-		return time.Time{}, false
+// parseTags takes tags parted by commas, in quotes or not, or as a list of JSON or Python.
+func (s *sheet) parseTags(r *row, cells [][]byte) (int, error) {
+	value := s.cell(cells, s.tags)
+	if value == "" {
+		return s.tags, nil
 	}
-	return t, true
+	list, err := parseList(value)
+	if err != nil {
+		list = strings.Split(value, ",")
+		for i, tag := range list {
+			list[i] = strings.Trim(tag, ` "`)
+		}
+	}
+	r.Tags, err = parseTags(list)
+	return s.tags, err
 }
 
-// parseFields writes the fields as JSON: the columns that are no known ones, and of the known ones what they don't understand.
+func (s *sheet) parseConsent(r *row, cells [][]byte) (int, error) {
+	r.consent = s.cell(cells, s.consent)
+	if r.consent != "" && (len(r.consent) > maxProof || !strings.HasPrefix(r.consent, proofBegins) || !json.Valid([]byte(r.consent))) {
+		return s.consent, errors.New("this is not how export writes a consent: leave it as it was, or empty")
+	}
+	return s.consent, nil
+}
+
+// parseFields writes the fields as JSON: the columns that are no known ones, of the known ones what they don't understand, and the
+// entries of a dictionary.
 func (s *sheet) parseFields(r *row, cells [][]byte) (int, error) {
 	r.fields = noFields
-	columns := s.fields
-	if lost := s.notUnderstood(r, cells); len(lost) > 0 {
-		columns = slices.SortedFunc(slices.Values(append(lost, columns...)), func(a, b fieldColumn) int { return strings.Compare(a.name, b.name) })
-	}
 	var b []byte
-	for _, column := range columns {
+	for _, column := range s.fields {
 		value := s.cell(cells, column.place)
 		if value == "" {
 			continue
@@ -448,21 +381,52 @@ func (s *sheet) parseFields(r *row, cells [][]byte) (int, error) {
 		b[0] = '{'
 		r.fields = string(append(b, '}'))
 	}
-	return -1, nil
+	return s.addFields(r, s.moreFields(r, cells))
 }
 
-// notUnderstood are the known columns whose values are not what we take there.
-func (s *sheet) notUnderstood(r *row, cells [][]byte) (lost []fieldColumn) {
+// addFields adds fields that have no column of their own; columns win.
+func (s *sheet) addFields(r *row, more []pair) (int, error) {
+	if len(more) == 0 {
+		return -1, nil
+	}
+	var fields map[string]string
+	if err := json.Unmarshal([]byte(r.fields), &fields); err != nil {
+		return -1, err
+	}
+	for _, p := range more {
+		if fields[p.name] == "" && p.name != "" {
+			fields[p.name] = p.value
+		}
+	}
+	kept, err := parseFields(fields)
+	if err != nil {
+		return s.dict, err
+	}
+	r.fields, err = Subscriber{Fields: kept}.fieldsJSON()
+	return -1, err
+}
+
+// moreFields are the known columns whose values are not what we take there, and what is in a dictionary.
+func (s *sheet) moreFields(r *row, cells [][]byte) (more []pair) {
 	for _, c := range []struct {
 		place int
 		taken bool
-	}{{s.language, r.Language != ""}, {s.since, !r.since.IsZero()}} {
-		if c.place >= 0 && !c.taken && len(bytes.TrimSpace(at(cells, c.place))) > 0 {
-			name := s.header[c.place]
-			lost = append(lost, fieldColumn{c.place, name, jsonText(name) + ":"})
+	}{{s.language, r.Language != ""}, {s.zone, r.Zone != ""}, {s.since, !r.since.IsZero()}} {
+		if c.place >= 0 && !c.taken {
+			if value := s.cell(cells, c.place); value != "" {
+				more = append(more, pair{s.header[c.place], value})
+			}
 		}
 	}
-	return lost
+	text := s.cell(cells, s.dict)
+	if text == "" {
+		return more
+	}
+	pairs, err := parseDict(text)
+	if err != nil {
+		return append(more, pair{s.header[s.dict], text})
+	}
+	return append(more, pairs...)
 }
 
 // parseState reads the state's column and the hints; whatever says that somebody is gone wins.
@@ -483,15 +447,36 @@ func (s *sheet) parseState(r *row, cells [][]byte) (int, error) {
 	if r.state == rowPaused && !dated {
 		r.state = rowPending // no date, so nobody knows when: they say so by confirming
 	}
-	if isGone(r.state) {
-		return s.state, nil
-	}
-	for i, h := range s.hints { // a bounce outweighs an unsubscribe
-		if h.when(s.cell(cells, i)) && r.state != rowBounced {
+	s.hinted(r, cells)
+	return s.state, nil
+}
+
+// hinted changes the state to what other columns say: the gravest that says that they are gone; that they are here only counts where
+// nothing else is said.
+func (s *sheet) hinted(r *row, cells [][]byte) {
+	here := false
+	for i, h := range s.hints {
+		cell := s.cell(cells, i)
+		if h.gone(cell) && goneGravity(h.state) > goneGravity(r.state) {
 			r.state = h.state
 		}
+		here = here || h.here != nil && h.here(cell)
 	}
-	return s.state, nil
+	switch {
+	case r.state != "":
+	case s.fileState != "":
+		r.state = s.fileState
+	case here:
+		r.state = rowActive
+	}
+}
+
+// goneGravity orders states by how hard they are to come back from; -1 is for those who are here.
+func goneGravity(state string) int {
+	if !isGone(state) {
+		return -1
+	}
+	return gravity(goneReason(state))
 }
 
 // isGone says whether somebody of this state must not get mail.
@@ -499,15 +484,8 @@ func isGone(state string) bool {
 	return state == rowUnsubscribed || state == rowBounced || state == rowComplained || state == rowSuppressed
 }
 
-// armed leads a cell that a spreadsheet would run as a formula by an apostrophe, and one that begins so already by
-// another, so that disarmed gives each back as it was.
-func armed(cell string) string {
-	if isFormula(cell) {
-		return "'" + cell
-	}
-	return cell
-}
-
+// disarmed takes off the apostrophe by which Export keeps a cell from being a formula. One that begins so already gets another, so
+// that each comes back as it was.
 func disarmed(cell string) string {
 	if strings.HasPrefix(cell, "'") && isFormula(cell) {
 		return cell[1:]

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -28,7 +29,9 @@ type Subscriber struct {
 	Email    string // as typed; empty once erased
 	Name     string
 	Language string // BCP 47; empty: the series'
+	Zone     string // IANA; empty: the series'
 	Fields   map[string]string
+	Tags     []string // sorted, in lower case
 	Created  time.Time
 }
 
@@ -65,19 +68,19 @@ type scanner interface{ Scan(dest ...any) error }
 // personRow is where the columns of a person are read into.
 type personRow struct {
 	person
-	fields  string
-	created int64
+	fields, tags string
+	created      int64
 }
 
 func (r *personRow) columns() []any {
-	return []any{&r.ID, &r.Email, &r.address, &r.domain, &r.Name, &r.Language, &r.fields, &r.created}
+	return []any{&r.ID, &r.Email, &r.address, &r.domain, &r.Name, &r.Language, &r.Zone, &r.fields, &r.tags, &r.created}
 }
 
 func (r *personRow) value() (person, error) {
 	if err := json.Unmarshal([]byte(r.fields), &r.Fields); err != nil {
 		return person{}, fmt.Errorf("fields of subscriber %d: %w", r.ID, err)
 	}
-	r.Created = instant(r.created)
+	r.Tags, r.Created = tagsOf(r.tags), instant(r.created)
 	return r.person, nil
 }
 
@@ -98,7 +101,7 @@ func ByID(ctx context.Context, q store.Querier, id int64) (Subscriber, error) {
 	return p.Subscriber, nil
 }
 
-const selectPersonByID = `SELECT id, email, address_hash, domain_hash, name, language, fields, created
+const selectPersonByID = `SELECT id, email, address_hash, domain_hash, name, language, zone, fields, tags, created
 FROM subscribers WHERE id = ?1 AND erased IS NULL`
 
 func personByID(ctx context.Context, q store.Querier, id int64) (person, error) {
@@ -118,7 +121,7 @@ func ByEmail(ctx context.Context, q store.Querier, email string) (Subscriber, er
 	return p.Subscriber, nil
 }
 
-const selectPersonByKey = `SELECT id, email, address_hash, domain_hash, name, language, fields, created
+const selectPersonByKey = `SELECT id, email, address_hash, domain_hash, name, language, zone, fields, tags, created
 FROM subscribers WHERE email_key = ?1`
 
 func personByKey(ctx context.Context, q store.Querier, key string) (person, error) {
@@ -127,8 +130,9 @@ func personByKey(ctx context.Context, q store.Querier, key string) (person, erro
 
 // Addition is somebody added by hand or by the form.
 type Addition struct {
-	Email, Name, Language string // Language may be empty
-	Fields                map[string]string
+	Email, Name, Language, Zone string // Language and Zone may be empty
+	Fields                      map[string]string
+	Tags                        []string
 }
 
 // lookUp finds the person of an address; of nobody it returns the hashes alone, and number 0.
@@ -151,28 +155,30 @@ func (r *Registry) put(ctx context.Context, tx *store.Tx, addr Address, a Additi
 	return true, update(ctx, tx, p.Subscriber)
 }
 
-const insertPerson = `INSERT INTO subscribers (email, email_key, address_hash, domain_hash, name, language, fields, created)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) RETURNING id`
+const insertPerson = `INSERT INTO subscribers (email, email_key, address_hash, domain_hash, name, language, zone, fields, tags, created)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) RETURNING id`
 
 func (r *Registry) insert(ctx context.Context, tx *store.Tx, addr Address, a Addition, p *person) error {
 	now := r.now().UnixMilli()
-	p.Subscriber = Subscriber{Email: addr.Typed, Name: a.Name, Language: a.Language, Fields: a.Fields, Created: instant(now)}
+	p.Subscriber = Subscriber{
+		Email: addr.Typed, Name: a.Name, Language: a.Language, Zone: a.Zone, Fields: a.Fields, Tags: a.Tags, Created: instant(now),
+	}
 	fields, err := p.fieldsJSON()
 	if err != nil {
 		return err
 	}
-	row := tx.QueryRow(ctx, insertPerson, addr.Typed, addr.Key, p.address, p.domain, p.Name, p.Language, fields, now)
+	row := tx.QueryRow(ctx, insertPerson, addr.Typed, addr.Key, p.address, p.domain, p.Name, p.Language, p.Zone, fields, tagsText(p.Tags), now)
 	return row.Scan(&p.ID)
 }
 
-const updatePerson = `UPDATE subscribers SET name = ?1, language = ?2, fields = ?3 WHERE id = ?4`
+const updatePerson = `UPDATE subscribers SET name = ?1, language = ?2, zone = ?3, fields = ?4, tags = ?5 WHERE id = ?6`
 
 func update(ctx context.Context, tx *store.Tx, s Subscriber) error {
 	fields, err := s.fieldsJSON()
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(ctx, updatePerson, s.Name, s.Language, fields, s.ID)
+	_, err = tx.Exec(ctx, updatePerson, s.Name, s.Language, s.Zone, fields, tagsText(s.Tags), s.ID)
 	return err
 }
 
@@ -187,13 +193,13 @@ func (s Subscriber) fieldsJSON() (string, error) {
 	return string(b), err
 }
 
-// complete fills what is empty from a and says whether anything was.
+// complete fills what is empty from a, adds its tags, and says whether anything was new.
 func (s *Subscriber) complete(a Addition) bool {
 	filled := false
 	for _, f := range []struct {
 		have *string
 		new  string
-	}{{&s.Name, a.Name}, {&s.Language, a.Language}} {
+	}{{&s.Name, a.Name}, {&s.Language, a.Language}, {&s.Zone, a.Zone}} {
 		if *f.have == "" && f.new != "" {
 			*f.have, filled = f.new, true
 		}
@@ -201,6 +207,11 @@ func (s *Subscriber) complete(a Addition) bool {
 	for key, value := range a.Fields {
 		if s.Fields[key] == "" && value != "" {
 			s.Fields[key], filled = value, true
+		}
+	}
+	for _, tag := range a.Tags {
+		if at, had := slices.BinarySearch(s.Tags, tag); !had {
+			s.Tags, filled = slices.Insert(s.Tags, at, tag), true
 		}
 	}
 	return filled
@@ -227,6 +238,12 @@ func (a Addition) parse() (Address, Addition, error) {
 	if a.Language, err = parseLanguage(a.Language); err != nil {
 		return Address{}, Addition{}, err
 	}
+	if a.Zone, err = parseZone(a.Zone); err != nil {
+		return Address{}, Addition{}, err
+	}
+	if a.Tags, err = parseTags(a.Tags); err != nil {
+		return Address{}, Addition{}, err
+	}
 	a.Fields, err = parseFields(a.Fields)
 	return addr, a, err
 }
@@ -246,6 +263,17 @@ func parseLanguage(s string) (string, error) {
 		return "", fmt.Errorf("the language %w: it is no BCP 47 tag such as en or pt-BR", ErrField)
 	}
 	return tag.String(), nil
+}
+
+// parseZone takes the name of a time zone; empty stays empty.
+func parseZone(s string) (string, error) {
+	if s == "" {
+		return "", nil
+	}
+	if _, err := time.LoadLocation(s); err != nil || s == "Local" {
+		return "", fmt.Errorf("the zone %w: it is no time zone such as Europe/Berlin", ErrField)
+	}
+	return s, nil
 }
 
 // parseFields leaves out empty fields and writes line ends as \n.
@@ -316,7 +344,7 @@ func (r *Registry) Erase(ctx context.Context, tx *store.Tx, subscriberID int64) 
 
 const (
 	blankPerson = `UPDATE subscribers SET email = '', email_key = NULL, address_hash = '', domain_hash = '', name = '',
-	language = '', fields = '{}', erased = ?2 WHERE id = ?1`
+	language = '', zone = '', fields = '{}', tags = '', erased = ?2 WHERE id = ?1`
 	deletePersonReasons    = `DELETE FROM leave_reasons WHERE consent_id IN (SELECT id FROM consents WHERE subscriber_id = ?1)`
 	deletePersonLinks      = `DELETE FROM fresh_links WHERE subscriber_id = ?1`
 	deletePersonConsents   = `DELETE FROM consents WHERE subscriber_id = ?1`

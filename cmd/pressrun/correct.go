@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"pressrun/newsletter"
 	"pressrun/newsletter/importer"
 )
 
@@ -39,20 +40,24 @@ already sent don't.`,
 }
 
 func (a *app) issueAnnounceCommand() *cobra.Command {
-	var article, file string
+	var to newsletter.Announcement
+	var file string
 	cmd := &cobra.Command{
 		Use:   "announce SERIES... --article ARTICLE|--file FILE",
 		Short: "Send a letter outside the order to the readers of one or more series, once to each",
 		Long: `Sends an article, or the text of a file, to everybody active in the series, once to each; nobody's next article moves by it. Who had
-the same words within a week is left out, so a command that is run again mails nobody twice.`,
+the same words within a week is left out, so a command that is run again mails nobody twice.
+
+` + filterHelp,
 		Example: "  pressrun issue announce skin sleep --file moving-house.md --yes\n" +
-			"  pressrun issue announce skin --article leaky-gut --yes",
+			"  pressrun issue announce skin --article leaky-gut --yes\n" +
+			"  pressrun issue announce skin gut --where 'tag = vip and language = de' --file invitation.md",
 		Args: args(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
-			if (article == "") == (file == "") {
+			if (to.Article == "") == (file == "") {
 				return usagef(cmd, "say what to send: --article ARTICLE or --file FILE")
 			}
-			title, markdown := "", ""
+			to.Series = given
 			if file != "" {
 				found, err := importer.Read(file)
 				if err != nil {
@@ -61,12 +66,12 @@ the same words within a week is left out, so a command that is run again mails n
 				if len(found.Articles) != 1 {
 					return fmt.Errorf("%s holds %d articles; an announcement is one", file, len(found.Articles))
 				}
-				title, markdown = found.Articles[0].Title, found.Articles[0].Markdown
+				to.Title, to.Markdown = found.Articles[0].Title, found.Articles[0].Markdown
 			}
 			return a.with(cmd.Context(), func(s *site) error {
 				send := func(dryRun bool) (q queued, err error) {
-					q.Article = article
-					q.Issue, q.Readers, err = s.publisher.Announce(cmd.Context(), given, article, title, markdown, dryRun)
+					q.Article = to.Article
+					q.Issue, q.Readers, err = s.publisher.Announce(cmd.Context(), to, dryRun)
 					return q, err
 				}
 				return a.sendIssue(cmd, s, send, func(q queued) string {
@@ -75,8 +80,9 @@ the same words within a week is left out, so a command that is run again mails n
 			})
 		},
 	}
-	cmd.Flags().StringVar(&article, "article", "", "an article of any series; it counts as had")
+	cmd.Flags().StringVar(&to.Article, "article", "", "an article of any series; it counts as had")
 	cmd.Flags().StringVar(&file, "file", "", "a Markdown or text file; its title is the subject")
+	whereFlag(cmd, &to.Where)
 	a.yesFlag(cmd)
 	a.jsonFlag(cmd)
 	return cmd

@@ -19,21 +19,22 @@ import (
 func (a *app) subscriberCommand() *cobra.Command {
 	return group(&cobra.Command{
 		Use:     "subscriber",
-		Short:   "Subscribers: add, import, export, look, unsubscribe, suppress, erase, explain",
+		Short:   "Subscribers: add, import, export, look, set, unsubscribe, suppress, erase, explain",
 		Example: "  pressrun subscriber import skin people.csv --dry-run\n  pressrun subscriber explain ada@example.org",
 		Long: `People are named by their address. Nothing here brings back somebody who left, bounced or complained: only they themselves can,
 by confirming again.`,
 	},
 		a.subscriberAddCommand(), a.subscriberImportCommand(), a.subscriberExportCommand(), a.subscriberListCommand(),
-		a.subscriberShowCommand(), a.subscriberEraseCommand(), a.subscriberUnsubscribeCommand(), a.subscriberSuppressCommand(),
+		a.subscriberShowCommand(), a.subscriberSetCommand(), a.subscriberEraseCommand(), a.subscriberUnsubscribeCommand(), a.subscriberSuppressCommand(),
 		a.subscriberUnsuppressCommand(), a.subscriberExplainCommand(),
 	)
 }
 
 // addOptions are the flags of subscriber add.
 type addOptions struct {
-	name, because string
-	confirmed     bool
+	about     aboutFlags
+	because   string
+	confirmed bool
 }
 
 func (a *app) subscriberAddCommand() *cobra.Command {
@@ -53,19 +54,23 @@ With --confirmed they are active at once, on your word; --because says how you k
 			case !o.confirmed && o.because != "":
 				return usagef(cmd, "--because goes with --confirmed")
 			}
+			known, err := o.about.change(cmd)
+			if err != nil {
+				return err
+			}
 			return a.with(cmd.Context(), func(s *site) error {
 				of, err := series.BySlug(cmd.Context(), s.db, given[0])
 				if err != nil {
 					return err
 				}
 				if o.confirmed {
-					return a.enrol(cmd.Context(), s, of, given[1], o)
+					return a.enrol(cmd.Context(), s, of, given[1], o.because, known)
 				}
-				return a.ask(cmd, s, of, given[1], o.name)
+				return a.ask(cmd, s, of, given[1], o.about.name, known)
 			})
 		},
 	}
-	cmd.Flags().StringVar(&o.name, "name", "", "their name")
+	o.about.add(cmd)
 	cmd.Flags().BoolVar(&o.confirmed, "confirmed", false, "active at once, without a mail")
 	cmd.Flags().StringVar(&o.because, "because", "", "with --confirmed: how you know that they want it")
 	a.yesFlag(cmd)
@@ -85,11 +90,14 @@ type addedLine struct {
 func (l addedLine) print(w io.Writer) { fmt.Fprintln(w, l.said) }
 
 // enrol makes somebody active on the word of the site's owner.
-func (a *app) enrol(ctx context.Context, s *site, of series.Series, email string, o addOptions) error {
+func (a *app) enrol(ctx context.Context, s *site, of series.Series, email, because string, known subscribers.Change) error {
 	line := addedLine{Email: email, Series: of.Slug}
 	err := s.db.InTx(ctx, func(tx *store.Tx) error {
-		e, err := s.people.Enrol(ctx, tx, of.ID, subscribers.Addition{Email: email, Name: o.name}, o.because)
+		e, err := s.people.Enrol(ctx, tx, of.ID, subscribers.Addition{Email: email}, because)
 		line.Status = string(e.State)
+		if err == nil {
+			_, err = subscribers.SetPerson(ctx, tx, email, known)
+		}
 		return err
 	})
 	if err != nil {
@@ -100,7 +108,7 @@ func (a *app) enrol(ctx context.Context, s *site, of series.Series, email string
 }
 
 // ask mails the link to confirm. Other than the public form it says why where there is nothing to mail.
-func (a *app) ask(cmd *cobra.Command, s *site, of series.Series, email, name string) error {
+func (a *app) ask(cmd *cobra.Command, s *site, of series.Series, email, name string, known subscribers.Change) error {
 	ctx := cmd.Context()
 	if _, err := subscribers.ParseAddress(email); err != nil {
 		return err
@@ -119,6 +127,10 @@ func (a *app) ask(cmd *cobra.Command, s *site, of series.Series, email, name str
 		err = s.publisher.TakeRequests(ctx)
 	}
 	if err != nil {
+		return err
+	}
+	known.Name = nil // which becomes theirs when they confirm
+	if err := s.setPerson(ctx, email, known); err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
 	after, err := s.requests(ctx, email)

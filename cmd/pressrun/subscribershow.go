@@ -26,32 +26,70 @@ type listedLine struct {
 	Suppressed string `json:"suppressed,omitempty"` // unsubscribe, bounce, complaint, erasure, manual
 	Mailable   bool   `json:"mailable"`
 	Since      string `json:"since,omitempty"` // active since
+	Language   string `json:"language,omitempty"`
+	Zone       string `json:"zone,omitempty"`
+
+	Tags   []string          `json:"tags,omitempty"`
+	Fields map[string]string `json:"fields,omitempty"`
 }
 
 func (a *app) subscriberListCommand() *cobra.Command {
+	var where string
+	var count bool
 	cmd := &cobra.Command{
-		Use:     "list SERIES",
-		Short:   "The people of a series",
-		Example: "  pressrun subscriber list skin\n  pressrun subscriber list skin --json",
-		Args:    args(cobra.ExactArgs(1)),
+		Use:   "list SERIES",
+		Short: "The people of a series, or how many there are",
+		Long:  filterHelp,
+		Example: "  pressrun subscriber list skin\n  pressrun subscriber list skin --where 'tag = vip' --json\n" +
+			"  pressrun subscriber list skin --where 'state = active and language = de' --count",
+		Args: args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
-			return a.with(cmd.Context(), func(s *site) error { return a.listPeople(cmd.Context(), s, given[0]) })
+			return a.with(cmd.Context(), func(s *site) error {
+				of, picks, err := s.segment(cmd, given[0], where)
+				if err != nil {
+					return err
+				}
+				if count {
+					return a.countPeople(cmd.Context(), s, of, picks)
+				}
+				return a.listPeople(cmd.Context(), s, of, picks)
+			})
 		},
 	}
+	whereFlag(cmd, &where)
+	cmd.Flags().BoolVar(&count, "count", false, "only how many, and how many of them are mailed")
 	a.jsonFlag(cmd)
 	return cmd
 }
 
-func (a *app) listPeople(ctx context.Context, s *site, slug string) error {
-	of, err := series.BySlug(ctx, s.db, slug)
-	if err != nil {
+// countedLine is what list --count prints.
+type countedLine struct {
+	Series   string `json:"series"`
+	People   int64  `json:"people"`
+	Mailable int64  `json:"mailable"` // would get an issue now
+}
+
+func (a *app) countPeople(ctx context.Context, s *site, of series.Series, where subscribers.Filter) error {
+	line := countedLine{Series: of.Slug}
+	var err error
+	if line.People, err = subscribers.CountPicked(ctx, s.db, of.ID, where); err != nil {
 		return err
 	}
+	if err := subscribers.Picked(ctx, s.db, of.ID, where, func(int64) { line.Mailable++ }); err != nil {
+		return err
+	}
+	return a.print(line, func(w io.Writer) {
+		fmt.Fprintf(w, "%s, of whom %d would be mailed now.\n", countOf(line.People, "person", "people"), line.Mailable)
+	})
+}
+
+func (a *app) listPeople(ctx context.Context, s *site, of series.Series, where subscribers.Filter) error {
+	slug := of.Slug
 	lines := []listedLine{}
-	err = subscribers.List(ctx, s.db, of.ID, func(l subscribers.Listed) error {
+	err := subscribers.List(ctx, s.db, of.ID, where, func(l subscribers.Listed) error {
 		lines = append(lines, listedLine{
 			Email: l.Email, Name: l.Name, Status: string(l.State), EndedBy: l.EndedBy, Suppressed: l.Suppressed, Mailable: l.Mailable,
-			Since: stamp(l.ActiveSince),
+			Since: stamp(l.ActiveSince), Language: l.Language, Zone: l.Zone, Tags: l.Tags, Fields: l.Fields,
 		})
 		return nil
 	})
@@ -59,6 +97,10 @@ func (a *app) listPeople(ctx context.Context, s *site, slug string) error {
 		return err
 	}
 	return a.print(lines, func(w io.Writer) {
+		if len(lines) == 0 && where != (subscribers.Filter{}) {
+			fmt.Fprintln(w, "nobody is picked")
+			return
+		}
 		if len(lines) == 0 {
 			fmt.Fprintf(w, "nobody yet: pressrun subscriber add %s EMAIL, or import %s FILE\n", slug, slug)
 			return
@@ -98,7 +140,8 @@ func (a *app) subscriberShowCommand() *cobra.Command {
 	return cmd
 }
 
-func printPerson(w io.Writer, p newsletter.Person) {
+// printAbout prints what is known of the person themselves.
+func printAbout(w io.Writer, p newsletter.Person) {
 	fmt.Fprintf(w, "%s: %s\n", strings.TrimSpace(p.Name+" <"+p.Email+">"), p.Status)
 	if p.Created != "" {
 		fmt.Fprintf(w, "Known since:\t%s\n", p.Created)
@@ -106,9 +149,19 @@ func printPerson(w io.Writer, p newsletter.Person) {
 	if p.Language != "" {
 		fmt.Fprintf(w, "Language:\t%s\n", p.Language)
 	}
+	if p.Zone != "" {
+		fmt.Fprintf(w, "Time zone:\t%s\n", p.Zone)
+	}
+	if len(p.Tags) > 0 {
+		fmt.Fprintf(w, "Tags:\t%s\n", strings.Join(p.Tags, ", "))
+	}
 	for _, name := range slices.Sorted(maps.Keys(p.Fields)) {
 		fmt.Fprintf(w, "%s:\t%s\n", name, oneLine(p.Fields[name]))
 	}
+}
+
+func printPerson(w io.Writer, p newsletter.Person) {
+	printAbout(w, p)
 	for _, e := range p.Enrolments {
 		fmt.Fprintf(w, "Series %s:\t%s\n", e.Series, strings.TrimSpace(e.Status+" "+cmp.Or(e.EndedBy, e.Since)))
 	}

@@ -1,0 +1,195 @@
+package subscribers
+
+import (
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// What a file says of a person: the words that Export writes.
+const (
+	rowPending      = "pending"
+	rowActive       = "active"
+	rowPaused       = "paused"
+	rowUnsubscribed = "unsubscribed"
+	rowBounced      = "bounced"
+	rowComplained   = "complained"
+	rowSuppressed   = "suppressed"
+)
+
+// rowStates are the words of other services for a person's state, folded.
+var rowStates = map[string]string{
+	"active": rowActive, "subscribed": rowActive, "confirmed": rowActive, "enabled": rowActive, "regular": rowActive,
+	"premium": rowActive, "gifted": rowActive, "optedin": rowActive,
+
+	"pending": rowPending, "unconfirmed": rowPending, "notconfirmed": rowPending, "unactivated": rowPending,
+	"validating": rowPending, "nonsubscribed": rowPending,
+
+	"paused": rowPaused,
+
+	"unsubscribed": rowUnsubscribed, "optedout": rowUnsubscribed, "cancelled": rowUnsubscribed, "canceled": rowUnsubscribed,
+	"removed": rowUnsubscribed, "deleted": rowUnsubscribed, "archived": rowUnsubscribed, "disabled": rowUnsubscribed, "inactive": rowUnsubscribed,
+
+	"bounced": rowBounced, "cleaned": rowBounced, "undeliverable": rowBounced, "invalid": rowBounced, "hardbounced": rowBounced,
+
+	"complained": rowComplained, "complaint": rowComplained, "junk": rowComplained, "spam": rowComplained, "markedasspam": rowComplained,
+
+	"suppressed": rowSuppressed, "blocklisted": rowSuppressed, "blacklisted": rowSuppressed, "blocked": rowSuppressed, "banned": rowSuppressed,
+}
+
+// hint is a column of another service that says of a person that they are gone, or here; it is kept as a field besides.
+type hint struct {
+	column string // folded
+	gone   func(cell string) bool
+	state  string                 // of who is gone
+	here   func(cell string) bool // nil: it says nothing of that
+}
+
+var hints = []hint{
+	{"unsubtime", isFilled, rowUnsubscribed, nil},
+	{"unsubreason", isSpam, rowComplained, nil},
+	{"unsubscribedat", isFilled, rowUnsubscribed, nil},
+	{"unsubscribedon", isFilled, rowUnsubscribed, nil},
+	{"unsubscribeddate", isFilled, rowUnsubscribed, nil},
+	{"unsubscribedate", isFilled, rowUnsubscribed, nil},
+	{"unsubscriptiondate", isFilled, rowUnsubscribed, nil},
+	{"canceledat", isFilled, rowUnsubscribed, nil},
+	{"cancelledat", isFilled, rowUnsubscribed, nil},
+	{"deletedat", isFilled, rowUnsubscribed, nil},
+	{"cleantime", isFilled, rowBounced, nil},
+	{"bouncedat", isFilled, rowBounced, nil},
+	{"undeliverabilitydate", isFilled, rowBounced, nil},
+	{"complainedat", isFilled, rowComplained, nil},
+	{"emaildisabled", isYes, rowUnsubscribed, isNo},
+	{"subscribedtoemails", isNo, rowUnsubscribed, isYes},
+	{"acceptsmarketing", isNo, rowUnsubscribed, isYes},
+	{"subscribed", isNo, rowUnsubscribed, isYes},
+	{"unsubscribed", isYes, rowUnsubscribed, isNo},
+}
+
+func isFilled(cell string) bool { return cell != "" }
+func isYes(cell string) bool    { return slices.Contains([]string{"true", "yes", "1"}, fold(cell)) }
+func isNo(cell string) bool     { return slices.Contains([]string{"false", "no", "0"}, fold(cell)) }
+
+func isSpam(cell string) bool {
+	cell = fold(cell)
+	return strings.Contains(cell, "spam") || strings.Contains(cell, "abuse")
+}
+
+// fold writes a column name or a state without what services spell differently: case, spaces, hyphens.
+func fold(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return unicode.ToLower(r)
+		}
+		return -1
+	}, s)
+}
+
+// columns say where in a line the known values stand; -1 for nowhere.
+type columns struct{ email, name, first, last, state, language, since, zone, tags, consent, dict int }
+
+// exportHeader are the columns that Export writes before the fields.
+var exportHeader = []string{"email", "name", "state", "language", "subscribed", "zone", "tags", "consent"}
+
+func exportColumns() columns {
+	return columns{email: 0, name: 1, first: -1, last: -1, state: 2, language: 3, since: 4, zone: 5, tags: 6, consent: 7, dict: -1}
+}
+
+// addressesOnly are the columns of a file that has no header.
+func addressesOnly() columns {
+	return columns{email: 0, name: -1, first: -1, last: -1, state: -1, language: -1, since: -1, zone: -1, tags: -1, consent: -1, dict: -1}
+}
+
+// findColumns looks for the names that services use, the surest first: an "Address" beside an "Email" is a street.
+func (s *sheet) findColumns() columns {
+	c := addressesOnly()
+	c.email = s.column("email", "emailaddress", "mail", "mailaddress", "subscriber", "address")
+	c.name = s.column("name", "fullname", "displayname", "subscribername")
+	if c.name < 0 {
+		c.first = s.column("firstname", "fname", "givenname", "first")
+	}
+	if c.first >= 0 || s.column("firstname", "fname", "givenname", "first") < 0 {
+		c.last = s.column("lastname", "lname", "surname", "familyname", "last")
+	}
+	c.state = s.column("status", "subscriptionstatus", "subscriberstatus", "subscribertype", "state")
+	c.language = s.column("language", "lang", "locale", "languagecode", "preferredlanguage")
+	c.zone = s.column("timezone", "zone", "tz")
+	c.tags = s.column("tags", "labels", "groups")
+	c.dict = s.column("attributes", "metadata")
+	if c.state < 0 && c.dict >= 0 {
+		c.state = s.column("type")
+	}
+	c.since = s.column("confirmtime", "confirmedat", "confirmationtime", "subscribedat", "subscribedon", "subscribedate", "subscribeddate",
+		"subscriptiondate", "subscribersince", "optintime", "optindate", "joined", "joinedat", "signupdate", "signedupat", "createdat",
+		"creationdate", "createdon", "startdate", "dateadded", "addedat", "subscribed")
+	return c
+}
+
+// findState knows the files of a service that writes one for each state.
+func (s *sheet) findState() string {
+	has := func(names ...string) bool {
+		return !slices.ContainsFunc(names, func(name string) bool { return s.column(name) < 0 })
+	}
+	switch {
+	case has("cleantime"):
+		return rowBounced
+	case has("unsubtime"):
+		return rowUnsubscribed
+	case has("memberrating", "leid", "euid"):
+		return rowActive
+	}
+	return ""
+}
+
+func (s *sheet) findHints() map[int]hint {
+	found := map[int]hint{}
+	for _, h := range hints {
+		if i := s.column(h.column); i >= 0 {
+			found[i] = h
+		}
+	}
+	return found
+}
+
+// column returns the place of the first of names that the header has.
+func (s *sheet) column(names ...string) int {
+	for _, name := range names {
+		for i, h := range s.header {
+			if fold(h) == name {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
+// isKnown says whether a column's value has a place of its own, so that it is no field.
+func (s *sheet) isKnown(i int) bool {
+	c := s.columns
+	return slices.Contains([]int{c.email, c.name, c.first, c.last, c.state, c.language, c.since, c.zone, c.tags, c.consent, c.dict}, i)
+}
+
+// dateLayouts are how services write an instant, in UTC where they don't say. What could be day and month or month and day is none.
+func dateLayouts() []string {
+	return []string{
+		time.RFC3339, "2006-01-02 15:04:05.999999999 -0700 MST", "2006-01-02 15:04:05.999999999 -0700", "2006-01-02 15:04:05 MST", time.DateTime,
+		"2006-01-02T15:04:05", "2006-01-02 15:04", time.DateOnly, "2006/01/02", "2006/01/02 15:04:05", "Jan 2, 2006", "January 2, 2006",
+		"2 Jan 2006", "2 January 2006", "Jan 2, 2006 3:04 PM", "Jan 2, 2006, 3:04 PM", "January 2, 2006 3:04 PM", "2 Jan 2006 15:04",
+	}
+}
+
+// parseDate tries the layout that fitted the date before first, and returns the one that fits; the zero time where none does.
+func parseDate(value, before string) (time.Time, string) {
+	value, _, _ = strings.Cut(value, " m=") // a monotonic clock's reading, as Go prints it
+	if t, err := time.Parse(before, value); err == nil && before != "" && t.UnixMilli() > 0 {
+		return t.UTC(), before
+	}
+	for _, layout := range dateLayouts() {
+		if t, err := time.Parse(layout, value); err == nil && t.UnixMilli() > 0 {
+			return t.UTC(), layout
+		}
+	}
+	return time.Time{}, before
+}
