@@ -174,7 +174,7 @@ func (s *sheet) isKnown(i int) bool {
 // dateLayouts are how services write an instant, in UTC where they don't say. What could be day and month or month and day is none.
 func dateLayouts() []string {
 	return []string{
-		time.RFC3339, "2006-01-02 15:04:05.999999999 -0700 MST", "2006-01-02 15:04:05.999999999 -0700", "2006-01-02 15:04:05 MST", time.DateTime,
+		time.RFC3339, "2006-01-02 15:04:05.999999999 -0700 MST", "2006-01-02 15:04:05.999999999 -0700", "2006-01-02 15:04:05.999999999Z07:00", "2006-01-02 15:04:05 MST", time.DateTime,
 		"2006-01-02T15:04:05", "2006-01-02 15:04", time.DateOnly, "2006/01/02", "2006/01/02 15:04:05", "Jan 2, 2006", "January 2, 2006",
 		"2 Jan 2006", "2 January 2006", "Jan 2, 2006 3:04 PM", "Jan 2, 2006, 3:04 PM", "January 2, 2006 3:04 PM", "2 Jan 2006 15:04",
 	}
