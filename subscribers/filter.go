@@ -322,7 +322,7 @@ func (p *filterParser) name(c *comparison) error {
 func (p *filterParser) value(c *comparison) error {
 	at := p.token
 	if at.kind != lexWord && at.kind != lexText {
-		if at.kind == lexBad && strings.ContainsAny(at.text[:1], "\"\xe2") {
+		if at.kind == lexBad && strings.ContainsAny(at.text, `"“`) {
 			return p.faultAt(at, "the quote is not closed")
 		}
 		return p.fault("a value", at)
