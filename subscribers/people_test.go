@@ -104,7 +104,7 @@ func (p *people) suppress(target string, seriesID int64, reason string) {
 }
 
 func (p *people) unsuppress(target string) error {
-	return p.tx(func(tx *store.Tx) error { return p.Unsuppress(p.Context(), tx, target, "they asked by letter") })
+	return p.tx(func(tx *store.Tx) error { return p.Unsuppress(p.Context(), tx, target, 0, "they asked by letter") })
 }
 
 func (p *people) enrol(seriesID int64, email string) error {

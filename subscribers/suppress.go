@@ -112,29 +112,30 @@ func end(ctx context.Context, tx *store.Tx, p person, seriesID int64, by string,
 }
 
 const (
-	liftTarget = `DELETE FROM suppressions WHERE hash = ?1 AND reason IN ('manual', 'bounce', 'complaint')`
-	standsAt   = `SELECT count(*) FROM suppressions WHERE hash = ?1`
+	liftTarget = `DELETE FROM suppressions WHERE hash = ?1 AND (series_id = ?2 OR ?2 = 0) AND reason IN ('manual', 'bounce', 'complaint')`
+	standsAt   = `SELECT count(*), coalesce(sum(CASE WHEN reason IN ('manual', 'bounce', 'complaint') THEN 1 END), 0)
+FROM suppressions WHERE hash = ?1`
 )
 
-// Unsuppress lifts what was set by hand, and a bounce or complaint with the owner's reason; never an unsubscribe or an
-// erasure (ErrSuppressed). An enrolment that a bounce or a complaint ended stays ended: the person may now ask again and
+// Unsuppress lifts what was set by hand, and a bounce or complaint with the owner's reason: of a series, or with 0 of the site and all
+// series. Never an unsubscribe or an erasure (ErrSuppressed). An enrolment that a bounce or a complaint ended stays ended: the person may now ask again and
 // confirm. store.ErrNotFound where there is nothing to lift, ErrBecause without a reason.
-func (r *Registry) Unsuppress(ctx context.Context, tx *store.Tx, target string, because string) error {
+func (r *Registry) Unsuppress(ctx context.Context, tx *store.Tx, target string, seriesID int64, because string) error {
 	t, err := parseTarget(target)
 	if err != nil {
 		return fmt.Errorf("unsuppress: %w", err)
 	}
-	if err := r.unsuppress(ctx, tx, t, strings.TrimSpace(because)); err != nil {
+	if err := r.unsuppress(ctx, tx, t, seriesID, strings.TrimSpace(because)); err != nil {
 		return fmt.Errorf("unsuppress: %w", err)
 	}
 	return nil
 }
 
-func (r *Registry) unsuppress(ctx context.Context, tx *store.Tx, t target, because string) error {
+func (r *Registry) unsuppress(ctx context.Context, tx *store.Tx, t target, seriesID int64, because string) error {
 	if because == "" {
 		return ErrBecause
 	}
-	n, err := tx.Exec(ctx, liftTarget, r.Key.hashAddress(t.key))
+	n, err := tx.Exec(ctx, liftTarget, r.Key.hashAddress(t.key), seriesID)
 	if err != nil {
 		return err
 	}
@@ -148,7 +149,7 @@ func (r *Registry) unsuppress(ctx context.Context, tx *store.Tx, t target, becau
 	if err != nil {
 		return err
 	}
-	_, err = r.record(ctx, tx, p, Consent{Event: eventUnsuppressed, Evidence: Evidence{Because: because}})
+	_, err = r.record(ctx, tx, p, Consent{SeriesID: seriesID, Event: eventUnsuppressed, Evidence: Evidence{Because: because}})
 	return err
 }
 
@@ -158,11 +159,14 @@ func (r *Registry) whyNotLifted(ctx context.Context, tx *store.Tx, t target) err
 		{t.key, "they left or were erased, and only they themselves can come back"},
 		{"@" + domain, "all of " + domain + " is suppressed, not this address"},
 	} {
-		var n int
-		if err := tx.QueryRow(ctx, standsAt, r.Key.hashAddress(try.key)).Scan(&n); err != nil {
+		var all, elsewhere int
+		if err := tx.QueryRow(ctx, standsAt, r.Key.hashAddress(try.key)).Scan(&all, &elsewhere); err != nil {
 			return err
 		}
-		if n > 0 {
+		switch {
+		case all > 0 && elsewhere > 0 && try.key == t.key:
+			return fmt.Errorf("%w, but not in this series: lift it where it stands, or everywhere", ErrSuppressed)
+		case all > 0:
 			return fmt.Errorf("%w: %s", ErrSuppressed, try.why)
 		}
 	}

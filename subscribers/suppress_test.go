@@ -144,7 +144,7 @@ func TestUnsuppress(t *testing.T) {
 	}
 	p := newPeople(t)
 	p.suppress("ada@example.org", 0, "complaint")
-	if err := p.tx(func(tx *store.Tx) error { return p.Unsuppress(t.Context(), tx, "ada@example.org", " ") }); !errors.Is(err, subscribers.ErrBecause) {
+	if err := p.tx(func(tx *store.Tx) error { return p.Unsuppress(t.Context(), tx, "ada@example.org", 0, " ") }); !errors.Is(err, subscribers.ErrBecause) {
 		t.Errorf("Unsuppress without a reason: %v, want ErrBecause", err)
 	}
 }
@@ -176,4 +176,73 @@ func TestSuppressions(t *testing.T) {
 	if _, err := p.Suppressions(t.Context(), p.db, "zoe"); !errors.Is(err, subscribers.ErrAddress) {
 		t.Errorf("of no address: %v, want ErrAddress", err)
 	}
+}
+
+func TestUnsuppressInOneSeries(t *testing.T) {
+	p := newPeople(t)
+	p.active(skin, "ada@example.org")
+	p.active(gut, "ada@example.org")
+	lift := func(target string, seriesID int64) error {
+		return p.tx(func(tx *store.Tx) error { return p.Unsuppress(t.Context(), tx, target, seriesID, "she wrote") })
+	}
+	p.suppress("ada@example.org", skin, "manual")
+	p.suppress("ada@example.org", gut, "manual")
+	if err := lift("ada@example.org", gut); err != nil {
+		t.Fatal(err)
+	}
+	p.wantGets(skin, "ada@example.org", false, "lifted in the other series")
+	p.wantGets(gut, "ada@example.org", true, "lifted there")
+	if err := lift("ada@example.org", gut); !errors.Is(err, subscribers.ErrSuppressed) || !strings.Contains(err.Error(), "not in this series") {
+		t.Errorf("lifted where nothing stands: %v, want ErrSuppressed saying that it stands elsewhere", err)
+	}
+	if err := lift("ada@example.org", 0); err != nil {
+		t.Fatal(err)
+	}
+	p.wantGets(skin, "ada@example.org", true, "lifted everywhere")
+	if err := lift("ada@example.org", 0); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("nothing stands: %v, want ErrNotFound", err)
+	}
+}
+
+// TestSuppressionOutlivesErasure: the hash stays with reason and day, without the words, and no import brings the address back.
+func TestSuppressionOutlivesErasure(t *testing.T) {
+	for _, reason := range []string{"bounce", "complaint", "manual", "unsubscribe"} {
+		p := newPeople(t)
+		id := p.active(skin, "ada@example.org").ID
+		p.suppress("ada@example.org", 0, reason)
+		p.erase(id)
+		got, err := p.Suppressions(t.Context(), p.db, "ada@example.org")
+		if err != nil || len(got) != 2 || got[0].Because+got[1].Because != "" {
+			t.Errorf("%s: after the erasure %+v, %v stand; want the reason and the erasure, without words", reason, got, err)
+		}
+		rep, err := p.imports("email,status\nada@example.org,active\n", onWord)
+		if err != nil || rep.KeptOut != 1 || p.count(`SELECT count(*) FROM subscribers WHERE erased IS NULL`) != 0 {
+			t.Errorf("%s: the import of the erased is %+v, %v; want them kept out and unknown", reason, rep, err)
+		}
+	}
+}
+
+// TestOnlyAnOwnerLiftsAComplaint: not an import, not the owner's word for somebody, not their own confirmation.
+func TestOnlyAnOwnerLiftsAComplaint(t *testing.T) {
+	p := newPeople(t)
+	p.active(skin, "ada@example.org")
+	p.suppress("ada@example.org", 0, "complaint")
+	p.pass(8 * day)
+	if rep, err := p.imports("email,status\nada@example.org,active\n", onWord); err != nil || rep.KeptOut != 1 {
+		t.Errorf("import: %+v, %v; want her kept out", rep, err)
+	}
+	if err := p.enrol(skin, "ada@example.org"); !errors.Is(err, subscribers.ErrSuppressed) {
+		t.Errorf("Enrol: %v, want ErrSuppressed", err)
+	}
+	if req := p.join(skin, "ada@example.org"); req.Token != "" {
+		t.Error("she was asked to confirm")
+	}
+	if err := p.unsuppress("ada@example.org"); err != nil {
+		t.Fatal(err)
+	}
+	p.wantGets(skin, "ada@example.org", false, "lifted, not confirmed")
+	if _, _, err := p.confirm(p.join(skin, "ada@example.org").Token); err != nil {
+		t.Fatal(err)
+	}
+	p.wantGets(skin, "ada@example.org", true, "lifted and confirmed")
 }

@@ -269,59 +269,80 @@ func (a *app) unsubscribe(ctx context.Context, s *site, email, slug string) erro
 }
 
 func (a *app) subscriberSuppressCommand() *cobra.Command {
-	var because string
+	var because, slug string
 	cmd := &cobra.Command{
 		Use:   "suppress EMAIL|DOMAIN",
 		Short: "Keep an address, or all of a domain, from ever being mailed",
 		Long: `The address may be unknown: only a keyed hash of it is kept, and no import brings it in. A domain means its addresses, not
-those of its subdomains. ` + "`unsuppress`" + ` takes it back.`,
-		Example: "  pressrun subscriber suppress ada@example.org --because \"asked by letter\"\n  pressrun subscriber suppress example.org --because \"our own test domain\"",
-		Args:    args(cobra.ExactArgs(1)),
+those of its subdomains. It holds for the whole site, or with --series for one series. ` + "`unsuppress`" + ` takes it back.`,
+		Example: "  pressrun subscriber suppress ada@example.org --because \"asked by letter\"\n" +
+			"  pressrun subscriber suppress example.org --series skin --because \"our own test domain\"",
+		Args: args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			if strings.TrimSpace(because) == "" {
 				return usagef(cmd, "say why: --because TEXT")
 			}
-			return a.with(cmd.Context(), func(s *site) error {
-				err := s.db.InTx(cmd.Context(), func(tx *store.Tx) error {
-					return s.people.Suppress(cmd.Context(), tx, given[0], 0, "manual", because)
-				})
-				if err == nil {
-					fmt.Fprintf(a.out, "%s is suppressed.\n", given[0])
-				}
-				return err
-			})
+			return a.with(cmd.Context(), func(s *site) error { return a.suppress(cmd.Context(), s, given[0], slug, because) })
 		},
 	}
 	cmd.Flags().StringVar(&because, "because", "", "why; it is kept")
+	cmd.Flags().StringVar(&slug, "series", "", "from this series alone")
 	return cmd
 }
 
+func (a *app) suppress(ctx context.Context, s *site, target, slug, because string) error {
+	of, where, err := s.scope(ctx, slug)
+	if err != nil {
+		return err
+	}
+	err = s.db.InTx(ctx, func(tx *store.Tx) error { return s.people.Suppress(ctx, tx, target, of.ID, "manual", because) })
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(a.out, "%s is suppressed%s.\n", target, where)
+	return nil
+}
+
+// scope is a series, or without a slug the whole site: number 0. where says it in a sentence.
+func (s *site) scope(ctx context.Context, slug string) (of series.Series, where string, err error) {
+	if slug == "" {
+		return series.Series{}, "", nil
+	}
+	of, err = series.BySlug(ctx, s.db, slug)
+	return of, " in " + slug, err
+}
+
 func (a *app) subscriberUnsuppressCommand() *cobra.Command {
-	var because string
+	var because, slug string
 	cmd := &cobra.Command{
 		Use:   "unsuppress EMAIL|DOMAIN",
 		Short: "Lift a suppression by hand, a bounce or a complaint",
 		Long: `What was suppressed by hand is as before. Somebody whose mail bounced or who complained may be asked again and must confirm.
-An unsubscribe is never lifted here.`,
+An unsubscribe is never lifted here. Without --series it is lifted everywhere.`,
 		Example: "  pressrun subscriber unsuppress ada@example.org --because \"her mailbox is back, she wrote on 3 March\"",
 		Args:    args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			if strings.TrimSpace(because) == "" {
 				return usagef(cmd, "say why: --because TEXT")
 			}
-			return a.with(cmd.Context(), func(s *site) error { return a.unsuppress(cmd.Context(), s, given[0], because) })
+			return a.with(cmd.Context(), func(s *site) error { return a.unsuppress(cmd.Context(), s, given[0], slug, because) })
 		},
 	}
 	cmd.Flags().StringVar(&because, "because", "", "why; it is kept")
+	cmd.Flags().StringVar(&slug, "series", "", "in this series alone")
 	return cmd
 }
 
-func (a *app) unsuppress(ctx context.Context, s *site, target, because string) error {
-	err := s.db.InTx(ctx, func(tx *store.Tx) error { return s.people.Unsuppress(ctx, tx, target, because) })
+func (a *app) unsuppress(ctx context.Context, s *site, target, slug, because string) error {
+	of, where, err := s.scope(ctx, slug)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(a.out, "%s is no longer suppressed.\n", target)
+	err = s.db.InTx(ctx, func(tx *store.Tx) error { return s.people.Unsuppress(ctx, tx, target, of.ID, because) })
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(a.out, "%s is no longer suppressed%s.\n", target, where)
 	person, err := subscribers.ByEmail(ctx, s.db, target)
 	if errors.Is(err, store.ErrNotFound) || errors.Is(err, subscribers.ErrAddress) { // unknown, or a domain
 		return nil
@@ -331,7 +352,7 @@ func (a *app) unsuppress(ctx context.Context, s *site, target, because string) e
 	}
 	enrolments, err := subscribers.Enrolments(ctx, s.db, person.ID)
 	for _, e := range enrolments {
-		if e.State == subscribers.Ended {
+		if e.State == subscribers.Ended && (of.ID == 0 || e.SeriesID == of.ID) {
 			fmt.Fprintln(a.out, "Where a subscription had ended they must confirm again: pressrun subscriber add SERIES", target)
 			break
 		}
