@@ -80,7 +80,7 @@ type proof struct {
 // The last consent that made them come is the one that holds.
 const selectExported = `SELECT s.email, s.name, s.language, s.zone, s.tags, s.fields, e.state, e.ended_by, coalesce(e.paused_until, 0),
 	coalesce(e.active_since, 0),
-	coalesce((SELECT max(CASE x.reason WHEN 'complaint' THEN 5 WHEN 'bounce' THEN 4 WHEN 'manual' THEN 3 WHEN 'erasure' THEN 2 ELSE 1 END)
+	coalesce((SELECT max(CASE x.reason WHEN 'complaint' THEN 5 WHEN 'manual' THEN 4 WHEN 'bounce' THEN 3 WHEN 'erasure' THEN 2 ELSE 1 END)
 		FROM suppressions x WHERE x.hash IN (s.address_hash, s.domain_hash) AND x.series_id IN (0, e.series_id)), 0),
 	coalesce(c.event, ''), coalesce(c.at, 0), coalesce(c.ip, ''), coalesce(c.agent, ''), coalesce(c.form, ''), coalesce(c.wording, ''),
 	coalesce(c.because, ''), c.request_id IS NOT NULL, coalesce(r.at, 0), coalesce(r.ip, ''), coalesce(r.agent, ''), coalesce(r.form, ''),
@@ -262,7 +262,7 @@ func (x *exportWriter) end() error {
 	return err
 }
 
-// exportState says in a word of Import what holds for a person: what only they can take back before what an owner can.
+// exportState says in a word of Import what holds for a person: what is hardest to come back from.
 func (e *exported) exportState() string {
 	standing := ""
 	if e.standing > 0 {
@@ -272,12 +272,12 @@ func (e *exported) exportState() string {
 	switch {
 	case is(reasonComplaint):
 		return rowComplained
+	case standing == reasonManual:
+		return rowSuppressed
 	case is(reasonBounce):
 		return rowBounced
 	case is(reasonUnsubscribe):
 		return rowUnsubscribed
-	case is(reasonManual):
-		return rowSuppressed
 	case e.state == Paused:
 		return rowPaused + " until " + instant(e.paused).Format(time.RFC3339Nano)
 	}

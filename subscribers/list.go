@@ -21,7 +21,7 @@ const selectListed = `SELECT s.id, s.email, s.address_hash, s.domain_hash, s.nam
 	coalesce(e.active_since, 0), coalesce(e.ended_at, 0), e.created, e.updated,
 	EXISTS (SELECT 1 FROM mailable m WHERE m.series_id = e.series_id AND m.subscriber_id = e.subscriber_id),
 	coalesce((SELECT x.reason FROM suppressions x WHERE x.hash IN (s.address_hash, s.domain_hash) AND x.series_id IN (0, e.series_id)
-		ORDER BY CASE x.reason WHEN 'complaint' THEN 1 WHEN 'bounce' THEN 2 WHEN 'manual' THEN 3 WHEN 'erasure' THEN 4 ELSE 5 END LIMIT 1), '')
+		ORDER BY CASE x.reason WHEN 'complaint' THEN 1 WHEN 'manual' THEN 2 WHEN 'bounce' THEN 3 WHEN 'erasure' THEN 4 ELSE 5 END LIMIT 1), '')
 FROM enrolled e JOIN subscribers s ON s.id = e.subscriber_id
 WHERE e.series_id = ?1 AND s.erased IS NULL AND %s
 ORDER BY e.subscriber_id`

@@ -56,7 +56,8 @@ type history struct {
 	ended    map[place]string    // how their enrolment ended: leave, or hard for a bounce or a complaint
 	leaves   map[place]time.Time // unsubscribes that stand
 	undoable map[place][]place   // what a leave ended: undo gives it back
-	hard     map[place]bool      // a bounce or complaint that stands
+	bounced  map[place]bool      // a bounce that stands: they lift it by confirming
+	hard     map[place]bool      // a complaint that stands
 	manual   map[place]bool      // by hand; of a domain too
 	erased   map[string]bool     // and did not confirm since
 	tokens   []string            // of confirmations
@@ -69,7 +70,7 @@ type history struct {
 func newHistory(p *people, rt *rapid.T, run int) *history {
 	h := &history{
 		p: p, in: map[place]bool{}, ended: map[place]string{}, leaves: map[place]time.Time{}, undoable: map[place][]place{},
-		hard: map[place]bool{}, manual: map[place]bool{}, erased: map[string]bool{}, of: map[string]place{}, consents: map[int64]string{},
+		bounced: map[place]bool{}, hard: map[place]bool{}, manual: map[place]bool{}, erased: map[string]bool{}, of: map[string]place{}, consents: map[int64]string{},
 	}
 	for _, form := range []string{"a@x%d.example", "b@x%d.example", "c@y%d.example"} {
 		h.emails = append(h.emails, fmt.Sprintf(form, run))
@@ -104,7 +105,7 @@ func (h *history) left(at place) bool {
 
 // keptOut says whether no import and no owner's word may make them active in a series.
 func (h *history) keptOut(at place) bool {
-	return h.ended[at] != "" || h.left(at) || h.isHard(at) || h.byHand(at) || h.erased[at.email]
+	return h.ended[at] != "" || h.left(at) || h.bounced[at] || h.bounced[at.site()] || h.isHard(at) || h.byHand(at) || h.erased[at.email]
 }
 
 // id returns the person's number; 0 for nobody.
@@ -158,6 +159,8 @@ func (h *history) confirm(rt *rapid.T) {
 	}
 	delete(h.leaves, at)
 	delete(h.leaves, at.site())
+	delete(h.bounced, at)
+	delete(h.bounced, at.site())
 	delete(h.ended, at)
 	delete(h.erased, at.email)
 	h.in[at] = true
@@ -275,7 +278,7 @@ func (h *history) importsGone(rt *rapid.T, at place, state string) {
 			}
 		}
 	case "bounced", "complained":
-		h.hits(rt, at.site())
+		h.hits(rt, at.site(), map[string]string{"bounced": "bounce", "complained": "complaint"}[state])
 		h.ended[at], h.in[at] = "hard", false
 	case "suppressed":
 		h.manual[at] = true
@@ -283,8 +286,12 @@ func (h *history) importsGone(rt *rapid.T, at place, state string) {
 }
 
 // hits notes a bounce or a complaint that is about to happen.
-func (h *history) hits(rt *rapid.T, scope place) {
-	h.hard[scope] = true
+func (h *history) hits(rt *rapid.T, scope place, reason string) {
+	if reason == "complaint" {
+		h.hard[scope] = true
+	} else {
+		h.bounced[scope] = true
+	}
 	for _, e := range h.enrolments(rt, scope) {
 		at := place{scope.email, e.SeriesID}
 		h.ended[at], h.in[at] = "hard", false
@@ -303,7 +310,7 @@ func (h *history) suppress(rt *rapid.T) {
 	case "manual":
 		h.manual[at] = true
 	default:
-		h.hits(rt, at)
+		h.hits(rt, at, reason)
 	}
 	h.p.suppress(target, at.series, reason)
 }
@@ -320,6 +327,7 @@ func (h *history) unsuppress(rt *rapid.T) {
 	for _, series := range []int64{0, skin, gut} {
 		delete(h.manual, place{target, series})
 		delete(h.hard, place{target, series})
+		delete(h.bounced, place{target, series})
 	}
 }
 

@@ -276,7 +276,7 @@ func (r *Registry) confirm(ctx context.Context, tx *store.Tx, t Token, e Evidenc
 }
 
 const (
-	liftOwn         = `DELETE FROM suppressions WHERE hash = ?1 AND series_id IN (0, ?2) AND reason IN ('unsubscribe', 'erasure')`
+	liftOwn         = `DELETE FROM suppressions WHERE hash = ?1 AND series_id IN (0, ?2) AND reason IN ('unsubscribe', 'erasure', 'bounce')`
 	forgiveRequests = `DELETE FROM unanswered WHERE hash = ?1`
 )
 

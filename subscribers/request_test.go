@@ -79,7 +79,6 @@ func TestJoinChangesNothingWithoutAToken(t *testing.T) {
 				return p.Pause(p.Context(), tx, id, skin, p.clock.Add(30*day), subscribers.Evidence{})
 			})
 		}},
-		{"bounced", func(p *people) { p.active(skin, "ada@example.org"); p.suppress("ada@example.org", 0, "bounce") }},
 		{"complained", func(p *people) { p.active(skin, "ada@example.org"); p.suppress("ada@example.org", skin, "complaint") }},
 		{"suppressed, unknown", func(p *people) { p.suppress("ada@example.org", 0, "manual") }},
 		{"domain suppressed", func(p *people) { p.suppress("example.org", 0, "manual") }},
@@ -306,6 +305,28 @@ func TestConfirmRefuses(t *testing.T) {
 		}
 	}
 	p.wantGets(skin, "ada@example.org", false, "after wrong links")
+}
+
+// TestABounceIsLiftedByConfirming (SERIES rule 15): a mailbox can come back, and who confirms has shown that it has.
+func TestABounceIsLiftedByConfirming(t *testing.T) {
+	p := newPeople(t)
+	id := p.active(skin, "ada@example.org").ID
+	p.active(gut, "ada@example.org")
+	p.suppress("ada@example.org", 0, "bounce")
+	p.pass(8 * day)
+	if err := p.undo(id, skin); !errors.Is(err, subscribers.ErrNotPending) {
+		t.Errorf("Undo: %v, want ErrNotPending", err)
+	}
+	if err := p.enrol(skin, "ada@example.org"); !errors.Is(err, subscribers.ErrSuppressed) {
+		t.Errorf("Enrol on the owner's word: %v, want ErrSuppressed", err)
+	}
+	req := p.join(skin, "ada@example.org")
+	p.wantGets(skin, "ada@example.org", false, "asked")
+	if _, _, err := p.confirm(req.Token); err != nil {
+		t.Fatalf("Confirm: %v", err)
+	}
+	p.wantGets(skin, "ada@example.org", true, "confirmed again")
+	p.wantGets(gut, "ada@example.org", false, "confirmed another series only")
 }
 
 func TestOldLinksNeverBringAnybodyBack(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 )
 
 // ErrSuppressed says that somebody left, bounced, complained, was erased or was suppressed by hand, and that only they
-// themselves (or an owner, for a complaint) can change that.
+// themselves (or an owner, for a complaint and what was done by hand) can change that.
 var ErrSuppressed = errors.New("suppressed")
 
 // The reasons of suppressions.
@@ -226,7 +226,7 @@ func standing(ctx context.Context, q store.Querier, p person, seriesID int64) (s
 
 // reasonsByGravity are ordered by how hard they are to lift.
 func reasonsByGravity() []string {
-	return []string{reasonUnsubscribe, reasonErasure, reasonManual, reasonBounce, reasonComplaint}
+	return []string{reasonUnsubscribe, reasonErasure, reasonBounce, reasonManual, reasonComplaint}
 }
 
 func gravity(reason string) int { return slices.Index(reasonsByGravity(), reason) }

@@ -219,7 +219,7 @@ func (s *site) asked(ctx context.Context, of series.Series, email string, mailed
 	}
 	for _, x := range against {
 		if x.SeriesID == 0 || x.SeriesID == of.ID {
-			if x.Reason == "bounce" || x.Reason == "complaint" || x.Reason == "manual" {
+			if x.Reason == "complaint" || x.Reason == "manual" {
 				return line, fmt.Errorf("add to %s: %w (%s)", of.Slug, subscribers.ErrSuppressed, x.Reason)
 			}
 		}
@@ -317,7 +317,8 @@ func (a *app) subscriberUnsuppressCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "unsuppress EMAIL|DOMAIN",
 		Short: "Lift a suppression by hand, a bounce or a complaint",
-		Long: `What was suppressed by hand is as before. Somebody whose mail bounced or who complained may be asked again and must confirm.
+		Long: `What was suppressed by hand is as before. Somebody who complained may be asked again then, and must confirm; so may those whose mail
+bounced, also without this.
 An unsubscribe is never lifted here. Without --series it is lifted everywhere.`,
 		Example: "  pressrun subscriber unsuppress ada@example.org --because \"her mailbox is back, she wrote on 3 March\"",
 		Args:    args(cobra.ExactArgs(1)),

@@ -118,7 +118,7 @@ func readerOf(ctx context.Context, q store.Querier, r row) (to person, v verdict
 }
 
 // noticeTo says whether a notice is still worth sending and may be: it has not ended, its person is there, the request that
-// it would confirm still waits, and nothing stands against the address that only an owner can lift.
+// it would confirm still waits, and nothing stands against the address that keeps notices from it.
 func (w *Worker) noticeTo(ctx context.Context, q store.Querier, n Notice) (to person, v verdict, err error) {
 	to = person{n.ToName, n.ToEmail}
 	if !w.now().Before(n.Expires) {
@@ -156,11 +156,11 @@ func (w *Worker) unlessSuppressed(ctx context.Context, q store.Querier, n Notice
 	}
 	for _, s := range against {
 		mine := s.SeriesID == 0 || s.SeriesID == n.SeriesID
-		switch s.Reason {
-		case "bounce", "complaint", "manual":
-			if mine {
-				return to, out, nil
-			}
+		switch {
+		case !mine:
+		case s.Reason == "bounce" && n.Kind == kindConfirmation: // their answer lifts it
+		case s.Reason == "bounce", s.Reason == "complaint", s.Reason == "manual":
+			return to, out, nil
 		}
 	}
 	return to, eligible, nil

@@ -173,6 +173,10 @@ func TestNoticeThatIsNotWorthSending(t *testing.T) {
 			s.unsubscribe(id, s.skin)
 			s.join(address(1))
 		}, "confirmation sent"},
+		{"confirmation of somebody whose mail bounced", func(s *site) {
+			s.suppress("new@example.org", "bounce")
+			s.join("new@example.org")
+		}, "confirmation sent"},
 		{"confirmation, left meanwhile", func(s *site) { s.unsubscribe(s.join("new@example.org"), s.skin) }, "confirmation skipped"},
 		{"confirmation, erased meanwhile", func(s *site) {
 			id := s.join("new@example.org")
