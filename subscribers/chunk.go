@@ -23,7 +23,7 @@ const (
 const (
 	firstHold = 10 * time.Millisecond
 	mostHold  = 25 * time.Millisecond
-	leastHold = 4 * time.Millisecond // less would only be more commits
+	leastHold = 4 * time.Millisecond  // less would only be more commits
 	longHold  = 35 * time.Millisecond // then half of it
 	shortHold = 25 * time.Millisecond // then a quarter more
 )
