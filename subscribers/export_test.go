@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"pressrun/subscribers/store"
 )
@@ -98,4 +99,19 @@ func compares(c comparison, v value, l Listed) bool {
 		return strings.Contains(has[c.name], v.text)
 	}
 	return has[c.name] == v.text
+}
+
+// ParseDict and ParseDate let tests look at single cells.
+func ParseDict(s string) (map[string]string, error) {
+	pairs, err := parseDict(s)
+	all := map[string]string{}
+	for _, p := range pairs {
+		all[p.name] = p.value
+	}
+	return all, err
+}
+
+func ParseDate(s string) time.Time {
+	t, _ := parseDate(s, "")
+	return t
 }
