@@ -16,14 +16,15 @@ const (
 // connection takes claimed deliveries to the relay, one after the other. It opens when there is something to send and
 // closes after 100 messages or five idle seconds.
 type connection struct {
-	w    *Worker
-	conn Conn      // nil: closed
-	used int       // messages offered since it opened
-	next *job      // prepared, and perhaps offered behind the last content
-	room [2][]byte // of the messages at hand and next, by turns
-	turn int
-	rest time.Time
-	last time.Time // when it was used, by the wall clock
+	w      *Worker
+	conn   Conn      // nil: closed
+	used   int       // messages offered since it opened
+	next   *job      // prepared, and perhaps offered behind the last content
+	room   [2][]byte // of the messages at hand and next, by turns
+	turn   int
+	rest   time.Time
+	last   time.Time // when it was used, by the wall clock
+	marked time.Time // when its last mark was on the disk; zero: it rested since
 }
 
 // job is a claimed delivery and its message.
@@ -39,9 +40,12 @@ func (c *connection) run(ctx, hard context.Context) {
 	defer c.end(hard)
 	for ctx.Err() == nil {
 		if c.next != nil {
+			c.w.writer.crowd.Add(1)
 			c.deliverNext(ctx, hard)
+			c.w.writer.crowd.Add(-1)
 			continue
 		}
+		c.marked = time.Time{}
 		urgent, rows := c.w.urgent, c.w.rows
 		if c.w.now().Before(c.rest) {
 			urgent, rows = nil, nil
@@ -121,11 +125,12 @@ func (c *connection) deliverNext(ctx, hard context.Context) {
 		return
 	}
 	c.follow(ctx)
-	r, ok := c.w.marked(r, l)
+	r, ok := c.w.marked(r, l, c.marked)
 	if !ok {
 		c.drop(hard)
 		return
 	}
+	c.marked = time.Now()
 	c.content(ctx, hard, r)
 	if c.used >= perSocket {
 		c.quit(hard)

@@ -48,6 +48,7 @@ type turn struct {
 	from, to     state
 	class, reply string // class of failed rows alone; an empty reply leaves the last one
 	takeOver     bool   // by the reaper, who raises the epoch, instead of by the holder
+	reached      bool   // its issue is known to have reached somebody
 }
 
 // A cancelled issue has no pending rows: what would come back to it ends here.
@@ -59,27 +60,44 @@ const turnRow = `UPDATE deliveries SET
 WHERE id = ?1 AND owner = ?2 AND epoch = ?3 AND state = ?4
 RETURNING state`
 
+// The turn of nearly all rows.
+const sentRow = `UPDATE deliveries SET state = 'sent', reply = CASE WHEN ?4 = '' THEN reply ELSE ?4 END, owner = '', lease_until = 0, updated = ?5
+WHERE id = ?1 AND owner = ?2 AND epoch = ?3 AND state = 'inflight'`
+
 // make writes the turn. became is the state that the row has now, or empty where it was no longer as the turn knew it:
 // then nothing was changed.
 func (t turn) make(ctx context.Context, tx *store.Tx, now time.Time) (became state, err error) {
+	if became, err = t.write(ctx, tx, now); became != "" && err == nil {
+		err = t.tell(ctx, tx, became)
+	}
+	if err != nil {
+		return "", fmt.Errorf("delivery %d: %s to %s: %w", t.row.id, t.from, t.to, err)
+	}
+	return became, nil
+}
+
+func (t turn) write(ctx context.Context, tx *store.Tx, now time.Time) (became state, err error) {
 	r := t.row
+	if t.from == inflight && t.to == sent && !t.takeOver {
+		n, err := tx.Exec(ctx, sentRow, r.id, r.owner, r.epoch, t.reply, now.UnixMilli())
+		if n == 1 {
+			became = sent
+		}
+		return became, err
+	}
 	err = tx.QueryRow(ctx, turnRow, r.id, r.owner, r.epoch, string(t.from), string(t.to), r.tries, r.nextTry, r.waited, flag(r.amb),
 		t.class, t.reply, flag(t.takeOver), now.UnixMilli(), r.lane).Scan(&became)
 	if errors.Is(err, store.ErrNotFound) {
 		return "", nil
 	}
-	if err == nil {
-		err = t.tell(ctx, tx, became)
-	}
-	if err != nil {
-		return "", fmt.Errorf("delivery %d: %s to %s: %w", r.id, t.from, t.to, err)
-	}
-	return became, nil
+	return became, err
 }
 
 // tell passes on what a turn means for the row's issue or notice.
 func (t turn) tell(ctx context.Context, tx *store.Tx, became state) error {
 	switch {
+	case t.row.issue != 0 && t.reached && became == sent:
+		return nil
 	case t.row.issue != 0 && (became == sent || became == uncertain):
 		return series.Reached(ctx, tx, t.row.issue)
 	case t.row.issue != 0 && became == failed && t.class == string(mailer.ClassContent):

@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
+	"time"
 
 	"pressrun/newsletter/mailer"
 	"pressrun/newsletter/pace"
@@ -43,10 +45,10 @@ func (w *Worker) prepare(ctx context.Context, r row, room []byte) (l letter, ok 
 }
 
 // marked marks the delivery in a commit of its own or, more often, shared with others' marks and results. ok false: no content
-// may leave, and the row has gone where it belongs.
-func (w *Worker) marked(r row, l letter) (row, bool) {
+// may leave, and the row has gone where it belongs. last is when the connection had its last mark.
+func (w *Worker) marked(r row, l letter, last time.Time) (row, bool) {
 	var ok bool
-	err := w.writer.ask(r.issue, func(ctx context.Context, tx *store.Tx) (err error) {
+	err := w.writer.markAfter(last, r.issue, func(ctx context.Context, tx *store.Tx) (err error) {
 		ok, err = w.mark(ctx, tx, r, l)
 		return err
 	})
@@ -109,12 +111,17 @@ func (w *Worker) away(err error) {
 // the answer stops the issue or its provider does settle wait for that, so that no further message meets the same refusal.
 func (w *Worker) settle(ctx context.Context, r row, from state, out mailer.Outcome) {
 	t := arrow(r, from, out, w.cfg.ShelfLife, w.now())
-	w.log.Info("delivery attempt", "delivery", r.id, "issue", r.issue, "try", t.row.tries, "phase", phases[from], "outcome", string(out.State),
-		"code", out.Reply.Code, "enhanced", out.Reply.Enhanced, "class", string(out.Class), "state", string(t.to))
+	w.logAttempt(ctx, t, out)
+	_, t.reached = w.reached.Load(r.issue)
 	w.pacer.Judge(r.lane, w.warming(ctx, r.issue), answer(out))
 	stop := w.halted(r, out)
 	if stop == nil {
-		w.record(r, func(ctx context.Context, tx *store.Tx) error { return w.make(ctx, tx, t, out) })
+		w.writer.record(r.issue, func(ctx context.Context, tx *store.Tx) error { return w.make(ctx, tx, t, out) }, func() {
+			if t.to == sent && !t.reached {
+				w.reached.Store(r.issue, nil)
+			}
+			w.end(r)
+		})
 		return
 	}
 	w.suspects.add(r.issue)
@@ -129,6 +136,17 @@ func (w *Worker) settle(ctx context.Context, r row, from state, out mailer.Outco
 	case <-written:
 	case <-ctx.Done():
 	}
+}
+
+// logAttempt writes the one line that each attempt has. It costs nothing where nobody listens.
+func (w *Worker) logAttempt(ctx context.Context, t turn, out mailer.Outcome) {
+	if !w.log.Enabled(ctx, slog.LevelInfo) {
+		return
+	}
+	w.log.LogAttrs(ctx, slog.LevelInfo, "delivery attempt", slog.Int64("delivery", t.row.id), slog.Int64("issue", t.row.issue),
+		slog.Int64("try", t.row.tries), slog.String("phase", phases[t.from]), slog.String("outcome", string(out.State)),
+		slog.Int("code", out.Reply.Code), slog.String("enhanced", out.Reply.Enhanced), slog.String("class", string(out.Class)),
+		slog.String("state", string(t.to)))
 }
 
 // make writes the turn that an answer means, and what it says of the address.

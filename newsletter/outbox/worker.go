@@ -93,6 +93,7 @@ type Worker struct {
 	issues   frozen
 	streaks  streaks
 	suspects suspects
+	reached  sync.Map // issues that somebody is on the disk as having
 	pacer    *pace.Pacer
 	lanes    lanes
 	clock    clockWatch  // keep's alone

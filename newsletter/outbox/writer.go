@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"pressrun/subscribers/store"
@@ -13,10 +14,11 @@ import (
 const (
 	// company is how long a result waits for a mark to share its commit with: less than a relay's round trips take, so
 	// that it costs no throughput, and far less than a person could notice.
-	company      = 20 * time.Millisecond
-	retryFirst   = time.Second // after a commit that failed, by the wall clock
-	retryLimit   = 30 * time.Second
-	mostTogether = 256 // writes in one commit, so that others get the database in between
+	company       = 20 * time.Millisecond
+	mostGathering = 5 * time.Millisecond // that a mark waits for others
+	retryFirst    = time.Second          // after a commit that failed, by the wall clock
+	retryLimit    = 30 * time.Second
+	mostTogether  = 256 // writes in one commit, so that others get the database in between
 )
 
 // write is one part of a commit.
@@ -37,9 +39,13 @@ type writer struct {
 	signal  chan struct{}
 	ended   chan struct{} // closed when run has returned
 
+	crowd atomic.Int64 // connections at work: each will ask for a mark
+
 	mu          sync.Mutex
 	asks, facts []*write
-	err         error // of the last commit; nil: all well
+	cost        time.Duration // of a commit, of late
+	absence     time.Duration // of a connection between its mark and its next, of late; 0: not known
+	err         error         // of the last commit; nil: all well
 	retryAt     time.Time
 	wait        time.Duration
 	closed      bool
@@ -49,6 +55,33 @@ func newWriter(db *store.DB, log *slog.Logger, settled func(int64)) *writer {
 	return &writer{db: db, log: log, settled: settled, signal: make(chan struct{}, 1), ended: make(chan struct{})}
 }
 
+// markAfter is ask for a mark of a connection whose last one was on the disk at the given time; zero: it had none lately.
+func (w *writer) markAfter(last time.Time, issue int64, do func(context.Context, *store.Tx) error) error {
+	if !last.IsZero() {
+		w.mu.Lock()
+		w.absence = lately(w.absence, min(time.Since(last), company)) // one that waits for a slow relay says nothing of the others
+		w.mu.Unlock()
+	}
+	return w.ask(issue, do)
+}
+
+// lately is a mean in which the newest of the values counts for an eighth.
+func lately(mean, value time.Duration) time.Duration {
+	if mean == 0 {
+		return value
+	}
+	return mean + (value-mean)/8
+}
+
+// gathers says how long a commit should wait for more to share it. Where a commit takes much longer than connections are away
+// to hand over a message, two groups of them would take turns, each with a commit of its own; it is better to have all in one.
+func (w *writer) gathers(now time.Time) time.Duration {
+	if len(w.asks) == 0 || int64(len(w.asks)) >= w.crowd.Load() || w.absence == 0 || 2*w.absence > w.cost {
+		return 0
+	}
+	return min(2*w.absence, mostGathering) - now.Sub(w.asks[0].since)
+}
+
 // ask commits do together with whatever else waits, and returns once it is on the disk or can't be.
 func (w *writer) ask(issue int64, do func(context.Context, *store.Tx) error) error {
 	answer := make(chan error, 1)
@@ -56,7 +89,7 @@ func (w *writer) ask(issue int64, do func(context.Context, *store.Tx) error) err
 	err := w.err
 	if err == nil || !time.Now().Before(w.retryAt) {
 		err = nil
-		w.asks = append(w.asks, &write{do: do, issue: issue, then: func(err error) { answer <- err }})
+		w.asks = append(w.asks, &write{do: do, issue: issue, then: func(err error) { answer <- err }, since: time.Now()})
 	}
 	w.mu.Unlock()
 	if err != nil {
@@ -141,6 +174,9 @@ func (w *writer) due() (asks, facts []*write, wait time.Duration, over bool) {
 	case len(w.asks) == 0 && !w.closed && now.Sub(w.facts[0].since) < company:
 		return nil, nil, company - now.Sub(w.facts[0].since), false
 	}
+	if wait = w.gathers(now); wait > 0 && !w.closed {
+		return nil, nil, wait, false
+	}
 	n := min(len(w.facts), mostTogether)
 	facts, w.facts = w.facts[:n:n], w.facts[n:]
 	if len(w.facts) > 0 {
@@ -191,7 +227,8 @@ func (w *writer) each(ctx context.Context, asks []*write) {
 }
 
 func (w *writer) together(ctx context.Context, all []*write) error {
-	return w.db.InTx(ctx, func(tx *store.Tx) error {
+	began := time.Now()
+	err := w.db.InTx(ctx, func(tx *store.Tx) error {
 		for _, one := range all {
 			if err := one.do(ctx, tx); err != nil {
 				return err
@@ -199,6 +236,12 @@ func (w *writer) together(ctx context.Context, all []*write) error {
 		}
 		return nil
 	})
+	if err == nil {
+		w.mu.Lock()
+		w.cost = lately(w.cost, time.Since(began))
+		w.mu.Unlock()
+	}
+	return err
 }
 
 func (w *writer) done(all []*write) {
