@@ -46,7 +46,7 @@ func (a *app) goLive(cmd *cobra.Command, s *site) error {
 	if err != nil {
 		return err
 	}
-	findings = append(findings, s.checkBaseURL(), database, s.checkNotify())
+	findings = append(findings, s.checkBaseURL(), s.checkFiles(), database, s.checkNotify())
 	findings = append(findings, more...)
 	if err := a.report(findings); err != nil {
 		return err
