@@ -129,8 +129,8 @@ func (p *Publisher) frame(ctx context.Context, q store.Querier, s series.Series)
 		Disclaimer: s.Disclaimer.Text, DisclaimerPlace: s.Disclaimer.Place,
 		PostalAddress: cmp.Or(s.PostalAddress, p.site.PostalAddress),
 		PrivacyURL:    p.site.PrivacyURL, ImprintURL: p.site.ImprintURL,
-		UnsubscribeURL: outbox.UnsubscribeHole,
-		Day:            p.now().In(location(s)), NameHole: render.Hole{Before: outbox.NameHoleBefore, After: outbox.NameHoleAfter},
+		UnsubscribeURL: outbox.UnsubscribeHole, PreferencesURL: outbox.PreferencesHole,
+		Day: p.now().In(location(s)), NameHole: render.Hole{Before: outbox.NameHoleBefore, After: outbox.NameHoleAfter},
 	}, nil
 }
 

@@ -20,11 +20,13 @@ func TestPreviewIsInertAndShowsTheMail(t *testing.T) {
 	w.check("preview", err)
 	equal(t, "article", v.Article, "one")
 	contains(t, "message", string(v.EML), "ada@reader.example", "List-Unsubscribe: <http://127.0.0.1:8080/u/", "Subject: About one")
-	if strings.Contains(v.HTML+v.Text, outbox.UnsubscribeHole) {
-		t.Error("the preview has a hole where the unsubscribe link belongs")
+	if strings.Contains(v.HTML+v.Text, outbox.UnsubscribeHole) || strings.Contains(v.HTML+v.Text, outbox.PreferencesHole) {
+		t.Error("the preview has a hole where a link of the reader's belongs")
 	}
 	_, rest, _ := strings.Cut(v.Text, "/u/")
 	token := strings.Fields(rest)[0]
+	contains(t, "HTML", v.HTML, `href="http://127.0.0.1:8080/preferences/`+token+`"`)
+	contains(t, "text", v.Text, "http://127.0.0.1:8080/preferences/"+token+"\n")
 	w.check("its link does nothing", w.p.Unsubscribe(w.ctx, token, true, evidence()))
 	w.run(monday)
 	equal(t, "ada is still there", w.run(tuesday(1)), []string{wall(1) + " issued 1"})
