@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"html"
 	"image"
 	"image/color"
 	"image/jpeg"
@@ -200,6 +201,8 @@ func (s *trial) runAt(at time.Time, args ...string) {
 	}
 }
 
+var hiddenField = regexp.MustCompile(`<input type="hidden" name="([^"]+)" value="([^"]*)">`)
+
 var confirmToken = regexp.MustCompile(`/c/([A-Za-z0-9_.-]+)`)
 
 // sendNotices has a stranger sign up and confirm, who is welcomed, and an editor ask for the way to the desk.
@@ -211,7 +214,12 @@ func (s *trial) sendNotices(server *smtptest.Server) {
 	for _, each := range everyMail {
 		who := "new-in-" + each.slug + "@reader.example"
 		before := len(server.Messages())
-		s.post("/s/"+each.slug+"/subscribe", url.Values{"email": {who}, "name": {"Bo"}})
+		asks := s.post("/s/"+each.slug+"/subscribe", url.Values{"email": {who}, "name": {"Bo"}}) // as a form on another site: one button more
+		again := url.Values{}
+		for _, field := range hiddenField.FindAllStringSubmatch(asks, -1) {
+			again.Add(field[1], html.UnescapeString(field[2]))
+		}
+		s.post("/subscribe", again)
 		s.await(server, before+1)
 		asked := lastTo(s.t, server, who)
 		s.post("/c/"+confirmToken.FindStringSubmatch(readMail(s.t, asked).text)[1], nil)
@@ -234,7 +242,8 @@ func (s *trial) await(server *smtptest.Server, n int) {
 	}
 }
 
-func (s *trial) post(path string, form url.Values) {
+// post sends a form and returns the page that answers.
+func (s *trial) post(path string, form url.Values) string {
 	s.t.Helper()
 	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, s.base+path, strings.NewReader(form.Encode()))
 	if err != nil {
@@ -246,9 +255,11 @@ func (s *trial) post(path string, form url.Values) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	if err := res.Body.Close(); err != nil || res.StatusCode != http.StatusOK {
+	page, err := io.ReadAll(res.Body)
+	if err := errors.Join(err, res.Body.Close()); err != nil || res.StatusCode != http.StatusOK {
 		s.t.Fatalf("POST %s: %s (%v)", path, res.Status, err)
 	}
+	return string(page)
 }
 
 func lastTo(t testing.TB, server *smtptest.Server, who string) []byte {
