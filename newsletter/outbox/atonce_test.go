@@ -2,8 +2,9 @@ package outbox_test
 
 import (
 	"context"
+	"sync"
+	"sync/atomic"
 	"testing"
-	"time"
 
 	"pressrun/newsletter/mailer/smtptest"
 	"pressrun/newsletter/outbox"
@@ -36,12 +37,22 @@ func TestStoppedAtOnce(t *testing.T) {
 			s, srv := newSite(t), smtptest.New(t)
 			s.readers(s.skin, readers)
 			issue := s.issue(s.skin, "rest").ID
-			srv.At("content").Delay(2 * time.Millisecond) // so that the issue is not through before it is stopped
+			// After fifty, contents wait for their reply until the command has returned.
+			var contents atomic.Int64
+			gate := make(chan struct{})
+			open := sync.OnceFunc(func() { close(gate) })
+			defer open()
+			srv.At("content").Call(func() {
+				if contents.Add(1) > 50 {
+					<-gate
+				}
+			})
 			cfg := s.config(relay(srv))
 			cfg.Connections = connections
 			w := s.start(cfg)
-			s.until("fifty messages", func() bool { return len(srv.Messages()) >= 50 })
+			s.until("a content that waits", func() bool { return contents.Load() > 50 })
 			after := s.elsewhere(func(ctx context.Context, tx *store.Tx) error { return tt.stop(ctx, tx, s, issue) }, srv)
+			open()
 			s.drain(w)
 			if n := len(srv.Messages()); n > after+connections || n == readers {
 				t.Errorf("got %d contents after it was stopped, want at most %d; %d of %d in all", n-after, connections, n, readers)
