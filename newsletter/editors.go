@@ -66,6 +66,12 @@ func (p *Publisher) welcomeWord(s series.Series, a series.Article, h *hindrance)
 	return p.word(fmt.Sprintf("welcome %s %d", a.Slug, a.Revision), "welcome", "series", s.Title, "title", a.Title, "problem", h.what, "remedy", h.mend)
 }
 
+// TellNoBackup tells the editors that a night (YYYY-MM-DD) is without its backup, once for that night.
+func (p *Publisher) TellNoBackup(ctx context.Context, night, folder string, cause error) error {
+	w := p.word("backup "+night, "backup", "night", night, "folder", folder, "problem", cause.Error())
+	return p.Tell(ctx, w.dedupe, w.subject, w.paragraphs)
+}
+
 func (p *Publisher) failingWord(s series.Series, slot series.Slot, what string) word {
 	return p.word("failing "+slotName(s, slot), "failing", "series", s.Title, "when", p.at(s, slot.At), "problem", what)
 }

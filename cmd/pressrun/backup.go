@@ -216,11 +216,7 @@ func (s *site) tellNoBackup(ctx context.Context, night string, cause error) erro
 	if ctx.Err() != nil {
 		return nil // stopped, not failed
 	}
-	return s.publisher.Tell(ctx, "backup "+night, "The nightly backup failed", []string{
-		fmt.Sprintf("No backup of %s could be made in %s: %v.", night, s.cfg.BackupDir, cause),
-		"The site itself goes on. The backups of the nights before are as they were.",
-		"It is tried again every ten minutes. Make room there or mend backup_dir, and try it by hand with: pressrun backup FILE --verify",
-	})
+	return s.publisher.TellNoBackup(ctx, night, s.cfg.BackupDir, cause)
 }
 
 // keepBackups makes the nightly backups until ctx ends.
