@@ -206,6 +206,22 @@ func TestTranslations(t *testing.T) {
 	}
 }
 
+// TestReadersTextsAreTranslated fails for what readers see: of it no language lacks anything. Editors' texts are only reported
+// by TestTranslations.
+func TestReadersTextsAreTranslated(t *testing.T) {
+	readers := regexp.MustCompile(`^(language|digits|list\.|date\.|rhythm\.|email\.|notice\.|public\.|letter\.)`)
+	for _, c := range catalogues().order {
+		for key := range catalogues().english.texts {
+			if _, ok := c.texts[key]; !ok && readers.MatchString(key) {
+				t.Errorf("words/%s.toml lacks %s", c.tag, key)
+			}
+		}
+	}
+	if n := len(catalogues().order); n < 5 {
+		t.Errorf("got %d languages, want at least English, German, French, Spanish and Arabic", n)
+	}
+}
+
 // A text that English has in several forms has, in each language, all that its numbers need (CLDR's cardinal rules).
 func TestPluralForms(t *testing.T) {
 	english := catalogues().english

@@ -113,6 +113,7 @@ func TestPageCheck(t *testing.T) {
 		t.Cleanup(server.Close)
 		for name, page := range pages {
 			t.Run(lang+"/"+name, func(t *testing.T) {
+				t.Parallel()
 				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 				defer cancel()
 				args := []string{server.URL + page.path, "--status", strconv.Itoa(page.status)}
