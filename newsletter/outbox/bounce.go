@@ -117,7 +117,7 @@ func (w *Worker) messageIDOf(ctx context.Context, r row) (string, error) {
 }
 
 const countFailed = `SELECT class, count(*) FROM deliveries WHERE issue_id = ?1 AND state = 'failed'
-	AND state IN ('sent', 'failed', 'skipped', 'uncertain') GROUP BY class`
+	AND owner = '' AND state <> 'pending' GROUP BY class`
 
 // Failures counts the failed rows of an issue by class.
 func Failures(ctx context.Context, q store.Querier, issueID int64) (map[string]int64, error) {

@@ -48,7 +48,7 @@ func Compact(ctx context.Context, db *store.DB, before time.Time) (moved int64, 
 // Every issue that is over, as far as it has rows left: of one that was compacted the index says so at once.
 const selectCompactable = `SELECT i.id FROM issues i
 WHERE i.frozen < ?1 AND (i.state IN ('done', 'cancelled') OR i.kind = 'welcome')
-	AND EXISTS (SELECT 1 FROM deliveries d WHERE d.issue_id = i.id AND d.state IN ('sent', 'failed', 'skipped', 'uncertain')
+	AND EXISTS (SELECT 1 FROM deliveries d WHERE d.issue_id = i.id AND d.owner = '' AND d.state <> 'pending'
 		AND d.state <> 'uncertain' AND d.updated < ?1)
 ORDER BY i.id`
 

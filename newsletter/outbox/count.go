@@ -29,7 +29,7 @@ func (c Counts) Open() int64 { return c.Pending + c.Claimed + c.Inflight }
 
 // One count for each index that has some of the rows; what is claimed or in flight is little at any time.
 const countStates = `SELECT state, count(*) FROM deliveries
-WHERE issue_id = ?1 AND state IN ('sent', 'failed', 'skipped', 'uncertain') GROUP BY state
+WHERE issue_id = ?1 AND owner = '' AND state <> 'pending' GROUP BY state
 UNION ALL SELECT state, count(*) FROM deliveries WHERE issue_id = ?1 AND state = 'pending' GROUP BY state
 UNION ALL SELECT 'claimed', count(*) FROM deliveries WHERE +issue_id = ?1 AND owner <> '' AND state = 'claimed'
 UNION ALL SELECT 'inflight', count(*) FROM deliveries WHERE +issue_id = ?1 AND owner <> '' AND state = 'inflight'

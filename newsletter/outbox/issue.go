@@ -130,7 +130,7 @@ func Cancel(ctx context.Context, tx *store.Tx, issueID int64, reason string, now
 }
 
 const unbindRefused = `UPDATE deliveries SET article_id = NULL
-WHERE issue_id = ?1 AND state = 'failed' AND state IN ('sent', 'failed', 'skipped', 'uncertain') AND class = 'content'
+WHERE issue_id = ?1 AND state = 'failed' AND owner = '' AND state <> 'pending' AND class = 'content'
 	AND EXISTS (SELECT 1 FROM issues i WHERE i.id = ?1 AND i.state = 'cancelled' AND i.reached = 0)`
 
 // giveArticleBack has refused content no longer count as had where the cancelled issue gives its article back.

@@ -87,7 +87,7 @@ func (t *turn) spare() {
 }
 
 const retryFailed = `UPDATE deliveries SET state = 'pending', class = '', waited = 0, next_try = ?2, updated = ?2
-WHERE issue_id = ?1 AND state = 'failed' AND state IN ('sent', 'failed', 'skipped', 'uncertain') AND class IN ('blocked', 'config', 'expired')
+WHERE issue_id = ?1 AND state = 'failed' AND owner = '' AND state <> 'pending' AND class IN ('blocked', 'config', 'expired')
 	AND (article_id IS NULL OR NOT EXISTS (
 		SELECT 1 FROM deliveries o
 		WHERE o.series_id = deliveries.series_id AND o.article_id = deliveries.article_id

@@ -11,9 +11,9 @@ import (
 
 // What an index holds is said again, or SQLite would not find that it has all that is asked for.
 const (
-	settleSent  = `UPDATE deliveries SET state = 'sent', updated = ?2 WHERE issue_id = ?1 AND state = 'uncertain' AND state IN ('sent', 'failed', 'skipped', 'uncertain')`
+	settleSent  = `UPDATE deliveries SET state = 'sent', updated = ?2 WHERE issue_id = ?1 AND state = 'uncertain' AND owner = '' AND state <> 'pending'`
 	settleAgain = `UPDATE deliveries SET state = 'pending', amb = 1, waited = 0, next_try = ?2, updated = ?2
-WHERE issue_id = ?1 AND state = 'uncertain' AND state IN ('sent', 'failed', 'skipped', 'uncertain')`
+WHERE issue_id = ?1 AND state = 'uncertain' AND owner = '' AND state <> 'pending'`
 )
 
 // Settle ends the uncertain rows of an issue by a person's decision: as "sent" they count as sent, as "again" they are sent
