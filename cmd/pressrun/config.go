@@ -53,15 +53,16 @@ type DKIMConfig struct {
 
 // RelayConfig is the relay that mail is handed to.
 type RelayConfig struct {
-	Kind        mailer.Kind
-	Stream      string // Postmark's stream of issues; empty: its first broadcast stream
-	Host        string
-	Port        int
-	TLS         string // starttls, implicit, none
-	Username    string
-	Password    mailer.Secret
-	Connections int
-	Helo        string
+	Kind          mailer.Kind
+	Stream        string // Postmark's stream of issues; empty: its first broadcast stream
+	Host          string
+	Port          int
+	TLS           string // starttls, implicit, none
+	Username      string
+	Password      mailer.Secret
+	Connections   int
+	PerConnection int // messages
+	Helo          string
 
 	Rate          pace.Rate               // as it was set; the limits that Kind has come on top
 	ProviderRates map[pace.Lane]pace.Rate // likewise
@@ -106,6 +107,7 @@ var settings = []setting{
 	{"relay.username", "", text(func(c *Config, s string) error { c.Relay.Username = s; return nil })},
 	{"relay.password", "", text(func(c *Config, s string) error { c.Relay.Password = mailer.Secret(s); return nil })},
 	{"relay.connections", int64(8), number(func(c *Config, n int64) error { c.Relay.Connections = int(n); return between(n, 1, 100) })},
+	{"relay.per_connection", int64(100), number(func(c *Config, n int64) error { c.Relay.PerConnection = int(n); return between(n, 1, 10_000) })},
 	{"relay.stream", "", text(func(c *Config, s string) error { c.Relay.Stream = s; return checkStream(s) })},
 	{"relay.helo", "", text(func(c *Config, s string) error { c.Relay.Helo = s; return nil })},
 	{"relay.rate", "0/s", text(setRate)},

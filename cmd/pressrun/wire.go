@@ -195,7 +195,7 @@ func (s *site) startWorker(ctx context.Context) (w *outbox.Worker, stop func() e
 	signing.Store(&keys)
 	smtp, settled := s.smtp(), make(chan struct{}, 1)
 	w, err = outbox.Start(outbox.Config{
-		DB: s.db, Lock: lock, Key: s.key, BaseURL: s.cfg.BaseURL, Connections: s.cfg.Relay.atOnce(), Now: s.now, Log: s.log,
+		DB: s.db, Lock: lock, Key: s.key, BaseURL: s.cfg.BaseURL, Connections: s.cfg.Relay.atOnce(), PerConnection: s.cfg.Relay.PerConnection, Now: s.now, Log: s.log,
 		Relay:    outbox.RelayFunc(func(ctx context.Context) (outbox.Conn, error) { return s.connect(ctx, smtp) }),
 		Finish:   s.handover(func() mailer.Keyring { return *signing.Load() }).Finish,
 		MayLeave: s.mayLeave, Pace: s.pace,

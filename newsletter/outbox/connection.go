@@ -8,13 +8,12 @@ import (
 )
 
 const (
-	perSocket = 100 // messages offered on one connection
 	idleLimit = 5 * time.Second
 	restTime  = time.Minute
 )
 
 // connection takes claimed deliveries to the relay, one after the other. It opens when there is something to send and
-// closes after 100 messages or five idle seconds.
+// closes after as many messages as Config says, or five idle seconds.
 type connection struct {
 	w      *Worker
 	conn   Conn      // nil: closed
@@ -132,7 +131,7 @@ func (c *connection) deliverNext(ctx, hard context.Context) {
 	}
 	c.marked = time.Now()
 	c.content(ctx, hard, r)
-	if c.used >= perSocket {
+	if c.used >= c.w.cfg.PerConnection {
 		c.quit(hard)
 	}
 }
@@ -147,7 +146,7 @@ func (c *connection) barred() bool {
 func (c *connection) content(ctx, hard context.Context, r row) {
 	w := c.w
 	var next *mailer.Message
-	if c.next != nil && c.used < perSocket {
+	if c.next != nil && c.used < c.w.cfg.PerConnection {
 		next = &c.next.letter.Message
 	}
 	out, err := c.conn.Content(hard, next)

@@ -212,15 +212,25 @@ func TestPoisonousRecipient(t *testing.T) {
 }
 
 func TestConnectionsAreReused(t *testing.T) {
-	s, srv := newSite(t), smtptest.New(t)
-	s.readers(s.skin, 250)
-	s.issue(s.skin, "rest")
-	s.send(srv)
-	if got := srv.Connections(); got != 3 {
-		t.Errorf("got %d connections for 250 messages, want 3 of at most 100", got)
-	}
-	if n := strings.Count(strings.Join(srv.Commands(), "\n"), "QUIT"); n != 3 {
-		t.Errorf("got %d times QUIT, want 3", n)
+	for _, tt := range []struct{ limit, readers, connections int }{{0, 250, 3}, {7, 30, 5}, {1, 3, 3}} {
+		t.Run(fmt.Sprint(tt.limit, " a connection"), func(t *testing.T) {
+			s, srv := newSite(t), smtptest.New(t)
+			s.readers(s.skin, tt.readers)
+			s.issue(s.skin, "rest")
+			cfg := s.config(relay(srv))
+			cfg.Connections, cfg.PerConnection = 1, tt.limit
+			w := s.start(cfg)
+			s.drain(w)
+			if err := w.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if got := srv.Connections(); got != tt.connections {
+				t.Errorf("got %d connections for %d messages, want %d", got, tt.readers, tt.connections)
+			}
+			if n := strings.Count(strings.Join(srv.Commands(), "\n"), "QUIT"); n != tt.connections {
+				t.Errorf("got %d times QUIT, want %d", n, tt.connections)
+			}
+		})
 	}
 }
 

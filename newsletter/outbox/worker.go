@@ -29,6 +29,8 @@ type Config struct {
 	Key         subscribers.Key // of Message-IDs and unsubscribe tokens
 	BaseURL     *url.URL        // of unsubscribe links
 	Connections int             // 0 means 4
+	// PerConnection is how many messages are offered on one connection before it is closed and a new one opened; 0 means 100.
+	PerConnection int
 	// Finish makes a message's bytes what the relay gets: its headers and our signatures. It runs before the envelope and
 	// outside any transaction; where it errs the message doesn't leave. nil: messages leave as they were composed.
 	Finish    func(mailer.Message) (mailer.Message, error)
@@ -53,12 +55,14 @@ func (cfg Config) check() (Config, error) {
 		{cfg.BaseURL == nil, "BaseURL is missing"},
 		{reflect.ValueOf(cfg.Key).IsZero(), "Key is missing"},
 		{cfg.Connections < 0, "Connections is negative"},
+		{cfg.PerConnection < 0, "PerConnection is negative"},
 	} {
 		if fault.is {
 			errs = append(errs, errors.New(fault.text))
 		}
 	}
 	cfg.Connections = cmp.Or(cfg.Connections, 4)
+	cfg.PerConnection = cmp.Or(cfg.PerConnection, 100)
 	cfg.Log = cmp.Or(cfg.Log, slog.Default())
 	cfg.Lease = cmp.Or(cfg.Lease, time.Minute)
 	cfg.ShelfLife = cmp.Or(cfg.ShelfLife, 72*time.Hour)
