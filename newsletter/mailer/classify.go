@@ -11,7 +11,8 @@ var (
 	saysConfig = regexp.MustCompile(`relay(ing)? (access )?(is )?(denied|prohibited|not (permitted|allowed))|unable to relay|` +
 		`authentication (is )?required|not authenticated|not logged in|log ?in first|must issue a starttls|` +
 		`sender (address )?(rejected|denied|refused|unknown|invalid|not allowed|verify failed)|invalid sender|` +
-		`not (allowed|permitted|authori[sz]ed) to send|permissions? to send as`)
+		`not (allowed|permitted|authori[sz]ed) to send|permissions? to send as|` +
+		`your (\S+ ){0,3}(account|subscription) (is|has|was)\b|\b(smtp|relay|sending) account\b`)
 	saysContent = regexp.MustCompile(`spam (content|message)|(detected|identified|classified|considered|flagged) as spam|` +
 		`looks like spam|message content|content (was |is )?(rejected|refused)|content filter|\bvirus|malware|` +
 		`message (is )?too (large|big)|message size|size limit|exceeds (the )?maximum.*size`)
@@ -30,8 +31,9 @@ var (
 		`doesn't have an? \S+ account|no (mailbox|account) (here )?by that name|no mailbox here|` +
 		`no longer (valid|in use|exists|available|active)|not a (valid|known) (user|recipient|mailbox|account)|` +
 		`host or domain name not found|domain (name )?not found|null mx|does not accept mail`)
-	saysUnfound  = regexp.MustCompile(`(host|domain)( or domain)?( name)? not found|no such (host|domain)|name or service not known|unable to route`)
-	saysSender   = regexp.MustCompile(`\bsender|mail from|\b(helo|ehlo)\b|your (domain|host|server|ip|address)`)
+	saysUnfound = regexp.MustCompile(`(host|domain)( or domain)?( name)? not found|no such (host|domain)|name or service not known|unable to route`)
+	saysSender  = regexp.MustCompile(`\bsender|sending (domain|account|address|host)|mail from|\bfrom address|return[ -]?path|envelope[ -]?from|\b(helo|ehlo)\b|` +
+		`your (domain|host|server|ip|address|account)`)
 	saysDisabled = regexp.MustCompile(`disabled|inactive|deactivated|closed`)
 	saysMailbox  = regexp.MustCompile(`mailbox|recipient|user|account`)
 	saysDomain   = regexp.MustCompile(`domain|host|\bdns\b|\bmx\b`)
@@ -48,11 +50,15 @@ func Classify(r Reply) Class {
 	if class := classifyEnhanced(r.Enhanced, text); class != "" {
 		return class
 	}
+	switch r.Code {
+	case 530, 534, 535, 538: // of AUTH: the account is ours (RFC 4954)
+		return ClassConfig
+	}
 	if class := classifyText(text); class != "" {
 		return class
 	}
 	switch r.Code {
-	case 500, 501, 502, 503, 504, 530, 534, 535, 538, 555:
+	case 500, 501, 502, 503, 504, 555:
 		return ClassConfig
 	case 556: // RFC 7504, RFC 7505
 		return ClassDead

@@ -49,6 +49,9 @@ func TestClassify(t *testing.T) {
 		{550, "5.1.2", "bad destination", mailer.ClassMailbox},
 		{550, "", "the domain of the sender does not exist", mailer.ClassMailbox},
 		{550, "", "your domain does not exist", mailer.ClassMailbox},
+		{550, "", "From address does not exist", mailer.ClassMailbox},
+		{550, "", "Return-Path: user unknown", mailer.ClassMailbox},
+		{550, "", "sending domain does not exist", mailer.ClassMailbox},
 		{550, "5.4.1", "Recipient address rejected: Access denied", mailer.ClassMailbox},
 
 		// later
@@ -98,6 +101,12 @@ func TestClassify(t *testing.T) {
 		{554, "5.7.1", "<[address]>: Relay access denied", mailer.ClassConfig},
 		{550, "", "relaying denied", mailer.ClassConfig},
 		{550, "5.7.60", "Client does not have permissions to send as this sender", mailer.ClassConfig},
+
+		{550, "", "Your account is disabled", mailer.ClassConfig},
+		{554, "", "Your Example Mail account has been suspended: user inactive", mailer.ClassConfig},
+		{550, "5.2.1", "Your account is disabled, please contact support", mailer.ClassConfig},
+		{550, "5.1.1", "The SMTP account is inactive", mailer.ClassConfig},
+		{535, "", "account disabled", mailer.ClassConfig},
 
 		{553, "5.6.7", "address needs SMTPUTF8", mailer.ClassUnsupported},
 		{550, "5.6.9", "UTF-8 header message can't be transferred", mailer.ClassUnsupported},
