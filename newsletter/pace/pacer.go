@@ -188,11 +188,18 @@ func (p *Pacer) MayNotices(now time.Time) int {
 	return n
 }
 
-// Next is when a message of an issue may leave that may not now, and what it waits for; now and "" where it may.
+// granted is after how long to look again whether what was granted is through; Done says so sooner.
+const granted = time.Second
+
+// Next is when a message of an issue may leave that may not now, and what it waits for; now and "" where it may. Where nothing
+// keeps it but that what was granted is not through yet, it is a second later.
 func (p *Pacer) Next(id Lane, warming string, now time.Time) (at time.Time, why string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.next(id, warming, now)
+	if at, why = p.next(id, warming, now); at.Equal(now) && p.room(p.lane(id)) == 0 {
+		at = now.Add(granted)
+	}
+	return at, why
 }
 
 func (p *Pacer) next(id Lane, warming string, now time.Time) (at time.Time, why string) {

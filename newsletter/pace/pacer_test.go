@@ -86,6 +86,24 @@ func TestNeverMoreThanTheLimit(t *testing.T) {
 	})
 }
 
+// TestNextIsNotNowWhileNothingMayLeave: as long as what was granted is not through, nobody need ask again at once.
+func TestNextIsNotNowWhileNothingMayLeave(t *testing.T) {
+	for name, plan := range map[string]pace.Plan{
+		"a provider's connections": {Adapt: true, Connections: 4},
+		"the relay's connections":  {Relay: pace.Rate{{N: 10, Per: time.Second}}, Connections: 1},
+	} {
+		p, now := pace.New(plan, pace.Kept{}), start.Add(time.Minute)
+		p.Take(pace.Gmail, "", 2, start)
+		if at, _ := p.Next(pace.Gmail, "", now); p.May(pace.Gmail, "", now) != 0 || !at.After(now) {
+			t.Errorf("%s: got %d now and the next in %s, want none now and the next later", name, p.May(pace.Gmail, "", now), at.Sub(now))
+		}
+		p.Done(pace.Gmail)
+		if at, why := p.Next(pace.Gmail, "", now); p.May(pace.Gmail, "", now) != 1 || !at.Equal(now) || why != "" {
+			t.Errorf("%s, one is through: got %d now, the next in %s %s, want one now", name, p.May(pace.Gmail, "", now), at.Sub(now), why)
+		}
+	}
+}
+
 func TestNoPlanHoldsNothingBack(t *testing.T) {
 	p := pace.New(pace.Plan{}, pace.Kept{})
 	for range 3 {
