@@ -89,6 +89,7 @@ func ParseHours(s string, zone *time.Location) (Hours, error) {
 	first, last, _ := strings.Cut(s, "-")
 	from, err := minutes(first)
 	to, failed := minutes(last)
+	from %= minutesOfDay
 	if err := errors.Join(err, failed); err != nil || from == to {
 		return Hours{}, fmt.Errorf(`%q are no hours: write from and to, such as "08:00-20:00"`, s)
 	}
