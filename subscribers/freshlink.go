@@ -175,6 +175,17 @@ func (r *Registry) changeAddress(ctx context.Context, tx *store.Tx, l link, e Ev
 	return err
 }
 
+const selectAddressSince = `SELECT coalesce(max(changed), 0) FROM fresh_links WHERE subscriber_id = ?1`
+
+// AddressSince is when a person changed to the address they have; zero: they always had it.
+func AddressSince(ctx context.Context, q store.Querier, subscriberID int64) (time.Time, error) {
+	var at int64
+	if err := q.QueryRow(ctx, selectAddressSince, subscriberID).Scan(&at); err != nil {
+		return time.Time{}, fmt.Errorf("subscriber %d: change of address: %w", subscriberID, err)
+	}
+	return instant(at), nil
+}
+
 const selectHistory = `SELECT EXISTS (SELECT 1 FROM consents WHERE subscriber_id = ?1 AND event <> 'requested')
 	OR EXISTS (SELECT 1 FROM enrolments WHERE subscriber_id = ?1 AND state <> 'pending')`
 

@@ -33,8 +33,8 @@ func (w *Worker) bounce(ctx context.Context, tx *store.Tx, t turn, out mailer.Ou
 		return err
 	}
 	person, err := subscribers.ByID(ctx, tx, r.subscriber)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil // erased meanwhile
+	if errors.Is(err, store.ErrNotFound) || err == nil && person.Email != r.to.email {
+		return nil // erased meanwhile, or the address that was refused is theirs no more
 	}
 	var id string
 	if err == nil {
@@ -74,12 +74,16 @@ func hopeless(ctx context.Context, q store.Querier, t turn, out mailer.Outcome, 
 // A day is one by UTC. What came before the last delivery has been disproved by it.
 const selectUnresolved = `SELECT coalesce(max(d.updated), 0) FROM deliveries d
 WHERE d.subscriber_id = ?1 AND d.id <> ?2 AND d.state = 'failed' AND d.class = 'dead' AND d.updated / 86400000 <> ?3 / 86400000
-	AND d.updated > (SELECT coalesce(max(s.updated), 0) FROM deliveries s WHERE s.subscriber_id = ?1 AND s.state = 'sent')`
+	AND d.updated >= ?4 AND d.updated > (SELECT coalesce(max(s.updated), 0) FROM deliveries s WHERE s.subscriber_id = ?1 AND s.state = 'sent')`
 
 // unresolvedOn is the other day on which the address's domain was not found; zero: none. Name servers break, and are mended.
 func unresolvedOn(ctx context.Context, q store.Querier, r row, now time.Time) (time.Time, error) {
+	since, err := subscribers.AddressSince(ctx, q, r.subscriber)
+	if err != nil {
+		return time.Time{}, err
+	}
 	var last int64
-	if err := q.QueryRow(ctx, selectUnresolved, r.subscriber, r.id, now.UnixMilli()).Scan(&last); err != nil || last == 0 {
+	if err := q.QueryRow(ctx, selectUnresolved, r.subscriber, r.id, now.UnixMilli(), since.UnixMilli()).Scan(&last); err != nil || last == 0 {
 		return time.Time{}, err
 	}
 	return time.UnixMilli(last).UTC(), nil
@@ -91,12 +95,16 @@ const selectSoft = `SELECT count(*), coalesce(min(d.updated), 0) FROM deliveries
 WHERE d.subscriber_id = ?1 AND d.state = 'failed' AND d.reply <> ''
 	AND (d.class IN ('mailbox', 'dead') OR (d.class = 'expired' AND d.reply NOT LIKE '421%' AND d.reply NOT LIKE '4__ 4.7.%'
 		AND EXISTS (SELECT 1 FROM issues i WHERE i.id = d.issue_id AND i.reached = 1)))
-	AND d.updated > (SELECT coalesce(max(s.updated), 0) FROM deliveries s WHERE s.subscriber_id = ?1 AND s.state = 'sent')`
+	AND d.updated >= ?2 AND d.updated > (SELECT coalesce(max(s.updated), 0) FROM deliveries s WHERE s.subscriber_id = ?1 AND s.state = 'sent')`
 
 // softFailures counts what failed for somebody since their last delivery, and says since when.
 func softFailures(ctx context.Context, q store.Querier, subscriberID int64) (n int, since time.Time, err error) {
+	began, err := subscribers.AddressSince(ctx, q, subscriberID)
+	if err != nil {
+		return 0, time.Time{}, err
+	}
 	var first int64
-	if err := q.QueryRow(ctx, selectSoft, subscriberID).Scan(&n, &first); err != nil {
+	if err := q.QueryRow(ctx, selectSoft, subscriberID, began.UnixMilli()).Scan(&n, &first); err != nil {
 		return 0, time.Time{}, fmt.Errorf("failures of subscriber %d: %w", subscriberID, err)
 	}
 	return n, time.UnixMilli(first).UTC(), nil

@@ -162,3 +162,64 @@ func TestABounceEndsAllEnrolmentsWithItsTurn(t *testing.T) {
 		t.Errorf("got a failure at %d and a suppression at %d, %v", failed, suppressed, err)
 	}
 }
+
+// moves has a reader change to another address, by the links that prove both.
+func (s *site) moves(subscriber int64, email string) {
+	s.Helper()
+	s.tx(func(ctx context.Context, tx *store.Tx) error {
+		manage, err := s.people.AskManage(ctx, tx, subscriber, subscribers.Evidence{})
+		if err != nil {
+			return err
+		}
+		token, _, err := s.people.AskAddress(ctx, tx, manage, email, subscribers.Evidence{})
+		if err != nil {
+			return err
+		}
+		_, err = s.people.ChangeAddress(ctx, tx, token, subscribers.Evidence{})
+		return err
+	})
+}
+
+// TestANewAddressAnswersForItself: what the relay says of the address that a reader gave up, also of mail that was on its way
+// when they did, and what it said in months before, is not held against the new one.
+func TestANewAddressAnswersForItself(t *testing.T) {
+	const full, unfound = "552 5.2.2 over quota", "550 5.4.4 Host or domain name not found"
+	for _, tt := range []struct {
+		name   string
+		before []string // to the old address, a month apart
+		during string   // while they move
+		after  string   // to the new one
+	}{
+		{name: "no such user, as they move", during: "550 5.1.1 no such user"},
+		{name: "full for months", before: []string{full, full, full, full}, after: full},
+		{name: "no such domain", before: []string{unfound}, after: unfound},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s, srv := newSite(t), smtptest.New(t)
+			ids := s.readers(s.skin, 1)
+			for i, reply := range tt.before {
+				s.issue(s.skin, "old"+string(rune('a'+i)))
+				srv.At("RCPT " + address(1)).Reply(reply).Times(1)
+				s.send(srv)
+				s.advance(30 * 24 * time.Hour)
+			}
+			if tt.during != "" {
+				s.issue(s.skin, "during")
+				srv.At("RCPT " + address(1)).Call(func() { s.moves(ids[0], "new@example.net") }).Reply(tt.during)
+				s.send(srv)
+			} else {
+				s.moves(ids[0], "new@example.net")
+			}
+			s.issue(s.skin, "after")
+			if tt.after != "" {
+				srv.At("RCPT new@example.net").Reply(tt.after)
+			}
+			s.send(srv)
+			against := must(s.people.Suppressions(t.Context(), s.db, "new@example.net"))
+			if e := must(subscribers.EnrolmentOf(t.Context(), s.db, s.skin.ID, ids[0])); len(against) > 0 || e.State != subscribers.Active {
+				t.Errorf("got suppressions %+v and an enrolment that is %s by %q, want a reader", against, e.State, e.EndedBy)
+			}
+		})
+	}
+}

@@ -71,7 +71,7 @@ func (c *connection) prepared(ctx context.Context, r row) *job {
 	if !ok {
 		return nil
 	}
-	r.domain = domainOf(l.to.email)
+	r.to, r.domain = l.to, domainOf(l.to.email)
 	if c.w.strayed(r) || c.w.stoppedMeanwhile(ctx, r) {
 		return nil
 	}

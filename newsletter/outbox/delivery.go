@@ -37,7 +37,7 @@ type row struct {
 	issue, notice, subscriber, seriesID  int64 // 0: none
 	cycle, tries, nextTry, waited, dated int64 // dated 0: never marked
 	amb                                  bool
-	to                                   person // an issue's reader, as read when it was claimed; empty: ask again
+	to                                   person // to whom its message is written; before that an issue's reader as claimed, empty: ask again
 	lane                                 pace.Lane
 	domain                               string // of the address, once its message is written
 }
