@@ -129,9 +129,10 @@ func (r *Registry) NewAddress(ctx context.Context, q store.Querier, token string
 }
 
 // ChangeAddress makes the change that AskAddress began, and returns the old address. What stands against the person goes
-// along: their leaves, complaints and what an owner set. Leaves of the new address from what they get now are lifted: they
-// have just proved that it is theirs. The old one is left with an unsubscribe from everything, so that no import brings it
-// back. ErrTaken where the new address has a history here, ErrSuppressed where an owner, a bounce or a complaint keeps it out.
+// along: their leaves, complaints and what an owner set. Leaves and bounces of the new address are lifted from what they get
+// now: they have just proved that it is theirs and that mail reaches it. The old one is left with an unsubscribe from everything,
+// so that no import brings it back. ErrTaken where the new address has a history here, ErrSuppressed where an owner or a
+// complaint keeps it out.
 func (r *Registry) ChangeAddress(ctx context.Context, tx *store.Tx, token string, e Evidence) (old string, err error) {
 	l, err := r.openLink(ctx, tx, token, PurposeAddress, "address")
 	if err == nil {
@@ -212,7 +213,7 @@ func (r *Registry) makeRoom(ctx context.Context, tx *store.Tx, next person) erro
 }
 
 const (
-	liftForMove = `DELETE FROM suppressions WHERE hash = ?2 AND reason IN ('unsubscribe', 'erasure')
+	liftForMove = `DELETE FROM suppressions WHERE hash = ?2 AND reason IN ('unsubscribe', 'erasure', 'bounce')
 	AND (series_id = 0 OR series_id IN (SELECT series_id FROM enrolments WHERE subscriber_id = ?1 AND state IN ('active', 'paused')))`
 	copySuppressions = `INSERT INTO suppressions (hash, series_id, reason, because, created)
 SELECT ?2, series_id, reason, because, created FROM suppressions WHERE hash = ?1 AND reason IN ('unsubscribe', 'complaint', 'manual')

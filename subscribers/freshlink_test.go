@@ -166,3 +166,15 @@ func TestOwnersWordGoesAlong(t *testing.T) {
 		t.Error("a confirmation was made for a series that the owner keeps the person out of")
 	}
 }
+
+// By the mail that they got there they have shown that the new address is reached: a bounce of before holds no longer.
+func TestChangeAddressLiftsBounce(t *testing.T) {
+	p := newPeople(t)
+	ada := p.active(skin, "ada@example.org")
+	p.suppress("once.full@example.net", 0, "bounce")
+	p.suppress("once.full@example.net", skin, "bounce")
+	if err := p.changeAddress(p.newAddress(ada.ID, "once.full@example.net")); err != nil {
+		t.Fatal(err)
+	}
+	p.wantGets(skin, "once.full@example.net", true, "after the change")
+}

@@ -32,7 +32,7 @@ type Request struct {
 }
 
 // Join records that somebody asks to get series: a new enrolment is pending, an active one stays as it is, and that of
-// somebody who left stays ended; all wait for one Confirm. Somebody suppressed by a complaint, a bounce or by hand gets no token.
+// somebody who left stays ended; all wait for one Confirm. Somebody suppressed by a complaint or by hand gets no token.
 // An address gets at most one confirmation a day, for whatever series, and three ever that it does not answer: beyond that
 // the Token is empty too. Where it is empty nothing was
 // changed, and what somebody has told of themselves who confirmed once is never changed: anybody can type their address.
@@ -172,9 +172,9 @@ type Confirmed struct {
 }
 
 // Confirm activates the enrolments that token's request, and all that were made with it, asked for, and lifts what only the
-// person can lift: their unsubscribe from these series or from everything, and their erasure. Confirming twice is one
+// person can lift: their unsubscribe from these series or from everything, their erasure, and a bounce. Confirming twice is one
 // confirmation: none is fresh the second time. ErrToken or ErrNotPending where the link has nothing to confirm (any more);
-// with ErrSuppressed besides where a bounce, a complaint or an owner keeps the address out.
+// with ErrSuppressed besides where a complaint or an owner keeps the address out.
 func (r *Registry) Confirm(ctx context.Context, tx *store.Tx, token string, e Evidence) ([]Confirmed, error) {
 	t, err := r.Key.Open(token, PurposeConfirm)
 	if err != nil {
