@@ -75,6 +75,8 @@ type proof struct {
 	event                             string
 	at                                int64
 	ip, agent, form, wording, because string
+	language, version, token, message string
+	email                             string // where it is another one than now
 }
 
 // The last consent that made them come is the one that holds.
@@ -83,8 +85,9 @@ const selectExported = `SELECT s.email, s.name, s.language, s.zone, s.tags, s.fi
 	coalesce((SELECT max(CASE x.reason WHEN 'complaint' THEN 5 WHEN 'manual' THEN 4 WHEN 'bounce' THEN 3 WHEN 'erasure' THEN 2 ELSE 1 END)
 		FROM suppressions x WHERE x.hash IN (s.address_hash, s.domain_hash) AND x.series_id IN (0, e.series_id)), 0),
 	coalesce(c.event, ''), coalesce(c.at, 0), coalesce(c.ip, ''), coalesce(c.agent, ''), coalesce(c.form, ''), coalesce(c.wording, ''),
-	coalesce(c.because, ''), c.request_id IS NOT NULL, coalesce(r.at, 0), coalesce(r.ip, ''), coalesce(r.agent, ''), coalesce(r.form, ''),
-	coalesce(r.wording, '')
+	coalesce(c.because, ''), coalesce(c.language, ''), coalesce(c.wording_version, ''), coalesce(c.token, ''), coalesce(c.message_id, ''),
+	coalesce(nullif(c.email, s.email), ''), c.request_id IS NOT NULL, coalesce(r.at, 0), coalesce(r.ip, ''),
+	coalesce(r.agent, ''), coalesce(r.form, ''), coalesce(r.wording, ''), coalesce(r.language, ''), coalesce(r.wording_version, '')
 FROM enrolled e JOIN subscribers s ON s.id = e.subscriber_id
 LEFT JOIN consents c ON c.id = (SELECT max(k.id) FROM consents k
 	WHERE k.subscriber_id = e.subscriber_id AND k.series_id = e.series_id AND k.event IN ('confirmed', 'added', 'imported'))
@@ -113,7 +116,8 @@ func readExported(ctx context.Context, q store.Querier, seriesID int64, where Fi
 	}
 	var e exported
 	var requested bool
-	into := append(e.columns(), &requested, &e.request.at, &e.request.ip, &e.request.agent, &e.request.form, &e.request.wording)
+	into := append(e.columns(), &requested, &e.request.at, &e.request.ip, &e.request.agent, &e.request.form, &e.request.wording,
+		&e.request.language, &e.request.version)
 	for rows.Next() {
 		if err := rows.Scan(into...); err != nil {
 			return err
@@ -137,7 +141,7 @@ func (e *exported) columns() []any {
 	c := &e.consent
 	return []any{
 		&e.email, &e.name, &e.language, &e.zone, &e.tags, &e.fields, &e.state, &e.endedBy, &e.paused, &e.since, &e.standing,
-		&c.event, &c.at, &c.ip, &c.agent, &c.form, &c.wording, &c.because,
+		&c.event, &c.at, &c.ip, &c.agent, &c.form, &c.wording, &c.because, &c.language, &c.version, &c.token, &c.message, &c.email,
 	}
 }
 
@@ -312,7 +316,16 @@ func (p *proof) append(b []byte) []byte {
 	b = append(b, `,"at":`...)
 	b = appendJSON(b, string(instant(p.at).AppendFormat(nil, time.RFC3339Nano)))
 	for _, f := range [...]struct{ name, value string }{
-		{"ip", p.ip}, {"agent", p.agent}, {"form", p.form}, {"wording", p.wording}, {"because", p.because},
+		{"ip", p.ip},
+		{"agent", p.agent},
+		{"form", p.form},
+		{"wording", p.wording},
+		{"because", p.because},
+		{"language", p.language},
+		{"wording_version", p.version},
+		{"token", p.token},
+		{"message_id", p.message},
+		{"email", p.email},
 	} {
 		if f.value != "" {
 			b = appendJSON(append(strconv.AppendQuote(append(b, ','), f.name), ':'), f.value)
