@@ -27,13 +27,18 @@ type Published struct {
 // anybody had it.
 const isPublic = `x.sending_since IS NOT NULL AND NOT (x.state = 'cancelled' AND x.reached = 0)`
 
-const publishedRows = `SELECT ` + articleColumns + `, ` + issueHead + `, i.article_html
+const (
+	publishedRows  = `SELECT ` + articleColumns + `, ` + issueHead + `, i.article_html` + publishedFrom
+	publishedHeads = `SELECT ` + articleColumns + `, ` + issueHead + `, ''` + publishedFrom
+)
+
+const publishedFrom = `
 FROM articles a
 JOIN issues i ON i.id = (SELECT x.id FROM issues x WHERE x.article_id = a.id AND ` + isPublic + ` ORDER BY x.sending_since DESC, x.id DESC LIMIT 1)
 JOIN revisions r ON r.article_id = a.id AND r.number = i.revision
 WHERE a.series_id = ?1`
 
-// scan reads a row of publishedRows.
+// scan reads a row of publishedRows or publishedHeads.
 func (p *Published) scan(scan func(dest ...any) error) error {
 	return p.Issue.scan(func(issue ...any) error { return p.Article.scan(scan, issue...) }, &p.Issue.ArticleHTML)
 }
@@ -44,12 +49,12 @@ WHERE a.series_id = ?1 AND a.elsewhere = 1 AND NOT EXISTS (SELECT 1 FROM issues 
 // scanElsewhere reads a row of elsewhereRows.
 func (p *Published) scanElsewhere(scan func(dest ...any) error) error { return p.Article.scan(scan) }
 
-const publishedArticles = publishedRows + ` AND a.state <> 'withdrawn'`
+const publishedArticles = publishedHeads + ` AND a.state <> 'withdrawn'`
 
 const elsewhereArticles = elsewhereRows + ` AND a.state = 'ready'`
 
 // PublishedArticles lists by rank what of a series began to be sent or was published elsewhere; withdrawn articles are left
-// out. The issues come without their documents: PublishedBySlug has the one that a page shows.
+// out. The issues come without their documents: PublishedBySlug has the one that a page shows, ArticleHTML any.
 func PublishedArticles(ctx context.Context, q store.Querier, seriesID int64) ([]Published, error) {
 	all, err := collect(ctx, q, (*Published).scan, publishedArticles, seriesID)
 	if err != nil {
@@ -71,7 +76,6 @@ func PublishedArticles(ctx context.Context, q store.Querier, seriesID int64) ([]
 	}
 	for i := range all {
 		all[i].Part, all[i].Of = partOf(places, all[i].Article.ID), len(places)
-		all[i].Issue.ArticleHTML = ""
 		all[i].dates(since)
 	}
 	return all, nil
@@ -105,6 +109,16 @@ func PublishedBySlug(ctx context.Context, q store.Querier, seriesID int64, slug 
 	p.Part, p.Of = partOf(places, p.Article.ID), len(places)
 	p.dates(since)
 	return p, nil
+}
+
+const articleHTML = `SELECT article_html FROM issues WHERE id = ?1`
+
+// ArticleHTML is the article of an issue as the archive shows it.
+func ArticleHTML(ctx context.Context, q store.Querier, issueID int64) (html string, err error) {
+	if err := q.QueryRow(ctx, articleHTML, issueID).Scan(&html); err != nil {
+		return "", fmt.Errorf("article of issue %d: %w", issueID, err)
+	}
+	return html, nil
 }
 
 // sending is when a text of an article was first sent: a revision under a wording of the disclaimer.

@@ -104,16 +104,17 @@ func (p *pages) feed(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (p *pages) feedEntry(r *http.Request, s series.Series, a series.Published) (atomEntry, error) {
-	a, err := series.PublishedBySlug(r.Context(), p.DB, s.ID, a.Article.Slug) // with its text
+	var body string
+	var err error
+	if a.Issue.ID == 0 {
+		body, err = p.Publisher.Page(r.Context(), s, a.Article)
+	} else {
+		body, err = series.ArticleHTML(r.Context(), p.DB, a.Issue.ID)
+	}
 	if err != nil {
 		return atomEntry{}, err
 	}
-	body, language := a.Issue.ArticleHTML, cmp.Or(a.Issue.Language, s.Language, p.Site.Language)
-	if a.Issue.ID == 0 {
-		if body, err = p.Publisher.Page(r.Context(), s, a.Article); err != nil {
-			return atomEntry{}, err
-		}
-	}
+	language := cmp.Or(a.Issue.Language, s.Language, p.Site.Language)
 	address := p.BaseURL.JoinPath("s", s.PublicName(), s.ArticleName(a.Article)).String()
 	return atomEntry{
 		ID: p.Publisher.StableID("article", a.Article.ID), Title: a.Article.Title, Updated: atomTime(a.TextSince), Published: atomTime(a.First),
