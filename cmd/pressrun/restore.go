@@ -101,6 +101,9 @@ func (r restoring) prepare(ctx context.Context, key subscribers.Key) error {
 	}
 	if err == nil {
 		err = db.InTx(ctx, func(tx *store.Tx) error {
+			if err := (&subscribers.Registry{Key: key}).SkipNumbers(ctx, tx); err != nil {
+				return err
+			}
 			return outbox.HoldAll(ctx, tx, "this is a restored backup: what was sent since it was made, it does not know")
 		})
 	}

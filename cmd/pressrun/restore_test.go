@@ -50,3 +50,31 @@ func TestMondayOnThursday(t *testing.T) {
 		t.Fatalf("after the restore %d messages were sent, the last to %s; want one, not to %s who left", len(all)-2, all[len(all)-1].To, first[0].To)
 	}
 }
+
+// TestLinksOfBeforeARestore is somebody who came after the backup: the link in their letter must not become that of whoever comes
+// after the restore.
+func TestLinksOfBeforeARestore(t *testing.T) {
+	server := smtptest.New(t)
+	taken := make(chan struct{}, 16)
+	server.At("content").Call(func() { taken <- struct{}{} })
+	site := newTrial(t, server)
+	site.run("series", "add", "bread", "--title", "Bread letters", "--from", "The Baker <letters@bakery.example>",
+		"--postal-address", "3 Mill Lane, Oatley", "--disclaimer", "Please note: Ask before you change a recipe for somebody with an allergy.",
+		"--schedule", "tuesdays 09:00")
+	site.run("article", "import", "bread", "articles", "--ready")
+	site.run("backup", "monday.db")
+	site.run("subscriber", "add", "bread", "ada@reader.example", "--confirmed", "--because", "asked in the shop")
+	stop := site.serve()
+	site.run("issue", "send", "bread", "--yes")
+	<-taken
+	stop()
+
+	site.run("restore", "monday.db", "--yes")
+	site.run("subscriber", "add", "bread", "ben@reader.example", "--confirmed", "--because", "asked in the shop")
+	stop = site.serve()
+	site.leaveByOneClick(leaveLink(t, server.Messages()[0].Data))
+	stop()
+	if shown := site.run("subscriber", "show", "ben@reader.example"); !strings.Contains(shown, "ben@reader.example>: active") {
+		t.Errorf("ada's link unsubscribed somebody else:\n%s", shown)
+	}
+}
