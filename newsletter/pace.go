@@ -106,6 +106,15 @@ func stopWord(issue series.Issue, s outbox.Stop) word {
 	subject := outbox.ForNobody(issue).Subject
 	w := word{dedupe: fmt.Sprintf("stopped %s %s %d", issue.Name, s.Lane, s.Since.UnixMilli())}
 	again := fmt.Sprintf("Then go on with: pressrun issue resume %s. What failed meanwhile is sent again by: pressrun issue retry %s", issue.Name, issue.Name)
+	if s.Class == string(outbox.ClassUnsigned) {
+		w.subject = fmt.Sprintf("Paused, it can't be signed: “%s”", subject)
+		w.paragraphs = []string{
+			fmt.Sprintf("%s can't be signed: %s.", issue.Name, s.Reply),
+			fmt.Sprintf("The issue is paused. Nothing is lost and nothing left unsigned: its %d deliveries wait, and none of them failed.", s.Waiting),
+			fmt.Sprintf("Put the key back into the folder that dkim.keys names, or let the relay sign by: pressrun dkim drop DOMAIN. Then go on with: pressrun issue resume %s", issue.Name),
+		}
+		return w
+	}
 	if s.Lane == "" {
 		w.subject = fmt.Sprintf("Paused, the relay refuses our mail: “%s”", subject)
 		w.paragraphs = []string{

@@ -38,6 +38,9 @@ func (h Handover) Finish(m Message) (Message, error) {
 	if len(keys) == 0 && h.Always {
 		return Message{}, fmt.Errorf("no DKIM key for %s: %w", m.Domain, ErrUnsigned)
 	}
+	if len(keys) > 0 && keys[0].Lost() != nil {
+		return Message{}, fmt.Errorf("no DKIM key for %s to be had (%w): %w", keys[0].Domain, keys[0].Lost(), ErrUnsigned)
+	}
 	lines := h.Kind.headers(m, h.Stream)
 	if len(keys) == 0 && len(lines) == 0 {
 		return m, nil

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"pressrun/newsletter/mailer"
 	"pressrun/newsletter/mailer/smtptest"
@@ -14,12 +15,13 @@ import (
 	"pressrun/subscribers/store"
 )
 
-// TestUnsignedStops: a message that can't be signed never reaches the relay, the rest of its issue waits, and once that is
-// mended all of it goes out.
+// TestUnsignedStops: a message that can't be signed never reaches the relay, its issue waits without a row that failed or a try that counts,
+// so does a notice, and once that is mended all of it goes out.
 func TestUnsignedStops(t *testing.T) {
 	s := newSite(t)
 	s.readers(s.skin, 3)
 	issue := s.issue(s.skin, "rest")
+	s.enqueue(s.notice("login", "key"))
 	srv := smtptest.New(t)
 	cfg := s.config(relay(srv))
 	cfg.Finish = func(mailer.Message) (mailer.Message, error) {
@@ -33,19 +35,24 @@ func TestUnsignedStops(t *testing.T) {
 	if got := len(srv.Messages()); got != 0 {
 		t.Fatalf("the relay took %d messages that could not be signed", got)
 	}
-	s.wants(issue.ID, "2 pending, 1 failed")
-	if got := s.state(issue.ID); got.State != series.IssuePaused || !strings.Contains(got.Reason, "could not be signed") {
+	s.wants(issue.ID, "3 pending")
+	var tries int
+	if err := s.db.QueryRow(t.Context(), `SELECT sum(tries) FROM deliveries`).Scan(&tries); err != nil || tries != 0 {
+		t.Errorf("got %d tries (%v), want none", tries, err)
+	}
+	if got := s.state(issue.ID); got.State != series.IssuePaused || !strings.Contains(got.Reason, "the key is gone") || strings.Contains(got.Reason, "refuses") {
 		t.Errorf("issue: got %s, %q, want it paused with the reason", got.State, got.Reason)
 	}
-	s.tx(func(ctx context.Context, tx *store.Tx) error {
-		if err := outbox.Resume(ctx, tx, issue.ID, s.now()); err != nil {
-			return err
-		}
-		_, err := outbox.Retry(ctx, tx, issue.ID, s.now())
-		return err
-	})
+	if stops := must(outbox.Stops(t.Context(), s.db, issue.ID)); len(stops) != 1 || stops[0].Class != string(outbox.ClassUnsigned) || stops[0].Waiting != 3 {
+		t.Errorf("got stops %+v, want one of a missing signature", stops)
+	}
+	s.tx(func(ctx context.Context, tx *store.Tx) error { return outbox.Resume(ctx, tx, issue.ID, s.now()) })
+	s.advance(time.Minute)
 	s.send(srv)
 	s.wants(issue.ID, "3 sent")
+	if got := len(srv.Messages()); got != 4 {
+		t.Errorf("the relay took %d messages, want the issue's 3 and the notice", got)
+	}
 }
 
 // TestFinished: what leaves is what Finish made of the message, and the row's hash stays that of what was composed.

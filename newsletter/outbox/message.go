@@ -227,7 +227,7 @@ func unwritable(err error) (out mailer.Outcome, ok bool) {
 	switch {
 	case errors.Is(err, mailer.ErrAddress):
 		out.Class = mailer.ClassUnsupported
-	case errors.Is(err, mailer.ErrHeader), errors.Is(err, mailer.ErrBody), errors.Is(err, ErrHole), errors.Is(err, mailer.ErrUnsigned):
+	case errors.Is(err, mailer.ErrHeader), errors.Is(err, mailer.ErrBody), errors.Is(err, ErrHole):
 	default:
 		return mailer.Outcome{}, false
 	}

@@ -32,6 +32,10 @@ func (w *Worker) prepare(ctx context.Context, r row, room []byte) (l letter, ok 
 			return l, true
 		}
 	}
+	if errors.Is(err, mailer.ErrUnsigned) {
+		w.unsigned(ctx, r, err)
+		return letter{}, false
+	}
 	if refused, ok := unwritable(err); ok {
 		w.settle(ctx, r, claimed, refused)
 		return letter{}, false
@@ -81,6 +85,25 @@ func (w *Worker) giveBack(r row, nextTry int64) {
 	})
 }
 
+// ClassUnsigned is why an issue stopped whose mail our keys don't sign. No delivery fails for it.
+const ClassUnsigned mailer.Class = "unsigned"
+
+// unsigned deals with a message that must not leave since it can't be signed. The row waits, and that was no try: an issue's until an
+// editor resumes it, for all of it would fare the same; a notice's for a minute.
+func (w *Worker) unsigned(ctx context.Context, r row, why error) {
+	if r.issue == 0 {
+		w.log.Error("a notice waits, since it can't be signed", "delivery", r.id, "error", why)
+		w.giveBack(r, w.now().Add(lostWait).UnixMilli())
+		return
+	}
+	w.halt(ctx, r, func(ctx context.Context, tx *store.Tx) error {
+		if _, err := (turn{row: r, from: claimed, to: pending}).make(ctx, tx, w.now()); err != nil {
+			return err
+		}
+		return w.stopIssue(ctx, tx, r.issue, mailer.Outcome{Class: ClassUnsigned, Reply: mailer.Reply{Text: why.Error()}})
+	})
+}
+
 // lost deals with a fresh connection that was lost in the envelope: one more word on a relay that may be away. The row waits
 // a minute, so that a recipient whom a relay can't stand doesn't stand in the way of all others.
 func (w *Worker) lost(ctx context.Context, r row, out mailer.Outcome, err error) {
@@ -124,14 +147,19 @@ func (w *Worker) settle(ctx context.Context, r row, from state, out mailer.Outco
 		})
 		return
 	}
-	w.suspects.add(r.issue)
-	written := make(chan struct{})
-	w.writer.record(r.issue, func(ctx context.Context, tx *store.Tx) error {
+	w.halt(ctx, r, func(ctx context.Context, tx *store.Tx) error {
 		if err := w.make(ctx, tx, t, out); err != nil {
 			return err
 		}
 		return stop(ctx, tx)
-	}, func() { w.end(r); close(written) })
+	})
+}
+
+// halt has the writer end our hold on a row whose result stops more than itself, and waits for that.
+func (w *Worker) halt(ctx context.Context, r row, do func(context.Context, *store.Tx) error) {
+	w.suspects.add(r.issue)
+	written := make(chan struct{})
+	w.writer.record(r.issue, do, func() { w.end(r); close(written) })
 	select {
 	case <-written:
 	case <-ctx.Done():
@@ -239,13 +267,20 @@ func (w *Worker) stopIssue(ctx context.Context, tx *store.Tx, issueID int64, out
 	if err != nil || issue.State != series.IssueSending {
 		return err
 	}
-	reason := fmt.Sprintf("The relay refuses our mail, so the rest of the issue waits: %s. When that is mended, resume the issue and retry what failed.", out.Reply)
-	if out.Class == mailer.ClassContent {
-		reason = fmt.Sprintf("The relay refuses what the issue says, so the rest of it waits: %s. If nobody has it yet, cancel it, change the article and send that anew; if the relay was wrong, resume it.", out.Reply)
-	}
-	w.log.Error("issue paused: the relay refuses our mail", "issue", issueID, "code", out.Reply.Code, "enhanced", out.Reply.Enhanced)
+	w.log.Error("issue paused", "issue", issueID, "class", string(out.Class), "code", out.Reply.Code, "enhanced", out.Reply.Enhanced, "why", out.Reply.Text)
 	if err := stop(ctx, tx, issueID, everyLane, out, w.now()); err != nil {
 		return err
 	}
-	return Pause(ctx, tx, issueID, reason, w.now())
+	return Pause(ctx, tx, issueID, stopReason(out), w.now())
+}
+
+// stopReason says to editors why all that is left of an issue waits, and what to do.
+func stopReason(out mailer.Outcome) string {
+	switch out.Class {
+	case ClassUnsigned:
+		return fmt.Sprintf("Its mail can't be signed and doesn't leave unsigned, so the issue waits: %s. Put the key back, or let the relay sign by pressrun dkim drop DOMAIN; then resume the issue.", out.Reply)
+	case mailer.ClassContent:
+		return fmt.Sprintf("The relay refuses what the issue says, so the rest of it waits: %s. If nobody has it yet, cancel it, change the article and send that anew; if the relay was wrong, resume it.", out.Reply)
+	}
+	return fmt.Sprintf("The relay refuses our mail, so the rest of the issue waits: %s. When that is mended, resume the issue and retry what failed.", out.Reply)
 }
