@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -53,7 +55,7 @@ func (a *app) dkimDropCommand() *cobra.Command {
 		Use:   "drop DOMAIN",
 		Short: "Give up our own signatures of a domain, whose keys were taken away",
 		Long: `Forgets that DOMAIN was signed here: its mail leaves without a signature of ours from now on, and the relay's counts. Move the
-keys of the domain out of their folder first. A running serve goes by it when it is restarted.`,
+keys of the domain out of their folder first. A running serve goes by it within ten minutes.`,
 		Example: "  pressrun dkim drop example.org",
 		Args:    args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
@@ -229,9 +231,44 @@ func (s *site) sayLost(ctx context.Context, keys mailer.Keyring) {
 	}
 }
 
-// keepDKIM reads the keys again and again until ctx ends. What can't be read changes nothing, and a domain never loses its last
-// key: those of before go on.
-func (s *site) keepDKIM(ctx context.Context, signing *atomic.Pointer[mailer.Keyring]) {
+// A keyRing is what a running process signs with, read again as time goes by.
+type keyRing struct {
+	keys  atomic.Pointer[mailer.Keyring]
+	again sync.Mutex // held while they are read
+}
+
+// startSigning has a process sign with the keys of now.
+func (s *site) startSigning(ctx context.Context) (*keyRing, error) {
+	keys, err := s.signing(ctx)
+	if err == nil {
+		err = s.rememberSigned(ctx, keys)
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.sayLost(ctx, keys)
+	ring := new(keyRing)
+	ring.keys.Store(&keys)
+	return ring, nil
+}
+
+// finish is the last step of a message. Before one is given up that can't be signed, the keys are read again: an editor who has put a
+// lost one back, or dropped its domain, needs not wait for the next look.
+func (s *site) finish(ring *keyRing) func(mailer.Message) (mailer.Message, error) {
+	h := s.handover(func() mailer.Keyring { return *ring.keys.Load() })
+	return func(m mailer.Message) (mailer.Message, error) {
+		seen := ring.keys.Load()
+		done, err := h.Finish(m)
+		if errors.Is(err, mailer.ErrUnsigned) {
+			s.rereadDKIM(context.Background(), ring, seen)
+			done, err = h.Finish(m)
+		}
+		return done, err
+	}
+}
+
+// keepDKIM reads the keys again and again until ctx ends.
+func (s *site) keepDKIM(ctx context.Context, ring *keyRing) {
 	tick := time.NewTicker(dkimEvery)
 	defer tick.Stop()
 	for {
@@ -239,21 +276,45 @@ func (s *site) keepDKIM(ctx context.Context, signing *atomic.Pointer[mailer.Keyr
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			s.rereadDKIM(ctx, signing)
+			s.rereadDKIM(ctx, ring, ring.keys.Load())
 		}
 	}
 }
 
-func (s *site) rereadDKIM(ctx context.Context, signing *atomic.Pointer[mailer.Keyring]) {
-	fresh, err := s.readDKIM(ctx)
+// rereadDKIM takes up keys that are new, and lets go domains that were dropped. What can't be read changes nothing, and no other domain
+// loses its last key: those of before go on. seen are the keys that the caller finds wanting; if others were read meanwhile, they stay.
+func (s *site) rereadDKIM(ctx context.Context, ring *keyRing, seen *mailer.Keyring) {
+	ring.again.Lock()
+	defer ring.again.Unlock()
+	if ring.keys.Load() != seen {
+		return
+	}
+	keys, kept, err := s.nextKeys(ctx, *seen)
 	if err != nil {
 		s.log.ErrorContext(ctx, "DKIM keys not read: those of before go on signing", "error", err)
 		return
 	}
-	keys, kept := keepDomains(*signing.Load(), fresh)
 	for _, key := range kept {
 		s.log.ErrorContext(ctx, "DKIM key is gone from its folder: it goes on signing until a restart", "domain", key.Domain, "selector", key.Selector)
 	}
 	s.sayLost(ctx, keys)
-	signing.Store(&keys)
+	ring.keys.Store(&keys)
+}
+
+// nextKeys are the keys after those of before; kept are the ones among them that their folder has no more.
+func (s *site) nextKeys(ctx context.Context, before mailer.Keyring) (keys mailer.Keyring, kept []mailer.DKIMKey, err error) {
+	fresh, err := s.readDKIM(ctx)
+	if err == nil {
+		err = s.rememberSigned(ctx, fresh)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	signed, err := series.SignedDomains(ctx, s.db)
+	if err != nil {
+		return nil, nil, err
+	}
+	keys, kept = keepDomains(before, fresh, signed)
+	keys, err = s.withLost(ctx, keys)
+	return keys, kept, err
 }

@@ -188,19 +188,16 @@ func (f dkimFolder) adopt(ctx context.Context, lookup lookupTXT) (adopted []mail
 	return adopted, errors.Join(errs...)
 }
 
-// keepDomains is what a running process signs with after another reading: fresh, and the keys of before for each domain that
-// had some and has none now, or none that can be read. A folder that was unmounted looks like that.
-func keepDomains(before, fresh mailer.Keyring) (keys mailer.Keyring, kept []mailer.DKIMKey) {
-	named, has := map[string]bool{}, map[string]bool{}
+// keepDomains is what a running process signs with after another reading: fresh, and the keys of before for each domain still signed
+// here that has none now that can be read. A folder that was unmounted looks like that.
+func keepDomains(before, fresh mailer.Keyring, signed []string) (keys mailer.Keyring, kept []mailer.DKIMKey) {
+	has := map[string]bool{}
 	for _, key := range fresh {
-		named[key.Domain], has[key.Domain] = true, has[key.Domain] || key.Lost() == nil
+		has[key.Domain] = has[key.Domain] || key.Lost() == nil
 	}
 	keys = slices.Clone(fresh)
 	for _, key := range before {
-		switch {
-		case key.Lost() != nil && !named[key.Domain]:
-			keys = append(keys, key)
-		case key.Lost() == nil && !has[key.Domain]:
+		if key.Lost() == nil && !has[key.Domain] && slices.Contains(signed, key.Domain) {
 			keys, kept = append(keys, key), append(kept, key)
 		}
 	}

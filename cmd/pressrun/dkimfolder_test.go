@@ -7,11 +7,12 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"pressrun/newsletter/mailer"
+	"pressrun/newsletter/series"
+	"pressrun/subscribers/store"
 )
 
 var keyDay = time.Date(2027, 3, 1, 8, 0, 0, 0, time.UTC)
@@ -113,19 +114,20 @@ func TestDKIMNoFolder(t *testing.T) {
 }
 
 // TestDKIMKeysStay: a process that signs for a domain goes on, also where its folder vanishes or can't be read; a new key of the
-// domain takes over.
+// domain takes over, and a domain that was dropped is let go.
 func TestDKIMKeysStay(t *testing.T) {
-	folder := dkimFolder(filepath.Join(t.TempDir(), "dkim"))
+	folder, s := dkimSite(t)
 	old := addKey(t, folder, "example.org")
-	s := &site{cfg: Config{DKIM: DKIMConfig{Keys: string(folder)}}, log: slog.New(slog.DiscardHandler), now: time.Now}
-	var signing atomic.Pointer[mailer.Keyring]
-	signing.Store(&mailer.Keyring{})
+	ring := new(keyRing)
+	ring.keys.Store(&mailer.Keyring{})
 	read := func(when, domain string, want ...string) {
 		t.Helper()
-		s.rereadDKIM(t.Context(), &signing)
+		s.rereadDKIM(t.Context(), ring, ring.keys.Load())
 		got := []string{}
-		for _, key := range signing.Load().For(domain) {
-			got = append(got, key.Selector)
+		for _, key := range ring.keys.Load().For(domain) {
+			if key.Lost() == nil {
+				got = append(got, key.Selector)
+			}
 		}
 		if !slices.Equal(got, want) {
 			t.Errorf("%s: %s is signed by %q, want %q", when, domain, got, want)
@@ -153,6 +155,77 @@ func TestDKIMKeysStay(t *testing.T) {
 		t.Fatal(err)
 	}
 	read("a newer one", "example.org", newer.Selector)
+	forgetSigned(t, s, "example.net")
+	read("dropped", "example.net")
+	if keys := ring.keys.Load().For("example.net"); len(keys) > 0 {
+		t.Errorf("dropped: got %+v, want the relay to sign", keys)
+	}
+	read("another was dropped", "example.org", newer.Selector)
+}
+
+// TestDKIMFoundAgain: mail that can't be signed does not leave; once the key is back, or its domain dropped, the next message does, without
+// a restart.
+func TestDKIMFoundAgain(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		mend func(t *testing.T, folder dkimFolder, s *site)
+		sign bool
+	}{
+		{"the key is back", func(t *testing.T, folder dkimFolder, _ *site) { addKey(t, folder, "example.org") }, true},
+		{"dropped", func(t *testing.T, _ dkimFolder, s *site) { forgetSigned(t, s, "example.org") }, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			folder, s := dkimSite(t)
+			addKey(t, folder, "example.org")
+			if _, err := s.startSigning(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.RemoveAll(string(folder)); err != nil {
+				t.Fatal(err)
+			}
+			ring, err := s.startSigning(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			message := mailer.Message{Domain: "mail.example.org", Bytes: []byte("From: a@mail.example.org\r\n\r\nWords.\r\n")}
+			finish := s.finish(ring)
+			if _, err := finish(message); !errors.Is(err, mailer.ErrUnsigned) || !strings.Contains(err.Error(), "no DKIM key for example.org") {
+				t.Fatalf("without a key: got %v, want %v of example.org", err, mailer.ErrUnsigned)
+			}
+			tt.mend(t, folder, s)
+			done, err := finish(message)
+			if signed := strings.HasPrefix(string(done.Bytes), "DKIM-Signature:"); err != nil || signed != tt.sign {
+				t.Errorf("got signed: %v, %v; want signed: %v", signed, err, tt.sign)
+			}
+		})
+	}
+}
+
+// dkimSite is a site with a database, and an empty folder of keys.
+func dkimSite(t *testing.T) (dkimFolder, *site) {
+	t.Helper()
+	dir := t.TempDir()
+	db, err := store.Open(t.Context(), filepath.Join(dir, "pressrun.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := migrate(t.Context(), db); err != nil {
+		t.Fatal(err)
+	}
+	folder := dkimFolder(filepath.Join(dir, "dkim"))
+	return folder, &site{db: db, cfg: Config{DKIM: DKIMConfig{Keys: string(folder)}}, log: slog.New(slog.DiscardHandler), now: time.Now}
+}
+
+func forgetSigned(t *testing.T, s *site, domain string) {
+	t.Helper()
+	if err := s.db.InTx(t.Context(), func(tx *store.Tx) error { return series.ForgetSigned(t.Context(), tx, domain) }); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // TestDKIMNotRenamed: a waiting key that can't take over waits on; the one before it signs, and other domains' keys take over.

@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"pressrun/newsletter"
@@ -183,21 +182,15 @@ func (s *site) startWorker(ctx context.Context) (w *outbox.Worker, stop func() e
 	if err != nil {
 		return nil, nil, err
 	}
-	keys, err := s.signing(ctx)
-	if err == nil {
-		err = s.rememberSigned(ctx, keys)
-	}
+	ring, err := s.startSigning(ctx)
 	if err != nil {
 		return nil, nil, errors.Join(err, lock.Close())
 	}
-	s.sayLost(ctx, keys)
-	var signing atomic.Pointer[mailer.Keyring]
-	signing.Store(&keys)
 	smtp, settled := s.smtp(), make(chan struct{}, 1)
 	w, err = outbox.Start(outbox.Config{
 		DB: s.db, Lock: lock, Key: s.key, BaseURL: s.cfg.BaseURL, Connections: s.cfg.Relay.atOnce(), PerConnection: s.cfg.Relay.PerConnection, Now: s.now, Log: s.log,
 		Relay:    outbox.RelayFunc(func(ctx context.Context) (outbox.Conn, error) { return s.connect(ctx, smtp) }),
-		Finish:   s.handover(func() mailer.Keyring { return *signing.Load() }).Finish,
+		Finish:   s.finish(ring),
 		MayLeave: s.mayLeave, Pace: s.pace,
 		OnSettled: func(int64) {
 			select {
@@ -213,7 +206,7 @@ func (s *site) startWorker(ctx context.Context) (w *outbox.Worker, stop func() e
 	var beside sync.WaitGroup
 	quiet, end := context.WithCancel(context.WithoutCancel(ctx))
 	beside.Go(func() { s.finishWhenQuiet(quiet, settled) })
-	beside.Go(func() { s.keepDKIM(quiet, &signing) })
+	beside.Go(func() { s.keepDKIM(quiet, ring) })
 	return w, func() error {
 		err := w.Close()
 		end()
