@@ -46,7 +46,7 @@ var policy = sync.OnceValue(func() *bluemonday.Policy {
 })
 
 // sanitise takes out of HTML what no article needs, closes what it left open, and makes its links absolute. Only the given
-// pictures stay: a letter loads nothing from other people's servers.
+// pictures stay, of others their description does: a letter loads nothing from other people's servers.
 func sanitise(source string, base *url.URL, pictures map[string]Picture) (string, error) {
 	body, err := fragment(policy().Sanitize(source))
 	if err != nil {
@@ -58,6 +58,8 @@ func sanitise(source string, base *url.URL, pictures map[string]Picture) (string
 	}
 	for _, image := range elements(body, atom.Img) {
 		if !ours[attribute(image, "src")] {
+			alt := strings.Join(strings.Fields(attribute(image, "alt")), " ")
+			image.Parent.InsertBefore(&html.Node{Type: html.TextNode, Data: alt}, image)
 			image.Parent.RemoveChild(image)
 		}
 	}
