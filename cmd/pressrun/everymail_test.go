@@ -13,6 +13,7 @@ import (
 	"image/png"
 	"io"
 	"io/fs"
+	"maps"
 	"mime"
 	"mime/multipart"
 	"mime/quotedprintable"
@@ -157,7 +158,8 @@ func picturesOf(t testing.TB) (hills, hours []byte) {
 	return a.Bytes(), b.Bytes()
 }
 
-// sendWords has the editors hear of what comes and of what went wrong: series that were made three days ago, as nobody looked after them.
+// sendWords has the editors hear of what comes and of what went wrong: series that were made three days ago, as nobody looked after them,
+// a folder of backups that can't be written to, and an issue without a DKIM key.
 func (s *trial) sendWords() {
 	s.t.Helper()
 	past := time.Now().UTC().Add(-72 * time.Hour)
@@ -186,6 +188,40 @@ func (s *trial) sendWords() {
 		s.runAt(past, args...)
 	}
 	s.run("run-due")
+	s.loseBackups()
+	s.loseKey()
+}
+
+// loseBackups has a file stand where the folder of backups should be.
+func (s *trial) loseBackups() {
+	s.t.Helper()
+	if err := os.WriteFile("no-folder", nil, 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+	was := os.Getenv("PRESSRUN_BACKUP_DIR")
+	s.t.Setenv("PRESSRUN_BACKUP_DIR", "no-folder")
+	if err := s.try("run-due"); err == nil {
+		s.t.Error("a backup was made where no folder is")
+	}
+	s.t.Setenv("PRESSRUN_BACKUP_DIR", was)
+}
+
+// loseKey sends an issue while the DKIM keys are away; what the editors are told waits for them too.
+func (s *trial) loseKey() {
+	s.t.Helper()
+	s.run("series", "add", "unsigned", "--title", "Unsigned letters", "--from", "Harbour Clinic <letters@clinic.example>",
+		"--postal-address", everyAddress, "--disclaimer", "Ask first.", "--schedule", "0 9 1 1 *")
+	s.run("article", "import", "unsigned", "articles", "--ready")
+	s.run("subscriber", "add", "unsigned", "unsigned@reader.example", "--confirmed", "--because", "a test")
+	if err := os.Rename("dkim", "away"); err != nil {
+		s.t.Fatal(err)
+	}
+	s.run("issue", "send", "unsigned", "--yes")
+	s.run("run-due")
+	if err := os.Rename("away", "dkim"); err != nil {
+		s.t.Fatal(err)
+	}
+	s.runAt(time.Now().Add(2*time.Minute), "run-due")
 }
 
 // runAt is run at another time.
@@ -228,6 +264,38 @@ func (s *trial) sendNotices(server *smtptest.Server) {
 	before := len(server.Messages())
 	s.post("/desk/login", url.Values{"email": {everyEditor}})
 	s.await(server, before+1)
+	for slug, language := range map[string]string{"samples": "en", "features": "de", "russian": "fr", "hindi": "es", "arabic": "ar"} {
+		s.moveReader(server, "new-in-"+slug+"@reader.example", "moved-in-"+slug+"@reader.example", language)
+	}
+}
+
+// moveReader has a reader ask for a fresh link in a language and change their address by it.
+func (s *trial) moveReader(server *smtptest.Server, from, to, language string) {
+	s.t.Helper()
+	before := len(server.Messages())
+	s.post("/mine?lang="+language, url.Values{"email": {from}})
+	s.await(server, before+1)
+	fresh := freshLink(s.t, lastTo(s.t, server, from))
+	s.post(fresh+"/address?lang="+language, url.Values{"email": {to}})
+	s.await(server, before+2)
+	s.post(freshLink(s.t, lastTo(s.t, server, to)), nil)
+	s.await(server, before+3)
+	if word := lastTo(s.t, server, from); !strings.Contains(readMail(s.t, word).text, "m••••@reader.example") {
+		s.t.Errorf("the old address isn't told of the new one:\n%s", readMail(s.t, word).text)
+	}
+}
+
+var freshPath = regexp.MustCompile(`/(?:mine|address)/[a-z2-7]+`)
+
+// freshLink is the path of the link that a mail brings.
+func freshLink(t testing.TB, message []byte) string {
+	t.Helper()
+	text := readMail(t, message).text
+	path := freshPath.FindString(text)
+	if path == "" {
+		t.Fatalf("no link in the mail:\n%s", text)
+	}
+	return path
 }
 
 // await fails unless the server has n messages within 20 seconds.
@@ -335,9 +403,15 @@ func takenMails(t testing.TB, server *smtptest.Server) (files map[string]everyRe
 // judgeMails asserts what needs no checker, and has the checkers judge that are here.
 func judgeMails(t *testing.T, files map[string]everyRead, record string) {
 	t.Helper()
-	const leastMails = 35
+	const leastMails = 52
 	if len(files) < leastMails {
 		t.Errorf("%d mails, want %d at least: one of every kind", len(files), leastMails)
+	}
+	for _, subject := range []string{"The nightly backup failed", "Paused, it can't be signed"} {
+		told := func(read everyRead) bool { return strings.HasPrefix(read.subject, subject) }
+		if !slices.ContainsFunc(slices.Collect(maps.Values(files)), told) {
+			t.Errorf("no mail says: %s", subject)
+		}
 	}
 	for name, read := range files {
 		if words := len(strings.Fields(read.text)); len(read.html) > 30<<10*max(1, words/1000) {
