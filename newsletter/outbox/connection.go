@@ -15,15 +15,15 @@ const (
 // connection takes claimed deliveries to the relay, one after the other. It opens when there is something to send and
 // closes after as many messages as Config says, or five idle seconds.
 type connection struct {
-	w      *Worker
-	conn   Conn      // nil: closed
-	used   int       // messages offered since it opened
-	next   *job      // prepared, and perhaps offered behind the last content
-	room   [2][]byte // of the messages at hand and next, by turns
-	turn   int
-	rest   time.Time
-	last   time.Time // when it was used, by the wall clock
-	marked time.Time // when its last mark was on the disk; zero: it rested since
+	w    *Worker
+	conn Conn      // nil: closed
+	used int       // messages offered since it opened
+	next *job      // prepared, and perhaps offered behind the last content
+	room [2][]byte // of the messages at hand and next, by turns
+	turn int
+	rest time.Time
+	last time.Time // when it was used, by the wall clock
+	away away      // since its last mark
 }
 
 // job is a claimed delivery and its message.
@@ -44,7 +44,7 @@ func (c *connection) run(ctx, hard context.Context) {
 			c.w.writer.crowd.Add(-1)
 			continue
 		}
-		c.marked = time.Time{}
+		c.away = away{}
 		urgent, rows := c.w.urgent, c.w.rows
 		if c.w.now().Before(c.rest) {
 			urgent, rows = nil, nil
@@ -123,13 +123,15 @@ func (c *connection) deliverNext(ctx, hard context.Context) {
 		c.w.giveBack(r, r.nextTry)
 		return
 	}
+	began := time.Now()
 	c.follow(ctx)
-	r, ok := c.w.marked(r, l, c.marked)
+	c.away.preparing = time.Since(began)
+	r, ok := c.w.marked(r, l, c.away)
 	if !ok {
 		c.drop(hard)
 		return
 	}
-	c.marked = time.Now()
+	c.away = away{since: time.Now()}
 	c.content(ctx, hard, r)
 	if c.used >= c.w.cfg.PerConnection {
 		c.quit(hard)

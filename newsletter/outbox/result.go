@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"time"
 
 	"pressrun/newsletter/mailer"
 	"pressrun/newsletter/pace"
@@ -49,10 +48,10 @@ func (w *Worker) prepare(ctx context.Context, r row, room []byte) (l letter, ok 
 }
 
 // marked marks the delivery in a commit of its own or, more often, shared with others' marks and results. ok false: no content
-// may leave, and the row has gone where it belongs. last is when the connection had its last mark.
-func (w *Worker) marked(r row, l letter, last time.Time) (row, bool) {
+// may leave, and the row has gone where it belongs. a is since the connection's last mark.
+func (w *Worker) marked(r row, l letter, a away) (row, bool) {
 	var ok bool
-	err := w.writer.markAfter(last, r.issue, func(ctx context.Context, tx *store.Tx) (err error) {
+	err := w.writer.markAfter(a, r.issue, func(ctx context.Context, tx *store.Tx) (err error) {
 		ok, err = w.mark(ctx, tx, r, l)
 		return err
 	})

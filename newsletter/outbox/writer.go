@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -45,6 +46,7 @@ type writer struct {
 	asks, facts []*write
 	cost        time.Duration // of a commit, of late
 	absence     time.Duration // of a connection between its mark and its next, of late; 0: not known
+	preparing   time.Duration // the part of it that writing the next message took, of late
 	err         error         // of the last commit; nil: all well
 	retryAt     time.Time
 	wait        time.Duration
@@ -55,11 +57,18 @@ func newWriter(db *store.DB, log *slog.Logger, settled func(int64)) *writer {
 	return &writer{db: db, log: log, settled: settled, signal: make(chan struct{}, 1), ended: make(chan struct{})}
 }
 
-// markAfter is ask for a mark of a connection whose last one was on the disk at the given time; zero: it had none lately.
-func (w *writer) markAfter(last time.Time, issue int64, do func(context.Context, *store.Tx) error) error {
-	if !last.IsZero() {
+// away is a connection's time since its last mark was on the disk.
+type away struct {
+	since     time.Time     // zero: it had none lately
+	preparing time.Duration // the part of it in which the next message was written
+}
+
+// markAfter is ask for a mark of a connection that was away.
+func (w *writer) markAfter(a away, issue int64, do func(context.Context, *store.Tx) error) error {
+	if !a.since.IsZero() {
 		w.mu.Lock()
-		w.absence = lately(w.absence, min(time.Since(last), company)) // one that waits for a slow relay says nothing of the others
+		w.absence = lately(w.absence, min(time.Since(a.since), company)) // one that waits for a slow relay says nothing of the others
+		w.preparing = lately(w.preparing, min(a.preparing, company))
 		w.mu.Unlock()
 	}
 	return w.ask(issue, do)
@@ -75,11 +84,19 @@ func lately(mean, value time.Duration) time.Duration {
 
 // gathers says how long a commit should wait for more to share it. Where a commit takes much longer than connections are away
 // to hand over a message, two groups of them would take turns, each with a commit of its own; it is better to have all in one.
+// Where writing messages takes the processors most of that time, as signing does, one half of the connections keep them busy
+// while the other half wait for each other.
 func (w *writer) gathers(now time.Time) time.Duration {
-	if len(w.asks) == 0 || int64(len(w.asks)) >= w.crowd.Load() || w.absence == 0 || 2*w.absence > w.cost {
+	crowd, asks := w.crowd.Load(), int64(len(w.asks))
+	switch {
+	case asks == 0 || asks >= crowd || w.absence == 0:
 		return 0
+	case 2*w.absence <= w.cost:
+		return min(2*w.absence, mostGathering) - now.Sub(w.asks[0].since)
+	case 2*asks < crowd && 3*w.preparing*time.Duration(crowd) > 2*w.absence*time.Duration(runtime.GOMAXPROCS(0)):
+		return mostGathering - now.Sub(w.asks[0].since)
 	}
-	return min(2*w.absence, mostGathering) - now.Sub(w.asks[0].since)
+	return 0
 }
 
 // ask commits do together with whatever else waits, and returns once it is on the disk or can't be.
