@@ -20,7 +20,7 @@ const mostCompacted = 2 * time.Second
 // there are more.
 func Compact(ctx context.Context, db *store.DB, before time.Time) (moved int64, more bool, err error) {
 	ids, err := scanIDs(db.Query(ctx, selectCompactable, before.UnixMilli()))
-	c := compaction{before: before.UnixMilli(), until: time.Now().Add(mostCompacted), span: firstChunk}
+	c := compaction{before: before.UnixMilli(), until: time.Now().Add(mostCompacted), size: firstChunk}
 	for _, id := range ids {
 		for full := false; err == nil && !full; {
 			if time.Now().After(c.until) {
@@ -29,7 +29,7 @@ func Compact(ctx context.Context, db *store.DB, before time.Time) (moved int64, 
 			began := time.Now()
 			err = db.InTx(ctx, func(tx *store.Tx) error { full, err = c.chunk(ctx, tx, id); return err })
 			took := time.Since(began)
-			c.adapt(took)
+			c.size = nextChunk(c.size, took)
 			if err == nil {
 				err = store.Rest(ctx, took)
 			}
@@ -57,17 +57,8 @@ type compaction struct {
 	before int64 // rows that ended later stay
 	until  time.Time
 	after  int64 // the last subscriber of the last chunk
-	span   int64 // rows in a chunk
+	size   int64 // rows in a chunk
 	moved  int64
-}
-
-func (c *compaction) adapt(took time.Duration) {
-	switch {
-	case took > longChunk:
-		c.span = max(c.span/2, 1)
-	case took < shortChunk:
-		c.span = min(2*c.span, largeChunk)
-	}
 }
 
 const (
@@ -99,7 +90,7 @@ func (c *compaction) chunk(ctx context.Context, tx *store.Tx, issueID int64) (fu
 		return true, nil // somebody sends it again meanwhile
 	}
 	var last sql.NullInt64
-	if err := tx.QueryRow(ctx, chunkEnd, issueID, c.after, c.span).Scan(&last); err != nil || !last.Valid {
+	if err := tx.QueryRow(ctx, chunkEnd, issueID, c.after, c.size).Scan(&last); err != nil || !last.Valid {
 		return true, err
 	}
 	var n int64

@@ -13,14 +13,24 @@ import (
 	"pressrun/subscribers/store"
 )
 
-// How many people one transaction of a fill looks at, and how long it may hold the database. The first grows and shrinks
-// with the time that the last one took.
+// How many people one transaction of a fill or of a compaction looks at, and how long it is to hold the database: half of the 50 ms
+// that it may at most, since no two take the same time.
 const (
 	firstChunk = 500
-	largeChunk = 20_000
-	longChunk  = 40 * time.Millisecond // then half as many
-	shortChunk = 15 * time.Millisecond // then twice as many
+	smallChunk = 100 // which take a millisecond: where a commit alone takes too long, fewer would only make more of them
+	largeChunk = 10_000
+	chunkTime  = 25 * time.Millisecond
 )
+
+// nextChunk is the size of the chunk after one of the given size that took so long: at least half as large, since one that had to
+// wait says little of the next, and at most twice, half of the way.
+func nextChunk(size int64, took time.Duration) int64 {
+	fitting := int64(float64(size) * chunkTime.Seconds() / max(took.Seconds(), 1e-6))
+	if fitting > size {
+		fitting = size + min((fitting-size)/2, size)
+	}
+	return min(max(fitting, size/2, smallChunk), largeChunk)
+}
 
 const welcome = "welcome"
 
@@ -37,7 +47,7 @@ func FillLive(ctx context.Context, db *store.DB, issueID int64, now func() time.
 	if err == nil {
 		err = checkHole(issue)
 	}
-	f := fill{issue: issue, span: firstChunk}
+	f := fill{issue: issue, size: firstChunk}
 	if err == nil {
 		f.read, err = readingsWith(ctx, db, issue.SeriesID, issue.ArticleID)
 	}
@@ -48,7 +58,7 @@ func FillLive(ctx context.Context, db *store.DB, issueID int64, now func() time.
 		began := time.Now()
 		err = db.InTx(ctx, func(tx *store.Tx) error { return f.chunk(ctx, tx, now()) })
 		took := time.Since(began)
-		f.adapt(took)
+		f.size = nextChunk(f.size, took)
 		if err == nil {
 			err = store.Rest(ctx, took)
 		}
@@ -66,21 +76,12 @@ type fill struct {
 	read   string // readings that have the article, as ",3,17,"
 	kept   bool   // some of those who had it are in kept
 	oldest bool   // who confirmed longest ago comes first
-	span   int64  // numbers of people in a chunk
+	size   int64  // people in a chunk
 	full   bool
 }
 
-func (f *fill) adapt(took time.Duration) {
-	switch {
-	case took > longChunk:
-		f.span = max(f.span/2, 1)
-	case took < shortChunk:
-		f.span = min(2*f.span, largeChunk)
-	}
-}
-
-const nextMailable = `SELECT min(m.subscriber_id) FROM (
-	SELECT subscriber_id FROM mailable WHERE series_id = ?1 AND subscriber_id > ?2 ORDER BY subscriber_id LIMIT 1) m`
+const nextMailable = `SELECT min(subscriber_id), max(subscriber_id) FROM (
+	SELECT subscriber_id FROM mailable WHERE series_id = ?1 AND subscriber_id > ?2 ORDER BY subscriber_id LIMIT ?3) chunk`
 
 // chunk writes the rows of the next people and where it stopped, or opens the issue where there are none.
 func (f *fill) chunk(ctx context.Context, tx *store.Tx, now time.Time) error {
@@ -98,8 +99,8 @@ func (f *fill) chunk(ctx context.Context, tx *store.Tx, now time.Time) error {
 	} else if issue.State != series.IssueFilling {
 		return fmt.Errorf("the issue is %s: %w", issue.State, series.ErrState)
 	}
-	var first *int64
-	if err := tx.QueryRow(ctx, nextMailable, issue.SeriesID, issue.FillAfter).Scan(&first); err != nil {
+	var first, last *int64
+	if err := tx.QueryRow(ctx, nextMailable, issue.SeriesID, issue.FillAfter, f.size).Scan(&first, &last); err != nil {
 		return err
 	}
 	if first == nil {
@@ -110,11 +111,10 @@ func (f *fill) chunk(ctx context.Context, tx *store.Tx, now time.Time) error {
 	if f.kept, err = isKept(ctx, tx, issue.ArticleID); err != nil {
 		return err
 	}
-	last := *first + f.span - 1
-	if err := f.insert(ctx, tx, *first, last, now); err != nil {
+	if err := f.insert(ctx, tx, *first, *last, now); err != nil {
 		return err
 	}
-	return series.Filled(ctx, tx, issue.ID, last)
+	return series.Filled(ctx, tx, issue.ID, *last)
 }
 
 // Rows are shuffled within a chunk, so that one provider's people, imported together, don't all come in a row.

@@ -468,3 +468,27 @@ func TestCountPending(t *testing.T) {
 		t.Errorf("paused: got %d, %v, want the notice alone", n, err)
 	}
 }
+
+// TestChunksFollowTheirTime takes the size of a chunk from the last one's time: 25 ms each, whatever the disk.
+func TestChunksFollowTheirTime(t *testing.T) {
+	for _, tt := range []struct {
+		name       string
+		size, want int64
+		took       time.Duration
+	}{
+		{"fits", 3000, 3000, 25 * time.Millisecond},
+		{"too long", 3000, 1500, 50 * time.Millisecond},
+		{"it had to wait", 8000, 4000, 500 * time.Millisecond},
+		{"a commit alone takes longer", 100, 100, time.Second},
+		{"a little short", 2000, 2250, 20 * time.Millisecond},
+		{"short", 500, 1000, 2 * time.Millisecond},
+		{"no time at all", 500, 1000, 0},
+		{"short, and large already", 9000, 10_000, time.Millisecond},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := outbox.NextChunk(tt.size, tt.took); got != tt.want {
+				t.Errorf("got %d people after %d in %s, want %d", got, tt.size, tt.took, tt.want)
+			}
+		})
+	}
+}
