@@ -125,9 +125,9 @@ func checkUntouched(t *testing.T, before, m mailer.Message) {
 	}
 }
 
-// tags are those of the first DKIM-Signature, white space left out; empty where there is none.
+// tags are those of the first DKIM-Signature of a message or a header, white space left out; empty where there is none.
 func tags(message []byte) map[string]string {
-	head, _, _ := strings.Cut(string(message), "\r\n\r\n")
+	head, _, _ := strings.Cut(string(message)+"\r\n", "\r\n\r\n")
 	_, rest, ok := strings.Cut("\r\n"+head, "\r\nDKIM-Signature:")
 	if !ok {
 		return nil
