@@ -4,6 +4,7 @@ import (
 	"embed"
 	"html/template"
 	"io"
+	"strings"
 	"sync"
 	"time"
 )
@@ -188,6 +189,11 @@ type PublicJoined struct {
 	Title, Path string
 	Welcome     bool      // a first letter is on its way
 	Next        time.Time // in the series' zone; zero: none planned
+}
+
+// Zone is the name of Next's zone as readers know it: UTC, America/New York.
+func (j PublicJoined) Zone() string {
+	return strings.ReplaceAll(strings.TrimPrefix(j.Next.Location().String(), "Etc/"), "_", " ")
 }
 
 // Write writes the page.

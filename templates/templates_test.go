@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 )
 
 var pagesForTest = fstest.MapFS{
@@ -84,6 +85,18 @@ func TestTrials(t *testing.T) {
 		var b strings.Builder
 		if err := write(&b); err != nil || !strings.Contains(b.String(), want) {
 			t.Errorf("got %v and\n%s\nwant %q in it", err, b.String(), want)
+		}
+	}
+}
+
+func TestZoneAsReadersKnowIt(t *testing.T) {
+	for name, want := range map[string]string{"Etc/UTC": "UTC", "America/New_York": "America/New York", "Europe/Berlin": "Europe/Berlin"} {
+		zone, err := time.LoadLocation(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := (PublicJoined{Next: time.Date(2027, 3, 30, 9, 0, 0, 0, zone)}).Zone(); got != want {
+			t.Errorf("%s is shown as %q, want %q", name, got, want)
 		}
 	}
 }
