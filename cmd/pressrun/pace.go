@@ -54,8 +54,8 @@ func setWarmUp(c *Config, items []string) error {
 	return nil
 }
 
-// pace is how fast mail may leave: as it was set, and never faster than the kind of relay takes it. Without a pace that was
-// set, mailbox providers have none of their own.
+// pace is how fast mail may leave: as it was set, and never faster than the kind of relay takes it. Mailbox providers have a
+// pace of their own where one was set and the relay passes mail on: one on this machine takes all that the rate allows.
 func (c Config) pace() (pace.Plan, error) {
 	zone, err := time.LoadLocation(c.Zone)
 	if err != nil {
@@ -63,7 +63,8 @@ func (c Config) pace() (pace.Plan, error) {
 	}
 	r := c.Relay
 	p := pace.Plan{
-		Relay: append(pace.Rate(nil), r.Rate...), Ceilings: r.ProviderRates, Adapt: len(r.Rate) > 0 || len(r.ProviderRates) > 0,
+		Relay: append(pace.Rate(nil), r.Rate...), Ceilings: r.ProviderRates,
+		Adapt:  (len(r.Rate) > 0 || len(r.ProviderRates) > 0) && !isLoopback(r.Host),
 		WarmUp: r.WarmUp, Zone: zone, Connections: r.atOnce(),
 	}
 	if r.Kind.Daily > 0 {
@@ -111,6 +112,9 @@ func (s *site) checkPace(ctx context.Context) (finding, error) {
 		if rate := s.pace.Ceilings[pace.Lane(lane)]; len(rate) > 0 {
 			parts = append(parts, rate.String()+" to "+name)
 		}
+	}
+	if s.pace.Adapt {
+		parts = append(parts, "each mailbox provider from 2/s up, as it takes messages")
 	}
 	if !s.pace.Hours.AllDay() {
 		parts = append(parts, fmt.Sprintf("issues from %s (%s)", s.pace.Hours, s.cfg.Zone))
