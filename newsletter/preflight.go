@@ -107,8 +107,8 @@ func (p *Publisher) Preflight(ctx context.Context, articleSlug string) ([]Findin
 }
 
 // PreflightIncoming is Preflight for articles that are not stored yet, and so have no neighbours; found has their findings in the same
-// order. Drafts have none.
-func (p *Publisher) PreflightIncoming(ctx context.Context, s series.Series, in []series.Incoming) (found [][]Finding, err error) {
+// order. Drafts have none. looked is told before each how many were looked at.
+func (p *Publisher) PreflightIncoming(ctx context.Context, s series.Series, in []series.Incoming, looked func(n int)) (found [][]Finding, err error) {
 	ctx = withAsking(ctx, askFor)
 	at, err := p.leaves(ctx, s)
 	if err != nil {
@@ -116,6 +116,7 @@ func (p *Publisher) PreflightIncoming(ctx context.Context, s series.Series, in [
 	}
 	found = make([][]Finding, len(in))
 	for i, each := range in {
+		looked(i)
 		if each.Draft {
 			continue
 		}

@@ -106,7 +106,7 @@ func (a *app) importArticles(ctx context.Context, s *site, slug string, paths []
 		return errors.Join(a.print(r, r.print), errUnreadable)
 	}
 	if o.ready {
-		if err := s.preflightIncoming(ctx, of, r, found.Articles); err != nil {
+		if err := s.preflightIncoming(ctx, of, r, found.Articles, newBar(a.err, "Looking")); err != nil {
 			return err
 		}
 	}
@@ -134,8 +134,9 @@ func reportOf(of series.Series, found importer.Found, o importOptions) *importRe
 
 // preflightIncoming looks at articles that are to be ready: what would hold the issue of one refuses them all. What is to be looked at
 // stands in the report.
-func (s *site) preflightIncoming(ctx context.Context, of series.Series, r *importReport, in []series.Incoming) error {
-	found, err := s.publisher.PreflightIncoming(ctx, of, in)
+func (s *site) preflightIncoming(ctx context.Context, of series.Series, r *importReport, in []series.Incoming, b *bar) error {
+	found, err := s.publisher.PreflightIncoming(ctx, of, in, b.patiently(len(in)))
+	b.clear()
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"golang.org/x/term"
 )
@@ -30,6 +31,19 @@ func (b *bar) show(done, total int64, words ...string) {
 	full := int(width * min(done, total) / total)
 	words = append([]string{fmt.Sprintf("%d of %d", done, total)}, words...)
 	fmt.Fprintf(b.w, "\r%s %s%s %s\x1b[K", b.what, strings.Repeat("█", full), strings.Repeat("░", width-full), strings.Join(words, " · "))
+}
+
+// patience is how long something may take before its bar is worth a look.
+const patience = time.Second
+
+// patiently is show, for what is mostly over before anybody wonders.
+func (b *bar) patiently(total int) func(done int) {
+	began := time.Now()
+	return func(done int) {
+		if time.Since(began) > patience {
+			b.show(int64(done), int64(total))
+		}
+	}
 }
 
 // clear takes the bar away.
