@@ -22,8 +22,15 @@ type room struct{ notices, issues, most int }
 func (w *Worker) claim(r room, held bool) (got []row, err error) {
 	stray := w.doubt && w.held.Load() == 0
 	var taken []row
+	forget := func() {
+		for _, r := range taken {
+			w.pacer.Done(r.lane)
+		}
+		taken = nil
+	}
 	err = w.writer.ask(0, func(ctx context.Context, tx *store.Tx) error {
 		got = nil
+		forget() // of a run before this one, which was undone
 		if stray {
 			if err := w.giveAllBack(ctx, tx); err != nil {
 				return err
@@ -53,9 +60,7 @@ func (w *Worker) claim(r room, held bool) (got []row, err error) {
 	})
 	if err != nil {
 		w.doubt = true
-		for _, r := range taken {
-			w.pacer.Done(r.lane)
-		}
+		forget()
 		return nil, fmt.Errorf("claim: %w", err)
 	}
 	w.doubt = w.doubt && !stray

@@ -2,6 +2,8 @@ package outbox
 
 import (
 	"context"
+	"errors"
+	"time"
 
 	"pressrun/newsletter/mailer"
 	"pressrun/subscribers/store"
@@ -64,3 +66,39 @@ func (s *Steps) Settle(ctx context.Context, i, j int) error {
 
 // NextChunk is the size of the chunk after one that took so long.
 var NextChunk = nextChunk
+
+// Claimer is a worker of which nothing runs but its writer, until end is called: it claims by Claim alone.
+func Claimer(cfg Config) (w *Worker, end func(), err error) {
+	if cfg, err = cfg.check(); err != nil {
+		return nil, nil, err
+	}
+	w = &Worker{cfg: cfg, owner: "claimer", log: cfg.Log, now: cfg.Now, writer: newWriter(cfg.DB, cfg.Log, cfg.OnSettled)}
+	err = w.remember(context.Background())
+	go w.writer.run(context.Background())
+	return w, func() { w.writer.close(); <-w.writer.ended }, err
+}
+
+// ClaimBeside is Claim in a commit with another's statement that fails after it.
+func (w *Worker) ClaimBeside(n int) (*Steps, error) {
+	busy, begun, ended := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	w.writer.record(0, func(context.Context, *store.Tx) error { close(begun); <-busy; return nil }, func() {})
+	<-begun
+	go func() {
+		defer close(ended)
+		w.writer.until(1)
+		go func() { w.writer.until(2); close(busy) }()
+		_ = w.writer.ask(0, func(context.Context, *store.Tx) error { return errors.New("made by the test") })
+	}()
+	steps, err := w.Claim(n)
+	<-ended
+	return steps, err
+}
+
+// until waits until so many wait for a commit.
+func (w *writer) until(asks int) {
+	for n := 0; n < asks; time.Sleep(time.Millisecond) {
+		w.mu.Lock()
+		n = len(w.asks)
+		w.mu.Unlock()
+	}
+}

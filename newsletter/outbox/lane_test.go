@@ -277,3 +277,60 @@ func TestAPaceOfSecondsIsWaitedFor(t *testing.T) {
 		t.Errorf("got %v, want six each", got)
 	}
 }
+
+// claims is a worker that claims issues' rows by Claim alone, with a clock that stands still.
+func (s *site) claims(plan pace.Plan) (*outbox.Worker, *steadyClock) {
+	s.Helper()
+	cfg, clock := s.paced(smtptest.New(s), plan), new(steadyClock)
+	clock.set(s.now())
+	cfg.Now = clock.now
+	w, end, err := outbox.Claimer(cfg)
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.Cleanup(end)
+	return w, clock
+}
+
+// TestLooksInVainTakeNobodysTurn: with one message a second and as many looks as there are lanes, no lane is always the first.
+func TestLooksInVainTakeNobodysTurn(t *testing.T) {
+	s := newSite(t)
+	s.subscribe(s.skin, slices.Concat(many(12, "gmail.com"), many(12, "other.example"))...)
+	s.issue(s.skin, "rest")
+	w, clock := s.claims(pace.Plan{Relay: rate("1/s")})
+	lanes := len(pace.LaneNames())
+	const seconds = 10
+	for range seconds {
+		for look := range lanes {
+			want := 0
+			if look == 0 {
+				want = 1
+			}
+			if got := must(w.Claim(1)).Len(); got != want {
+				t.Fatalf("look %d of a second: got %d, want %d", look+1, got, want)
+			}
+		}
+		clock.set(clock.now().Add(time.Second + 20*time.Millisecond))
+	}
+	for _, lane := range []pace.Lane{pace.Rest, pace.Gmail} {
+		var n int
+		err := s.db.QueryRow(t.Context(), `SELECT count(*) FROM deliveries WHERE state = 'claimed' AND lane = ?1`, lane).Scan(&n)
+		if err != nil || n < seconds/lanes {
+			t.Errorf("%s: got %d of %d, %v, want its turns", pace.LaneNames()[lane], n, seconds, err)
+		}
+	}
+}
+
+// TestAClaimThatRunsTwiceIsGrantedOnce: where another's statement fails, the claim that shared its commit runs again; what the
+// first run was granted doesn't count as under way for ever.
+func TestAClaimThatRunsTwiceIsGrantedOnce(t *testing.T) {
+	s := newSite(t)
+	s.readers(s.skin, 9)
+	s.issue(s.skin, "rest")
+	w, _ := s.claims(pace.Plan{Relay: rate("1000/s"), Connections: 2})
+	for i, claim := range []func(int) (*outbox.Steps, error){w.ClaimBeside, w.Claim} {
+		if got := must(claim(2)).Len(); got != 2 {
+			t.Errorf("claim %d: got %d, want two of the four that two connections may have", i+1, got)
+		}
+	}
+}
