@@ -61,6 +61,10 @@ func (p *Pacer) step(left map[Lane]int, warming string, at time.Time) (moved boo
 		if n > 0 {
 			p.take(id, warming, n, at)
 			p.setSpeed(p.lane(id), p.lane(id).speed.grown(n))
+			if w, yes := p.warm[warming]; yes {
+				w.Judged += n
+				p.warm[warming] = w
+			}
 			left[id] -= n
 			moved = true
 		}

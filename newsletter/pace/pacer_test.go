@@ -204,6 +204,23 @@ func TestWarmUp(t *testing.T) {
 	}
 }
 
+// TestWarmUpIsNotByWaiting: what was to leave on a day on which the relay was away, and didn't, warms nothing up.
+func TestWarmUpIsNotByWaiting(t *testing.T) {
+	const domain = "new.example.org"
+	p, now := pace.New(pace.Plan{WarmUp: []string{domain}}, pace.Kept{}), start
+	for range 3 {
+		p.Take(pace.Rest, domain, 50, now)
+		for range 50 {
+			p.Judge(pace.Rest, domain, pace.NoNews)
+			p.Done(pace.Rest)
+		}
+		now = now.Add(24 * time.Hour)
+		if got := p.May(pace.Rest, domain, now); got != 50 {
+			t.Fatalf("on %s: got %d, want 50 as on the first day", now.Format(time.DateOnly), got)
+		}
+	}
+}
+
 // TestWarmUpHoldsAtOnce: with more than 5 % refused the rest of the day's messages waits.
 func TestWarmUpHoldsAtOnce(t *testing.T) {
 	const domain = "new.example.org"

@@ -7,7 +7,7 @@ import "time"
 type Warming struct {
 	Step    int
 	Day     string // the last on which it sent, YYYY-MM-DD
-	Taken   int    // on that day
+	Taken   int    // on that day, also what was never offered since the relay was away
 	Judged  int    // of those, how many were taken or refused for good
 	Refused int
 }
@@ -35,7 +35,7 @@ func (w Warming) On(t time.Time) Warming {
 	if today <= w.Day { // also where the clock went back
 		return w
 	}
-	if n, warm := w.Allowance(); !warm && 2*w.Taken >= n && !w.Refusing() {
+	if n, warm := w.Allowance(); !warm && 2*w.Judged >= n && !w.Refusing() {
 		w.Step++
 	}
 	return Warming{Step: w.Step, Day: today}
