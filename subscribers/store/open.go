@@ -87,8 +87,8 @@ func keepPrivate(path string) error {
 
 // What is deleted is overwritten: of somebody who was erased nothing may stay in free pages.
 func (db *DB) connect(ctx context.Context) (err error) {
-	const shared = "_busy_timeout=5000&_foreign_keys=on&_stmt_cache_size=64&_mutex=no"
-	if db.writer, err = sql.Open("sqlite3", dsn(db.path, shared+"&_journal_mode=WAL&_synchronous=FULL&_txlock=immediate&_secure_delete=on&_cache_size=-8192")); err != nil {
+	const shared = "_busy_timeout=5000&_foreign_keys=on&_stmt_cache_size=64&_mutex=no&_synchronous=FULL"
+	if db.writer, err = sql.Open("sqlite3", dsn(db.path, shared+"&_journal_mode=WAL&_txlock=immediate&_secure_delete=on&_cache_size=-8192")); err != nil {
 		return err
 	}
 	db.writer.SetMaxOpenConns(1)

@@ -47,8 +47,40 @@ func TestPragmas(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := ask(db, "query_only"); got != "1" {
-		t.Errorf("reader: query_only: got %s, want 1", got)
+	for pragma, want := range map[string]string{"query_only": "1", "synchronous": "2"} {
+		if got := ask(db, pragma); got != want {
+			t.Errorf("reader: %s: got %s, want %s", pragma, got, want)
+		}
+	}
+}
+
+// TestCheckpoint looks for what was committed in the database file itself, while a transaction is open.
+func TestCheckpoint(t *testing.T) {
+	db := storetest.Open(t, migrateThings("-- +goose Up\nCREATE TABLE words (word TEXT NOT NULL) STRICT;\n"))
+	const word = "a word that is found in a file"
+	insert := func(tx *store.Tx) error {
+		_, err := tx.Exec(t.Context(), `INSERT INTO words (word) VALUES (?1)`, word)
+		return err
+	}
+	inFile := func() bool {
+		content, err := os.ReadFile(db.Path())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Contains(string(content), word)
+	}
+	if err := db.InTx(t.Context(), insert); err != nil {
+		t.Fatal(err)
+	}
+	if inFile() {
+		t.Fatal("the word is in the file before it was moved there")
+	}
+	err := db.InTx(t.Context(), func(tx *store.Tx) error { return errors.Join(insert(tx), db.Checkpoint(t.Context())) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !inFile() {
+		t.Error("the word is not in the file")
 	}
 }
 

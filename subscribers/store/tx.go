@@ -110,6 +110,15 @@ func Rest(ctx context.Context, took time.Duration) error {
 	}
 }
 
+// Checkpoint moves what the write-ahead log has into the database file, as far as nobody reads older pages, while others read and
+// write; both are on the disk then. SQLite does so itself too, within the commit that makes the log long.
+func (db *DB) Checkpoint(ctx context.Context) error {
+	if _, err := db.reader.ExecContext(ctx, `PRAGMA wal_checkpoint(PASSIVE)`); err != nil {
+		return fmt.Errorf("checkpoint: %w", fault(err))
+	}
+	return nil
+}
+
 // Query reads inside the transaction. The rows must be closed before the next statement that writes.
 func (tx *Tx) Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	tx.statements.Add(1)
