@@ -11,27 +11,30 @@ import (
 	"pressrun/subscribers/store"
 )
 
-// The rows of an import are read and checked by one goroutine while another writes those before them. They are sorted by address,
-// so many at a time: a transaction then touches few pages of the index of addresses, which made it three times as fast.
+// The rows of an import are read and checked by one goroutine while another writes those before them. They come in runs that are
+// sorted by address: a transaction then touches few pages of the index of addresses, which made it three times as fast. An import
+// that was stopped goes on after as many rows as were taken, so it needs the same order again: a change of it would lose rows.
 
 const (
-	windowRows = 16 << 10 // rows that are sorted together
+	sortedRows = 24 << 10 // rows that wait for those that belong before them
+	windowRows = 2 << 10  // rows that are handed over together
 	batchRows  = 64       // rows that one statement looks up or writes
 )
 
 // How long a transaction of an import takes rows, and how long it may hold the database with its commit.
 const (
-	firstHold = 10 * time.Millisecond
-	mostHold  = 25 * time.Millisecond
+	firstHold = 5 * time.Millisecond
+	mostHold  = 20 * time.Millisecond
 	leastHold = 4 * time.Millisecond  // less would only be more commits
-	longHold  = 35 * time.Millisecond // then half of it
-	shortHold = 25 * time.Millisecond // then a quarter more
+	longHold  = 30 * time.Millisecond // then half of it
+	shortHold = 20 * time.Millisecond // then a quarter more
 )
 
-// hashed is a row with the hashes of its address.
+// hashed is a row with the hashes of its address, in a run.
 type hashed struct {
 	row
 	address, domain string
+	run             int
 }
 
 // takeAll goes through the file twice: those who are gone first, so that no order of lines mails them. It passes over the
@@ -42,7 +45,7 @@ func (im *importing) takeAll(ctx context.Context, db *store.DB) error {
 		im.reading, err = im.addReading(ctx)
 		return err
 	})
-	c := &chunks{importing: im, over: im.taken, hold: firstHold}
+	c := &chunks{importing: im, over: im.taken, hold: firstHold, texts: map[groupOf]string{}}
 	if err == nil && im.gone > 0 {
 		err = c.pass(ctx, db, true)
 	}
@@ -62,88 +65,135 @@ func (im *importing) takeAll(ctx context.Context, db *store.DB) error {
 // chunks takes the rows of an import in short transactions.
 type chunks struct {
 	*importing
-	over int64         // how many rows, in the order of the passes, were taken before
-	hold time.Duration // how long the next transaction takes rows
+	over   int64              // how many rows, in the order of the passes, were taken before
+	hold   time.Duration      // how long the next transaction takes rows
+	texts  map[groupOf]string // of the statements that insert
+	logged int                // rows since the log was moved into the file
 }
 
 // pass takes the rows of those who are gone, or of all others.
 func (c *chunks) pass(ctx context.Context, db *store.DB, gone bool) error {
 	reading, stop := context.WithCancel(ctx)
-	windows, free := make(chan []hashed), make(chan []hashed, 2)
-	free <- nil
-	free <- nil
+	defer stop()
+	windows := make(chan []*hashed, 1)
 	failed := make(chan error, 1)
 	go func() {
 		defer close(windows)
-		failed <- c.read(reading, gone, windows, free)
+		failed <- c.read(reading, gone, windows)
 	}()
+	var rows []*hashed
 	var err error
 	for window := range windows {
-		if err == nil {
-			err = c.takeWindow(ctx, db, window)
-		}
 		if err != nil {
+			continue // until the other has noticed
+		}
+		// Some stay, so that the next transaction need not be a short one.
+		if rows, err = c.takeAllBut(ctx, db, append(rows, window...), windowRows); err != nil {
 			stop()
 		}
-		free <- window[:0]
 	}
-	stop()
 	if read := <-failed; err == nil {
 		err = read
+	}
+	if err == nil {
+		_, err = c.takeAllBut(ctx, db, rows, 0)
 	}
 	return err
 }
 
-// read sends the rows of a pass in sorted windows, each in a slice that came from free.
-func (c *chunks) read(ctx context.Context, gone bool, windows chan<- []hashed, free <-chan []hashed) error {
-	hash := c.Key.addressHasher()
-	window := <-free
+// read sends the rows of a pass in sorted runs.
+func (c *chunks) read(ctx context.Context, gone bool, windows chan<- []*hashed) error {
+	hash := c.hasher()
+	sorter := runs{most: sortedRows}
+	var window []*hashed
 	send := func() error {
-		slices.SortStableFunc(window, func(a, b hashed) int { return strings.Compare(a.addr.Key, b.addr.Key) })
 		select {
 		case windows <- window:
+			window = nil
+			return nil
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		window = <-free
-		return nil
+	}
+	give := func(h *hashed) error {
+		if h.fault == nil {
+			h.address, h.domain = hash(h.addr)
+		}
+		if window = append(window, h); len(window) < windowRows {
+			return nil
+		}
+		return send()
 	}
 	err := c.sheet.each(func(row row) error {
 		row.fault, row.state = c.fault(row), c.state(row)
 		if gone != (isGone(row.state) && row.fault == nil) {
 			return nil
 		}
-		h := hashed{row: row}
-		if row.fault == nil {
-			h.address, h.domain = hash(row.addr.Key), hash("@"+row.addr.Domain)
+		if h := sorter.add(&hashed{row: row}); h != nil {
+			return give(h)
 		}
-		if window = append(window, h); len(window) < windowRows {
-			return nil
-		}
-		return send()
+		return nil
 	})
+	for h := sorter.rest(); err == nil && h != nil; h = sorter.rest() {
+		err = give(h)
+	}
 	if err != nil || len(window) == 0 {
 		return err
 	}
 	return send()
 }
 
-// takeWindow takes rows in as many transactions as that needs.
-func (c *chunks) takeWindow(ctx context.Context, db *store.DB, rows []hashed) error {
+// hasher returns both hashes of addresses; those of domains it remembers, since most of a file's are few.
+func (c *chunks) hasher() func(Address) (address, domain string) {
+	const most = 1000
+	hash := c.Key.addressHasher()
+	domains := map[string]string{}
+	return func(a Address) (address, domain string) {
+		domain, known := domains[a.Domain]
+		if !known {
+			if len(domains) == most {
+				clear(domains)
+			}
+			domain = hash("@" + a.Domain)
+			domains[strings.Clone(a.Domain)] = domain
+		}
+		return hash(a.Key), domain
+	}
+}
+
+// takeAllBut takes rows in as many transactions as that needs, until no more than some are left, which it returns.
+func (c *chunks) takeAllBut(ctx context.Context, db *store.DB, rows []*hashed, some int) (left []*hashed, err error) {
 	before := min(c.over, int64(len(rows)))
 	c.over -= before
-	for rows = rows[before:]; len(rows) > 0; {
+	for rows = rows[before:]; len(rows) > some; {
 		n, held, err := c.takeSome(ctx, db, rows)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		c.adapt(held)
 		rows = rows[n:]
-		if err := store.Rest(ctx, held); err != nil {
-			return err
+		if err := c.rest(ctx, db, n, held); err != nil {
+			return nil, err
 		}
 	}
-	return nil
+	return rows, nil
+}
+
+// loggedRows make about half of the log that SQLite lets grow before it moves it into the file within a commit.
+const loggedRows = 1000
+
+// rest lets others write after a transaction of n rows. Once the log is long it is moved into the file meanwhile: else a commit
+// would have to, and others wait for it.
+func (c *chunks) rest(ctx context.Context, db *store.DB, n int, held time.Duration) error {
+	if c.logged += n; c.logged < loggedRows {
+		return store.Rest(ctx, held)
+	}
+	c.logged = 0
+	began := time.Now()
+	if err := db.Checkpoint(ctx); err != nil {
+		return err
+	}
+	return store.Rest(ctx, max(0, held-4*time.Since(began)))
 }
 
 func (c *chunks) adapt(held time.Duration) {
@@ -157,7 +207,7 @@ func (c *chunks) adapt(held time.Duration) {
 }
 
 // takeSome takes the first of rows in one transaction. It says how many, and for how long others were kept out.
-func (c *chunks) takeSome(ctx context.Context, db *store.DB, rows []hashed) (taken int, held time.Duration, err error) {
+func (c *chunks) takeSome(ctx context.Context, db *store.DB, rows []*hashed) (taken int, held time.Duration, err error) {
 	var began time.Time
 	err = db.InTx(ctx, func(tx *store.Tx) error {
 		began = time.Now()
@@ -180,24 +230,24 @@ func (c *chunks) takeSome(ctx context.Context, db *store.DB, rows []hashed) (tak
 	return taken, held, nil
 }
 
-// differentPeople are the first rows, a batch at most, of which none is about the same address as another.
-func differentPeople(rows []hashed) []hashed {
+// differentPeople are the first rows of a run, a batch at most, of which none is about the same address as another.
+func differentPeople(rows []*hashed) []*hashed {
 	n := 1
-	for n < min(len(rows), batchRows) && (rows[n].fault != nil || rows[n].addr.Key != rows[n-1].addr.Key) {
+	for n < min(len(rows), batchRows) && rows[n].run == rows[0].run && (rows[n].fault != nil || rows[n].addr.Key != rows[n-1].addr.Key) {
 		n++
 	}
 	return rows[:n]
 }
 
 // takeBatch takes rows about different people: those who are new together, the others one by one.
-func (c *chunks) takeBatch(ctx context.Context, rows []hashed) error {
+func (c *chunks) takeBatch(ctx context.Context, rows []*hashed) error {
 	all, err := c.findAll(ctx, rows)
 	if err != nil {
 		return err
 	}
 	var fresh []newcomer
 	for i := range rows {
-		row, f := &rows[i], all[i]
+		row, f := rows[i], all[i]
 		b := becameRefused
 		switch {
 		case row.fault != nil:
@@ -230,8 +280,11 @@ FROM enrolled e WHERE e.series_id = ?1 AND e.subscriber_id IN `
 
 const selectStandingAll = `SELECT hash, reason FROM suppressions WHERE series_id IN (0, ?1) AND hash IN `
 
+// The lists that end these, always as long: one statement serves all batches.
+var batchFrom1, batchFrom2, hashesFrom2 = in(1, batchRows), in(2, batchRows), in(2, 2*batchRows)
+
 // findAll is find for many rows; of rows with a fault it finds nothing.
-func (c *chunks) findAll(ctx context.Context, rows []hashed) ([]found, error) {
+func (c *chunks) findAll(ctx context.Context, rows []*hashed) ([]found, error) {
 	all := make([]found, len(rows))
 	at := make(map[string]int, len(rows))
 	keys, hashes := make([]any, 0, batchRows), make([]any, 0, 2*batchRows)
@@ -258,7 +311,7 @@ func (c *chunks) findAll(ctx context.Context, rows []hashed) ([]found, error) {
 func (c *chunks) findPeople(ctx context.Context, all []found, at map[string]int, keys []any) error {
 	of := map[int64]int{}
 	ids := []any{c.o.SeriesID}
-	err := c.eachOf(ctx, selectPeopleByKeys+in(1, batchRows), pad(keys, batchRows), func(rows scanner) error {
+	err := c.eachOf(ctx, selectPeopleByKeys+batchFrom1, pad(keys, batchRows), func(rows scanner) error {
 		var r personRow
 		var key string
 		if err := rows.Scan(append(r.columns(), &key)...); err != nil {
@@ -274,7 +327,7 @@ func (c *chunks) findPeople(ctx context.Context, all []found, at map[string]int,
 	if err != nil || len(of) == 0 {
 		return err
 	}
-	return c.eachOf(ctx, selectEnrolmentsOf+in(2, batchRows), pad(ids, 1+batchRows), func(rows scanner) error {
+	return c.eachOf(ctx, selectEnrolmentsOf+batchFrom2, pad(ids, 1+batchRows), func(rows scanner) error {
 		var r enrolmentRow
 		var loose bool
 		if err := rows.Scan(append(r.columns(), &loose)...); err != nil {
@@ -289,7 +342,7 @@ func (c *chunks) findPeople(ctx context.Context, all []found, at map[string]int,
 func (c *chunks) findStanding(ctx context.Context, all []found, hashes []any) error {
 	gravest := map[string]string{}
 	args := pad(append([]any{c.o.SeriesID}, hashes...), 1+2*batchRows)
-	err := c.eachOf(ctx, selectStandingAll+in(2, 2*batchRows), args, func(rows scanner) error {
+	err := c.eachOf(ctx, selectStandingAll+hashesFrom2, args, func(rows scanner) error {
 		var hash, reason string
 		err := rows.Scan(&hash, &reason)
 		gravest[hash] = graver(gravest[hash], reason)

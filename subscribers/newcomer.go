@@ -40,9 +40,19 @@ func (c *chunks) insertAll(ctx context.Context, all []newcomer) error {
 	return nil
 }
 
-// times is a row of values as often as there are newcomers.
-func times(row string, all []newcomer, first int) string {
-	return numbered(strings.Repeat(row+", ", len(all)-1)+row, first)
+// groupOf is a statement that inserts, and how many rows.
+type groupOf struct {
+	insert string
+	rows   int
+}
+
+// inserting is the text of a statement with a row of values, whose parameters are numbered from first on, for each newcomer.
+func (c *chunks) inserting(insert, values string, all []newcomer, first int) string {
+	group := groupOf{insert, len(all)}
+	if c.texts[group] == "" {
+		c.texts[group] = fmt.Sprintf(insert, numbered(strings.Repeat(values+", ", len(all)-1)+values, first))
+	}
+	return c.texts[group]
 }
 
 const (
@@ -58,7 +68,7 @@ func (c *chunks) insertPeople(ctx context.Context, all []newcomer) error {
 		at[n.addr.Key] = i
 		args = append(args, n.addr.Typed, n.addr.Key, n.address, n.domain, n.Name, n.Language, n.Zone, n.fields, tagsText(n.Tags))
 	}
-	return c.eachOf(ctx, fmt.Sprintf(insertPeople, times(personValues, all, 2)), args, func(rows scanner) error {
+	return c.eachOf(ctx, c.inserting(insertPeople, personValues, all, 2), args, func(rows scanner) error {
 		var id int64
 		var key string
 		err := rows.Scan(&id, &key)
@@ -79,7 +89,7 @@ func (c *chunks) insertEnrolments(ctx context.Context, all []newcomer) error {
 		ended, since, until := n.start.instants(c.now())
 		args = append(args, n.id, n.start.state, n.by, ended, since, until)
 	}
-	_, err := c.tx.Exec(ctx, fmt.Sprintf(insertEnrolments, times(enrolmentValues, all, 5)), args...)
+	_, err := c.tx.Exec(ctx, c.inserting(insertEnrolments, enrolmentValues, all, 5), args...)
 	return err
 }
 
@@ -93,7 +103,7 @@ func (c *chunks) insertConsents(ctx context.Context, all []newcomer) error {
 	for _, n := range all {
 		args = append(args, n.id, c.form(n.line), n.consent, n.because, n.addr.Typed)
 	}
-	_, err := c.tx.Exec(ctx, fmt.Sprintf(insertConsents, times(consentValues, all, 3)), args...)
+	_, err := c.tx.Exec(ctx, c.inserting(insertConsents, consentValues, all, 3), args...)
 	return err
 }
 
@@ -112,6 +122,6 @@ func (c *chunks) insertSuppressions(ctx context.Context, all []newcomer) error {
 		reason := goneReason(n.row.state)
 		args = append(args, n.address, c.goneScope(reason), reason, n.because)
 	}
-	_, err := c.tx.Exec(ctx, fmt.Sprintf(insertSuppressionsOf, times(suppressionValues, all, 2)), args...)
+	_, err := c.tx.Exec(ctx, c.inserting(insertSuppressionsOf, suppressionValues, all, 2), args...)
 	return err
 }
