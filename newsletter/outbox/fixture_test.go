@@ -232,7 +232,7 @@ func (s *site) start(cfg outbox.Config) *outbox.Worker {
 // drain waits until nothing can be sent now.
 func (s *site) drain(w *outbox.Worker) {
 	s.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	if err := w.Drain(ctx); err != nil {
 		s.Fatalf("drain: %v", err)
@@ -288,7 +288,7 @@ func words(c outbox.Counts) string {
 // until fails unless the condition comes true in 20 seconds. It is for what happens on the worker's own time.
 func (s *site) until(what string, cond func() bool) {
 	s.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
