@@ -103,6 +103,10 @@ func (w *Worker) stoppedMeanwhile(ctx context.Context, r row) (yes bool) {
 // refusedInARow is how many refusals of one class, with no acceptance between, stop a provider, or an issue.
 const refusedInARow = 5
 
+// deadInARow is how many addresses in a row, with no acceptance between, may not exist: more are a relay that lost its table
+// of users, or the wrong relay, and each of them would be suppressed.
+const deadInARow = 25
+
 // manyPlaces is from how many providers on refusals in a row are not a provider's: then the relay itself refuses us.
 const manyPlaces = 3
 
@@ -113,7 +117,8 @@ type streak struct {
 	place string // a lane's number, or a domain of the rest
 }
 
-// streaks counts refusals that are about us or about what the issue says, and not about the recipient.
+// streaks counts refusals that are about us or about what the issue says, and not about the recipient; and those of recipients
+// that are too many in a row to be about them.
 type streaks struct {
 	mu     sync.Mutex
 	row    map[streak]int
@@ -129,11 +134,12 @@ const (
 	wholeIssue
 )
 
-var judgedClasses = []mailer.Class{mailer.ClassBlocked, mailer.ClassContent}
+var judgedClasses = []mailer.Class{mailer.ClassBlocked, mailer.ClassContent, mailer.ClassDead}
 
 // judge says whether an answer means that more of the issue would fare no better. Where the relay refuses our sender or login,
-// or five in a row of several providers, that is all of it; where a provider has blocked five in a row, or refused what five
-// say, that is what goes to this one. Then it is better to have readers wait than to fail them one by one.
+// five in a row of several providers, or 25 addresses in a row as unknown, that is all of it; where a provider has blocked five
+// in a row, or refused what five say, that is what goes to this one. Then it is better to have readers wait than to fail them
+// one by one.
 func (s *streaks) judge(r row, out mailer.Outcome) halt {
 	if r.issue == 0 {
 		return nothing
@@ -151,16 +157,30 @@ func (s *streaks) judge(r row, out mailer.Outcome) halt {
 	case out.State != mailer.Refused:
 	case out.Class == mailer.ClassConfig:
 		return wholeIssue
+	case out.Class == mailer.ClassDead:
+		return s.countDead(streak{r.issue, out.Class, ""})
 	case slices.Contains(judgedClasses, out.Class):
 		return s.count(streak{r.issue, out.Class, r.place()})
 	}
 	return nothing
 }
 
-func (s *streaks) count(here streak) halt {
+func (s *streaks) countDead(all streak) halt {
+	s.begin()
+	if s.row[all]++; s.row[all] >= deadInARow {
+		return wholeIssue
+	}
+	return nothing
+}
+
+func (s *streaks) begin() {
 	if s.row == nil {
 		s.row, s.places = map[streak]int{}, map[streak]map[string]bool{}
 	}
+}
+
+func (s *streaks) count(here streak) halt {
+	s.begin()
 	all := streak{here.issue, here.class, ""}
 	s.row[here]++
 	s.row[all]++

@@ -128,6 +128,34 @@ func TestARelayThatBlocksEverybodyPausesTheIssue(t *testing.T) {
 	}
 }
 
+// TestARelayThatKnowsNobodyPausesTheIssue: a relay that lost its table of users doesn't cost a site its readers.
+func TestARelayThatKnowsNobodyPausesTheIssue(t *testing.T) {
+	s, srv := newSite(t), smtptest.New(t)
+	s.subscribe(s.skin, many(80, "reader.example")...)
+	issue := s.issue(s.skin, "rest")
+	srv.At("RCPT").Reply("550 5.1.1 no such user")
+	s.send(srv)
+	got := s.state(issue.ID)
+	if c := s.counts(issue.ID); c.Failed < 25 || c.Failed > 45 || got.State != series.IssuePaused || !strings.Contains(got.Reason, "don't exist") {
+		t.Errorf("got %s of an issue that is %s, %q; want it paused soon after 25", words(c), got.State, got.Reason)
+	}
+}
+
+// TestUnknownAddressesAmongOthersPauseNothing: many that don't exist are an old list, as long as others do.
+func TestUnknownAddressesAmongOthersPauseNothing(t *testing.T) {
+	s, srv := newSite(t), smtptest.New(t)
+	s.subscribe(s.skin, many(40, "gone.example")...)
+	s.subscribe(s.skin, many(40, "reader.example")...)
+	issue := s.issue(s.skin, "rest")
+	for i := range 40 {
+		srv.At("RCPT " + many(40, "gone.example")[i]).Reply("550 5.1.1 no such user")
+	}
+	s.send(srv)
+	if c := s.counts(issue.ID); c.Failed != 40 || c.Sent != 40 {
+		t.Errorf("got %s, want half sent and half failed", words(c))
+	}
+}
+
 // TestADailyLimitCarriesOverMidnightAndRestart: a limit holds in every 24 hours, whoever starts in between, and what waits for
 // it has neither tried nor aged.
 func TestADailyLimitCarriesOverMidnightAndRestart(t *testing.T) {

@@ -281,5 +281,8 @@ func stopReason(out mailer.Outcome) string {
 	case mailer.ClassContent:
 		return fmt.Sprintf("The relay refuses what the issue says, so the rest of it waits: %s. If nobody has it yet, cancel it, change the article and send that anew; if the relay was wrong, resume it.", out.Reply)
 	}
+	if out.Class == mailer.ClassDead {
+		return fmt.Sprintf("The relay says of %d addresses in a row that they don't exist, so the rest of the issue waits: %s. If it is the wrong relay, or its fault, mend that and take the suppressions back with pressrun subscriber unsuppress; then resume the issue.", deadInARow, out.Reply)
+	}
 	return fmt.Sprintf("The relay refuses our mail, so the rest of the issue waits: %s. When that is mended, resume the issue and retry what failed.", out.Reply)
 }
