@@ -3,7 +3,7 @@ package outbox
 import (
 	"context"
 	"errors"
-	"time"
+	"runtime"
 
 	"pressrun/newsletter/mailer"
 	"pressrun/subscribers/store"
@@ -96,7 +96,7 @@ func (w *Worker) ClaimBeside(n int) (*Steps, error) {
 
 // until waits until so many wait for a commit.
 func (w *writer) until(asks int) {
-	for n := 0; n < asks; time.Sleep(time.Millisecond) {
+	for n := 0; n < asks; runtime.Gosched() {
 		w.mu.Lock()
 		n = len(w.asks)
 		w.mu.Unlock()
