@@ -31,6 +31,7 @@ func (a *app) articleImportCommand() *cobra.Command {
 		Short: "Read articles from files and folders into a series",
 		Long: `Reads Markdown with front matter, plain text and HTML, and folders of them. Their order is decided by the first of these that all
 of them have: a weight in front matter, a complete chain of Previous and Next labels, a number in the file name, a date, the name.
+The labels stand at the end of a plain text, with the title below or behind: "Previous: Title | Next: Title".
 A closing note that the texts share is taken out of them and shown as the disclaimer; the disclaimer of the series is never changed
 by an import.
 

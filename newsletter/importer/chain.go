@@ -1,6 +1,7 @@
 package importer
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -11,6 +12,7 @@ import (
 type chain struct {
 	all          []candidate
 	before, then []int
+	said         map[[2]int]string // the place of the label that joined two
 	problems     []Problem
 }
 
@@ -21,7 +23,7 @@ func byChain(all []candidate) (bool, []Problem) {
 	if len(all) < 2 || !hasLabels(all) {
 		return false, nil
 	}
-	c := chain{all: all, before: make([]int, len(all)), then: make([]int, len(all))}
+	c := chain{all: all, before: make([]int, len(all)), then: make([]int, len(all)), said: map[[2]int]string{}}
 	for i := range all {
 		c.before[i], c.then[i] = -1, -1
 	}
@@ -49,7 +51,7 @@ func byChain(all []candidate) (bool, []Problem) {
 
 func hasLabels(all []candidate) bool {
 	for _, c := range all {
-		if c.previous != "" || c.next != "" {
+		if c.previous.title != "" || c.next.title != "" {
 			return true
 		}
 	}
@@ -62,40 +64,41 @@ func (c *chain) link() {
 	for i, a := range c.all {
 		key := fold(a.Title)
 		if other, taken := byTitle[key]; taken {
-			c.complain(i, "has the same title as "+c.all[other].file+", so Previous and Next can't tell them apart",
+			c.complain(i, 0, "has the same title as "+c.all[other].file+", so Previous and Next can't tell them apart",
 				"give each its own title")
 			continue
 		}
 		byTitle[key] = i
 	}
 	for i, a := range c.all {
-		if other, ok := byTitle[fold(a.previous)]; ok && a.previous != "" {
-			c.join(other, i, i)
+		if other, ok := byTitle[fold(a.previous.title)]; ok && a.previous.title != "" {
+			c.join(other, i, i, a.previous.line)
 		}
-		if other, ok := byTitle[fold(a.next)]; ok && a.next != "" {
-			c.join(i, other, i)
+		if other, ok := byTitle[fold(a.next.title)]; ok && a.next.title != "" {
+			c.join(i, other, i, a.next.line)
 		}
 	}
 }
 
-// join puts b after a, as the labels of candidate says do, unless other labels contradict.
-func (c *chain) join(a, b, says int) {
+// join puts b after a, as the label in a line of candidate says does, unless other labels contradict.
+func (c *chain) join(a, b, says, line int) {
 	switch {
 	case a == b:
-		c.complain(says, "names itself as its neighbour", "correct its Previous and Next")
+		c.complain(says, line, "names itself as its neighbour", "correct its Previous and Next")
 	case c.then[a] >= 0 && c.then[a] != b:
-		c.complain(says, fmt.Sprintf("puts %s after %s, but another label puts %s there",
-			c.all[b].file, c.all[a].file, c.all[c.then[a]].file), "correct the labels of these files")
+		c.complain(says, line, fmt.Sprintf("puts %s after %s, but %s puts %s there",
+			c.all[b].file, c.all[a].file, c.said[[2]int{a, c.then[a]}], c.all[c.then[a]].file), "correct the labels of these files")
 	case c.before[b] >= 0 && c.before[b] != a:
-		c.complain(says, fmt.Sprintf("puts %s before %s, but another label puts %s there",
-			c.all[a].file, c.all[b].file, c.all[c.before[b]].file), "correct the labels of these files")
-	default:
+		c.complain(says, line, fmt.Sprintf("puts %s before %s, but %s puts %s there",
+			c.all[a].file, c.all[b].file, c.said[[2]int{c.before[b], b}], c.all[c.before[b]].file), "correct the labels of these files")
+	case c.then[a] < 0:
 		c.then[a], c.before[b] = b, a
+		c.said[[2]int{a, b}] = Problem{File: c.all[says].file, Line: line}.place()
 	}
 }
 
-func (c *chain) complain(i int, what, mend string) {
-	c.problems = append(c.problems, Problem{File: c.all[i].file, What: what, Mend: mend})
+func (c *chain) complain(i, line int, what, mend string) {
+	c.problems = append(c.problems, Problem{File: c.all[i].file, Line: line, What: what, Mend: mend})
 }
 
 // heads lists those that nobody stands before.
@@ -137,7 +140,8 @@ func (c *chain) broken(heads []int) []Problem {
 			names = append(names, c.all[j].file)
 		}
 		problems = append(problems, Problem{
-			File: c.all[i].file, What: "the Previous/Next labels lead in a circle: " + strings.Join(append(names, names[0]), " → "),
+			File: c.all[i].file, Line: cmp.Or(c.all[i].next.line, c.all[i].previous.line),
+			What: "the Previous/Next labels lead in a circle: " + strings.Join(append(names, names[0]), " → "),
 			Mend: "take the labels out where the series begins and ends",
 		})
 	}
@@ -150,11 +154,12 @@ func (c *chain) piece(head, end int) Problem {
 		File: c.all[head].file, What: "the Previous/Next chain is broken: one of its pieces begins here",
 		Mend: "correct the labels, or bring the missing text",
 	}
-	if missing := c.all[head].previous; missing != "" {
-		p.What += ", after “" + shown(clip(missing, 100)) + "”, which no file has as its title"
+	if missing := c.all[head].previous; missing.title != "" {
+		p.Line = missing.line
+		p.What += ", after “" + shown(clip(missing.title, 100)) + "”, which no file has as its title"
 	}
-	if missing := c.all[end].next; missing != "" {
-		p.What += fmt.Sprintf("; it ends at %s, before “%s”", c.all[end].file, shown(clip(missing, 100)))
+	if missing := c.all[end].next; missing.title != "" {
+		p.What += fmt.Sprintf("; it ends at %s, before “%s”", Problem{File: c.all[end].file, Line: missing.line}.place(), shown(clip(missing.title, 100)))
 	}
 	return p
 }

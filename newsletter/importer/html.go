@@ -31,7 +31,7 @@ func readHTML(text string) (candidate, []Problem) {
 	if err != nil {
 		return c, []Problem{{What: "the page can't be parsed: " + err.Error(), Mend: "save it as plain text", Fatal: true}}
 	}
-	c.previous, c.next = relTitle(doc, "prev"), relTitle(doc, "next")
+	c.previous.title, c.next.title = relTitle(doc, "prev"), relTitle(doc, "next")
 	c.Date, c.Description = metaOf(doc, "article:published_time"), oneLine(metaOf(doc, "description"))
 	if c.Date = clipDate(c.Date); c.Date == "" {
 		c.Date = clipDate(metaOf(doc, "date"))
@@ -101,7 +101,7 @@ func oneOf(root *html.Node, kind atom.Atom) *html.Node {
 func clean(root *html.Node) {
 	var out []*html.Node
 	for n := range root.Descendants() {
-		if n.Type == html.CommentNode || n.Type == html.ElementNode && (noText(n.DataAtom) || neighbour(n) != "") {
+		if n.Type == html.CommentNode || n.Type == html.ElementNode && (noText(n.DataAtom) || leadsTo(n) != "") {
 			out = append(out, n)
 		}
 		attributes := n.Attr[:0]
@@ -131,15 +131,15 @@ var labelWords = regexp.MustCompile(`(?i)^(?:[\s←→«»‹›:-]|previous|nex
 // relTitle is the title in the link of a page that leads to its neighbour.
 func relTitle(doc *html.Node, rel string) string {
 	for n := range doc.Descendants() {
-		if n.Type == html.ElementNode && neighbour(n) == rel {
+		if n.Type == html.ElementNode && leadsTo(n) == rel {
 			return labelWords.ReplaceAllString(oneLine(words(n)), "")
 		}
 	}
 	return ""
 }
 
-// neighbour is prev or next for a link that says that it leads there.
-func neighbour(n *html.Node) string {
+// leadsTo is prev or next for a link that says that it leads there.
+func leadsTo(n *html.Node) string {
 	if n.DataAtom != atom.A {
 		return ""
 	}

@@ -38,19 +38,22 @@ type Problem struct {
 
 // String is the problem in one line: "skin/01-a.md:3:9: weight is text, not a whole number; write weight: 3".
 func (p Problem) String() string {
-	var b strings.Builder
-	b.WriteString(p.File)
-	if p.Line > 0 {
-		fmt.Fprintf(&b, ":%d", p.Line)
-		if p.Column > 0 {
-			fmt.Fprintf(&b, ":%d", p.Column)
-		}
-	}
-	b.WriteString(": " + p.What)
+	s := p.place() + ": " + p.What
 	if p.Mend != "" {
-		b.WriteString("; " + p.Mend)
+		s += "; " + p.Mend
 	}
-	return b.String()
+	return s
+}
+
+// place is the file with line and column, as far as they are known.
+func (p Problem) place() string {
+	switch {
+	case p.Line > 0 && p.Column > 0:
+		return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
+	case p.Line > 0:
+		return fmt.Sprintf("%s:%d", p.File, p.Line)
+	}
+	return p.File
 }
 
 // Read reads files and folders (Markdown with TOML or YAML front matter, plain text like the sample, HTML) and orders them:
@@ -87,7 +90,7 @@ type candidate struct {
 	dir, base      string // folder and name without its ending
 	weight         *int64 // nil: none given
 	number         int    // in the file name; -1: none
-	previous, next string // titles that the labels at the end name; empty: none
+	previous, next neighbour
 
 	note         string // closing note as plain text; not part of Markdown any more
 	noteMarkdown string // the same as it stood in the text, to put it back

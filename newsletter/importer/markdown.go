@@ -38,6 +38,7 @@ func readMarkdown(whole string) (candidate, []Problem) {
 	c.Line = 1 + strings.Count(whole[:strings.LastIndex(whole, c.Markdown)], "\n")
 	c.imageLine = front.line("image")
 	c.closing, _ = closingNote(c.Markdown)
+	problems = append(problems, strayLabels(strings.Split(c.Markdown, "\n"), c.Line, "take it out: Markdown is ordered by weight: … in front matter")...)
 	return c, problems
 }
 

@@ -21,7 +21,7 @@ func order(all []candidate) (by string, problems []Problem) {
 	decided, more := byChain(all)
 	problems = append(problems, more...)
 	if decided {
-		return "chain", problems
+		return "chain", append(problems, newestFirst(all)...)
 	}
 	decided, more = byNumber(all)
 	problems = append(problems, more...)
@@ -85,6 +85,18 @@ func byDate(all []candidate) (bool, []Problem) {
 	}
 	slices.SortStableFunc(all, func(a, b candidate) int { return cmp.Or(cmp.Compare(a.Date, b.Date), byName(a, b)) })
 	return true, nil
+}
+
+// newestFirst is the doubt of a chain whose dates run backwards: on some sites Previous leads to the newer page.
+func newestFirst(all []candidate) []Problem {
+	backwards := slices.IsSortedFunc(all, func(a, b candidate) int { return cmp.Compare(b.Date, a.Date) })
+	if last := all[len(all)-1]; !backwards || last.Date == "" || last.Date == all[0].Date {
+		return nil
+	}
+	return []Problem{{
+		File: all[0].file, What: "the Previous/Next chain begins with the newest article and ends with the oldest",
+		Mend: "give every article a weight if the series should begin with the oldest",
+	}}
 }
 
 // lacking lists the candidates that don't have something; nil: all have it.

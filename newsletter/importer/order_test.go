@@ -64,35 +64,56 @@ func TestOrder(t *testing.T) {
 			map[string]string{"a.txt": page("Three", "Two", ""), "b.txt": page("One", "", "Two")},
 			"name", "three one",
 			[]string{
-				"a.txt: the Previous/Next chain is broken: one of its pieces begins here, after “Two”, which no file has as its title; correct the labels, or bring the missing text",
-				"b.txt: the Previous/Next chain is broken: one of its pieces begins here; it ends at b.txt, before “Two”; correct the labels, or bring the missing text",
+				"a.txt:5: the Previous/Next chain is broken: one of its pieces begins here, after “Two”, which no file has as its title; correct the labels, or bring the missing text",
+				"b.txt: the Previous/Next chain is broken: one of its pieces begins here; it ends at b.txt:5, before “Two”; correct the labels, or bring the missing text",
 			},
 		},
 		{
 			"circle",
 			map[string]string{"2.txt": page("A", "B", "B"), "1.txt": page("B", "", "A")},
 			"number", "b a",
-			[]string{"1.txt: the Previous/Next labels lead in a circle: 1.txt → 2.txt → 1.txt; take the labels out where the series begins and ends"},
+			[]string{"1.txt:5: the Previous/Next labels lead in a circle: 1.txt → 2.txt → 1.txt; take the labels out where the series begins and ends"},
 		},
 		{
 			"circle beside a line",
 			map[string]string{"a.txt": page("A", "", ""), "b.txt": page("B", "C", ""), "c.txt": page("C", "B", "")},
 			"name", "a b c",
-			[]string{"b.txt: the Previous/Next labels lead in a circle: b.txt → c.txt → b.txt; take the labels out where the series begins and ends"},
+			[]string{"b.txt:5: the Previous/Next labels lead in a circle: b.txt → c.txt → b.txt; take the labels out where the series begins and ends"},
 		},
 		{
 			"two heads",
 			map[string]string{"a.txt": page("A", "", "C"), "b.txt": page("B", "", "C"), "c.txt": page("C", "", "")},
 			"name", "a b c",
 			[]string{
-				"b.txt: puts b.txt before c.txt, but another label puts a.txt there; correct the labels of these files",
+				"b.txt:5: puts b.txt before c.txt, but a.txt:5 puts a.txt there; correct the labels of these files",
 			},
 		},
 		{
 			"itself",
 			map[string]string{"a.txt": page("A", "A", "B"), "b.txt": page("B", "", "")},
 			"name", "a b",
-			[]string{"a.txt: names itself as its neighbour; correct its Previous and Next"},
+			[]string{"a.txt:5: names itself as its neighbour; correct its Previous and Next"},
+		},
+		{
+			"labels with their titles on one line",
+			map[string]string{
+				"1.txt": "Three\n\nText of it.\n\nPrevious: Two", "2.txt": "Two\n\nText of it.\n\nPrevious: One | Next: Three", "3.txt": "One\n\nText of it.\n\nNext: Two",
+			},
+			"chain", "one two three", nil,
+		},
+		{
+			"contradictory labels on one line",
+			map[string]string{
+				"a.txt": "A\n\nText.\n\nPrevious: C | Next: B", "b.txt": "B\n\nText.\n\nPrevious: C | Next: Elsewhere", "c.txt": "C\n\nText.",
+			},
+			"name", "a b c",
+			[]string{"b.txt:5: puts b.txt after c.txt, but a.txt:5 puts a.txt there; correct the labels of these files"},
+		},
+		{
+			"newest first",
+			map[string]string{"2027-03-01-a.txt": page("A", "B", ""), "2027-03-08-b.txt": page("B", "", "")},
+			"chain", "b a",
+			[]string{"2027-03-08-b.txt: the Previous/Next chain begins with the newest article and ends with the oldest; give every article a weight if the series should begin with the oldest"},
 		},
 		{"number in the name", map[string]string{"02_x.txt": page("A", "", ""), "10-y.txt": page("B", "", ""), "Skin, Part 1.txt": page("C", "", "")}, "number", "c a b", nil},
 		{

@@ -26,7 +26,8 @@ func readPlain(text string) (candidate, []Problem) {
 	if utf8.RuneCountInString(c.Title) > maxTitle {
 		return c, []Problem{longTitle(first + 1)}
 	}
-	lines, c.previous, c.next = cutNeighbours(lines[first+1:])
+	lines, c.previous, c.next = cutNeighbours(lines[first+1:], first+2)
+	problems := strayLabels(lines, first+2, "write it as “Previous: Title” or “Next: Title” on a line of its own at the very end, or take it out")
 	paragraphs := paragraphsOf(lines)
 	if n := len(paragraphs) - 1; n > 0 {
 		if note := strings.Join(paragraphs[n].trimmed(), " "); noteBegin.MatchString(note) {
@@ -35,7 +36,7 @@ func readPlain(text string) (candidate, []Problem) {
 		}
 	}
 	c.Markdown = markdownOf(paragraphs)
-	return c, nil
+	return c, problems
 }
 
 // paragraph is a run of lines between empty ones.
