@@ -49,7 +49,7 @@ func (p *Publisher) AskMineBy(ctx context.Context, token string, e subscribers.E
 	if err != nil {
 		return err
 	}
-	v, err := p.visit(ctx, t)
+	v, err := p.visit(ctx, p.db, t)
 	if err != nil || v.Masked == "" {
 		return err
 	}

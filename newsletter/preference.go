@@ -36,7 +36,7 @@ func (p *Publisher) Preferences(ctx context.Context, token string) (Preferences,
 	if err != nil {
 		return Preferences{}, err
 	}
-	v, err := p.visit(ctx, t)
+	v, err := p.visit(ctx, p.db, t)
 	if err != nil || v.Masked == "" {
 		return Preferences{Language: v.Language}, err
 	}
@@ -82,10 +82,7 @@ func (p *Publisher) preference(ctx context.Context, t subscribers.Token, s serie
 		return one, false, err
 	}
 	if e.State == subscribers.Active {
-		var v Visit
-		v.Series = s
-		err = p.promiseNext(ctx, &v)
-		one.Next = v.Next
+		one.Next, err = p.promised(ctx, s)
 	}
 	return one, true, err
 }

@@ -85,19 +85,25 @@ func titles(w templates.Words, all []series.Series) string {
 
 // Visit is what a token page shows. Nothing is changed by looking.
 type Visit struct {
-	Series     series.Series
+	Series     series.Label
 	Language   string // of the page: the person's, else the series', else the site's
 	Masked     string // the address, not given away; empty where the person is gone
 	State      subscribers.State
 	Everything bool // left everything
 	CanUndo    bool
-	Welcomed   bool      // of a confirmation link: a welcome letter was queued by it
-	Next       time.Time // of a confirmation link: the coming slot in the series' zone; zero: none is planned
 }
 
-// VisitConfirm reads a confirmation link: a visit to each series that its request asked for. subscribers.ErrToken where it
-// is not ours, subscribers.ErrNotPending where the request or the person is gone.
-func (p *Publisher) VisitConfirm(ctx context.Context, token string) ([]Visit, error) {
+// Joining is a series that a confirmation link is for.
+type Joining struct {
+	Visit
+	Series   series.Series
+	Welcomed bool      // a welcome letter was queued by it
+	Next     time.Time // the coming slot in the series' zone; zero: none is planned
+}
+
+// VisitConfirm reads a confirmation link: the series that its request asked for. subscribers.ErrToken where it is not ours,
+// subscribers.ErrNotPending where the request or the person is gone.
+func (p *Publisher) VisitConfirm(ctx context.Context, token string) ([]Joining, error) {
 	t, err := p.key.Open(token, subscribers.PurposeConfirm)
 	if err != nil {
 		return nil, err
@@ -106,19 +112,13 @@ func (p *Publisher) VisitConfirm(ctx context.Context, token string) ([]Visit, er
 	if err != nil {
 		return nil, err
 	}
-	var all []Visit
+	var all []Joining
 	for _, one := range together {
-		v, err := p.visit(ctx, one)
+		j, err := p.joining(ctx, one)
 		if err != nil {
 			return nil, err
 		}
-		if v.Masked == "" {
-			return nil, subscribers.ErrNotPending
-		}
-		if err := p.visitConfirmed(ctx, one, &v); err != nil {
-			return nil, err
-		}
-		all = append(all, v)
+		all = append(all, j)
 	}
 	if len(all) == 0 {
 		return nil, subscribers.ErrNotPending
@@ -126,47 +126,56 @@ func (p *Publisher) VisitConfirm(ctx context.Context, token string) ([]Visit, er
 	return all, nil
 }
 
-// visitConfirmed adds what comes after a confirmation.
-func (p *Publisher) visitConfirmed(ctx context.Context, t subscribers.Token, v *Visit) error {
+// joining is one series of a confirmation link, and what comes after it.
+func (p *Publisher) joining(ctx context.Context, t subscribers.Token) (j Joining, err error) {
+	if j.Visit, err = p.visit(ctx, p.db, t); err != nil {
+		return j, err
+	}
+	if j.Masked == "" {
+		return j, subscribers.ErrNotPending
+	}
+	if j.Series, err = series.ByID(ctx, p.db, t.SeriesID); err != nil {
+		return j, err
+	}
 	reader, err := outbox.ReaderOf(ctx, p.db, t.SeriesID, t.SubscriberID)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return err
+		return j, err
 	}
-	v.Welcomed = !reader.Welcomed.IsZero()
-	return p.promiseNext(ctx, v)
+	j.Welcomed = !reader.Welcomed.IsZero()
+	j.Next, err = p.promised(ctx, j.Series)
+	return j, err
 }
 
-// promiseNext adds when a reader of the series hears of it next.
-func (p *Publisher) promiseNext(ctx context.Context, v *Visit) error {
-	if v.Series.Paused {
-		return nil
+// promised is when a reader of a series hears of it next, in its zone; zero: that is not known.
+func (p *Publisher) promised(ctx context.Context, s series.Series) (time.Time, error) {
+	if s.Paused {
+		return time.Time{}, nil
 	}
-	slots, err := coming(ctx, p.db, v.Series, p.now(), slotsAhead)
+	slots, err := coming(ctx, p.db, s, p.now(), slotsAhead)
 	if err != nil {
-		return err
+		return time.Time{}, err
 	}
 	for _, slot := range slots {
 		if slot.State != series.SlotSkipped {
-			return p.promise(ctx, slot, v)
+			return p.promise(ctx, s, slot)
 		}
 	}
-	return nil
+	return time.Time{}, nil
 }
 
 // promise names the day of a slot, but not of one for which a live series has nothing to send: a drip series has its first
 // article for whoever is new.
-func (p *Publisher) promise(ctx context.Context, slot series.Slot, v *Visit) error {
-	if v.Series.Mode == series.Live {
-		facts, err := liveFacts(ctx, p.db, v.Series)
+func (p *Publisher) promise(ctx context.Context, s series.Series, slot series.Slot) (time.Time, error) {
+	if s.Mode == series.Live {
+		facts, err := liveFacts(ctx, p.db, s)
 		if err != nil {
-			return err
+			return time.Time{}, err
 		}
 		if series.Next(atSlot(facts, slot)).Outcome != series.Send {
-			return nil
+			return time.Time{}, nil
 		}
 	}
-	v.Next = slot.At.In(location(v.Series))
-	return nil
+	return slot.At.In(location(s)), nil
 }
 
 // slotsAhead is how far a reader is told of: skipped dates in a row are few.
@@ -174,42 +183,33 @@ const slotsAhead = 8
 
 // VisitUnsubscribe reads an unsubscribe link; subscribers.ErrToken where it is not ours. Whoever is gone, and whoever
 // never was (the link of a preview), looks like somebody who has left.
-func (p *Publisher) VisitUnsubscribe(ctx context.Context, token string) (Visit, error) {
+func (p *Publisher) VisitUnsubscribe(ctx context.Context, token string) (v Visit, err error) {
 	t, err := p.key.Open(token, subscribers.PurposeUnsubscribe)
 	if err != nil {
 		return Visit{}, err
 	}
-	return p.visit(ctx, t)
+	err = p.db.Snapshot(ctx, func(q store.Querier) error { v, err = p.visit(ctx, q, t); return err })
+	return v, err
 }
 
-func (p *Publisher) visit(ctx context.Context, t subscribers.Token) (Visit, error) {
+// visit is the page that people meet most often: it asks for no more than it shows.
+func (p *Publisher) visit(ctx context.Context, q store.Querier, t subscribers.Token) (Visit, error) {
 	v := Visit{State: subscribers.Ended}
 	var err error
-	if v.Series, err = series.ByID(ctx, p.db, t.SeriesID); err != nil {
+	if v.Series, err = series.LabelOf(ctx, q, t.SeriesID); err != nil {
 		return v, fmt.Errorf("visit: %w", err)
 	}
 	v.Language = cmp.Or(v.Series.Language, p.site.Language)
-	person, err := subscribers.ByID(ctx, p.db, t.SubscriberID)
+	st, err := p.people.StandingOf(ctx, q, t.SubscriberID, t.SeriesID)
 	if errors.Is(err, store.ErrNotFound) {
 		return v, nil
 	}
 	if err != nil {
 		return v, fmt.Errorf("visit: %w", err)
 	}
-	address, err := subscribers.ParseAddress(person.Email)
-	if err != nil {
-		return v, fmt.Errorf("visit: subscriber %d: %w", person.ID, err)
-	}
-	v.Masked, v.Language = address.Masked(), cmp.Or(person.Language, v.Language)
-	e, err := subscribers.EnrolmentOf(ctx, p.db, t.SeriesID, t.SubscriberID)
-	if err == nil {
-		v.State = e.State
-	} else if !errors.Is(err, store.ErrNotFound) {
-		return v, fmt.Errorf("visit: %w", err)
-	}
-	leave, err := p.people.LeaveOf(ctx, p.db, t.SubscriberID, t.SeriesID)
-	v.Everything, v.CanUndo = leave.Everything, leave.MayUndo
-	return v, err
+	v.Masked, v.Language, v.State = st.Address.Masked(), cmp.Or(st.Language, v.Language), cmp.Or(st.State, v.State)
+	v.Everything, v.CanUndo = st.Leave.Everything, st.Leave.MayUndo
+	return v, nil
 }
 
 // errWelcome says that only the welcome failed: the confirmation is made without it.
@@ -217,7 +217,7 @@ var errWelcome = errors.New("welcome")
 
 // Confirm activates the enrolments that were asked for and queues their welcomes (rule 3) in one transaction. A welcome that
 // can't be made never stops a confirmation.
-func (p *Publisher) Confirm(ctx context.Context, token string, e subscribers.Evidence) ([]Visit, error) {
+func (p *Publisher) Confirm(ctx context.Context, token string, e subscribers.Evidence) ([]Joining, error) {
 	t, err := p.key.Open(token, subscribers.PurposeConfirm)
 	if err != nil {
 		return nil, err
@@ -426,12 +426,15 @@ func (p *Publisher) UndoUnsubscribe(ctx context.Context, token string, e subscri
 		return err
 	}
 	return p.db.InTx(ctx, func(tx *store.Tx) error {
-		leave, err := p.people.LeaveOf(ctx, tx, t.SubscriberID, t.SeriesID)
+		st, err := p.people.StandingOf(ctx, tx, t.SubscriberID, t.SeriesID)
+		if errors.Is(err, store.ErrNotFound) {
+			return subscribers.ErrNotPending
+		}
 		if err != nil {
 			return err
 		}
 		scope := t.SeriesID
-		if leave.Everything {
+		if st.Leave.Everything {
 			scope = 0
 		}
 		return p.people.Undo(ctx, tx, t.SubscriberID, scope, e)

@@ -48,7 +48,7 @@ func (w *world) subscribe(form newsletter.Signup) error {
 }
 
 // join asks for a series and confirms.
-func (w *world) join(s series.Series, name string) (newsletter.Visit, time.Time) {
+func (w *world) join(s series.Series, name string) (newsletter.Joining, time.Time) {
 	w.t.Helper()
 	w.check("subscribe", w.subscribe(newsletter.Signup{Series: []string{s.Slug}, Email: name + "@reader.example", Name: name, Evidence: evidence()}))
 	v, err := w.p.Confirm(w.ctx, w.confirmLink(), evidence())

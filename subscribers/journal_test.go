@@ -113,8 +113,8 @@ func TestRestoredDatabaseLearnsWhoLeft(t *testing.T) {
 	if n := r.count(`SELECT count(*) FROM subscribers WHERE email LIKE 'erased%'`); n != 0 {
 		t.Error("the restored backup still has the address of the erased")
 	}
-	if l, err := r.LeaveOf(t.Context(), r.db, ids["series"], skin); err != nil || !l.At.Equal(left) {
-		t.Errorf("leave in the restored backup = %+v, %v; want that of %s", l, err, left)
+	if st, err := r.StandingOf(t.Context(), r.db, ids["series"], skin); err != nil || !st.Leave.At.Equal(left) {
+		t.Errorf("leave in the restored backup = %+v, %v; want that of %s", st.Leave, err, left)
 	}
 	if got := r.events(ids["everything"]); got[len(got)-1] != "unsubscribed" {
 		t.Errorf("events in the restored backup = %v, want the leave at the end", got)

@@ -1,6 +1,7 @@
 package subscribers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -62,22 +63,36 @@ type Leave struct {
 	MayUndo    bool      // Undo of the same scope would work now
 }
 
-const selectLeave = `SELECT x.series_id, x.created FROM suppressions x JOIN subscribers s ON s.address_hash = x.hash
-WHERE s.id = ?1 AND x.series_id IN (0, ?2) AND x.reason = 'unsubscribe' ORDER BY x.series_id LIMIT 1`
+// Standing is how somebody stands to a series, as the page of their link says it.
+type Standing struct {
+	Address  Address
+	Language string // their own; empty: none
+	State    State  // empty: they never were in it
+	Leave    Leave  // that keeps them from it: from everything where both stand
+}
 
-// LeaveOf returns the unsubscribe that keeps somebody from a series: that from everything where both stand.
-func (r *Registry) LeaveOf(ctx context.Context, q store.Querier, subscriberID, seriesID int64) (Leave, error) {
-	var scope, created int64
-	err := q.QueryRow(ctx, selectLeave, subscriberID, seriesID).Scan(&scope, &created)
-	if errors.Is(err, store.ErrNotFound) {
-		return Leave{}, nil
+// Two looks for a leave, each by its index, where a list of series would make SQLite build a table.
+const selectStandingOf = `SELECT s.email, s.language, coalesce((SELECT e.state FROM enrolled e WHERE e.series_id = ?2 AND e.subscriber_id = s.id), ''),
+	coalesce((SELECT x.created FROM suppressions x WHERE x.hash = s.address_hash AND x.series_id = 0 AND x.reason = 'unsubscribe'), 0),
+	coalesce((SELECT x.created FROM suppressions x WHERE x.hash = s.address_hash AND x.series_id = ?2 AND x.reason = 'unsubscribe'), 0)
+FROM subscribers s WHERE s.id = ?1 AND s.erased IS NULL`
+
+// StandingOf returns store.ErrNotFound for nobody and for the erased.
+func (r *Registry) StandingOf(ctx context.Context, q store.Querier, subscriberID, seriesID int64) (Standing, error) {
+	var st Standing
+	var email string
+	var everything, own int64
+	err := q.QueryRow(ctx, selectStandingOf, subscriberID, seriesID).Scan(&email, &st.Language, &st.State, &everything, &own)
+	if err == nil {
+		st.Address, err = ParseAddress(email)
 	}
 	if err != nil {
-		return Leave{}, fmt.Errorf("leave of subscriber %d from series %d: %w", subscriberID, seriesID, err)
+		return Standing{}, fmt.Errorf("subscriber %d to series %d: %w", subscriberID, seriesID, err)
 	}
-	l := Leave{At: instant(created), Everything: scope == 0}
-	l.MayUndo = !r.now().After(l.At.Add(undoWithin))
-	return l, nil
+	if st.Leave = (Leave{At: instant(cmp.Or(everything, own)), Everything: everything != 0}); !st.Leave.At.IsZero() {
+		st.Leave.MayUndo = !r.now().After(st.Leave.At.Add(undoWithin))
+	}
+	return st, nil
 }
 
 const (
@@ -106,10 +121,11 @@ func (r *Registry) undo(ctx context.Context, tx *store.Tx, subscriberID, seriesI
 	if err != nil {
 		return err
 	}
-	l, err := r.LeaveOf(ctx, tx, p.ID, seriesID)
+	st, err := r.StandingOf(ctx, tx, p.ID, seriesID)
 	if err != nil {
 		return err
 	}
+	l := st.Leave
 	if !l.MayUndo || l.Everything != (seriesID == 0) {
 		return ErrNotPending
 	}

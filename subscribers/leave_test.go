@@ -162,26 +162,29 @@ func TestUndoOfNobody(t *testing.T) {
 	}
 }
 
-func TestLeaveOf(t *testing.T) {
+func TestStandingOf(t *testing.T) {
 	p := newPeople(t)
-	id := p.active(skin, "ada@example.org").ID
+	id := p.active(skin, "Ada@Example.org").ID
 	at := p.clock
-	check := func(seriesID int64, want subscribers.Leave) {
+	check := func(seriesID int64, state subscribers.State, want subscribers.Leave) {
 		t.Helper()
-		got, err := p.LeaveOf(t.Context(), p.db, id, seriesID)
-		if err != nil || got != want {
-			t.Errorf("LeaveOf(series %d) = %+v, %v; want %+v", seriesID, got, err, want)
+		got, err := p.StandingOf(t.Context(), p.db, id, seriesID)
+		if err != nil || got.State != state || got.Leave != want || got.Address.Typed != "Ada@Example.org" {
+			t.Errorf("StandingOf(series %d) = %+v, %v; want %q and %+v", seriesID, got, err, state, want)
 		}
 	}
-	check(skin, subscribers.Leave{})
+	check(skin, subscribers.Active, subscribers.Leave{})
 	p.leave(id, skin)
-	check(skin, subscribers.Leave{At: at, MayUndo: true})
-	check(gut, subscribers.Leave{})
-	check(0, subscribers.Leave{})
+	check(skin, subscribers.Ended, subscribers.Leave{At: at, MayUndo: true})
+	check(gut, "", subscribers.Leave{})
+	check(0, "", subscribers.Leave{})
 	p.pass(time.Hour)
 	p.leave(id, 0)
-	check(skin, subscribers.Leave{At: at.Add(time.Hour), Everything: true, MayUndo: true})
-	check(gut, subscribers.Leave{At: at.Add(time.Hour), Everything: true, MayUndo: true})
+	check(skin, subscribers.Ended, subscribers.Leave{At: at.Add(time.Hour), Everything: true, MayUndo: true})
+	check(gut, "", subscribers.Leave{At: at.Add(time.Hour), Everything: true, MayUndo: true})
 	p.pass(7*day + time.Millisecond)
-	check(0, subscribers.Leave{At: at.Add(time.Hour), Everything: true})
+	check(0, "", subscribers.Leave{At: at.Add(time.Hour), Everything: true})
+	if got, err := p.StandingOf(t.Context(), p.db, id+1, skin); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("StandingOf of nobody = %+v, %v; want store.ErrNotFound", got, err)
+	}
 }

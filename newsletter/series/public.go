@@ -20,6 +20,28 @@ func (s Series) PublicName() string {
 	return s.Slug
 }
 
+// Label is what the pages of a reader's own links say of a series.
+type Label struct {
+	Title, Language string
+	PublicName      string // see Series.PublicName
+}
+
+const selectLabel = `SELECT title, language, slug, sensitive, public_name FROM series WHERE id = ?1`
+
+// LabelOf is ByID for those who need no more than that. store.ErrNotFound for an unknown series.
+func LabelOf(ctx context.Context, q store.Querier, id int64) (Label, error) {
+	var s Series
+	if err := q.QueryRow(ctx, selectLabel, id).Scan(&s.Title, &s.Language, &s.Slug, &s.Sensitive, &s.Opaque); err != nil {
+		return Label{}, fmt.Errorf("series %d: %w", id, err)
+	}
+	return s.Label(), nil
+}
+
+// Label is the series' own.
+func (s Series) Label() Label {
+	return Label{Title: s.Title, Language: s.Language, PublicName: s.PublicName()}
+}
+
 // ArticleName stands for one of its articles likewise.
 func (s Series) ArticleName(a Article) string {
 	if s.Sensitive {

@@ -122,6 +122,39 @@ func TestReadThenWrite(t *testing.T) {
 }
 
 // TestRollback: an error and a panic leave nothing behind.
+func TestSnapshot(t *testing.T) {
+	db := storetest.Open(t, migrateThings())
+	count := func(q store.Querier) (n int) {
+		if err := q.QueryRow(t.Context(), `SELECT count(*) FROM things`).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	broken := errors.New("broken")
+	for range 10 { // more than there are readers: each gives its own back
+		err := db.Snapshot(t.Context(), func(q store.Querier) error {
+			before := count(q)
+			err := db.InTx(t.Context(), func(tx *store.Tx) error {
+				_, err := tx.Exec(t.Context(), `INSERT INTO things (n) VALUES (1)`)
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := count(q); got != before {
+				t.Errorf("a snapshot of %d rows has %d after a commit", before, got)
+			}
+			return broken
+		})
+		if !errors.Is(err, broken) {
+			t.Errorf("got %v, want the error of what read", err)
+		}
+	}
+	if got := count(db); got != 10 {
+		t.Errorf("got %d rows afterwards, want 10", got)
+	}
+}
+
 func TestRollback(t *testing.T) {
 	db := storetest.Open(t, migrateThings())
 	fault := errors.New("fault")

@@ -52,6 +52,17 @@ type Hook func(context.Context, *Tx) error
 // Around has begin run at the start and end at the end of every transaction of InTx. It is called once, before db is shared.
 func (db *DB) Around(begin, end Hook) { db.begin, db.end = begin, end }
 
+// Snapshot has f read from one commit, whatever is committed meanwhile. f reads through what it is given and nothing else: the readers
+// are few, and one that waited for another could wait for ever.
+func (db *DB) Snapshot(ctx context.Context, f func(Querier) error) error {
+	tx, err := db.reader.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("begin to read: %w", fault(err))
+	}
+	defer func() { _ = tx.Rollback() }() // nothing was written
+	return f(&Tx{tx, &db.statements})
+}
+
 // InTx runs f in the one writing transaction: committed and on the disk when InTx returns nil, rolled back when f
 // or the commit fails or f panics. No network call belongs inside f.
 func (db *DB) InTx(ctx context.Context, f func(*Tx) error) error {

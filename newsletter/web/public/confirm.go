@@ -42,7 +42,7 @@ func (p *pages) confirm(w http.ResponseWriter, r *http.Request) error {
 	return personal(w, page.Write)
 }
 
-func (p *pages) confirmPage(r *http.Request, all []newsletter.Visit) templates.PublicConfirm {
+func (p *pages) confirmPage(r *http.Request, all []newsletter.Joining) templates.PublicConfirm {
 	words := chosen(r, all[0].Language)
 	page := templates.PublicConfirm{
 		PublicFrame: p.frame(words), Masked: all[0].Masked, Action: "/c/" + r.PathValue("token") + lang(r), Done: true,

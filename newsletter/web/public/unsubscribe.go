@@ -102,7 +102,7 @@ func (p *pages) leavePage(r *http.Request, v newsletter.Visit) templates.PublicL
 	action := "/u/" + r.PathValue("token")
 	frame := p.frame(chosen(r, v.Language))
 	return templates.PublicLeave{
-		PublicFrame: frame, Series: v.Series.Title, SeriesPath: seriesPath(v.Series),
+		PublicFrame: frame, Series: v.Series.Title, SeriesPath: "/s/" + v.Series.PublicName,
 		Masked: cmp.Or(v.Masked, frame.T("public.leave.this_address")), // of somebody who is gone nothing is known
 		Action: action + lang(r), Undo: action + "/undo" + lang(r), Left: v.Everything || v.State == subscribers.Ended,
 		Everything: v.Everything, CanUndo: v.CanUndo,

@@ -69,6 +69,40 @@ func TestOneClick(t *testing.T) {
 	}
 }
 
+// The page that people and scanners meet most often asks the database for two rows, for anybody.
+func TestLeavePageAsksLittle(t *testing.T) {
+	s := webtest.New(t)
+	h := handler(t, s)
+	skin := s.AddSeries(t, "skin", "Water")
+	id, token := s.AddReader(t, skin, "ada@example.org")
+	unknown := s.Key.Seal(subscribers.Token{Purpose: subscribers.PurposeUnsubscribe, SubscriberID: id + 1, SeriesID: skin.ID})
+	for what, token := range map[string]string{"a reader": token, "nobody": unknown} {
+		before := s.DB.Statements()
+		if got := get(t, h, "/u/"+token); got.Status != 200 {
+			t.Errorf("%s: got %d", what, got.Status)
+		}
+		if got := s.DB.Statements() - before; got != 2 {
+			t.Errorf("%s: the page took %d statements, want 2", what, got)
+		}
+	}
+}
+
+// What is said of a series is what it is now.
+func TestLeavePageIsNeverStale(t *testing.T) {
+	s := webtest.New(t)
+	h := handler(t, s)
+	skin := s.AddSeries(t, "skin", "Water")
+	_, token := s.AddReader(t, skin, "ada@example.org")
+	at := "/u/" + token
+	wants(t, "before", get(t, h, at), 200, "The skin letters")
+	skin = s.Set(t, skin, series.Change{Title: new("Quiet letters"), Sensitive: new(true)})
+	if got := get(t, h, at); !strings.Contains(got.Body, "Quiet letters") || strings.Contains(got.Body, "skin") {
+		t.Errorf("a renamed series:\n%s", got.Body)
+	}
+	post(t, h, at, url.Values{"leave": {"series"}})
+	wants(t, "undone, sensitive since", post(t, h, at+"/undo", nil), 200, `href="/s/`+skin.Opaque+`"`)
+}
+
 // A mail program is told the same of a link that is none, but whoever runs the site hears of it, without the token, and not
 // once for each.
 func TestOneClickByAStrayLink(t *testing.T) {
