@@ -21,13 +21,14 @@ const (
 	batchRows  = 64       // rows that one statement looks up or writes
 )
 
-// How long a transaction of an import takes rows, and how long it may hold the database with its commit.
+// How long a transaction of an import takes rows, and how long it may hold the database with its commit: so short that one which
+// the machine holds up, with a slow disk or other programs, still keeps nobody waiting for 50 ms.
 const (
 	firstHold = 5 * time.Millisecond
-	mostHold  = 20 * time.Millisecond
+	mostHold  = 12 * time.Millisecond
 	leastHold = 4 * time.Millisecond  // less would only be more commits
-	longHold  = 30 * time.Millisecond // then half of it
-	shortHold = 20 * time.Millisecond // then a quarter more
+	longHold  = 20 * time.Millisecond // then half of it
+	shortHold = 15 * time.Millisecond // then a quarter more
 )
 
 // hashed is a row with the hashes of its address, in a run.
