@@ -45,9 +45,9 @@ type Replayed struct {
 	Remade  bool  // the file was missing, or older than the database: it was written anew from what stands in the database
 }
 
-// KeepJournal has all writing through db kept in the journal beside it, and does again in db what that has and db has not.
-// It is called once, before db is shared; its key must be bound (BindKey). A missing file is made. ErrForeignJournal where it is another
-// site's: nothing was changed.
+// KeepJournal has all writing through db kept in the journal beside it, and does again in db what that has and db has not; such a
+// database also skips numbers (SkipNumbers), since links name people by them. It is called once, before db is shared; its key must be
+// bound (BindKey). A missing file is made. ErrForeignJournal where it is another site's: nothing was changed.
 func (r *Registry) KeepJournal(ctx context.Context, db *store.DB) (Replayed, error) {
 	return r.keepJournal(ctx, db, db.Path()+JournalSuffix, machineDisk{})
 }
@@ -58,12 +58,21 @@ func (r *Registry) keepJournal(ctx context.Context, db *store.DB, path string, o
 	if ok, err := j.agrees(ctx, db); err != nil {
 		return Replayed{}, j.wrap(err)
 	} else if !ok {
-		if err := db.InTx(ctx, func(tx *store.Tx) error { return j.begin(ctx, tx) }); err != nil {
+		if err := db.InTx(ctx, func(tx *store.Tx) error { return j.first(ctx, tx) }); err != nil {
 			return Replayed{}, err
 		}
 	}
 	db.Around(j.begin, j.end)
 	return j.did, nil
+}
+
+// first is begin of a database that was just opened. One that lacks leaves is taken for an older one, which gave numbers since that
+// it does not know of; where only a crash came between file and commit, skipping some harms nobody.
+func (j *journal) first(ctx context.Context, tx *store.Tx) error {
+	if err := j.begin(ctx, tx); err != nil || j.did.Leaves == 0 {
+		return err
+	}
+	return j.SkipNumbers(ctx, tx)
 }
 
 func (j *journal) wrap(err error) error {

@@ -16,9 +16,9 @@ SELECT CASE WHEN max(id) >= ?2 THEN max(id) + 1 ELSE ?2 END, ?1, 'requested', ?2
 SELECT CASE WHEN max(id) >= ?2 THEN max(id) + 1 ELSE ?2 END, ?1, 'manage', '', ?2, ?2 FROM fresh_links`
 )
 
-// SkipNumbers is for a restored database, before anybody is added to it. Links in mails that were sent since its backup name
-// people, requests and fresh links by numbers that it would give again, to others: those who hold such a link would see and
-// unsubscribe a stranger, or confirm for one. The next numbers are higher than the present instant in ms: no site gives so many,
+// SkipNumbers is for a database that is older than what was sent from it, restored or copied into its place by hand, before anybody
+// is added to it. Links in mails that were sent since its backup name people, requests and fresh links by numbers that it would give
+// again, to others: those who hold such a link would see and unsubscribe a stranger, or confirm for one. The next numbers are higher than the present instant in ms: no site gives so many,
 // and of the restores of one backup each goes on behind the one before. The row of nobody stays, as that of somebody erased does.
 func (r *Registry) SkipNumbers(ctx context.Context, tx *store.Tx) error {
 	var id int64

@@ -48,3 +48,23 @@ func TestSkipNumbers(t *testing.T) {
 		t.Errorf("people: %d, %v, want 3: nobody is none", n, err)
 	}
 }
+
+// A backup that was copied into the database's place by hand is known by the journal, once anybody left since: numbers that were
+// given meanwhile are not given again.
+func TestOlderDatabaseSkipsNumbers(t *testing.T) {
+	p := journalled(t)
+	leaves := p.active(skin, "leaves@example.org").ID
+	monday := p.backup()
+	since := p.join(skin, "since@example.org")
+	p.leave(leaves, skin)
+	r := p.restore(monday, subscribers.Replayed{Leaves: 1})
+	other := r.join(skin, "other@example.org")
+	if other.Subscriber.ID <= since.Subscriber.ID || other.Serial <= since.Serial {
+		t.Errorf("somebody new is subscriber %d with request %d; before the restore %d and %d were given",
+			other.Subscriber.ID, other.Serial, since.Subscriber.ID, since.Serial)
+	}
+	again := r.open(r.db.Path(), subscribers.Replayed{}).join(skin, "again@example.org")
+	if again.Subscriber.ID != other.Subscriber.ID+1 {
+		t.Errorf("the next one is subscriber %d after %d: numbers are skipped once", again.Subscriber.ID, other.Subscriber.ID)
+	}
+}

@@ -97,7 +97,7 @@ func (r restoring) prepare(ctx context.Context, key subscribers.Key) error {
 		err = subscribers.BindKey(ctx, db, key)
 	}
 	if err == nil {
-		_, err = outbox.CheckInstance(ctx, db, time.Now())
+		_, err = outbox.CheckInstance(ctx, db, time.Now(), nil)
 	}
 	if err == nil {
 		err = db.InTx(ctx, func(tx *store.Tx) error {

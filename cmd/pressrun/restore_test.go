@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -52,29 +54,53 @@ func TestMondayOnThursday(t *testing.T) {
 }
 
 // TestLinksOfBeforeARestore is somebody who came after the backup: the link in their letter must not become that of whoever comes
-// after the restore.
+// after the restore, also where the backup was put in place by hand.
 func TestLinksOfBeforeARestore(t *testing.T) {
-	server := smtptest.New(t)
-	taken := make(chan struct{}, 16)
-	server.At("content").Call(func() { taken <- struct{}{} })
-	site := newTrial(t, server)
-	site.run("series", "add", "bread", "--title", "Bread letters", "--from", "The Baker <letters@bakery.example>",
-		"--postal-address", "3 Mill Lane, Oatley", "--disclaimer", "Please note: Ask before you change a recipe for somebody with an allergy.",
-		"--schedule", "tuesdays 09:00")
-	site.run("article", "import", "bread", "articles", "--ready")
-	site.run("backup", "monday.db")
-	site.run("subscriber", "add", "bread", "ada@reader.example", "--confirmed", "--because", "asked in the shop")
-	stop := site.serve()
-	site.run("issue", "send", "bread", "--yes")
-	<-taken
-	stop()
+	byHand := func(site *trial, place func(backup, database string) error) {
+		for _, suffix := range databaseFiles[1:] {
+			if err := os.Remove("pressrun.db" + suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+				t.Fatal(err)
+			}
+		}
+		if err := place("monday.db", "pressrun.db"); err != nil {
+			t.Fatal(err)
+		}
+		site.run("go-live", "--yes")
+	}
+	for name, restore := range map[string]func(site *trial){
+		"restored": func(site *trial) { site.run("restore", "monday.db", "--yes") },
+		"copied into the file": func(site *trial) {
+			byHand(site, func(backup, database string) error {
+				data, err := os.ReadFile(backup)
+				return errors.Join(err, os.WriteFile(database, data, 0o600))
+			})
+		},
+		"moved into its place": func(site *trial) { byHand(site, os.Rename) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := smtptest.New(t)
+			taken := make(chan struct{}, 16)
+			server.At("content").Call(func() { taken <- struct{}{} })
+			site := newTrial(t, server)
+			site.run("series", "add", "bread", "--title", "Bread letters", "--from", "The Baker <letters@bakery.example>",
+				"--postal-address", "3 Mill Lane, Oatley", "--disclaimer", "Please note: Ask before you change a recipe for somebody with an allergy.",
+				"--schedule", "tuesdays 09:00")
+			site.run("article", "import", "bread", "articles", "--ready")
+			site.run("backup", "monday.db")
+			site.run("subscriber", "add", "bread", "ada@reader.example", "--confirmed", "--because", "asked in the shop")
+			stop := site.serve()
+			site.run("issue", "send", "bread", "--yes")
+			<-taken
+			stop()
 
-	site.run("restore", "monday.db", "--yes")
-	site.run("subscriber", "add", "bread", "ben@reader.example", "--confirmed", "--because", "asked in the shop")
-	stop = site.serve()
-	site.leaveByOneClick(leaveLink(t, server.Messages()[0].Data))
-	stop()
-	if shown := site.run("subscriber", "show", "ben@reader.example"); !strings.Contains(shown, "ben@reader.example>: active") {
-		t.Errorf("ada's link unsubscribed somebody else:\n%s", shown)
+			restore(site)
+			site.run("subscriber", "add", "bread", "ben@reader.example", "--confirmed", "--because", "asked in the shop")
+			stop = site.serve()
+			site.leaveByOneClick(leaveLink(t, server.Messages()[0].Data))
+			stop()
+			if shown := site.run("subscriber", "show", "ben@reader.example"); !strings.Contains(shown, "ben@reader.example>: active") {
+				t.Errorf("ada's link unsubscribed somebody else:\n%s", shown)
+			}
+		})
 	}
 }

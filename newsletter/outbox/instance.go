@@ -71,8 +71,9 @@ const (
 // CheckInstance compares the database's record with this machine and file and puts it in hold where they differ (a copy, a
 // restored backup), where the lock file knows a later heartbeat (an older copy in the same place), where the last heartbeat
 // is in the future by more than ten minutes, or where, once live, it is six hours old and the sender did not end in order,
-// in the middle of an issue. The first call on a new database makes the record.
-func CheckInstance(ctx context.Context, db *store.DB, now time.Time) (Instance, error) {
+// in the middle of an issue. The first call on a new database makes the record. With the hold goes what onHold does in the same
+// transaction, where it is not nil: whoever finds that a database is an older one has more to do than not to send.
+func CheckInstance(ctx context.Context, db *store.DB, now time.Time, onHold store.Hook) (Instance, error) {
 	here, err := whereIs(db.Path())
 	if err != nil {
 		return Instance{}, fmt.Errorf("instance: %w", err)
@@ -105,7 +106,9 @@ func CheckInstance(ctx context.Context, db *store.DB, now time.Time) (Instance, 
 		if err != nil || !fresh {
 			return err
 		}
-		_, err = tx.Exec(ctx, holdInstance, inst.Held)
+		if _, err = tx.Exec(ctx, holdInstance, inst.Held); err == nil && onHold != nil {
+			err = onHold(ctx, tx)
+		}
 		return err
 	})
 	if err != nil {

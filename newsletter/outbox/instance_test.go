@@ -77,7 +77,7 @@ func TestStartSaysAllThatIsMissing(t *testing.T) {
 
 func check(t *testing.T, db *store.DB, now time.Time) outbox.Instance {
 	t.Helper()
-	inst, err := outbox.CheckInstance(t.Context(), db, now)
+	inst, err := outbox.CheckInstance(t.Context(), db, now, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
