@@ -180,21 +180,21 @@ func (r *Registry) Confirm(ctx context.Context, tx *store.Tx, token string, e Ev
 	if err != nil {
 		return nil, fmt.Errorf("confirm: %w", err)
 	}
-	all, err := r.confirmAll(ctx, tx, t, e)
+	all, err := r.confirmAll(ctx, tx, t, Consent{Event: eventConfirmed, Evidence: e, Token: digest(token)})
 	if err != nil {
 		return nil, fmt.Errorf("confirm request %d: %w", t.Serial, err)
 	}
 	return all, nil
 }
 
-func (r *Registry) confirmAll(ctx context.Context, tx *store.Tx, t Token, e Evidence) (all []Confirmed, err error) {
+func (r *Registry) confirmAll(ctx context.Context, tx *store.Tx, t Token, proof Consent) (all []Confirmed, err error) {
 	together, err := RequestsWith(ctx, tx, t)
 	if err != nil {
 		return nil, err
 	}
 	none := ErrNotPending
 	for _, one := range together {
-		enrolment, fresh, err := r.confirm(ctx, tx, one, e)
+		enrolment, fresh, err := r.confirm(ctx, tx, one, proof)
 		if errors.Is(err, ErrNotPending) {
 			none = err
 			continue
@@ -239,7 +239,7 @@ const (
 	selectOpen     = `SELECT EXISTS (SELECT 1 FROM open_requests WHERE id = ?1 AND subscriber_id = ?2 AND series_id = ?3)`
 )
 
-func (r *Registry) confirm(ctx context.Context, tx *store.Tx, t Token, e Evidence) (Enrolment, bool, error) {
+func (r *Registry) confirm(ctx context.Context, tx *store.Tx, t Token, proof Consent) (Enrolment, bool, error) {
 	p, err := personByID(ctx, tx, t.SubscriberID)
 	if errors.Is(err, store.ErrNotFound) {
 		return Enrolment{}, false, ErrNotPending
@@ -265,7 +265,7 @@ func (r *Registry) confirm(ctx context.Context, tx *store.Tx, t Token, e Evidenc
 	if !open || enrolment.ID == 0 {
 		return Enrolment{}, false, ErrNotPending
 	}
-	if err := r.welcomeBack(ctx, tx, p, t, e); err != nil {
+	if err := r.welcomeBack(ctx, tx, p, t, proof); err != nil {
 		return Enrolment{}, false, err
 	}
 	if in { // enrolled by the owner meanwhile
@@ -280,8 +280,9 @@ const (
 	forgiveRequests = `DELETE FROM unanswered WHERE hash = ?1`
 )
 
-// welcomeBack records the confirmation and lifts what it lifts; ErrSuppressed where more stands than the person can lift.
-func (r *Registry) welcomeBack(ctx context.Context, tx *store.Tx, p person, t Token, e Evidence) error {
+// welcomeBack records the confirmation, of which proof has all but the request, and lifts what it lifts; ErrSuppressed where more
+// stands than the person can lift.
+func (r *Registry) welcomeBack(ctx context.Context, tx *store.Tx, p person, t Token, proof Consent) error {
 	reason, err := standing(ctx, tx, p, t.SeriesID)
 	if err != nil {
 		return err
@@ -295,7 +296,8 @@ func (r *Registry) welcomeBack(ctx context.Context, tx *store.Tx, p person, t To
 	if _, err := tx.Exec(ctx, forgiveRequests, p.address); err != nil {
 		return err
 	}
-	_, err = r.record(ctx, tx, p, Consent{SeriesID: t.SeriesID, Event: eventConfirmed, RequestID: t.Serial, Evidence: e, Token: digest(r.Key.Seal(t))})
+	proof.SeriesID, proof.RequestID = t.SeriesID, t.Serial
+	_, err = r.record(ctx, tx, p, proof)
 	return err
 }
 

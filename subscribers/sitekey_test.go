@@ -1,16 +1,21 @@
 package subscribers_test
 
 import (
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"testing"
 
 	"pressrun/subscribers"
+	"pressrun/subscribers/store"
 	"pressrun/subscribers/store/storetest"
 )
 
 func TestBindKey(t *testing.T) {
 	db := storetest.Open(t, subscribers.Migrate)
 	own, other := newKey(t), newKey(t)
+	second := rotated(t, own)
+	fourth := rotated(t, rotated(t, second))
 	for _, tt := range []struct {
 		name string
 		key  subscribers.Key
@@ -20,9 +25,77 @@ func TestBindKey(t *testing.T) {
 		{"the same", own, nil},
 		{"another", other, subscribers.ErrForeignKey},
 		{"the first again", own, nil},
+		{"rotated", second, nil},
+		{"rotated, again", second, nil},
+		{"a copy from before", own, subscribers.ErrOldKey},
+		{"rotated twice more", fourth, nil},
+		{"a copy from before that", second, subscribers.ErrOldKey},
+		{"another after the same beginning", rotated(t, second), subscribers.ErrForeignKey},
+		{"another, rotated", rotated(t, other), subscribers.ErrForeignKey},
+		{"the newest", fourth, nil},
 	} {
 		if got := subscribers.BindKey(t.Context(), db, tt.key); !errors.Is(got, tt.want) || (got == nil) != (tt.want == nil) {
 			t.Errorf("%s: got %v, want %v", tt.name, got, tt.want)
 		}
+	}
+}
+
+// Who may not be mailed is told by the key's first secret alone, in the database and in the journal beside it.
+func TestRotationKeepsSuppressions(t *testing.T) {
+	p := journalled(t)
+	if err := subscribers.BindKey(t.Context(), p.db, p.Key); err != nil {
+		t.Fatal(err)
+	}
+	id := p.active(skin, "left@example.org").ID
+	p.leave(id, 0)
+	p.suppress("stranger@example.org", 0, "bounce")
+	p.suppress("gone.example", 0, "manual")
+	monday := p.backup()
+	p.suppress("since@example.org", 0, "complaint")
+	p.Registry.Key = rotated(t, p.Registry.Key)
+	after := p.open(p.db.Path(), subscribers.Replayed{})
+	restored := p.restore(monday, subscribers.Replayed{Leaves: 1})
+	for name, p := range map[string]*people{"the same database": after, "a backup of before": restored} {
+		if err := subscribers.BindKey(t.Context(), p.db, p.Key); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		for _, email := range []string{"left@example.org", "stranger@example.org", "any@gone.example", "since@example.org"} {
+			if err := p.enrol(gut, email); !errors.Is(err, subscribers.ErrSuppressed) {
+				t.Errorf("%s: enrol %s: %v, want ErrSuppressed", name, email, err)
+			}
+		}
+		if err := p.enrol(gut, "new@example.org"); err != nil {
+			t.Errorf("%s: enrol somebody new: %v", name, err)
+		}
+	}
+}
+
+// The proof of a confirmation names the link that was pressed, of whatever secret, for each series that it confirmed.
+func TestConfirmByALinkOfBefore(t *testing.T) {
+	p := newPeople(t)
+	var req subscribers.Request
+	p.must(func(tx *store.Tx) (err error) {
+		req, err = p.Join(t.Context(), tx, []int64{skin, gut}, subscribers.Addition{Email: "ada@example.org"}, subscribers.Evidence{})
+		return err
+	})
+	p.Registry.Key = rotated(t, p.Registry.Key)
+	if _, fresh, err := p.confirm(req.Token); err != nil || !fresh {
+		t.Fatalf("confirm: fresh %t, %v", fresh, err)
+	}
+	all, err := subscribers.Consents(t.Context(), p.db, req.Subscriber.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, confirmed := fmt.Sprintf("%x", sha256.Sum256([]byte(req.Token)))[:16], 0
+	for _, c := range all {
+		if c.Event != "confirmed" {
+			continue
+		}
+		if confirmed++; c.Token != want {
+			t.Errorf("series %d: the proof names link %q, want %q", c.SeriesID, c.Token, want)
+		}
+	}
+	if confirmed != 2 {
+		t.Errorf("got %d confirmations, want 2", confirmed)
 	}
 }
