@@ -85,7 +85,7 @@ func (a *app) root() *cobra.Command {
 	},
 		a.demoCommand(), a.initCommand(), a.serveCommand(), a.runDueCommand(), a.planCommand(), a.checkCommand(), a.goLiveCommand(),
 		a.seriesCommand(), a.articleCommand(), a.previewCommand(), a.issueCommand(), a.subscriberCommand(), a.userCommand(),
-		a.dkimCommand(), a.backupCommand(), a.restoreCommand(), a.migrateCommand(), a.benchCommand(), a.benchSinkCommand(), a.versionCommand(),
+		a.dkimCommand(), a.keyCommand(), a.backupCommand(), a.restoreCommand(), a.migrateCommand(), a.benchCommand(), a.benchSinkCommand(), a.versionCommand(),
 	)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError{err, cmd} })
 	file := os.Getenv("PRESSRUN_CONFIG")

@@ -28,6 +28,7 @@ func explain(err error) string {
 		{store.ErrForeign, "The file was left as it is. Mend `database` in the configuration, or move the file away."},
 		{store.ErrNewer, "Nothing was changed. Use the Pressrun that made it, or a newer one."},
 		{subscribers.ErrForeignKey, "Nothing was changed. Bring the pressrun.key that was made with this database, or mend `key_file`: with another key no link already sent works, and who may not be mailed is not recognised."},
+		{subscribers.ErrOldKey, "Nothing was changed. The key was rotated since this copy of it was made (pressrun key rotate): bring the pressrun.key of after that, which has more lines, or mend `key_file`. With the copy the links of mails sent since would not work."},
 		{subscribers.ErrForeignJournal, "Nothing was changed. It must be the one that was made beside this database: bring it back, or move it away where it is lost; then one is made anew of those who stand suppressed in the database."},
 		{store.ErrDamaged, "Nothing was changed. Take another backup."},
 		{store.ErrBusy, "Nothing was changed. Find the other program (a backup, a database browser?), let it finish and try again."},

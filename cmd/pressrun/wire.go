@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/url"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -276,32 +274,4 @@ func isLoopback(host string) bool {
 // absoluteURL is a path of this site as people can open it.
 func (s *site) absoluteURL(path string) string {
 	return s.cfg.BaseURL.ResolveReference(&url.URL{Path: path}).String()
-}
-
-func readKey(file string) (subscribers.Key, error) {
-	text, err := os.ReadFile(file)
-	if errors.Is(err, os.ErrNotExist) {
-		return subscribers.Key{}, fmt.Errorf("key file %s: %w", file, errNoKey)
-	}
-	if err != nil {
-		return subscribers.Key{}, fmt.Errorf("key file: %w", err)
-	}
-	key, err := subscribers.ParseKey(string(text))
-	if err != nil {
-		return subscribers.Key{}, fmt.Errorf("key file %s: %w", file, err)
-	}
-	return key, nil
-}
-
-// writeKey makes a new key file that only its owner can read; an existing one is never replaced.
-func writeKey(file string, key subscribers.Key) error {
-	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return fmt.Errorf("key file: %w", err)
-	}
-	_, err = io.WriteString(f, key.Encode()+"\n")
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return fmt.Errorf("key file %s: %w", filepath.Base(file), err)
-	}
-	return nil
 }
