@@ -11,10 +11,12 @@ import (
 	"hash"
 	"io"
 	"log/slog"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 // ErrKey says that a text is no key file of ours.
@@ -25,8 +27,8 @@ var ErrKey = errors.New("not a Pressrun key")
 type Key struct {
 	// Functions, since fmt reaches everything else inside of structs whose fields it can't call methods on.
 	secret func() []byte
-	derive func(purpose string) []byte // the key for a purpose, made once
-	later  func() []Key                // for tokens, the newest last; nil: none
+	makers func(purpose string) *sync.Pool // of *maker, which have the key for the purpose
+	later  func() []Key                    // for tokens, the newest last; nil: none
 }
 
 // keySize is the length of a secret in bytes.
@@ -52,16 +54,47 @@ func NewKey() (Key, error) {
 }
 
 func keyOf(secret []byte) Key {
-	var keys sync.Map // by purpose
-	return Key{secret: func() []byte { return secret }, derive: func(purpose string) []byte {
-		if key, ok := keys.Load(purpose); ok {
-			return key.([]byte)
+	var mu sync.Mutex
+	var pools atomic.Pointer[map[string]*sync.Pool] // by purpose; never written to, but replaced
+	pools.Store(&map[string]*sync.Pool{})
+	return Key{secret: func() []byte { return secret }, makers: func(purpose string) *sync.Pool {
+		if pool, ok := (*pools.Load())[purpose]; ok {
+			return pool
 		}
-		mac := hmac.New(sha256.New, secret)
-		mac.Write([]byte(purpose))
-		key, _ := keys.LoadOrStore(purpose, mac.Sum(nil))
-		return key.([]byte)
+		mu.Lock()
+		defer mu.Unlock()
+		all := maps.Clone(*pools.Load())
+		if all[purpose] == nil {
+			all[purpose] = makersOf(secret, purpose)
+			pools.Store(&all)
+		}
+		return all[purpose]
 	}}
+}
+
+// maker makes MACs of one purpose, one after the other.
+type maker struct {
+	mac  hash.Hash
+	room []byte
+}
+
+func makersOf(secret []byte, purpose string) *sync.Pool {
+	mac := hmac.New(sha256.New, secret)
+	mac.Write([]byte(purpose))
+	key := mac.Sum(nil)
+	return &sync.Pool{New: func() any { return &maker{mac: hmac.New(sha256.New, key)} }}
+}
+
+// of is the MAC of the data; it is good until the next one.
+func (m *maker) of(data ...string) []byte {
+	m.mac.Reset()
+	for _, d := range data {
+		// Lengths first: "ab","c" must not prove "a","bc".
+		m.room = append(binary.AppendUvarint(m.room[:0], uint64(len(d))), d...)
+		m.mac.Write(m.room)
+	}
+	m.room = m.mac.Sum(m.room[:0])
+	return m.room
 }
 
 // Rotate returns the key with a new secret, by which tokens are made from then on. Those made before stay good, but for those that
@@ -156,19 +189,14 @@ func (k Key) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
 // MAC is HMAC-SHA256 under a key derived for purpose, so that what was made for one purpose proves nothing for another.
 // It panics on the zero Key, under which anybody could make the same.
-func (k Key) MAC(purpose string, data ...string) []byte {
-	mac := k.macs(purpose)
-	for _, d := range data {
-		// Lengths first: "ab","c" must not prove "a","bc".
-		mac.Write(binary.AppendUvarint(nil, uint64(len(d))))
-		mac.Write([]byte(d))
-	}
-	return mac.Sum(nil)
-}
+func (k Key) MAC(purpose string, data ...string) []byte { return k.AppendMAC(nil, purpose, data...) }
 
-// macs makes the MACs of one purpose.
-func (k Key) macs(purpose string) hash.Hash {
-	return hmac.New(sha256.New, k.derive(purpose))
+// AppendMAC is MAC, appended to dst.
+func (k Key) AppendMAC(dst []byte, purpose string, data ...string) []byte {
+	makers := k.makers(purpose)
+	m := makers.Get().(*maker)
+	defer makers.Put(m)
+	return append(dst, m.of(data...)...)
 }
 
 // hashAddress is what suppressions name an address by; with a domain led by "@" all of the domain's addresses.
@@ -180,19 +208,14 @@ func (k Key) hashAddress(key string) string {
 // domains.
 func (k Key) addressHasher() func(key string) string {
 	const most = 10_000
-	mac := k.macs("suppression")
+	m := k.makers("suppression").New().(*maker)
 	domains := map[string]string{}
-	var buf []byte
 	return func(key string) string {
 		isDomain := key[0] == '@'
 		if hash, ok := domains[key]; ok && isDomain {
 			return hash
 		}
-		mac.Reset()
-		buf = append(binary.AppendUvarint(buf[:0], uint64(len(key))), key...)
-		mac.Write(buf)
-		buf = mac.Sum(buf[:0])
-		hash := base64.RawURLEncoding.EncodeToString(buf)
+		hash := base64.RawURLEncoding.EncodeToString(m.of(key))
 		if isDomain && len(domains) < most {
 			domains[strings.Clone(key)] = hash
 		}

@@ -2,12 +2,16 @@ package subscribers_test
 
 import (
 	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 
 	"pressrun/subscribers"
@@ -105,6 +109,35 @@ func TestMACTellsPurposesAndPartsApart(t *testing.T) {
 			t.Errorf("MAC %s has %d bytes, want 32", name, len(mac))
 		}
 	}
+}
+
+// Many goroutines share the hashes: each gets the MAC of its own data, whatever a hash was used for before.
+func TestMACTogether(t *testing.T) {
+	key := newKey(t)
+	secret, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(key.Encode(), "pressrun-key-1:"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	mac := func(key []byte, data ...[]byte) []byte {
+		h := hmac.New(sha256.New, key)
+		for _, d := range data {
+			h.Write(d)
+		}
+		return h.Sum(nil)
+	}
+	var together sync.WaitGroup
+	for range 8 {
+		together.Go(func() {
+			for i := range 200 {
+				purpose, data, number := fmt.Sprint("purpose ", i%3), strings.Repeat("x", i), fmt.Sprint(i)
+				want := append([]byte("before"), mac(mac(secret, []byte(purpose)), binary.AppendUvarint(nil, uint64(i)), []byte(data), []byte{byte(len(number))}, []byte(number))...)
+				if got := key.AppendMAC([]byte("before"), purpose, data, number); !bytes.Equal(got, want) {
+					t.Errorf("%d: got %x, want %x", i, got, want)
+				}
+			}
+		})
+	}
+	together.Wait()
 }
 
 func TestKeyNeverPrints(t *testing.T) {

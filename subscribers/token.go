@@ -2,10 +2,11 @@ package subscribers
 
 import (
 	"crypto/hmac"
+	"crypto/sha256"
 	"encoding/base32"
 	"encoding/binary"
 	"errors"
-	"fmt"
+	"strconv"
 )
 
 // ErrToken says that a token is not ours, was altered, or was made for another purpose.
@@ -36,8 +37,9 @@ type Token struct {
 func (p Purpose) outlives() bool { return p == PurposeConfirm || p == PurposeUnsubscribe }
 
 const (
-	tokenMAC = 16 // bytes of the MAC that stand in a token
-	maxToken = 77 // characters: two bytes, three varints of ten at most and the MAC
+	tokenMAC  = 16 // bytes of the MAC that stand in a token
+	tokenSize = 2 + 3*binary.MaxVarintLen64 + tokenMAC
+	maxToken  = (8*tokenSize + 4) / 5 // characters
 )
 
 // tokenText is RFC 4648's base32 in lower case: without punctuation, a token's end is not taken for the end of a sentence.
@@ -48,12 +50,14 @@ var tokenText = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPaddi
 func (k Key) Seal(t Token) string { return k.seal(t, k.TokenKeys()) }
 
 func (k Key) seal(t Token, number int) string {
-	body := []byte{byte(number), byte(t.Purpose)}
-	for _, n := range []int64{t.SubscriberID, t.SeriesID, t.Serial} {
+	var room [tokenSize - tokenMAC + sha256.Size]byte
+	body := append(room[:0], byte(number), byte(t.Purpose))
+	for _, n := range [...]int64{t.SubscriberID, t.SeriesID, t.Serial} {
 		body = binary.AppendUvarint(body, uint64(n))
 	}
-	mac := k.tokenKey(number).MAC(fmt.Sprintf("token %d", t.Purpose), string(body))
-	return tokenText.EncodeToString(append(body, mac[:tokenMAC]...))
+	whole := k.tokenKey(number).AppendMAC(body, "token "+strconv.Itoa(int(t.Purpose)), string(body))[:len(body)+tokenMAC]
+	var text [maxToken]byte
+	return string(tokenText.AppendEncode(text[:0], whole))
 }
 
 // Open reads what Seal wrote; ErrToken if it was not made by k for this purpose. Comparison takes constant time. Secrets from before
