@@ -48,35 +48,64 @@ func plainDomain(s string) bool {
 
 // dotAtom is RFC 5322 section 3.2.3 with the letters of RFC 6532: no quotes, no spaces, no dot at an end or beside another.
 func dotAtom(s string) bool {
-	if s == "" || strings.HasPrefix(s, ".") || strings.HasSuffix(s, ".") || strings.Contains(s, "..") {
-		return false
-	}
-	for _, r := range s {
-		switch {
-		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '.', strings.ContainsRune("!#$%&'*+-/=?^_`{|}~", r):
-		case r > unicode.MaxASCII && unicode.IsGraphic(r) && !unicode.IsSpace(r):
+	bounded := true // no dot may come: the start, or a dot, is before it
+	for i := 0; i < len(s); {
+		size := 1
+		switch b := s[i]; {
+		case b == '.' && bounded:
+			return false
+		case b == '.':
+		case b < utf8.RuneSelf:
+			if !atext[b] {
+				return false
+			}
 		default:
+			var r rune
+			if r, size = utf8.DecodeRuneInString(s[i:]); !unicode.IsGraphic(r) || unicode.IsSpace(r) {
+				return false
+			}
+		}
+		bounded = s[i] == '.'
+		i += size
+	}
+	return !bounded
+}
+
+// atext is what stands in an atom, but for letters beyond ASCII.
+var atext = func() (set [utf8.RuneSelf]bool) {
+	for _, b := range []byte("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-/=?^_`{|}~") {
+		set[b] = true
+	}
+	return set
+}()
+
+// hostName is a domain name in ASCII: labels of letters, digits and inner hyphens, 63 octets at most.
+func hostName(s string) bool {
+	label := 0 // octets of the one at hand
+	for i := range len(s) {
+		b := s[i]
+		if b == '.' {
+			if label == 0 || s[i-1] == '-' {
+				return false
+			}
+			label = 0
+			continue
+		}
+		if b != '-' && (b|0x20 < 'a' || b|0x20 > 'z') && (b < '0' || b > '9') || b == '-' && label == 0 {
+			return false
+		}
+		if label++; label > 63 {
+			return false
+		}
+	}
+	return label > 0 && s[len(s)-1] != '-'
+}
+
+func ascii(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
 			return false
 		}
 	}
 	return true
-}
-
-// hostName is a domain name in ASCII: labels of letters, digits and inner hyphens, 63 octets at most.
-func hostName(s string) bool {
-	for label := range strings.SplitSeq(s, ".") {
-		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' {
-			return false
-		}
-		for _, r := range label {
-			if !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-') {
-				return false
-			}
-		}
-	}
-	return s != ""
-}
-
-func ascii(s string) bool {
-	return !strings.ContainsFunc(s, func(r rune) bool { return r > unicode.MaxASCII })
 }

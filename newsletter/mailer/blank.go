@@ -26,7 +26,12 @@ type Blank []Piece
 
 // Fill puts name and token into the holes, as they are. Of an empty name the words for readers without one stay.
 func (b Blank) Fill(name, token string) string {
+	size := 0
+	for _, p := range b {
+		size += len(p.fill(name, token))
+	}
 	var s strings.Builder
+	s.Grow(size)
 	for _, p := range b {
 		s.WriteString(p.fill(name, token))
 	}

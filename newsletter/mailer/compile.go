@@ -23,8 +23,9 @@ const maxToken = 96
 // layout is a message as it is laid out for everybody with, or without, a name and with tokens of one length.
 type layout struct {
 	segments []segment
-	size     int  // about how many octets a message has
-	digits   bool // the boundary must be looked for in the text of each person
+	size     int                         // about how many octets a message has
+	digits   bool                        // the boundary must be looked for in the text of each person
+	date     atomic.Pointer[writtenDate] // the last one
 }
 
 // segment is what is the same for all, and then something personal.
@@ -32,7 +33,7 @@ type segment struct {
 	same     []byte
 	then     personal
 	from, to int   // of the token's octets
-	line     Blank // with its holes
+	line     Blank // with its holes; of a part, encoded
 	html     bool  // the line's part
 }
 
@@ -154,7 +155,8 @@ func (c *Compiled) layOut(named bool, token int) (*layout, error) {
 	b.parts(c.form, body, text, named, token)
 	b.then(segment{then: nothing})
 	l := &layout{segments: b.segments, size: len(want.Bytes), digits: b.digits}
-	p, err := c.check(r)
+	p := own{Recipient: r}
+	err = p.check()
 	copy(p.boundary[:], text)
 	if err == nil && !bytes.Equal(l.append(nil, &p), want.Bytes) {
 		err = errLayout
@@ -206,7 +208,7 @@ func (b *builder) head(f Form, head []byte, boundary string, named bool, token i
 			b.same = append(b.same, ">\r\n"...)
 		case "Subject":
 			if named && f.Subject.Has(NameHole) {
-				b.then(segment{then: subjectField})
+				b.then(segment{then: subjectField, line: f.Subject})
 				continue
 			}
 			fallthrough
@@ -261,6 +263,7 @@ func (b *builder) parts(f Form, body []byte, boundary string, named bool, token 
 // line adds a line of a part. A name moves the soft breaks after it; a token, whose characters stand for themselves and whose
 // length is known, leaves all where it is.
 func (b *builder) line(line Blank, html bool, token int) {
+	line = line.encoded()
 	if line.Has(NameHole) {
 		b.then(segment{then: wholeLine, line: line, html: html})
 		return

@@ -25,3 +25,17 @@ func (broken) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
 
 // SignerOf lets the tests sign by another program with the same key.
 func SignerOf(key DKIMKey) crypto.Signer { return key.signer }
+
+// What is written for speed, to be compared with what it stands for.
+var (
+	AppendShielded = appendShielded
+	AppendPhrase   = appendPhrase
+	DotAtom        = dotAtom
+	HostName       = hostName
+	Text           = text
+)
+
+// AppendLine encodes a line and fills it in.
+func AppendLine(dst []byte, line Blank, name, token string) []byte {
+	return appendLine(dst, line.encoded(), name, token)
+}

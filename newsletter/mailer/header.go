@@ -81,7 +81,7 @@ func checkSubject(s string) (encoded string, err error) {
 	if s, err = text(s, maxSubject); err != nil || s == "" {
 		return "", fmt.Errorf("subject: %w", ErrHeader)
 	}
-	return encodeText(s), nil
+	return string(appendEncoded(nil, s)), nil
 }
 
 func (h *header) mailbox(m Mailbox) (*mail.Address, error) {
@@ -147,13 +147,29 @@ func (h *header) set(m *gomail.Msg) {
 
 // text is a subject or name fit for a header, runs of spaces made one.
 func text(s string, limit int) (string, error) {
-	if len(s) > limit || !utf8.ValidString(s) || strings.ContainsFunc(s, breaks) {
+	switch {
+	case len(s) > limit:
 		return "", ErrHeader
-	}
-	if s == "" {
-		return "", nil
+	case plainText(s):
+		return s, nil
+	case !utf8.ValidString(s) || strings.ContainsFunc(s, breaks):
+		return "", ErrHeader
+	case s[0] != ' ' && s[len(s)-1] != ' ' && !strings.Contains(s, "  "):
+		return s, nil
 	}
 	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == ' ' }), " "), nil
+}
+
+// plainText tells of words in printable ASCII with one space between them: nothing in them needs a closer look.
+func plainText(s string) bool {
+	between := false // the octet before is part of a word
+	for i := range len(s) {
+		if b := s[i]; b < ' ' || b > '~' || b == ' ' && !between {
+			return false
+		}
+		between = s[i] != ' '
+	}
+	return between || s == ""
 }
 
 // foldAt is how long go-mail lets header lines become before it folds them at a space.
@@ -163,11 +179,20 @@ const foldAt = gomail.MaxHeaderLength
 // by side.
 func appendField(dst []byte, name string, value ...string) []byte {
 	dst = append(append(dst, name...), ": "...)
-	word := len(dst)
+	start := len(dst)
 	for _, piece := range value {
 		dst = append(dst, piece...)
 	}
-	for room := foldAt - len(name) - 4; word <= len(dst); {
+	return endField(dst, name, start)
+}
+
+// endField folds the field whose value is all from there, and ends its line.
+func endField(dst []byte, name string, from int) []byte {
+	room, word := foldAt-len(name)-4, from
+	if room-(len(dst)-word) > 1 {
+		return append(dst, "\r\n"...)
+	}
+	for word <= len(dst) {
 		length := bytes.IndexByte(dst[word:], ' ')
 		if length < 0 {
 			length = len(dst) - word
@@ -231,17 +256,12 @@ func phrase(name string) string {
 // 2047's 76.
 const wordOctets = 36
 
-// encodeText writes unstructured text (RFC 2047): as it is, if it is ASCII that no reader can take for an encoded-word and
+// appendEncoded appends unstructured text (RFC 2047): as it is, if it is ASCII that no reader can take for an encoded-word and
 // that can be folded; else as encoded-words with whole characters in each.
-func encodeText(s string) string {
-	longest := 0
-	for word := range strings.SplitSeq(s, " ") {
-		longest = max(longest, len(word))
+func appendEncoded(dst []byte, s string) []byte {
+	if ascii(s) && !strings.Contains(s, "=?") && longestWord(s) <= 60 {
+		return append(dst, s...)
 	}
-	if ascii(s) && !strings.Contains(s, "=?") && longest <= 60 {
-		return s
-	}
-	var words []string
 	for s != "" {
 		end := 0
 		for end < len(s) {
@@ -251,8 +271,65 @@ func encodeText(s string) string {
 			}
 			end += size
 		}
-		words = append(words, "=?UTF-8?B?"+base64.StdEncoding.EncodeToString([]byte(s[:end]))+"?=")
-		s = s[end:]
+		dst = append(dst, "=?UTF-8?B?"...)
+		dst = base64.StdEncoding.AppendEncode(dst, []byte(s[:end]))
+		dst = append(dst, "?="...)
+		if s = s[end:]; s != "" {
+			dst = append(dst, ' ')
+		}
 	}
-	return strings.Join(words, " ")
+	return dst
+}
+
+// longestWord is how many octets stand between two spaces at most.
+func longestWord(s string) (longest int) {
+	word := 0
+	for i := range len(s) {
+		if word++; s[i] == ' ' {
+			word = 0
+		}
+		longest = max(longest, word)
+	}
+	return longest
+}
+
+// appendPhrase appends a display name as net/mail writes it: quoted, or as encoded-words. Most names go without its detours.
+func appendPhrase(dst []byte, name string) []byte {
+	switch {
+	case ascii(name) && !strings.ContainsAny(name, "\"\\"):
+		return append(append(append(dst, '"'), name...), '"')
+	case ascii(name) || strings.ContainsAny(name, "\"#$%&'(),.:;<>@[]^`{|}~"):
+		return append(dst, phrase(name)...)
+	}
+	return appendWords(dst, name)
+}
+
+// appendWords appends text as encoded-words in Q encoding, of 75 octets at most and with whole characters in each.
+func appendWords(dst []byte, s string) []byte {
+	const most = 75 - len("=?utf-8?q?") - len("?=")
+	dst = append(dst, "=?utf-8?q?"...)
+	for start := len(dst); s != ""; {
+		_, size := utf8.DecodeRuneInString(s)
+		b, long := s[0], 3*size
+		stands := b >= ' ' && b <= '~' && b != '=' && b != '?' && b != '_'
+		if stands {
+			long = 1
+		}
+		if len(dst)-start+long > most {
+			dst = append(dst, "?= =?utf-8?q?"...)
+			start = len(dst)
+		}
+		switch {
+		case b == ' ':
+			dst = append(dst, '_')
+		case stands:
+			dst = append(dst, b)
+		default:
+			for i := range size {
+				dst = append(dst, '=', hexDigits[s[i]>>4], hexDigits[s[i]&0xF])
+			}
+		}
+		s = s[size:]
+	}
+	return append(dst, "?="...)
 }

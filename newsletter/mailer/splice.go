@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"html"
-	"net/mail"
 	"slices"
 	"strings"
 	"time"
@@ -16,7 +15,6 @@ import (
 type own struct {
 	Recipient
 	html        string // the name as HTML has it
-	subject     string // encoded; empty where it is everybody's
 	to          string // the address as on the wire
 	toName      string
 	utf8        bool
@@ -28,7 +26,8 @@ type own struct {
 // Append appends a person's message to dst: the octets of Compose of the form's Draft for r, and its errors. A Name with a
 // space at an end or a control character, and a Token of other characters than said, empty or too long, are ErrHeader.
 func (c *Compiled) Append(dst []byte, r Recipient) ([]byte, error) {
-	p, l, err := c.prepare(r)
+	p := own{Recipient: r}
+	l, err := c.prepare(&p)
 	if err != nil {
 		return dst, err
 	}
@@ -37,7 +36,8 @@ func (c *Compiled) Append(dst []byte, r Recipient) ([]byte, error) {
 
 // Message is Compose of the form's Draft for r. Its Bytes are appended to dst and lie in its memory, if that is enough.
 func (c *Compiled) Message(dst []byte, r Recipient) (Message, error) {
-	p, l, err := c.prepare(r)
+	p := own{Recipient: r}
+	l, err := c.prepare(&p)
 	if err != nil {
 		return Message{}, err
 	}
@@ -51,58 +51,63 @@ func (c *Compiled) Message(dst []byte, r Recipient) (Message, error) {
 // hashOf is the hash that a delivery's row keeps.
 func hashOf(content []byte) string {
 	sum := sha256.Sum256(content)
-	return hex.EncodeToString(sum[:])
+	var digits [2 * sha256.Size]byte
+	hex.Encode(digits[:], sum[:])
+	return string(digits[:])
 }
 
-func (c *Compiled) prepare(r Recipient) (p own, l *layout, err error) {
-	if p, err = c.check(r); err == nil {
+// prepare checks a person and finds the layout of their message.
+func (c *Compiled) prepare(p *own) (l *layout, err error) {
+	if err = p.check(); err == nil {
 		l, err = c.layout(p.Name != "", len(p.Token))
 	}
 	if err != nil {
-		return p, nil, fmt.Errorf("compose: %w", err)
+		return nil, fmt.Errorf("compose: %w", err)
 	}
 	if l.digits || p.nameDigits > fewDigits || p.tokenDigits > fewDigits {
-		copy(p.boundary[:], boundary(c.form.Draft(r)))
+		copy(p.boundary[:], boundary(c.form.Draft(p.Recipient)))
 	} else {
-		p.boundary = boundaryAt(0, r.MessageID)
+		p.boundary = boundaryAt(0, p.MessageID)
 	}
-	return p, l, nil
+	return l, nil
 }
 
-// check checks what is personal as Compose does.
-func (c *Compiled) check(r Recipient) (p own, err error) {
-	p.Recipient = r
-	if p.toName, p.to, p.utf8, err = checkMailbox(r.To); err != nil {
-		return p, fmt.Errorf("to: %w", err)
+// check checks what is personal as Compose does. No name makes a subject that Compile has passed one that is refused.
+func (p *own) check() (err error) {
+	if p.toName, p.to, p.utf8, err = checkMailbox(p.To); err != nil {
+		return fmt.Errorf("to: %w", err)
 	}
-	if err := checkOnce(r.MessageID, r.Date); err != nil {
-		return p, err
+	if err := checkOnce(p.MessageID, p.Date); err != nil {
+		return err
 	}
 	if !p.checkToken() {
-		return p, fmt.Errorf("list-unsubscribe: %w", ErrHeader)
+		return fmt.Errorf("list-unsubscribe: %w", ErrHeader)
 	}
-	if r.Name == "" {
-		return p, nil
+	if p.Name == "" {
+		return nil
 	}
-	if strings.TrimSpace(r.Name) != r.Name || !utf8.ValidString(r.Name) || strings.ContainsFunc(r.Name, breaks) {
-		return p, fmt.Errorf("name: %w", ErrHeader)
+	if !plainText(p.Name) && (strings.TrimSpace(p.Name) != p.Name || !utf8.ValidString(p.Name) || strings.ContainsFunc(p.Name, breaks)) {
+		return fmt.Errorf("name: %w", ErrHeader)
 	}
-	p.html, p.nameDigits = html.EscapeString(r.Name), digitsInARow(r.Name)
-	if c.form.Subject.Has(NameHole) {
-		p.subject, err = checkSubject(c.form.Subject.FillSubject(r.Name))
-	}
-	return p, err
+	p.html, p.nameDigits = html.EscapeString(p.Name), digitsInARow(p.Name)
+	return nil
 }
 
 // checkToken wants characters that stand for themselves in a URL, in HTML and in quoted-printable, and with which no line
 // begins that would have to be shielded.
 func (p *own) checkToken() bool {
+	run := 0
 	for i := range len(p.Token) {
-		if b := p.Token[i]; (b < 'a' || b > 'z') && (b < '0' || b > '9') {
+		switch b := p.Token[i]; {
+		case isDigit(b):
+			run++
+			p.tokenDigits = max(p.tokenDigits, run)
+		case b > 'f' && b <= 'z':
+			run = 0
+		default:
 			return false
 		}
 	}
-	p.tokenDigits = digitsInARow(p.Token)
 	return p.Token != "" && len(p.Token) <= maxToken
 }
 
@@ -114,11 +119,11 @@ func (l *layout) append(dst []byte, p *own) []byte {
 		dst = append(dst, s.same...)
 		switch s.then {
 		case dateText:
-			dst = p.Date.AppendFormat(dst, time.RFC1123Z)
+			dst = l.appendDate(dst, p.Date)
 		case messageIDField:
 			dst = appendField(dst, "Message-ID", "<", p.MessageID, ">")
 		case subjectField:
-			dst = appendField(dst, "Subject", p.subject)
+			dst = appendSubject(dst, s.line.FillSubject(p.Name))
 		case toField:
 			dst = p.appendTo(dst)
 		case boundaryText:
@@ -136,13 +141,38 @@ func (l *layout) append(dst []byte, p *own) []byte {
 	return dst
 }
 
+// writtenDate is a Date as a header has it. Thousands of messages in a row have the same.
+type writtenDate struct {
+	second int64 // Unix
+	zone   int   // seconds east of UTC
+	text   string
+}
+
+func (l *layout) appendDate(dst []byte, date time.Time) []byte {
+	last := l.date.Load()
+	_, zone := date.Zone()
+	if last == nil || last.second != date.Unix() || last.zone != zone {
+		last = &writtenDate{date.Unix(), zone, date.Format(time.RFC1123Z)}
+		l.date.Store(last)
+	}
+	return append(dst, last.text...)
+}
+
+func appendSubject(dst []byte, subject string) []byte {
+	subject, _ = text(subject, maxSubject) // it is fit for a header
+	dst = append(dst, "Subject: "...)
+	return endField(appendEncoded(dst, subject), "Subject", len(dst))
+}
+
 // appendTo appends To as net/mail writes it.
 func (p *own) appendTo(dst []byte) []byte {
-	if p.toName == "" {
-		return appendField(dst, "To", "<", p.to, ">")
+	dst = append(dst, "To: "...)
+	start := len(dst)
+	if p.toName != "" {
+		dst = append(appendPhrase(dst, p.toName), ' ')
 	}
-	to := mail.Address{Name: p.toName, Address: p.to}
-	return appendField(dst, "To", to.String())
+	dst = append(append(append(dst, '<'), p.to...), '>')
+	return endField(dst, "To", start)
 }
 
 // boundarySize is how many hex digits make a boundary. Where no run of what is the same for all is longer than mostDigits, and
@@ -167,11 +197,14 @@ func (b Blank) digits() bool {
 	return false
 }
 
-// digitsInARow is the length of the longest run of hex digits as boundaries have them.
+// isDigit tells of a hex digit as boundaries have them.
+func isDigit(b byte) bool { return b >= '0' && b <= '9' || b >= 'a' && b <= 'f' }
+
+// digitsInARow is the length of the longest run of such digits.
 func digitsInARow(s string) (longest int) {
 	run := 0
 	for i := range len(s) {
-		if b := s[i]; b >= '0' && b <= '9' || b >= 'a' && b <= 'f' {
+		if isDigit(s[i]) {
 			run++
 			longest = max(longest, run)
 		} else {

@@ -238,6 +238,20 @@ func boundaryOf(t *testing.T, r mailer.Recipient) string {
 	return boundary
 }
 
+// Into memory that is used again, a message is written without any more of it.
+func TestSpliceAllocatesNothing(t *testing.T) {
+	f := form()
+	f.Subject = mailer.Blank{lit("seven habits")}
+	c, room := compile(t, f), make([]byte, 0, 32<<10)
+	for _, shown := range []string{"", "Ada Lovelace", "Zoë Brontë", "محمد علي", "歐陽修"} {
+		r := recipient()
+		r.Name, r.To.Name = shown, shown
+		if n := testing.AllocsPerRun(100, func() { _, _ = c.Append(room, r) }); n > 0 {
+			t.Errorf("name %q: %v allocations, want none", shown, n)
+		}
+	}
+}
+
 func TestCompileRefuses(t *testing.T) {
 	for about, tt := range map[string]struct {
 		change func(*mailer.Form)
