@@ -36,6 +36,12 @@ func (s *Steps) Write(ctx context.Context) (err error) {
 	return nil
 }
 
+// WriteTo writes one of their messages as if its reader had another name.
+func (s *Steps) WriteTo(ctx context.Context, i int, name string, room []byte) ([]byte, error) {
+	l, err := s.w.write(ctx, s.rows[i], Notice{}, person{name, s.rows[i].to.email}, room)
+	return l.Bytes, err
+}
+
 // Mark marks those from i to j in one transaction.
 func (s *Steps) Mark(ctx context.Context, i, j int) error {
 	return s.w.cfg.DB.InTx(ctx, func(tx *store.Tx) error {

@@ -2,6 +2,7 @@ package outbox
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/base32"
 	"errors"
 	"fmt"
@@ -46,8 +47,12 @@ type letter struct {
 // messageID is the same for every try of a delivery, unique for ever and says nothing about the person. The domain is the
 // sender's.
 func (w *Worker) messageID(delivery int64, domain string) string {
-	mac := w.cfg.Key.MAC("message-id", strconv.FormatInt(delivery, 10))
-	return lowerText.EncodeToString(mac[:20]) + "@" + domain
+	var mac [sha256.Size]byte
+	var text [128]byte
+	number := strconv.AppendInt(text[:0], delivery, 10)
+	w.cfg.Key.AppendMAC(mac[:0], "message-id", string(number))
+	left := lowerText.AppendEncode(text[:0], mac[:20])
+	return string(append(append(left, '@'), domain...))
 }
 
 // lowerText is RFC 4648's base32 in lower case.

@@ -82,6 +82,9 @@ const longestName = 60 // characters: what is longer is none
 // shownName is a name as a letter may show it, on one line; empty for what is none: too long, without a letter, or with an
 // address that mail programs would make a link of.
 func shownName(name string) string {
+	if plainName(name) {
+		return name
+	}
 	name = strings.Map(func(r rune) rune {
 		switch {
 		case unicode.IsSpace(r):
@@ -91,11 +94,26 @@ func shownName(name string) string {
 		}
 		return r
 	}, name)
-	name = strings.Join(strings.Fields(name), " ")
+	if strings.HasPrefix(name, " ") || strings.HasSuffix(name, " ") || strings.Contains(name, "  ") {
+		name = strings.Join(strings.Fields(name), " ")
+	}
 	if utf8.RuneCountInString(name) > longestName || !strings.ContainsFunc(name, unicode.IsLetter) || strings.ContainsAny(name, linkMarks) && linked.MatchString(name) {
 		return ""
 	}
 	return name
+}
+
+// plainName tells of words in the letters of English with one space between them, which a letter may show as they are.
+func plainName(s string) bool {
+	between := false // the octet before is a letter
+	for i := range len(s) {
+		letter := s[i]|0x20 >= 'a' && s[i]|0x20 <= 'z'
+		if !letter && !(s[i] == ' ' && between) {
+			return false
+		}
+		between = letter
+	}
+	return between && len(s) <= longestName
 }
 
 // linked finds what mail programs make links of: schemes, paths, addresses, and hosts, whose dots stand before two letters or

@@ -63,6 +63,18 @@ func TestShownNames(t *testing.T) {
 	}
 }
 
+// A character that shows nothing has a name looked at closely, and changes nothing.
+func TestPlainNamesAreShown(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		name := rapid.OneOf(rapid.String(), rapid.StringOfN(rapid.RuneFrom([]rune("Az .é'-\t@")), 0, 62, -1), rapid.StringMatching(`[A-Z][a-z]{0,30}( [A-Z][a-z]{0,30}){0,2} ?`)).Draw(t, "name")
+		plain, _, _ := outbox.Personal{Name: name}.Fill(nameHole("you"), "", "")
+		closer, _, _ := outbox.Personal{Name: name + "\u200b"}.Fill(nameHole("you"), "", "")
+		if plain != closer {
+			t.Fatalf("%q is shown as %q, want %q", name, plain, closer)
+		}
+	})
+}
+
 // One reader's long name in a long subject would be refused as a header, and stop the issue for all.
 func TestSubjectStaysAHeader(t *testing.T) {
 	name, rest := strings.Repeat("𠀀", 60), strings.Repeat("w", 700)
