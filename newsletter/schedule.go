@@ -97,7 +97,8 @@ func bySeries(slots []series.Slot) [][]series.Slot {
 	return all
 }
 
-// keepHouse wakes paused enrolments, forgets requests that were never confirmed and brings stopped imports to their end.
+// keepHouse wakes paused enrolments, forgets requests that were never confirmed, brings stopped imports to their end and keeps the
+// journal of leaves short.
 func (p *Publisher) keepHouse(ctx context.Context) error {
 	finished, stopped := p.people.FinishImports(ctx, p.db)
 	if finished > 0 {
@@ -112,7 +113,7 @@ func (p *Publisher) keepHouse(ctx context.Context) error {
 		}
 		return p.sweepSensitive(ctx, tx)
 	})
-	return errors.Join(stopped, err, p.TakeRequests(ctx))
+	return errors.Join(stopped, err, p.people.CompactJournal(ctx, p.db), p.TakeRequests(ctx))
 }
 
 func (p *Publisher) sweepSensitive(ctx context.Context, tx *store.Tx) error {

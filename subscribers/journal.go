@@ -275,9 +275,6 @@ func (j *journal) end(ctx context.Context, tx *store.Tx) error {
 	if err != nil || len(all) == 0 {
 		return err
 	}
-	if err := j.file.compact(); err != nil {
-		return j.wrap(err)
-	}
 	seq, err := journalled(ctx, tx)
 	if err != nil {
 		return err

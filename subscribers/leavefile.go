@@ -39,6 +39,7 @@ const (
 	printAt      = 24
 	rewrittenAt  = 40
 	numberAt     = 48
+	scopeAt      = 16 // to the end of the hash
 	reasonAt     = 24
 	reasonOctets = 16
 	hashAt       = reasonAt + reasonOctets
@@ -68,7 +69,7 @@ type fileID struct {
 type disk interface {
 	Stat(path string) (fileID, error) // os.ErrNotExist where there is none
 	Open(path string) (diskFile, error)
-	Create(path string) (diskFile, error) // or empties the one that is there
+	Create(path string) (diskFile, error) // a new one, whose name leads to it alone
 	Rename(from, to string) error
 	SyncFolder(path string) error
 }
@@ -156,7 +157,8 @@ func (f *leaveFile) read() (cut int64, err error) {
 		return 0, err
 	}
 	f.records = (now.size - recordSize) / recordSize
-	err = f.backwards(file, func(l left, ok bool) bool {
+	err = f.backwards(file, func(raw []byte) bool {
+		l, ok := f.decode(raw)
 		if !ok {
 			f.records--
 			return true
@@ -181,17 +183,18 @@ func (f *leaveFile) readHeader(file diskFile) error {
 	return nil
 }
 
-// backwards calls g for each record, the last one first, until it says no. What is no record of ours comes as not ok.
-func (f *leaveFile) backwards(file diskFile, g func(l left, ok bool) bool) error {
+// backwards calls g for each record, or what stands in the place of one, the last one first, until it says no.
+func (f *leaveFile) backwards(file diskFile, g func(raw []byte) bool) error {
 	const together = 512
+	raw := make([]byte, together*recordSize)
 	for end := f.records; end > 0; {
 		begin := max(0, end-together)
-		raw := make([]byte, (end-begin)*recordSize)
-		if _, err := file.ReadAt(raw, (begin+1)*recordSize); err != nil {
+		some := raw[:(end-begin)*recordSize]
+		if _, err := file.ReadAt(some, (begin+1)*recordSize); err != nil {
 			return err
 		}
 		for ; end > begin; end-- {
-			if l, ok := f.decode(raw[(end-begin-1)*recordSize : (end-begin)*recordSize]); !g(l, ok) {
+			if !g(some[(end-begin-1)*recordSize : (end-begin)*recordSize]) {
 				return nil
 			}
 		}
@@ -206,8 +209,8 @@ func (f *leaveFile) since(seq int64) (all []left, damaged int, err error) {
 		return nil, 0, err
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
-	err = f.backwards(file, func(l left, ok bool) bool {
-		switch {
+	err = f.backwards(file, func(raw []byte) bool {
+		switch l, ok := f.decode(raw); {
 		case !ok:
 			damaged++
 		case l.seq > seq:
@@ -277,10 +280,7 @@ func (f *leaveFile) rewrite(all []left, last int64) error {
 		err = file.Sync()
 	}
 	if err = errors.Join(err, file.Close()); err == nil {
-		err = f.disk.Rename(fresh, f.path)
-	}
-	if err == nil {
-		err = f.disk.SyncFolder(filepath.Dir(f.path))
+		err = f.replaceBy(fresh)
 	}
 	if err != nil {
 		return err
@@ -289,20 +289,12 @@ func (f *leaveFile) rewrite(all []left, last int64) error {
 	return err
 }
 
-// Growth: people leave and come back, and so can a program. Once there are twice as many records as were left by the last
-// rewriting, and this many more, only the last one of each scope is kept.
-const mostRepeated = 10_000
-
-// compact drops records that later ones repeat. Numbers stay, so that every backup still knows what it missed.
-func (f *leaveFile) compact() error {
-	if f.records <= 2*f.rewritten+mostRepeated {
-		return nil
-	}
-	all, _, err := f.since(-1)
-	if err != nil {
+// replaceBy puts a file that is on the disk in the journal's place.
+func (f *leaveFile) replaceBy(fresh string) error {
+	if err := f.disk.Rename(fresh, f.path); err != nil {
 		return err
 	}
-	return f.rewrite(lastOf(all), f.last)
+	return f.disk.SyncFolder(filepath.Dir(f.path))
 }
 
 // lastOf keeps the last record of each scope.
@@ -338,7 +330,10 @@ func (machineDisk) Stat(path string) (fileID, error) {
 func (machineDisk) Open(path string) (diskFile, error) { return os.OpenFile(path, os.O_RDWR, 0) }
 
 func (machineDisk) Create(path string) (diskFile, error) {
-	return os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	return os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 }
 
 func (machineDisk) Rename(from, to string) error { return os.Rename(from, to) }

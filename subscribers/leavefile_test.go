@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"pressrun/subscribers/store/storetest"
 )
 
 func testKey(t testing.TB) Key {
@@ -84,7 +86,31 @@ func TestLeavesOutlivePowerCuts(t *testing.T) {
 	if err := f.rewrite(lastOf(append([]left{}, acknowledged...)), f.last); err != nil {
 		t.Fatal(err)
 	}
-	if cuts < 1500 {
+	c := &compaction{file: leaveFile{disk: d, path: "j", key: key}}
+	again := func(email string) {
+		seq++
+		l := leaveOf(key, seq, email)
+		asked = append(asked, l)
+		if err := f.add([]left{l}); err != nil {
+			t.Fatal(err)
+		}
+		acknowledged = append(acknowledged, l)
+	}
+	again("0-0@example.org")
+	if _, err := c.file.read(); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(c.begin(), c.copy(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	again("1-0@example.org")
+	if done, err := c.step(); err != nil || !done {
+		t.Fatalf("the compaction's last step: %v, %v; want it done", done, err)
+	}
+	if _, err := f.read(); err != nil || f.last != seq || f.rewritten != f.records {
+		t.Fatalf("compacted: %d of %d records, the last is %d, %v; want %d", f.rewritten, f.records, f.last, err, seq)
+	}
+	if cuts < 2000 {
 		t.Errorf("only %d cuts were played", cuts)
 	}
 	t.Logf("%d cuts", cuts)
@@ -141,7 +167,9 @@ func TestLeavesBehindDamage(t *testing.T) {
 // TestLeavesAreCompacted has one person leave again and again: the file stays small, and the others' records stay.
 func TestLeavesAreCompacted(t *testing.T) {
 	key := testKey(t)
-	f := &leaveFile{disk: newLossyDisk(nil), path: "j", key: key}
+	db := storetest.Open(t, Migrate)
+	d := newLossyDisk(nil)
+	f := &leaveFile{disk: d, path: "j", key: key}
 	if err := f.rewrite(nil, 0); err != nil {
 		t.Fatal(err)
 	}
@@ -157,7 +185,13 @@ func TestLeavesAreCompacted(t *testing.T) {
 			}
 			all = append(all, l)
 		}
-		if err := errors.Join(f.compact(), f.add(all)); err != nil {
+		if err := (&Registry{Key: key}).compactJournal(t.Context(), db, "j", d); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.read(); err != nil {
+			t.Fatal(err)
+		}
+		if err := f.add(all); err != nil {
 			t.Fatal(err)
 		}
 		biggest = max(biggest, f.records)
@@ -168,6 +202,84 @@ func TestLeavesAreCompacted(t *testing.T) {
 	all, _, err := f.since(-1)
 	if err != nil || all[0].seq != 51 || all[0].hash != key.hashAddress("once@example.org") || all[len(all)-1].seq != seq {
 		t.Errorf("kept %d to %d, %v; want 51 to %d", all[0].seq, all[len(all)-1].seq, err, seq)
+	}
+}
+
+// TestLeavesWhileCompacted: what is appended meanwhile, and what can't be read, is in the new file; a file that somebody else wrote
+// meanwhile stays.
+func TestLeavesWhileCompacted(t *testing.T) {
+	key := testKey(t)
+	d := newLossyDisk(nil)
+	f := &leaveFile{disk: d, path: "j", key: key}
+	seq := int64(0)
+	add := func(n int) {
+		t.Helper()
+		var all []left
+		for range n {
+			seq++
+			all = append(all, leaveOf(key, seq, fmt.Sprint(seq%3000, "@example.org")))
+		}
+		if err := f.add(all); err != nil {
+			t.Fatal(err)
+		}
+	}
+	start := func() *compaction {
+		t.Helper()
+		c := &compaction{file: leaveFile{disk: d, path: "j", key: key}}
+		if done, err := c.step(); done || err != nil {
+			t.Fatalf("first step: %v, %v; want more to do", done, err)
+		}
+		if err := c.copy(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	if err := f.rewrite(nil, 0); err != nil {
+		t.Fatal(err)
+	}
+	add(mostRepeated + 1)
+	d.names["j"].data[(mostRepeated-5)*recordSize+20] ^= 1
+	c := start()
+	for _, step := range []struct {
+		more int
+		done bool
+	}{{fewRecords + 700, false}, {fewRecords, true}} {
+		add(step.more)
+		if done, err := c.step(); done != step.done || err != nil {
+			t.Fatalf("step with %d more: %v, %v; want %v", step.more, done, err, step.done)
+		}
+		if !step.done {
+			if err := c.copy(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if _, err := f.read(); err != nil {
+		t.Fatal(err)
+	}
+	all, damaged, err := f.since(-1)
+	if err != nil || damaged != 1 || f.last != seq || len(all) != 3000+2*fewRecords+700 {
+		t.Errorf("%d records, %d damaged, the last is %d, %v; want %d, 1 and %d", len(all), damaged, f.last, err, 3000+2*fewRecords+700, seq)
+	}
+
+	add(2 * int(f.rewritten))
+	c = start()
+	if err := f.rewrite(all, seq); err != nil {
+		t.Fatal(err)
+	}
+	if done, err := c.step(); !done || err != nil {
+		t.Errorf("step behind another's file: %v, %v; want it given up", done, err)
+	}
+	add(2*int(f.rewritten) + mostRepeated)
+	c, other := start(), start()
+	if done, err := other.step(); !done || err != nil {
+		t.Fatalf("the later of two: %v, %v", done, err)
+	}
+	if done, err := c.step(); !done || err != nil {
+		t.Fatalf("the earlier of two: %v, %v", done, err)
+	}
+	if _, err := f.read(); err != nil || f.last != seq {
+		t.Errorf("at the end: last %d, %v; want %d", f.last, err, seq)
 	}
 }
 
