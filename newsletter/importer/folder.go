@@ -27,6 +27,7 @@ const (
 type intake struct {
 	candidates []candidate
 	problems   []Problem
+	from       []string        // what it was asked to read
 	seen       map[string]bool // files already taken in, so that overlapping paths don't collide with themselves
 	files      int
 	bytes      int

@@ -61,7 +61,7 @@ func (p Problem) place() string {
 // a Problem, not an error; the error is for paths that do not exist (fs.ErrNotExist), and for more than 10,000 files,
 // more than 100 MB, or no article at all (ErrFile). With ErrFile the problems come along.
 func Read(paths ...string) (Found, error) {
-	in := intake{seen: map[string]bool{}}
+	in := intake{seen: map[string]bool{}, from: paths}
 	for _, path := range paths {
 		if err := in.path(path); err != nil {
 			return Found{Problems: in.problems}, err
@@ -76,7 +76,7 @@ func ReadFS(fsys fs.FS, dir string) (Found, error) {
 	if err != nil {
 		return Found{}, fmt.Errorf("%s: %w", shown(dir), err)
 	}
-	in := intake{seen: map[string]bool{}}
+	in := intake{seen: map[string]bool{}, from: []string{dir}}
 	if err := in.folder(sub, ".", strings.TrimPrefix(dir, "."), 0); err != nil {
 		return Found{Problems: in.problems}, err
 	}
@@ -125,7 +125,7 @@ func (in *intake) found() (Found, error) {
 func (in *intake) nothing() error {
 	switch len(in.problems) {
 	case 0:
-		return fmt.Errorf("%w: nothing here to read; %s are read", ErrFile, formats)
+		return fmt.Errorf("%w: there is nothing to read in %s; %s are read", ErrFile, shown(strings.Join(in.from, ", ")), formats)
 	case 1:
 		return fmt.Errorf("%w: %s", ErrFile, in.problems[0])
 	}
