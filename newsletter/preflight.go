@@ -57,7 +57,7 @@ func (s *sheet) odd(rule string, args ...any) []Finding {
 // rules are all that preflight looks at. They look at what was rendered, not at what was meant, so that a fault of a template is
 // found as well.
 var rules = []func(*sheet) []Finding{
-	disclaimerRule, postalRule, leaveRule, sizeRule, textRule,
+	disclaimerRule, postalRule, unnamedRule, leaveRule, sizeRule, textRule,
 	linkRule, deadRule, pictureRule, contrastRule,
 	subjectRule, placeholderRule, claimRule, dateRule, reviewRule,
 }

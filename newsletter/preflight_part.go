@@ -26,6 +26,17 @@ func postalRule(s *sheet) []Finding {
 	return nil
 }
 
+// RuleUnnamed is the rule whose finding is about the site, not about an article.
+const RuleUnnamed = "unnamed"
+
+// unnamedRule wants a site that its readers know by its name.
+func unnamedRule(s *sheet) []Finding {
+	if !s.site.Unnamed {
+		return nil
+	}
+	return s.odd(RuleUnnamed, "name", s.site.Name)
+}
+
 // letters leaves the letters and digits of a text: line breaks and marks between them are the layout's.
 func letters(text string) string {
 	return strings.Map(func(r rune) rune {

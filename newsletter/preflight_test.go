@@ -443,3 +443,18 @@ func TestProofNothingToShow(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
+
+// TestPreflightUnnamedSite: a name that nobody chose is warned of, and holds nothing.
+func TestPreflightUnnamedSite(t *testing.T) {
+	w := preflightWorld(t)
+	w.cfg.Site.Unnamed = true
+	w.p = w.publisher(w.cfg)
+	s := w.series("skin", series.Change{})
+	w.importArticles(s, series.Incoming{Slug: "water", Text: series.Text{Title: "A glass of water", Markdown: plainText}})
+	found, err := w.p.Preflight(w.ctx, "water")
+	w.check("preflight", err)
+	if got := said(found); !slices.Equal(got, []string{newsletter.RuleUnnamed}) {
+		t.Errorf("preflight of an unnamed site = %v, want %s alone", got, newsletter.RuleUnnamed)
+	}
+	checkWorded(t, found)
+}

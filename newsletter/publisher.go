@@ -24,6 +24,7 @@ type Site struct {
 	PrivacyURL, ImprintURL string
 	ClaimWords             []string       // words that preflight warns of, in any case
 	Templates              *templates.Own // nil: the program's
+	Unnamed                bool           // Name is a default that nobody chose; preflight warns of it
 	NotifyTo               []string       // editors who are told what needs a decision; empty: nobody by mail
 }
 

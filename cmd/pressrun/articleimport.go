@@ -143,8 +143,8 @@ func (s *site) preflightIncoming(ctx context.Context, of series.Series, r *impor
 	}
 	var faults []error
 	for i, article := range in {
-		r.Articles[i].Findings = found[i]
-		for _, f := range found[i] {
+		r.Articles[i].Findings = aboutArticle(found[i])
+		for _, f := range r.Articles[i].Findings {
 			if f.Error {
 				faults = append(faults, fmt.Errorf("%s: %s", article.Source, saidOf(f)))
 			}

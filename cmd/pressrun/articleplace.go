@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -134,6 +135,7 @@ func (s *site) preflight(ctx context.Context, articles []series.Article) (map[st
 		if err != nil {
 			return nil, err
 		}
+		found = aboutArticle(found)
 		all[article.Slug] = found
 		for _, f := range found {
 			if f.Error {
@@ -145,6 +147,11 @@ func (s *site) preflight(ctx context.Context, articles []series.Article) (map[st
 		return nil, fmt.Errorf("not ready, nothing was changed:\n%w", errors.Join(faults...))
 	}
 	return all, nil
+}
+
+// aboutArticle leaves out what preflight says of the site, which check says once.
+func aboutArticle(found []newsletter.Finding) []newsletter.Finding {
+	return slices.DeleteFunc(found, func(f newsletter.Finding) bool { return f.Rule == newsletter.RuleUnnamed })
 }
 
 func saidOf(f newsletter.Finding) string { return f.What + " " + f.Why + " " + f.Mend }

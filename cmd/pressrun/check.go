@@ -45,12 +45,13 @@ both on this machine, DNS and the link are left alone. Lines marked OPEN make it
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.with(cmd.Context(), func(s *site) error {
 				if to != "" {
-					if err := a.confirm(cmd, fmt.Sprintf("Send a test mail to %s?", to)); err != nil {
+					if err := a.confirm(fmt.Sprintf("Send a test mail to %s?", to)); err != nil {
 						return err
 					}
 				}
 				findings := []finding{
 					{What: "configuration", OK: true, Said: a.config + " is well formed"},
+					s.checkSiteName(),
 					s.checkFiles(),
 					s.checkDatabase(cmd.Context()),
 				}
@@ -215,6 +216,16 @@ func (s *site) checkSend(ctx context.Context, to string) finding {
 		f.Said = fmt.Sprintf("the relay answered %d %s", outcome.Reply.Code, outcome.Reply.Text)
 	default:
 		f.OK, f.Said = true, fmt.Sprintf("the relay took it (%s): look into that mailbox, and into its spam folder", outcome.Reply.Text)
+	}
+	return f
+}
+
+// checkSiteName looks whether readers are told who writes.
+func (s *site) checkSiteName() finding {
+	f := finding{What: "site_name", OK: true, Said: s.cfg.SiteName}
+	if s.cfg.unnamed() {
+		f.Warning, f.Said = true, "readers are told that “"+s.cfg.SiteName+"” writes to them, a name that nobody chose"
+		f.Mend = "Write the name that they know into the configuration: site_name."
 	}
 	return f
 }

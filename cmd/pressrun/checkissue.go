@@ -63,6 +63,7 @@ func (s *site) checkLetter(ctx context.Context, of, article string) ([]finding, 
 	if err != nil {
 		return nil, err
 	}
+	found = aboutArticle(found)
 	what := of + ": next, " + article
 	if len(found) == 0 {
 		return []finding{{What: what, OK: true, Said: "preflight found nothing"}}, nil

@@ -30,8 +30,9 @@ type app struct {
 
 // usageError is a call that can't be understood: exit code 2.
 type usageError struct {
-	err error
-	cmd *cobra.Command // whose usage line is shown; nil: the program's
+	err   error
+	cmd   *cobra.Command // whose usage line is shown; nil: the program's
+	whole bool           // err says what to do: no usage line
 }
 
 func (e usageError) Error() string { return e.err.Error() }
@@ -39,7 +40,7 @@ func (e usageError) Unwrap() error { return e.err }
 
 // usagef makes a usage error: for values of flags and arguments that can't be used.
 func usagef(cmd *cobra.Command, format string, args ...any) error {
-	return usageError{fmt.Errorf(format, args...), cmd}
+	return usageError{err: fmt.Errorf(format, args...), cmd: cmd}
 }
 
 // run is the program: it reads args and does what they say.
@@ -59,6 +60,9 @@ func exitCode(err error, w io.Writer) int {
 	switch {
 	case err == nil:
 		return 0
+	case errors.As(err, &usage) && usage.whole:
+		fmt.Fprintf(w, "pressrun: %v\n", err)
+		return 2
 	case errors.As(err, &usage):
 		line, more := "pressrun COMMAND [flags]", "pressrun --help"
 		if usage.cmd != nil {
@@ -87,7 +91,7 @@ func (a *app) root() *cobra.Command {
 		a.seriesCommand(), a.articleCommand(), a.previewCommand(), a.issueCommand(), a.subscriberCommand(), a.userCommand(),
 		a.dkimCommand(), a.keyCommand(), a.backupCommand(), a.restoreCommand(), a.migrateCommand(), a.benchCommand(), a.benchSinkCommand(), a.versionCommand(),
 	)
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError{err, cmd} })
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError{err: err, cmd: cmd} })
 	file := os.Getenv("PRESSRUN_CONFIG")
 	if file == "" {
 		file = "pressrun.toml"
@@ -114,7 +118,7 @@ func group(cmd *cobra.Command, subs ...*cobra.Command) *cobra.Command {
 func args(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, given []string) error {
 		if err := check(cmd, given); err != nil {
-			return usageError{err, cmd}
+			return usageError{err: err, cmd: cmd}
 		}
 		return nil
 	}
@@ -131,13 +135,13 @@ func (a *app) yesFlag(cmd *cobra.Command) {
 }
 
 // confirm asks before something is mailed or deleted. Without a terminal it wants --yes.
-func (a *app) confirm(cmd *cobra.Command, question string) error {
+func (a *app) confirm(question string) error {
 	if a.yes {
 		return nil
 	}
 	in, ok := a.terminal()
 	if !ok {
-		return usagef(cmd, "%s Nothing was done: say --yes where nobody can answer", question)
+		return usageError{err: fmt.Errorf("%s Nothing was done: say --yes where nobody can answer", question), whole: true}
 	}
 	fmt.Fprintf(a.err, "%s [y/N] ", question)
 	answer, err := bufio.NewReader(in).ReadString('\n')

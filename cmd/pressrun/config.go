@@ -80,9 +80,12 @@ type setting struct {
 // claimWords are what preflight warns of where the file doesn't say: promises that sellers of health make.
 var claimWords = []string{"cure", "cures", "cured", "heals", "healed", "detox", "detoxify", "proven", "miracle", "guaranteed", "risk-free", "no side effects"}
 
+// defaultSiteName stands where the file names none, initSiteName in the file that init writes: neither is what a site is called.
+const defaultSiteName, initSiteName = "Pressrun", "My newsletter"
+
 // settings is the whole of pressrun.toml, in the order of the file that init writes.
 var settings = []setting{
-	{"site_name", "Pressrun", text(func(c *Config, s string) error { c.SiteName = s; return notEmpty(s) })},
+	{"site_name", defaultSiteName, text(func(c *Config, s string) error { c.SiteName = s; return notEmpty(s) })},
 	{"postal_address", "", text(func(c *Config, s string) error { c.PostalAddress = s; return nil })},
 	{"zone", "UTC", text(func(c *Config, s string) error { c.Zone = s; return checkZone(s) })},
 	{"language", "en", text(func(c *Config, s string) error { c.Language = s; return notEmpty(s) })},
@@ -623,5 +626,9 @@ func (c Config) site() newsletter.Site {
 	return newsletter.Site{
 		Name: c.SiteName, PostalAddress: c.PostalAddress, BaseURL: c.BaseURL, Zone: c.Zone, Language: c.Language,
 		PrivacyURL: c.PrivacyURL, ImprintURL: c.ImprintURL, ClaimWords: c.ClaimWords, NotifyTo: c.NotifyTo,
+		Unnamed: c.unnamed(),
 	}
 }
+
+// unnamed says that nobody gave the site a name of its own.
+func (c Config) unnamed() bool { return c.SiteName == defaultSiteName || c.SiteName == initSiteName }

@@ -27,9 +27,12 @@ type delivery struct {
 	Refusal   string `json:"refusal,omitempty"` // the last one's words
 	Elsewhere bool   `json:"elsewhere"`         // another process sends from this database: it does the delivery
 
-	next   time.Time
-	course pace.Course
-	failed bool // the relay's last words may not be on the disk
+	Unsettled []outbox.Unsettled `json:"unsettled,omitempty"` // issues with uncertain deliveries, of whatever run
+
+	next     time.Time
+	course   pace.Course
+	followed *outbox.Counts // of the issue, where it was watched while another process delivered it
+	failed   bool           // the relay's last words may not be on the disk
 }
 
 // tally counts what the relay says.
@@ -93,7 +96,10 @@ func (s *site) deliver(ctx context.Context, progress io.Writer) (d delivery, err
 	worker, stop, err := s.startPatiently(ctx)
 	if errors.Is(err, outbox.ErrRunning) {
 		d.Elsewhere = true
-		return d, s.publisher.Finish(ctx)
+		if err = s.publisher.Finish(ctx); err == nil {
+			d.Unsettled, err = outbox.AllUnsettled(ctx, s.db)
+		}
+		return d, err
 	}
 	if err != nil {
 		return d, err
@@ -109,6 +115,9 @@ func (s *site) deliver(ctx context.Context, progress io.Writer) (d delivery, err
 		d.Refusal = oneLine(last.String())
 	}
 	if d.failed = err != nil; d.failed {
+		return d, err
+	}
+	if d.Unsettled, err = outbox.AllUnsettled(ctx, s.db); err != nil {
 		return d, err
 	}
 	d.Waiting, d.next, err = outbox.CountPending(ctx, s.db)
@@ -172,7 +181,7 @@ func (s *site) drain(ctx context.Context, worker *outbox.Worker, progress io.Wri
 // said is the delivery in a sentence.
 func (d delivery) said() string {
 	if d.Elsewhere {
-		return "A running pressrun sends from this database: it does the delivery."
+		return d.saidElsewhere() + d.saidUnsettled()
 	}
 	var parts []string
 	for _, p := range []struct {
@@ -205,8 +214,46 @@ func (d delivery) said() string {
 	case d.Waiting > 0:
 		text += fmt.Sprintf(" Waiting: %d; the next try is due on %s.", d.Waiting, d.next.UTC().Format(slotFormat))
 	}
-	if d.Uncertain > 0 {
-		text += " Uncertain ones may have arrived or not; `pressrun issue settle` decides about them."
+	return text + d.saidUnsettled()
+}
+
+// saidElsewhere is what another process does, as far as it is known here.
+func (d delivery) saidElsewhere() string {
+	if d.followed == nil {
+		return "A running pressrun sends from this database: it does the delivery."
 	}
-	return text
+	var parts []string
+	for _, p := range []struct {
+		n    int64
+		what string
+	}{{d.followed.Sent, "sent"}, {d.followed.Failed, "failed"}, {d.followed.Skipped, "skipped"}, {d.followed.Open(), "not through yet"}} {
+		if p.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", p.n, p.what))
+		}
+	}
+	if len(parts) == 0 {
+		parts = []string{"nothing"}
+	}
+	return "The running pressrun delivered: " + strings.Join(parts, ", ") + "."
+}
+
+// mostUnsettled is how many issues with uncertain deliveries are named.
+const mostUnsettled = 3
+
+// saidUnsettled says what waits for somebody's word since the relay's answer was lost, now or before.
+func (d delivery) saidUnsettled() string {
+	if len(d.Unsettled) == 0 {
+		return ""
+	}
+	var n int64
+	var names []string
+	for _, u := range d.Unsettled {
+		n += u.Deliveries
+		names = append(names, fmt.Sprintf("%s: %d", u.Issue, u.Deliveries))
+	}
+	if more := len(names) - mostUnsettled; more > 0 {
+		names = append(names[:mostUnsettled], fmt.Sprintf("and %d more", more))
+	}
+	return fmt.Sprintf(" Uncertain in all: %d (%s). The relay’s answer was lost, so they may have arrived or not; `pressrun issue settle ISSUE --as sent|again` decides.",
+		n, strings.Join(names, ", "))
 }

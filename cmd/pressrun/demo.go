@@ -283,7 +283,7 @@ func (d *demo) report() error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(d.app.out, "\nThe mail catcher took %s over SMTP:\n", countOf(int64(len(d.catcher.Mails())), "mail", "mails"))
+	fmt.Fprintf(d.app.out, "The mail catcher took %s over SMTP:\n", countOf(int64(len(d.catcher.Mails())), "mail", "mails"))
 	for i := len(all) - 1; i >= 0; i-- {
 		c := all[i].Counts
 		fmt.Fprintf(d.app.out, "  %s  “%s”  sent %d, failed %d, uncertain %d\n", all[i].Issue.Name, all[i].Issue.Subject, c.Sent, c.Failed, c.Uncertain)

@@ -76,7 +76,7 @@ func (a *app) dropDKIM(cmd *cobra.Command, s *site, domain string) error {
 			return fmt.Errorf("%s has keys in %s: move them away first; nothing was changed", domain, s.cfg.DKIM.Keys)
 		}
 	}
-	if err := a.confirm(cmd, fmt.Sprintf("Let mail of %s leave without a signature of ours?", domain)); err != nil {
+	if err := a.confirm(fmt.Sprintf("Let mail of %s leave without a signature of ours?", domain)); err != nil {
 		return err
 	}
 	err = s.db.InTx(cmd.Context(), func(tx *store.Tx) error { return series.ForgetSigned(cmd.Context(), tx, domain) })

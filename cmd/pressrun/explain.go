@@ -19,6 +19,9 @@ var (
 	errEmptyDatabase = errors.New("the file is empty: a copy or a restore that broke off? Nothing was changed. Bring the database back from a backup; `pressrun init` makes a new one where there is none")
 )
 
+// errCopy is the hold of a database that may be a copy: only somebody's word lifts it.
+var errCopy = fmt.Errorf("%w", outbox.ErrHeld)
+
 // explain adds to an error what was not lost and what to do, where the error alone doesn't say so.
 func explain(err error) string {
 	advice := []struct {
@@ -34,7 +37,8 @@ func explain(err error) string {
 		{store.ErrBusy, "Nothing was changed. Find the other program (a backup, a database browser?), let it finish and try again."},
 		{store.ErrDisk, "What was committed before is safe; nothing is sent without its record. Make room or mend the disk, then try again."},
 		{outbox.ErrRunning, "Nothing was changed. One process sends from a database file: stop it first, or let it do the sending."},
-		{outbox.ErrHeld, "Nothing was sent and nothing is lost: the issue waits. `pressrun go-live` goes through the checklist after which mail may leave."},
+		{errCopy, "Nothing was sent and nothing is lost. Look at `pressrun plan` and `pressrun issue list`; once you know that no other copy sends, `pressrun go-live --yes` lifts the hold."},
+		{outbox.ErrHeld, "Nothing was sent and nothing is lost. `pressrun go-live` goes through the checklist after which mail may leave."},
 		{mailer.ErrDKIMKey, "Nothing was sent: mail of that domain must not leave unsigned. Bring the right file back from your backup, or move this one away and make another key with `pressrun dkim new DOMAIN`."},
 		{outbox.ErrHole, "Nothing was sent. The letter's template has lost its unsubscribe link."},
 		{subscribers.ErrSuppressed, "Nothing was changed. Who left or was erased comes back only by confirming again; a suppression by hand, a bounce or a complaint is lifted by `pressrun subscriber unsuppress EMAIL|DOMAIN --because TEXT`."},

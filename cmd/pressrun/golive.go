@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -38,7 +40,15 @@ func (a *app) goLive(cmd *cobra.Command, s *site) error {
 	if err != nil {
 		return err
 	}
-	database, err := a.agreeToGoOn(cmd, s)
+	before, err := outbox.ReadInstance(ctx, s.db)
+	if err != nil {
+		return err
+	}
+	database, err := a.agreeToGoOn(cmd, s, before)
+	if err != nil {
+		return err
+	}
+	tried, err := s.checkTried(ctx, before)
 	if err != nil {
 		return err
 	}
@@ -46,37 +56,81 @@ func (a *app) goLive(cmd *cobra.Command, s *site) error {
 	if err != nil {
 		return err
 	}
-	findings = append(findings, s.checkBaseURL(), s.checkFiles(), database, s.checkNotify())
-	findings = append(findings, more...)
+	findings = append(findings, s.checkSiteName(), s.checkBaseURL(), s.checkFiles(), database, s.checkNotify())
+	findings = slices.Concat(findings, tried, more)
 	if err := a.report(findings); err != nil {
 		return err
 	}
-	if err := s.goLive(ctx); err != nil || a.json {
+	if err := s.goLive(ctx); err != nil {
 		return err
 	}
-	said := "Live: issues may leave this machine from now on."
-	if s.cfg.trial() {
-		said = "This is a trial, which reaches nobody: it goes on as it was. Run go-live again once relay and base_url are the real ones."
+	to := a.out
+	if a.json {
+		to = a.err
 	}
-	_, err = fmt.Fprintf(a.out, "\n%s\n", said)
+	return s.sayLive(ctx, to, before)
+}
+
+// sayLive says what go-live has changed.
+func (s *site) sayLive(ctx context.Context, w io.Writer, before outbox.Instance) error {
+	fmt.Fprintln(w)
+	if before.Held != "" {
+		waiting, _, err := outbox.CountPending(ctx, s.db)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(w, "The hold is lifted: this database sends again. Waiting in it: %s, for a running serve or the next run-due.\n",
+			countOf(waiting, "delivery", "deliveries"))
+	}
+	if !s.cfg.trial() {
+		_, err := fmt.Fprintln(w, "Live: issues may leave this machine from now on.")
+		return err
+	}
+	said, err := s.saidTrial(ctx)
+	fmt.Fprintf(w, "%s\nRun go-live again once relay and base_url are the real ones.\n", said)
 	return err
+}
+
+// saidTrial says what a trial is, and what of it stays: an article that was sent in it is had.
+func (s *site) saidTrial(ctx context.Context) (string, error) {
+	people, articles, err := outbox.CountHad(ctx, s.db)
+	said := "This is a trial, which reaches nobody, but what it sends counts as sent"
+	if people > 0 {
+		said += fmt.Sprintf(": %s had %s so far", countOf(people, "person has", "people have"), countOf(articles, "article", "articles"))
+	}
+	return said + ". `pressrun init FOLDER` makes a site where nobody had anything.", err
+}
+
+// checkTried looks whether people had articles in a trial before a site goes live for the first time: they don't get those again.
+func (s *site) checkTried(ctx context.Context, before outbox.Instance) ([]finding, error) {
+	if s.cfg.trial() || before.LiveFor != "" {
+		return nil, nil
+	}
+	people, articles, err := outbox.CountHad(ctx, s.db)
+	if err != nil || people == 0 {
+		return nil, err
+	}
+	return []finding{{
+		What: "trial", OK: true, Warning: true,
+		Said: fmt.Sprintf("%s had %s while this was a trial, and won't get them again", countOf(people, "person", "people"), countOf(articles, "article", "articles")),
+		Mend: "If they are real readers: `pressrun init FOLDER` makes a site where nobody had anything; bring series, articles and readers there.",
+	}}, nil
 }
 
 // agreeToGoOn looks at the database. One that is on hold, since it was copied or restored, needs an editor's word: what it
 // says is unsent may have been sent by another copy.
-func (a *app) agreeToGoOn(cmd *cobra.Command, s *site) (finding, error) {
+func (a *app) agreeToGoOn(cmd *cobra.Command, s *site, before outbox.Instance) (finding, error) {
 	ctx := cmd.Context()
 	f := s.checkDatabase(ctx)
-	inst, err := outbox.ReadInstance(ctx, s.db)
-	if err != nil || inst.Held == "" {
-		return f, err
+	if before.Held == "" {
+		return f, nil
 	}
 	waiting, _, err := outbox.CountPending(ctx, s.db)
 	if err != nil {
 		return f, err
 	}
 	f.Said += fmt.Sprintf(". Deliveries that wait in it: %d; they, and the next articles of its series, may have gone out from another copy since", waiting)
-	if a.confirm(cmd, f.Said+". Is no other copy sending, and may this one go on?") == nil {
+	if a.confirm(f.Said+". Is no other copy sending, and may this one go on?") == nil {
 		f.OK = true
 	}
 	return f, nil

@@ -94,7 +94,7 @@ func (a *app) makeSite(ctx context.Context, dir, owner string) (link string, err
 		return "", err
 	}
 	file := filepath.Join(dir, "pressrun.toml")
-	if err := writeConfig(file, configValues{SiteName: "My newsletter", Zone: localZone()}); err != nil {
+	if err := writeConfig(file, configValues{SiteName: initSiteName, Zone: localZone()}); err != nil {
 		return "", err
 	}
 	cfg, err := loadConfig(file, nil)

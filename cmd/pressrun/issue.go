@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 
 	"pressrun/newsletter"
 	"pressrun/newsletter/outbox"
+	"pressrun/newsletter/series"
 	"pressrun/newsletter/web/desk"
 	"pressrun/subscribers"
 )
@@ -80,7 +82,10 @@ func (a *app) sendIssue(cmd *cobra.Command, s *site, send func(dryRun bool) (que
 	if err != nil {
 		return err
 	}
-	if err := a.confirm(cmd, question(would)); err != nil {
+	if err := s.mayLeave(cmd.Context()); err != nil {
+		return fmt.Errorf("no issue was made: %w", err)
+	}
+	if err := a.confirm(question(would)); err != nil {
 		return err
 	}
 	q, err := send(false)
@@ -98,8 +103,13 @@ func (a *app) sendIssue(cmd *cobra.Command, s *site, send func(dryRun bool) (que
 	if a.watch && a.json {
 		return errors.Join(failed, jsonLine(a.out, q))
 	}
+	trial := ""
+	if s.cfg.trial() {
+		said, err := s.saidTrial(cmd.Context())
+		failed, trial = errors.Join(failed, err), said+"\n"
+	}
 	return errors.Join(failed, a.print(q, func(w io.Writer) {
-		fmt.Fprintf(w, "%s, for %s. %s\n", q.Issue, countOf(q.Readers, "reader", "readers"), d.said())
+		fmt.Fprintf(w, "%s, for %s. %s\n%s", q.Issue, countOf(q.Readers, "reader", "readers"), d.said(), trial)
 	}))
 }
 
@@ -118,7 +128,7 @@ func (a *app) issueTestCommand() *cobra.Command {
 				if err := s.mayTest(cmd.Context(), to); err != nil {
 					return err
 				}
-				if err := a.confirm(cmd, fmt.Sprintf("Send a test of %s to %s?", given[0], to)); err != nil {
+				if err := a.confirm(fmt.Sprintf("Send a test of %s to %s?", given[0], to)); err != nil {
 					return err
 				}
 				if err := s.publisher.SendTest(cmd.Context(), given[0], article, to); err != nil {
@@ -188,6 +198,14 @@ type issueLine struct {
 	Stops   []stopLine    `json:"stops,omitempty"`
 
 	Remaining int64 `json:"remaining"` // deliveries that are not through yet
+}
+
+// said is the state in a word. A welcome is never done: its rows come one by one, with those who confirm.
+func (l issueLine) said() string {
+	if l.Kind == "welcome" && l.State == string(series.IssueSending) && l.Remaining == 0 {
+		return "for newcomers"
+	}
+	return l.State
 }
 
 // stopLine is a mailbox provider that an issue doesn't go to since it refused it.
@@ -262,7 +280,7 @@ func printIssues(w io.Writer, lines []issueLine) {
 	}
 	fmt.Fprintln(w, "ISSUE\tARTICLE\tSTATE\tSENT\tOPEN\tFAILED\tSKIPPED\tUNCERTAIN")
 	for _, l := range lines {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\n", l.Issue, l.Article, l.State,
+		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\n", l.Issue, cmp.Or(l.Article, "-"), l.said(),
 			l.Counts.Sent, l.Counts.Open(), l.Counts.Failed, l.Counts.Skipped, l.Counts.Uncertain)
 	}
 }
@@ -310,7 +328,7 @@ func (a *app) showIssue(cmd *cobra.Command, s *site, name string) error {
 		l.Ends = course.Ends.In(zone).Format(time.RFC3339)
 	}
 	return a.print(l, func(w io.Writer) {
-		fmt.Fprintf(w, "issue\t%s\nstate\t%s\n", l.Issue, l.State)
+		fmt.Fprintf(w, "issue\t%s\nstate\t%s\n", l.Issue, l.said())
 		for _, row := range [][2]string{{"subject", l.Subject}, {"article", l.Article}, {"reason", l.Reason}, {"began", l.Began}, {"done", l.Done}, {"ends", l.Ends}} {
 			if row[1] != "" {
 				fmt.Fprintf(w, "%s\t%s\n", row[0], row[1])
@@ -368,7 +386,7 @@ func (a *app) issueCancelCommand() *cobra.Command {
 			if open > 0 {
 				question += fmt.Sprintf(" %s without it; `pressrun issue pause` can be taken back.", countOf(open, "reader stays", "readers stay"))
 			}
-			return a.confirm(cmd, question)
+			return a.confirm(question)
 		})
 		if err != nil {
 			return err
@@ -392,7 +410,7 @@ func (a *app) issueReleaseCommand(name, short string, change func(*newsletter.Pu
 				if err != nil {
 					return err
 				}
-				if err := a.confirm(cmd, fmt.Sprintf("Send what is left of %s?", titled(given[0], all))); err != nil {
+				if err := a.confirm(fmt.Sprintf("Send what is left of %s?", titled(given[0], all))); err != nil {
 					return err
 				}
 				if err := change(s.publisher, cmd.Context(), given[0]); err != nil {
@@ -436,7 +454,7 @@ The relay's log may tell. "again" can give somebody the issue twice.`,
 			}
 			return a.with(cmd.Context(), func(s *site) error {
 				if as == "again" {
-					if err := a.confirm(cmd, fmt.Sprintf("Send the uncertain deliveries of %s once more?", given[0])); err != nil {
+					if err := a.confirm(fmt.Sprintf("Send the uncertain deliveries of %s once more?", given[0])); err != nil {
 						return err
 					}
 				}
@@ -458,7 +476,7 @@ func (a *app) issueRetryCommand() *cobra.Command {
 		Args:    args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			return a.with(cmd.Context(), func(s *site) error {
-				if err := a.confirm(cmd, fmt.Sprintf("Send the failed deliveries of %s again?", given[0])); err != nil {
+				if err := a.confirm(fmt.Sprintf("Send the failed deliveries of %s again?", given[0])); err != nil {
 					return err
 				}
 				return a.changed(cmd, s, given[0], func() (int64, error) { return s.publisher.RetryIssue(cmd.Context(), given[0]) })

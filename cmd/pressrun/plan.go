@@ -66,7 +66,7 @@ func (a *app) plan(cmd *cobra.Command, s *site, name string, slots int, from str
 		return err
 	}
 	if err := s.mayLeave(ctx); err != nil {
-		fmt.Fprintf(a.err, "Nothing of this leaves yet: %v\n", err)
+		fmt.Fprintf(a.err, "Nothing of this leaves yet: %s\n", explain(err))
 	}
 	return a.print(planned, func(w io.Writer) { printPlan(w, planned) })
 }
@@ -82,7 +82,7 @@ func printPlan(w io.Writer, planned []newsletter.Planned) {
 		header = "SERIES\tSLOT\tARTICLE\tREADERS\tENDS\tIN THE WAY"
 	}
 	fmt.Fprintln(w, header)
-	for _, row := range planned {
+	for _, row := range foldPlan(planned) {
 		article := row.Article
 		if article == "" {
 			article = "-"
@@ -93,10 +93,40 @@ func printPlan(w io.Writer, planned []newsletter.Planned) {
 		if more := len(row.Articles) - 1; more > 0 {
 			article += fmt.Sprintf(" and %d more", more)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t", row.Series, row.At.Format(slotFormat), article, row.Readers)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t", row.Series, row.when(), article, row.Readers)
 		if ends {
 			fmt.Fprintf(w, "%s\t", when(row.Ends))
 		}
 		fmt.Fprintf(w, "%s\n", row.Blocked)
 	}
+}
+
+// foldedPlan is a planned slot, or several of a series that send nothing for the same reason.
+type foldedPlan struct {
+	newsletter.Planned
+	last time.Time // of several
+	n    int
+}
+
+// foldPlan makes one line of a series' slots in a row that send nothing for the same reason.
+func foldPlan(planned []newsletter.Planned) []foldedPlan {
+	var lines []foldedPlan
+	latest := map[string]int{} // line of each series
+	for _, row := range planned {
+		i, known := latest[row.Series]
+		if known && row.Article == "" && lines[i].Article == "" && row.Blocked == lines[i].Blocked {
+			lines[i].last, lines[i].n = row.At, lines[i].n+1
+			continue
+		}
+		latest[row.Series] = len(lines)
+		lines = append(lines, foldedPlan{row, row.At, 1})
+	}
+	return lines
+}
+
+func (f foldedPlan) when() string {
+	if f.n == 1 {
+		return f.At.Format(slotFormat)
+	}
+	return fmt.Sprintf("%s … %s (%d slots)", f.At.Format(slotFormat), f.last.Format(slotFormat), f.n)
 }

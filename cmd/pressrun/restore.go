@@ -27,7 +27,7 @@ Who unsubscribed, was suppressed or was erased since the backup was made is out 
 (DATABASE` + subscribers.JournalSuffix + `) says who. On another machine bring that file along, if the old disk can be read, and put it there first. Who came back
 after such a leave, and whose new confirmation is later than the backup, has to confirm once more: its proof is lost.
 
-The restored site is on hold: it doesn't know what was sent since the backup. "pressrun go-live" asks, and lets it go on.`,
+The restored site is on hold: it doesn't know what was sent since the backup. "pressrun go-live" asks whether it may go on, and "pressrun go-live --yes" says so.`,
 		Example: "  pressrun restore backups/pressrun-2027-03-29.db",
 		Args:    args(cobra.ExactArgs(1)),
 		RunE:    func(cmd *cobra.Command, given []string) error { return a.restore(cmd, given[0]) },
@@ -58,7 +58,7 @@ func (a *app) restore(cmd *cobra.Command, file string) (err error) {
 	if err := r.prepare(ctx, key); err != nil {
 		return errors.Join(err, r.forget())
 	}
-	if err := a.agreeToReplace(cmd, r); err != nil {
+	if err := a.agreeToReplace(r); err != nil {
 		return errors.Join(err, r.forget())
 	}
 	if err := r.swap(); err != nil {
@@ -126,11 +126,11 @@ func (r restoring) replaces() bool {
 	return err == nil
 }
 
-func (a *app) agreeToReplace(cmd *cobra.Command, r restoring) error {
+func (a *app) agreeToReplace(r restoring) error {
 	if !r.replaces() {
 		return nil
 	}
-	return a.confirm(cmd, fmt.Sprintf("%s is replaced by %s, and kept as %s. What changed since the backup is then only there, but for who left. Go on?",
+	return a.confirm(fmt.Sprintf("%s is replaced by %s, and kept as %s. What changed since the backup is then only there, but for who left. Go on?",
 		r.database, r.from, r.aside))
 }
 
@@ -166,6 +166,6 @@ func (a *app) sayRestored(s *site, r restoring) error {
 	default:
 		fmt.Fprintln(a.out, "Nobody has left since the backup.")
 	}
-	_, err := fmt.Fprintln(a.out, "The site is on hold: nothing leaves until you look at it (pressrun plan, pressrun issue list) and run `pressrun go-live`.")
+	_, err := fmt.Fprintln(a.out, "The site is on hold: nothing leaves until you look at it (pressrun plan, pressrun issue list) and say `pressrun go-live --yes`.")
 	return err
 }

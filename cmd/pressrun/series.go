@@ -175,7 +175,7 @@ func splitSender(from string) (name, email *string) {
 // asUsage makes wrong usage of what is wrong with the values of flags.
 func asUsage(cmd *cobra.Command, err error) error {
 	if errors.Is(err, series.ErrInvalid) || errors.Is(err, series.ErrSlug) || errors.Is(err, series.ErrSchedule) || errors.Is(err, series.ErrDisclaimer) {
-		return usageError{err, cmd}
+		return usageError{err: err, cmd: cmd}
 	}
 	return err
 }

@@ -113,7 +113,7 @@ func (a *app) ask(cmd *cobra.Command, s *site, of series.Series, email, name str
 	if _, err := subscribers.ParseAddress(email); err != nil {
 		return err
 	}
-	if err := a.confirm(cmd, fmt.Sprintf("Mail %s a link to confirm for %s?", email, of.Slug)); err != nil {
+	if err := a.confirm(fmt.Sprintf("Mail %s a link to confirm for %s?", email, of.Slug)); err != nil {
 		return err
 	}
 	before, err := s.requests(ctx, email)
@@ -257,7 +257,7 @@ func (a *app) unsubscribe(ctx context.Context, s *site, email, slug string) erro
 	err = s.db.InTx(ctx, func(tx *store.Tx) error {
 		person, err := subscribers.ByEmail(ctx, tx, email)
 		if err != nil {
-			return err
+			return typed(email, err)
 		}
 		return s.people.Unsubscribe(ctx, tx, person.ID, of.ID, subscribers.Evidence{Form: "pressrun subscriber unsubscribe"})
 	})
@@ -373,9 +373,9 @@ hash of the address stays, so that no import brings them back.`,
 			return a.with(cmd.Context(), func(s *site) error {
 				person, err := subscribers.ByEmail(cmd.Context(), s.db, given[0])
 				if err != nil {
-					return err
+					return typed(given[0], err)
 				}
-				if err := a.confirm(cmd, fmt.Sprintf("Erase everything about %s? It can't be undone.", person.Email)); err != nil {
+				if err := a.confirm(fmt.Sprintf("Erase everything about %s? It can't be undone.", person.Email)); err != nil {
 					return err
 				}
 				err = s.db.InTx(cmd.Context(), func(tx *store.Tx) error { return s.people.Erase(cmd.Context(), tx, person.ID) })

@@ -99,7 +99,7 @@ func (s *site) segment(cmd *cobra.Command, slug, where string) (series.Series, s
 	}
 	f, err := subscribers.ParseFilter(where, zone)
 	if err != nil {
-		err = usageError{err, cmd}
+		err = usageError{err: err, cmd: cmd}
 	}
 	return of, f, err
 }

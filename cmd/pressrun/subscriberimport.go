@@ -101,7 +101,7 @@ func (a *app) tryImport(cmd *cobra.Command, s *site, of series.Series, f io.Read
 	}
 	fmt.Fprintf(a.err, "It would be: %s.\n", inShort(tried))
 	sayNext(a.err, next)
-	return a.confirm(cmd, "Import them?")
+	return a.confirm("Import them?")
 }
 
 func (a *app) importFrom(ctx context.Context, s *site, of series.Series, file io.Reader, o subscribers.ImportOptions) error {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -93,6 +94,9 @@ func (s *site) setPerson(ctx context.Context, email string, c subscribers.Change
 		_, err := subscribers.SetPerson(ctx, tx, email, c)
 		return err
 	})
+	if errors.Is(err, store.ErrNotFound) {
+		return typed(email, err)
+	}
 	if err != nil {
 		return fmt.Errorf("subscriber %s: %w", email, err)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -15,6 +16,7 @@ import (
 	"pressrun/newsletter"
 	"pressrun/newsletter/series"
 	"pressrun/subscribers"
+	"pressrun/subscribers/store"
 )
 
 // listedLine is one person as list prints them.
@@ -130,7 +132,7 @@ func (a *app) subscriberShowCommand() *cobra.Command {
 			return a.with(cmd.Context(), func(s *site) error {
 				shown, err := s.publisher.Person(cmd.Context(), given[0])
 				if err != nil {
-					return err
+					return typed(given[0], err)
 				}
 				return a.print(shown, func(w io.Writer) { printPerson(w, shown) })
 			})
@@ -138,6 +140,14 @@ func (a *app) subscriberShowCommand() *cobra.Command {
 	}
 	a.jsonFlag(cmd)
 	return cmd
+}
+
+// typed names an unknown address as it was typed: the error of the store masks it, since logs hold no addresses.
+func typed(email string, err error) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return fmt.Errorf("subscriber %s: %w: nobody here has this address", email, store.ErrNotFound)
+	}
+	return err
 }
 
 // printAbout prints what is known of the person themselves.
@@ -207,7 +217,7 @@ func (a *app) subscriberExplainCommand() *cobra.Command {
 			return a.with(cmd.Context(), func(s *site) error {
 				lines, err := s.publisher.Explain(cmd.Context(), given[0], slots)
 				if err != nil {
-					return err
+					return typed(given[0], err)
 				}
 				return a.print(lines, func(w io.Writer) { printExplained(w, given[0], lines) })
 			})

@@ -143,7 +143,7 @@ func (a *app) userRemoveCommand() *cobra.Command {
 		Example: "  pressrun user remove mara@example.org --yes",
 		Args:    args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
-			if err := a.confirm(cmd, fmt.Sprintf("Remove %s from the desk?", given[0])); err != nil {
+			if err := a.confirm(fmt.Sprintf("Remove %s from the desk?", given[0])); err != nil {
 				return err
 			}
 			return a.with(cmd.Context(), func(s *site) error { return a.userRemove(cmd, s, given[0]) })

@@ -152,8 +152,12 @@ func (w *watch) meter(name string) *meter {
 	return w.meters[name]
 }
 
-// moves says whether an issue may yet change by itself or by somebody's command.
+// moves says whether an issue may yet change by itself or by somebody's command. A welcome that everybody has changes only when
+// somebody else comes.
 func moves(st newsletter.Status) bool {
+	if st.Issue.Kind == "welcome" && st.Counts.Open() == 0 {
+		return false
+	}
 	switch st.Issue.State {
 	case series.IssuePlanned, series.IssueFilling, series.IssueSending, series.IssuePaused, series.IssueHeld:
 		return true
@@ -167,7 +171,7 @@ func (w *watch) draw(name string, all []newsletter.Status, now time.Time) {
 	var states []string
 	for _, st := range all {
 		c = sum(c, st.Counts)
-		if state := string(st.Issue.State); !slices.Contains(states, state) {
+		if state := lineOf(st).said(); !slices.Contains(states, state) {
 			states = append(states, state)
 		}
 	}
@@ -232,8 +236,11 @@ func terminalWidth(w io.Writer) int {
 }
 
 // deliverWatched delivers what can be sent now and shows meanwhile how the issues of a name go on. Where another process
-// delivers, it looks on until they are through.
+// delivers, it says so, looks on until they are through, and tells what that one has done.
 func (a *app) deliverWatched(ctx context.Context, s *site, name string) (delivery, error) {
+	if err := s.alone(); errors.Is(err, outbox.ErrRunning) {
+		fmt.Fprintln(a.err, "A running pressrun sends from this database. This is how it goes on; Ctrl-C ends the looking, not the sending.")
+	}
 	watching, enough := context.WithCancel(ctx)
 	defer enough()
 	ended := make(chan error, 1)
@@ -241,6 +248,15 @@ func (a *app) deliverWatched(ctx context.Context, s *site, name string) (deliver
 	d, err := s.deliver(ctx, io.Discard)
 	if err != nil || !d.Elsewhere {
 		enough()
+		return d, errors.Join(err, <-ended)
 	}
-	return d, errors.Join(err, <-ended)
+	if err := <-ended; err != nil {
+		return d, err
+	}
+	all, err := s.publisher.IssuesNamed(context.WithoutCancel(ctx), name)
+	d.followed = &outbox.Counts{}
+	for _, st := range all {
+		*d.followed = sum(*d.followed, st.Counts)
+	}
+	return d, err
 }

@@ -249,7 +249,7 @@ func (s *site) mayLeave(ctx context.Context) error {
 	case err != nil:
 		return err
 	case inst.Held != "":
-		return fmt.Errorf("%w: %s", outbox.ErrHeld, inst.Held)
+		return fmt.Errorf("%w: %s", errCopy, inst.Held)
 	case s.cfg.trial():
 		return nil
 	case isLoopback(s.cfg.BaseURL.Hostname()) && !isLoopback(s.cfg.Relay.Host):
