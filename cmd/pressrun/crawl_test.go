@@ -11,7 +11,6 @@ import (
 	"strings"
 	"testing"
 
-	"pressrun/newsletter/mailer/smtptest"
 	"pressrun/subscribers/store"
 )
 
@@ -20,25 +19,18 @@ var mailLinks = regexp.MustCompile(`https?://[^\s<>"')]+`)
 // TestCrawlOfALetter follows every link of a letter that was sent, and of the pages behind them, by GET and HEAD, twice, as scanners
 // and previews do: nobody has come or left by that.
 func TestCrawlOfALetter(t *testing.T) {
-	server := smtptest.New(t)
-	taken := make(chan struct{}, 16)
-	server.At("content").Call(func() { taken <- struct{}{} })
-	site := newTrial(t, server)
-	site.run("series", "add", "bread", "--title", "Bread letters", "--from", "The Baker <letters@bakery.example>",
-		"--postal-address", "3 Mill Lane, Oatley", "--disclaimer", "Please note: Ask before you change a recipe for somebody with an allergy.",
-		"--schedule", "tuesdays 09:00")
-	site.run("article", "import", "bread", "articles", "--ready")
-	site.run("subscriber", "add", "bread", "ada@reader.example", "--confirmed", "--because", "asked in the shop")
+	site := newTrial(t)
+	site.bread("ada@reader.example")
 	stop := site.serve()
 	defer stop()
 	site.run("subscriber", "add", "bread", "ben@reader.example", "--yes") // a confirmation
-	<-taken
+	site.await(1)
 	site.run("issue", "send", "bread", "--yes")
-	<-taken
+	mails := site.await(2)
 	before := peopleOf(t)
 	for range 2 {
 		seen := map[string]bool{}
-		for _, m := range server.Messages() {
+		for _, m := range mails {
 			body, err := io.ReadAll(quotedprintable.NewReader(bytes.NewReader(m.Data)))
 			if err != nil {
 				t.Fatal(err)

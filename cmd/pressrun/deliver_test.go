@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"pressrun/newsletter/mailer/smtptest"
 	"pressrun/newsletter/outbox"
 )
 
@@ -56,7 +55,7 @@ func TestDoneOnceQuiet(t *testing.T) {
 // oneReader makes a site with articles and one reader.
 func oneReader(t *testing.T) {
 	t.Helper()
-	trial := newTrial(t, smtptest.New(t))
+	trial := newTrial(t)
 	trial.run("series", "add", "bread", "--title", "Bread letters", "--from", "The Baker <letters@bakery.example>",
 		"--postal-address", "3 Mill Lane, Oatley", "--disclaimer", "Ask first.", "--schedule", "tuesdays 09:00")
 	trial.run("article", "import", "bread", "articles", "--ready")

@@ -59,8 +59,7 @@ const (
 func TestEveryMail(t *testing.T) {
 	for _, theme := range []string{"journal", "plain"} {
 		t.Run(theme, func(t *testing.T) {
-			server := smtptest.New(t)
-			site := newTrial(t, server)
+			site := newTrial(t)
 			t.Setenv("PRESSRUN_NOTIFY_TO", everyEditor)
 			t.Setenv("PRESSRUN_PRIVACY_URL", "https://clinic.example/privacy")
 			t.Setenv("PRESSRUN_SITE_NAME", "Harbour Clinic")
@@ -68,8 +67,8 @@ func TestEveryMail(t *testing.T) {
 			record := site.dkimRecord("clinic.example")
 			site.sendLetters(theme)
 			site.sendWords()
-			site.sendNotices(server)
-			judgeMails(t, takenMails(t, server), record)
+			site.sendNotices()
+			judgeMails(t, takenMails(t, site.server), record)
 		})
 	}
 }
@@ -242,45 +241,45 @@ var hiddenField = regexp.MustCompile(`<input type="hidden" name="([^"]+)" value=
 var confirmToken = regexp.MustCompile(`/c/([A-Za-z0-9_.-]+)`)
 
 // sendNotices has a stranger sign up and confirm, who is welcomed, and an editor ask for the way to the desk.
-func (s *trial) sendNotices(server *smtptest.Server) {
+func (s *trial) sendNotices() {
 	s.t.Helper()
 	s.run("user", "add", everyEditor, "--role", "owner")
 	stop := s.serve()
 	defer stop()
 	for _, each := range everyMail {
 		who := "new-in-" + each.slug + "@reader.example"
-		before := len(server.Messages())
+		before := len(s.server.Messages())
 		asks := s.post("/s/"+each.slug+"/subscribe", url.Values{"email": {who}, "name": {"Bo"}}) // as a form on another site: one button more
 		again := url.Values{}
 		for _, field := range hiddenField.FindAllStringSubmatch(asks, -1) {
 			again.Add(field[1], html.UnescapeString(field[2]))
 		}
 		s.post("/subscribe", again)
-		s.await(server, before+1)
-		asked := lastTo(s.t, server, who)
+		s.await(before + 1)
+		asked := lastTo(s.t, s.server, who)
 		s.post("/c/"+confirmToken.FindStringSubmatch(readMail(s.t, asked).text)[1], nil)
-		s.await(server, before+2)
+		s.await(before + 2)
 	}
-	before := len(server.Messages())
+	before := len(s.server.Messages())
 	s.post("/desk/login", url.Values{"email": {everyEditor}})
-	s.await(server, before+1)
+	s.await(before + 1)
 	for slug, language := range map[string]string{"samples": "en", "features": "de", "russian": "fr", "hindi": "es", "arabic": "ar"} {
-		s.moveReader(server, "new-in-"+slug+"@reader.example", "moved-in-"+slug+"@reader.example", language)
+		s.moveReader("new-in-"+slug+"@reader.example", "moved-in-"+slug+"@reader.example", language)
 	}
 }
 
 // moveReader has a reader ask for a fresh link in a language and change their address by it.
-func (s *trial) moveReader(server *smtptest.Server, from, to, language string) {
+func (s *trial) moveReader(from, to, language string) {
 	s.t.Helper()
-	before := len(server.Messages())
+	before := len(s.server.Messages())
 	s.post("/mine?lang="+language, url.Values{"email": {from}})
-	s.await(server, before+1)
-	fresh := freshLink(s.t, lastTo(s.t, server, from))
+	s.await(before + 1)
+	fresh := freshLink(s.t, lastTo(s.t, s.server, from))
 	s.post(fresh+"/address?lang="+language, url.Values{"email": {to}})
-	s.await(server, before+2)
-	s.post(freshLink(s.t, lastTo(s.t, server, to)), nil)
-	s.await(server, before+3)
-	if word := lastTo(s.t, server, from); !strings.Contains(readMail(s.t, word).text, "m••••@reader.example") {
+	s.await(before + 2)
+	s.post(freshLink(s.t, lastTo(s.t, s.server, to)), nil)
+	s.await(before + 3)
+	if word := lastTo(s.t, s.server, from); !strings.Contains(readMail(s.t, word).text, "m••••@reader.example") {
 		s.t.Errorf("the old address isn't told of the new one:\n%s", readMail(s.t, word).text)
 	}
 }
@@ -296,18 +295,6 @@ func freshLink(t testing.TB, message []byte) string {
 		t.Fatalf("no link in the mail:\n%s", text)
 	}
 	return path
-}
-
-// await fails unless the server has n messages within 20 seconds.
-func (s *trial) await(server *smtptest.Server, n int) {
-	s.t.Helper()
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	for end := time.Now().Add(20 * time.Second); len(server.Messages()) < n; <-tick.C {
-		if time.Now().After(end) {
-			s.t.Fatalf("the server has %d messages, want %d", len(server.Messages()), n)
-		}
-	}
 }
 
 // post sends a form and returns the page that answers.

@@ -15,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"pressrun/newsletter/mailer/smtptest"
 	"pressrun/subscribers"
 	"pressrun/subscribers/store"
 )
@@ -34,7 +33,7 @@ func BenchmarkOneClickWhileSending(b *testing.B) {
 
 func clickWhileSending(b *testing.B, readers int) {
 	sink, taken := openSink(b)
-	site := newTrial(b, smtptest.New(b))
+	site := newTrial(b)
 	_, port, err := splitAddr(sink)
 	if err != nil {
 		b.Fatal(err)
@@ -46,9 +45,7 @@ func clickWhileSending(b *testing.B, readers int) {
 	if err := os.WriteFile("people.csv", []byte(people), 0o600); err != nil {
 		b.Fatal(err)
 	}
-	site.run("series", "add", "bread", "--title", "Bread letters", "--from", "The Baker <letters@bakery.example>",
-		"--postal-address", "3 Mill Lane, Oatley", "--disclaimer", "Ask before you change a recipe.", "--schedule", "tuesdays 09:00")
-	site.run("article", "import", "bread", "articles", "--ready")
+	site.bread()
 	site.run("subscriber", "import", "bread", "people.csv", "--as", "active", "--because", "a benchmark")
 	key, err := readKey("pressrun.key")
 	if err != nil {

@@ -6,24 +6,13 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"pressrun/newsletter/mailer/smtptest"
 )
 
 // TestMondayOnThursday is the backup of Monday, made by serve itself, put back after somebody left by the link in their letter: the
 // next issue leaves them out.
 func TestMondayOnThursday(t *testing.T) {
-	server := smtptest.New(t)
-	taken := make(chan struct{}, 16)
-	server.At("content").Call(func() { taken <- struct{}{} })
-	site := newTrial(t, server)
-	site.run("series", "add", "bread", "--title", "Bread letters", "--from", "The Baker <letters@bakery.example>",
-		"--postal-address", "3 Mill Lane, Oatley", "--disclaimer", "Please note: Ask before you change a recipe for somebody with an allergy.",
-		"--schedule", "tuesdays 09:00")
-	site.run("article", "import", "bread", "articles", "--ready")
-	for _, who := range []string{"ada@reader.example", "ben@reader.example"} {
-		site.run("subscriber", "add", "bread", who, "--confirmed", "--because", "asked in the shop")
-	}
+	site := newTrial(t)
+	site.bread("ada@reader.example", "ben@reader.example")
 	site.serveUntil("nightly backup made")()
 	nights, err := filepath.Glob("backups/pressrun-*.db")
 	if err != nil || len(nights) != 1 {
@@ -35,9 +24,7 @@ func TestMondayOnThursday(t *testing.T) {
 		t.Errorf("restore beside serve: %v, want it refused", again)
 	}
 	site.run("issue", "send", "bread", "--yes")
-	<-taken
-	<-taken
-	first := server.Messages()
+	first := site.await(2)
 	site.leaveByOneClick(leaveLink(t, first[0].Data))
 	stop()
 
@@ -47,7 +34,7 @@ func TestMondayOnThursday(t *testing.T) {
 	}
 	site.run("go-live", "--yes")
 	site.run("issue", "send", "bread", "--yes")
-	all := server.Messages()
+	all := site.await(3)
 	if len(all) != 3 || all[2].To == first[0].To {
 		t.Fatalf("after the restore %d messages were sent, the last to %s; want one, not to %s who left", len(all)-2, all[len(all)-1].To, first[0].To)
 	}
@@ -78,25 +65,19 @@ func TestLinksOfBeforeARestore(t *testing.T) {
 		"moved into its place": func(site *trial) { byHand(site, os.Rename) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			server := smtptest.New(t)
-			taken := make(chan struct{}, 16)
-			server.At("content").Call(func() { taken <- struct{}{} })
-			site := newTrial(t, server)
-			site.run("series", "add", "bread", "--title", "Bread letters", "--from", "The Baker <letters@bakery.example>",
-				"--postal-address", "3 Mill Lane, Oatley", "--disclaimer", "Please note: Ask before you change a recipe for somebody with an allergy.",
-				"--schedule", "tuesdays 09:00")
-			site.run("article", "import", "bread", "articles", "--ready")
+			site := newTrial(t)
+			site.bread()
 			site.run("backup", "monday.db")
 			site.run("subscriber", "add", "bread", "ada@reader.example", "--confirmed", "--because", "asked in the shop")
 			stop := site.serve()
 			site.run("issue", "send", "bread", "--yes")
-			<-taken
+			ada := site.await(1)[0]
 			stop()
 
 			restore(site)
 			site.run("subscriber", "add", "bread", "ben@reader.example", "--confirmed", "--because", "asked in the shop")
 			stop = site.serve()
-			site.leaveByOneClick(leaveLink(t, server.Messages()[0].Data))
+			site.leaveByOneClick(leaveLink(t, ada.Data))
 			stop()
 			if shown := site.run("subscriber", "show", "ben@reader.example"); !strings.Contains(shown, "ben@reader.example>: active") {
 				t.Errorf("ada's link unsubscribed somebody else:\n%s", shown)
