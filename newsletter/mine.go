@@ -143,7 +143,8 @@ func (p *Publisher) EraseMine(ctx context.Context, token string) error {
 }
 
 // AskAddress mails a link to a new address, by which it is proved; the fresh link has proved the old one. It answers the
-// same whatever becomes of the mail. subscribers.ErrAddress and the errors of VisitMine.
+// same whatever becomes of the mail: the new address, masked so that it doesn't look like the old one. subscribers.ErrAddress and the
+// errors of VisitMine.
 func (p *Publisher) AskAddress(ctx context.Context, token, email, language string, e subscribers.Evidence) (masked string, err error) {
 	w := templates.In(cmp.Or(language, p.site.Language))
 	mail, err := p.note(render.Note{
@@ -155,11 +156,21 @@ func (p *Publisher) AskAddress(ctx context.Context, token, email, language strin
 	if err != nil {
 		return "", fmt.Errorf("new address: %w", err)
 	}
-	var to subscribers.Address
 	err = p.db.InTx(ctx, func(tx *store.Tx) error {
-		var link string
-		if link, to, err = p.people.AskAddress(ctx, tx, token, email, e); err != nil || link == "" {
+		person, err := p.people.Manage(ctx, tx, token)
+		if err != nil {
 			return err
+		}
+		from, err := subscribers.ParseAddress(person.Email)
+		if err != nil {
+			return fmt.Errorf("new address of subscriber %d: %w", person.ID, err)
+		}
+		link, to, err := p.people.AskAddress(ctx, tx, token, email, e)
+		if err != nil {
+			return err
+		}
+		if _, masked = subscribers.MaskedApart(from, to); link == "" {
+			return nil
 		}
 		return p.enqueue(ctx, tx, []outbox.Notice{p.linkNotice(ctx, mail, link, outbox.Notice{ToEmail: to.Typed})})
 	})
@@ -167,19 +178,25 @@ func (p *Publisher) AskAddress(ctx context.Context, token, email, language strin
 		return "", err
 	}
 	p.wake()
-	return to.Masked(), nil
+	return masked, nil
 }
 
 // NewAddress is the page of the link that was mailed to a new address.
 type NewAddress struct{ Old, New, Language string }
 
-// VisitAddress reads it; both addresses come masked. subscribers.ErrToken, subscribers.ErrExpired.
+// VisitAddress reads it; both addresses come masked, but never alike. subscribers.ErrToken, subscribers.ErrExpired.
 func (p *Publisher) VisitAddress(ctx context.Context, token string) (NewAddress, error) {
 	person, to, err := p.people.NewAddress(ctx, p.db, token)
 	if err != nil {
 		return NewAddress{}, err
 	}
-	return NewAddress{masked(person.Email), to.Masked(), cmp.Or(person.Language, p.site.Language)}, nil
+	from, err := subscribers.ParseAddress(person.Email)
+	if err != nil {
+		return NewAddress{}, fmt.Errorf("new address of subscriber %d: %w", person.ID, err)
+	}
+	v := NewAddress{Language: cmp.Or(person.Language, p.site.Language)}
+	v.Old, v.New = subscribers.MaskedApart(from, to)
+	return v, nil
 }
 
 // ChangeAddress makes the change, and tells the old address. The errors of subscribers.Registry.ChangeAddress.

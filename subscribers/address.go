@@ -164,10 +164,32 @@ func isPlainDomain(s string) bool {
 }
 
 // Masked shows an address without giving it away: a••••@example.org.
-func (a Address) Masked() string {
-	first, size := utf8.DecodeRuneInString(a.Typed)
-	if size == 0 {
+func (a Address) Masked() string { return a.masked(0) }
+
+// masked shows besides the first letter the one at a place behind it, where there is one: a••n••@example.org.
+func (a Address) masked(shown int) string {
+	if a.Typed == "" {
 		return ""
 	}
-	return string(first) + "••••" + a.Typed[strings.LastIndexByte(a.Typed, '@'):]
+	at := strings.LastIndexByte(a.Typed, '@')
+	local := []rune(a.Typed[:at])
+	if shown == 0 || shown >= len(local) {
+		return string(local[0]) + "••••" + a.Typed[at:]
+	}
+	return string(local[0]) + "••" + string(local[shown]) + "••" + a.Typed[at:]
+}
+
+// MaskedApart masks two addresses of which people must see that they are two: where both look the same, with the first letter in
+// which they differ. How many letters there are stays unsaid.
+func MaskedApart(a, b Address) (maskedA, maskedB string) {
+	maskedA, maskedB = a.Masked(), b.Masked()
+	if maskedA != maskedB || a.Typed == b.Typed {
+		return maskedA, maskedB
+	}
+	one, other := []rune(a.Typed), []rune(b.Typed)
+	differ := 0
+	for one[differ] == other[differ] {
+		differ++
+	}
+	return a.masked(differ), b.masked(differ)
 }

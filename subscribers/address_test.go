@@ -20,6 +20,28 @@ func ExampleParseAddress() {
 	// A••••@Bücher.example
 }
 
+func TestMaskedApart(t *testing.T) {
+	for _, tt := range []struct{ a, b, wantA, wantB string }{
+		{"ada@example.org", "bob@example.org", "a••••@example.org", "b••••@example.org"},
+		{"ada@example.org", "ada@example.net", "a••••@example.org", "a••••@example.net"},
+		{"ada@example.org", "Ada@example.org", "a••••@example.org", "A••••@example.org"},
+		{"anna@example.org", "annika@example.org", "a••a••@example.org", "a••i••@example.org"},
+		{"ann@example.org", "anna@example.org", "a••••@example.org", "a••a••@example.org"},
+		{"anna@example.org", "a@example.org", "a••n••@example.org", "a••••@example.org"},
+		{"zoë@example.org", "zoé@example.org", "z••ë••@example.org", "z••é••@example.org"},
+		{"ada@example.org", "ada@example.org", "a••••@example.org", "a••••@example.org"},
+	} {
+		a, err := subscribers.ParseAddress(tt.a)
+		b, failed := subscribers.ParseAddress(tt.b)
+		if err != nil || failed != nil {
+			t.Fatal(err, failed)
+		}
+		if gotA, gotB := subscribers.MaskedApart(a, b); gotA != tt.wantA || gotB != tt.wantB {
+			t.Errorf("MaskedApart(%s, %s) = %s, %s; want %s, %s", tt.a, tt.b, gotA, gotB, tt.wantA, tt.wantB)
+		}
+	}
+}
+
 func TestParseAddress(t *testing.T) {
 	long := strings.Repeat("a", 64)
 	for _, tt := range []struct{ in, key, wire string }{

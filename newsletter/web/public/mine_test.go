@@ -118,3 +118,20 @@ func TestMoveAddress(t *testing.T) {
 		wants(t, path+" afterwards", get(t, h, path), 410)
 	}
 }
+
+// A new name beside the old one must not look the same, masked as both are.
+func TestMoveToANameThatLooksAlike(t *testing.T) {
+	s := webtest.New(t)
+	h := handler(t, s)
+	s.AddReader(t, s.AddSeries(t, "skin", "Water"), "ada.l@example.org")
+	post(t, h, "/mine", url.Values{"email": {"ada.l@example.org"}})
+	wants(t, "asked", post(t, h, linkMailed(t, s)+"/address", url.Values{"email": {"ada.lovelace@example.org"}}), 200, "a••o••@example.org")
+	at := linkMailed(t, s)
+	page := get(t, h, at)
+	wants(t, "before the button", page, 200, "a••••@example.org", "a••o••@example.org")
+	moved := post(t, h, at, nil)
+	wants(t, "moved", moved, 200, "a••••@example.org", "a••o••@example.org")
+	if strings.Contains(page.Body+moved.Body, "ada") {
+		t.Error("a page gives an address away")
+	}
+}
