@@ -45,7 +45,8 @@ func (p *pages) confirm(w http.ResponseWriter, r *http.Request) error {
 func (p *pages) confirmPage(r *http.Request, all []newsletter.Joining) templates.PublicConfirm {
 	words := chosen(r, all[0].Language)
 	page := templates.PublicConfirm{
-		PublicFrame: p.frame(words), Masked: all[0].Masked, Action: "/c/" + r.PathValue("token") + lang(r), Done: true,
+		PublicFrame: p.personalFrame(words, "/c/"+r.PathValue("token")), Masked: all[0].Masked,
+		Action: "/c/" + r.PathValue("token") + lang(r), Done: true,
 	}
 	var titles, senders []string
 	for _, v := range all {

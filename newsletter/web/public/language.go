@@ -46,7 +46,7 @@ func languages(path string, now templates.Words) []templates.PublicLanguage {
 	var all []templates.PublicLanguage
 	for _, w := range templates.Languages() {
 		all = append(all, templates.PublicLanguage{
-			Name: w.Name(), Tag: w.Language(), Dir: w.Dir(), Path: path + "?" + url.Values{"lang": {w.Language()}}.Encode(),
+			Name: w.Name(), Tag: w.Language(), Dir: w.Dir(), Path: path + "?lang=" + url.QueryEscape(w.Language()),
 			Current: w.Language() == now.Language(),
 		})
 	}

@@ -2,6 +2,7 @@ package public_test
 
 import (
 	"net/url"
+	"strings"
 	"testing"
 
 	"pressrun/newsletter/web/webtest"
@@ -29,4 +30,38 @@ func TestSubscribeInAnotherLanguage(t *testing.T) {
 	token := mailedToken(t, s)
 	wants(t, "confirm", get(t, h, "/c/"+token), 200, `<html lang="de"`)
 	wants(t, "in another after all", get(t, h, "/c/"+token+"?lang=ar"), 200, `<html lang="ar" dir="rtl"`, `action="/c/`+token+`?lang=ar"`)
+}
+
+// The pages of a link can be had in each language, by links that keep its token, and the language is kept nowhere else.
+func TestLanguagesOfALink(t *testing.T) {
+	s := webtest.New(t)
+	h := handler(t, s)
+	skin := s.AddSeries(t, "skin", "Water")
+	_, reader := s.AddReader(t, skin, "ada@example.org")
+	ask := s.AskToJoin(t, skin, "bob@example.org")
+	post(t, h, "/mine", url.Values{"email": {"ada@example.org"}})
+	mine := linkMailed(t, s)
+	post(t, h, mine+"/address", url.Values{"email": {"lovelace@example.org"}})
+	before := s.Dump(t)
+	for _, path := range []string{"/u/" + reader, "/preferences/" + reader, "/c/" + ask, mine, linkMailed(t, s)} {
+		page := get(t, h, path)
+		wants(t, path, page, 200, `<html lang="en"`, `<span lang="en" aria-current="true">English</span>`)
+		if strings.Contains(page.Body, `rel="alternate"`) || page.Header.Get("Set-Cookie") != "" {
+			t.Errorf("%s: it is nobody's but this reader's, and keeps nothing", path)
+		}
+		for _, tag := range []string{"de", "fr", "es", "ar"} {
+			link := path + "?lang=" + tag
+			wants(t, path, page, 200, `<a lang="`+tag+`" hreflang="`+tag+`" href="`+link+`">`)
+			wants(t, link, get(t, h, link), 200, `<html lang="`+tag+`"`, `href="`+path+`?lang=en"`)
+		}
+		wants(t, path+" afterwards", get(t, h, path), 200, `<html lang="en"`)
+	}
+	if s.Dump(t) != before {
+		t.Error("a choice of language changed the database")
+	}
+	left := post(t, h, "/u/"+reader+"?lang=de", url.Values{"leave": {"series"}})
+	wants(t, "left in German", left, 200, `<html lang="de"`, `action="/u/`+reader+`/undo?lang=de"`, `href="/u/`+reader+`?lang=fr"`)
+	wants(t, "undone in German", post(t, h, "/u/"+reader+"/undo?lang=de", nil), 200, `<html lang="de"`, `href="/u/`+reader+`?lang=fr"`)
+	paused := post(t, h, "/preferences/"+reader+"?lang=de", url.Values{"wish": {"pause"}, "series": {"skin"}, "until": {"2027-04-01"}})
+	wants(t, "paused in German", paused, 200, `<html lang="de"`, `href="/preferences/`+reader+`?lang=fr"`)
 }

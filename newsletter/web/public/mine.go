@@ -54,7 +54,7 @@ func (p *pages) minePage(r *http.Request) (templates.PublicMine, error) {
 	if err != nil {
 		return templates.PublicMine{}, err
 	}
-	page := templates.PublicMine{PublicFrame: p.frame(chosen(r, m.Language)), Masked: m.Masked, Action: "/mine/" + token}
+	page := templates.PublicMine{PublicFrame: p.personalFrame(chosen(r, m.Language), "/mine/"+token), Masked: m.Masked, Action: "/mine/" + token}
 	if m.Preferences != "" {
 		page.Preferences = "/preferences/" + m.Preferences + lang(r)
 	}
@@ -116,7 +116,7 @@ func (p *pages) erase(w http.ResponseWriter, r *http.Request) error {
 	if err := p.Publisher.EraseMine(web.Lasting(r), r.PathValue("token")); err != nil {
 		return err
 	}
-	page.Erased, page.Preferences = true, ""
+	page.Erased, page.Preferences, page.Languages = true, "", nil // the link opens nothing any more
 	return personal(w, page.Write)
 }
 
@@ -132,7 +132,8 @@ func (p *pages) askMove(w http.ResponseWriter, r *http.Request) error {
 func (p *pages) movePage(r *http.Request) (templates.PublicMove, error) {
 	v, err := p.Publisher.VisitAddress(r.Context(), r.PathValue("token"))
 	return templates.PublicMove{
-		PublicFrame: p.frame(chosen(r, v.Language)), Old: v.Old, New: v.New, Action: "/address/" + r.PathValue("token") + lang(r),
+		PublicFrame: p.personalFrame(chosen(r, v.Language), "/address/"+r.PathValue("token")), Old: v.Old, New: v.New,
+		Action: "/address/" + r.PathValue("token") + lang(r),
 	}, err
 }
 
@@ -145,6 +146,6 @@ func (p *pages) move(w http.ResponseWriter, r *http.Request) error {
 	if err := p.Publisher.ChangeAddress(web.Lasting(r), r.PathValue("token"), how); err != nil {
 		return err
 	}
-	page.Done = true
+	page.Done, page.Languages = true, nil // the link opens nothing any more
 	return personal(w, page.Write)
 }

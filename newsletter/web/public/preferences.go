@@ -67,7 +67,7 @@ func (p *pages) preferencesPage(r *http.Request, token string) (templates.Public
 		words = templates.In(prefs.Language) // just chosen
 	}
 	page := templates.PublicPreferences{
-		PublicFrame: p.frame(words), Masked: prefs.Masked, Action: "/preferences/" + token + lang(r), Leave: "/u/" + token + lang(r),
+		PublicFrame: p.personalFrame(words, "/preferences/"+token), Masked: prefs.Masked, Action: "/preferences/" + token + lang(r), Leave: "/u/" + token + lang(r),
 		Everything: prefs.Everything,
 	}
 	for _, w := range templates.Languages() {

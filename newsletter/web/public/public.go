@@ -74,6 +74,14 @@ func (p *pages) frame(words templates.Words, path ...string) templates.PublicFra
 	return f
 }
 
+// personalFrame is that of a page whose address holds a token: it can be had in the other languages, and of that nothing is kept but
+// in the address.
+func (p *pages) personalFrame(words templates.Words, path string) templates.PublicFrame {
+	f := p.frame(words)
+	f.Languages = languages(path, words)
+	return f
+}
+
 func (p *pages) trouble(w http.ResponseWriter, r *http.Request, problem web.Problem) error {
 	web.Private(w)
 	page := templates.PublicTrouble{PublicFrame: p.frame(chosen(r, p.Site.Language)), Name: problem.Name}

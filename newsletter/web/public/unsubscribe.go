@@ -100,7 +100,7 @@ func (p *pages) undo(w http.ResponseWriter, r *http.Request) error {
 
 func (p *pages) leavePage(r *http.Request, v newsletter.Visit) templates.PublicLeave {
 	action := "/u/" + r.PathValue("token")
-	frame := p.frame(chosen(r, v.Language))
+	frame := p.personalFrame(chosen(r, v.Language), action)
 	return templates.PublicLeave{
 		PublicFrame: frame, Series: v.Series.Title, SeriesPath: "/s/" + v.Series.PublicName,
 		Masked: cmp.Or(v.Masked, frame.T("public.leave.this_address")), // of somebody who is gone nothing is known
