@@ -3,6 +3,8 @@ package series
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -109,6 +111,37 @@ func PublishedBySlug(ctx context.Context, q store.Querier, seriesID int64, slug 
 	p.Part, p.Of = partOf(places, p.Article.ID), len(places)
 	p.dates(since)
 	return p, nil
+}
+
+// publicFact is what of an article decides how the public sees it: a revision and an issue never change.
+type publicFact struct {
+	id, rank, revision, elsewhere, updated int64
+	state, slug                            string
+	issues, newest, sent                   int64 // public ones: how many, the newest's number, when the last began
+}
+
+func (f *publicFact) scan(scan func(dest ...any) error) error {
+	return scan(&f.id, &f.rank, &f.revision, &f.elsewhere, &f.updated, &f.state, &f.slug, &f.issues, &f.newest, &f.sent)
+}
+
+const publicFacts = `SELECT a.id, a.rank, a.revision, a.elsewhere, a.updated, a.state, a.slug, count(x.id), coalesce(max(x.id), 0), coalesce(max(x.sending_since), 0)
+FROM articles a LEFT JOIN issues x ON x.article_id = a.id AND ` + isPublic + `
+WHERE a.series_id = ?1 GROUP BY a.id ORDER BY a.id`
+
+// PublicMark differs wherever what the public may see of a series does: its articles, their texts and order, and what the series
+// says of itself. changed is when that was last. It reads no text, so that who asks whether something is new costs little.
+func PublicMark(ctx context.Context, q store.Querier, s Series) (mark string, changed time.Time, err error) {
+	all, err := collect(ctx, q, (*publicFact).scan, publicFacts, s.ID)
+	if err != nil {
+		return "", time.Time{}, fmt.Errorf("series %d: what is public of it: %w", s.ID, err)
+	}
+	last := millis(s.Updated)
+	for _, f := range all {
+		last = max(last, f.updated, f.sent)
+	}
+	s.PlannedUntil = time.Time{} // moves on by itself
+	sum := sha256.Sum256(fmt.Appendf(nil, "%+v %+v", s, all))
+	return hex.EncodeToString(sum[:]), instant(last), nil
 }
 
 const articleHTML = `SELECT article_html FROM issues WHERE id = ?1`

@@ -228,3 +228,78 @@ func TestTombstone(t *testing.T) {
 		wants(t, path, get(t, h, path), 410, "withdrawn", `href="/s/`+skin.PublicName()+`"`)
 	}
 }
+
+// Programs ask for the feed and the map of the site by the hour. While nothing is new no article is read; whatever is new is said.
+func TestFeedAndSitemapAreAskedFor(t *testing.T) {
+	s := webtest.New(t)
+	h := handler(t, s)
+	skin, gut := s.AddSeries(t, "skin", "Water", "Sleep", "Stress"), s.AddSeries(t, "gut", "Bread")
+	old := func(text string) {
+		s.InTx(t, func(tx *store.Tx) error {
+			article := series.Incoming{Slug: "old", Text: series.Text{Title: "Old", Date: "2020-01-01", Markdown: text}}
+			_, err := series.ImportArticles(t.Context(), tx, skin.ID, []series.Incoming{article}, series.ImportOptions{Ready: true, PublishedUntil: "2020-01-01"}, s.Now())
+			return err
+		})
+	}
+	old("An article of before.")
+	s.Send(t, skin)
+	s.Send(t, skin)
+	ask := func(path string, header map[string]string) (webtest.Answer, int64) {
+		before := s.DB.Statements()
+		a := webtest.Do(t, h, webtest.Request{Method: "GET", Path: path, Header: header})
+		return a, s.DB.Statements() - before
+	}
+	withdraw := func() {
+		if _, err := s.Publisher.Withdraw(t.Context(), "skin-1"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	move := func() {
+		s.InTx(t, func(tx *store.Tx) error {
+			moved, err := series.ArticleBySlug(t.Context(), tx, "old")
+			if err != nil {
+				return err
+			}
+			first, err := series.ArticleBySlug(t.Context(), tx, "skin-2")
+			if err != nil {
+				return err
+			}
+			return series.Move(t.Context(), tx, moved.ID, true, first.ID, s.Now())
+		})
+	}
+	statements := map[string]int64{"/s/skin/feed.xml": 2, "/sitemap.xml": 3} // the series, and one for each of what is public of it
+	for name, change := range map[string]func(){
+		"a new issue":                func() { s.Send(t, skin) },
+		"a withdrawn article":        withdraw,
+		"another order":              move,
+		"another title":              func() { s.Set(t, skin, series.Change{Title: new("Other letters")}) },
+		"another disclaimer":         func() { s.Set(t, skin, series.Change{Disclaimer: new("No advice at all.")}) },
+		"another text of an old one": func() { old("Another text.") },
+	} {
+		before := map[string]webtest.Answer{}
+		for path, want := range statements {
+			a, whole := ask(path, nil)
+			before[path] = a
+			again, took := ask(path, map[string]string{"If-None-Match": a.Header.Get("ETag")})
+			if again.Status != 304 || again.Body != "" || took != want || whole <= want {
+				t.Errorf("%s: got %d by %d statements, want 304 by %d of %d", path, again.Status, took, want, whole)
+			}
+		}
+		s.Pass(time.Minute)
+		change()
+		for path, a := range before {
+			if again, _ := ask(path, map[string]string{"If-None-Match": a.Header.Get("ETag")}); again.Status != 200 {
+				t.Errorf("%s after %s: got %d, want 200", path, name, again.Status)
+			}
+			since := a.Header.Get("Last-Modified")
+			if again, _ := ask(path, map[string]string{"If-Modified-Since": since}); again.Status != 200 {
+				t.Errorf("%s after %s, asked by the time %q: got %d, want 200", path, name, since, again.Status)
+			}
+		}
+	}
+	a, _ := ask("/sitemap.xml", nil)
+	s.Set(t, gut, series.Change{Private: new(true)})
+	if again, _ := ask("/sitemap.xml", map[string]string{"If-None-Match": a.Header.Get("ETag")}); again.Status != 200 {
+		t.Errorf("the map after a series became private: got %d, want 200", again.Status)
+	}
+}

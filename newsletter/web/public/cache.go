@@ -24,7 +24,7 @@ func (p *pages) cached(w http.ResponseWriter, r *http.Request, token string, wri
 	if token != "" {
 		same = bytes.ReplaceAll(same, []byte(token), nil)
 	}
-	if unchanged(w, r, same, time.Time{}) {
+	if unchanged(w, r, same) {
 		return nil
 	}
 	return web.Show(w, http.StatusOK, func(out io.Writer) error {
@@ -34,10 +34,7 @@ func (p *pages) cached(w http.ResponseWriter, r *http.Request, token string, wri
 }
 
 // file answers with what programs read: feeds, the map of the site.
-func file(w http.ResponseWriter, r *http.Request, mediaType string, content []byte, changed time.Time) error {
-	if unchanged(w, r, content, changed) {
-		return nil
-	}
+func file(w http.ResponseWriter, r *http.Request, mediaType string, content []byte) error {
 	w.Header().Set("Content-Type", mediaType)
 	w.Header().Set("Content-Length", strconv.Itoa(len(content)))
 	if r.Method != http.MethodHead {
@@ -46,22 +43,37 @@ func file(w http.ResponseWriter, r *http.Request, mediaType string, content []by
 	return nil
 }
 
-// unchanged marks an answer by its content, and says so where the asker has the same already (RFC 9110 section 13). A weak
-// mark, since the token of a form aside is not to the octet.
-func unchanged(w http.ResponseWriter, r *http.Request, content []byte, changed time.Time) bool {
+// unchanged marks an answer by its content, and says so where the asker has the same already.
+func unchanged(w http.ResponseWriter, r *http.Request, content []byte) bool {
+	return known(w, r, digest(content), time.Time{})
+}
+
+// unchangedSince marks an answer by what it is made of, before it is: marks, as of series.PublicMark, and this process, since
+// another program or other settings may make something else of them.
+func (p *pages) unchangedSince(w http.ResponseWriter, r *http.Request, changed time.Time, marks ...string) bool {
+	return known(w, r, digest([]byte(strings.Join(append(marks, p.process), " "))), changed)
+}
+
+func digest(content []byte) string {
 	sum := sha256.Sum256(content)
-	mark := `W/"` + hex.EncodeToString(sum[:12]) + `"`
+	return hex.EncodeToString(sum[:12])
+}
+
+// known gives an answer its marks, and makes it a bare 304 where the asker has it already (RFC 9110 section 13). A weak mark, since
+// the token of a form aside is not to the octet. A zero time is none.
+func known(w http.ResponseWriter, r *http.Request, mark string, changed time.Time) bool {
+	mark = `W/"` + mark + `"`
 	w.Header().Set("ETag", mark)
 	if !changed.IsZero() {
 		w.Header().Set("Last-Modified", changed.UTC().Format(http.TimeFormat))
 	}
-	known := r.Header.Get("If-None-Match")
-	if known == "" {
+	asked := r.Header.Get("If-None-Match")
+	if asked == "" {
 		since, err := http.ParseTime(r.Header.Get("If-Modified-Since"))
 		if err != nil || changed.IsZero() || changed.Truncate(time.Second).After(since) {
 			return false
 		}
-	} else if !has(known, mark) {
+	} else if !has(asked, mark) {
 		return false
 	}
 	w.WriteHeader(http.StatusNotModified)

@@ -68,9 +68,31 @@ func (p *pages) feed(w http.ResponseWriter, r *http.Request) error {
 	if moved(w, r, seriesPath(s)+"/feed.xml") {
 		return nil
 	}
-	articles, err := series.PublishedArticles(r.Context(), p.DB, s.ID)
+	unlisted(w, s)
+	mark, changed, err := series.PublicMark(r.Context(), p.DB, s)
 	if err != nil {
 		return err
+	}
+	day := p.today(s).Format(time.DateOnly) // which an article that was published elsewhere may name
+	if p.unchangedSince(w, r, changed, mark, day) {
+		return nil
+	}
+	feed, err := p.feedOf(r, s)
+	if err != nil {
+		return err
+	}
+	var out bytes.Buffer
+	out.WriteString(xml.Header)
+	if err := xml.NewEncoder(&out).Encode(feed); err != nil {
+		return err
+	}
+	return file(w, r, "application/atom+xml; charset=utf-8", out.Bytes())
+}
+
+func (p *pages) feedOf(r *http.Request, s series.Series) (atomFeed, error) {
+	articles, err := series.PublishedArticles(r.Context(), p.DB, s.ID)
+	if err != nil {
+		return atomFeed{}, err
 	}
 	slices.SortStableFunc(articles, func(a, b series.Published) int {
 		return cmp.Or(b.First.Compare(a.First), cmp.Compare(b.Article.Rank, a.Article.Rank))
@@ -86,7 +108,7 @@ func (p *pages) feed(w http.ResponseWriter, r *http.Request) error {
 	for _, a := range articles[:min(len(articles), feedEntries)] {
 		entry, err := p.feedEntry(r, s, a)
 		if err != nil {
-			return err
+			return atomFeed{}, err
 		}
 		feed.Entries = append(feed.Entries, entry)
 		if a.TextSince.After(changed) {
@@ -94,13 +116,7 @@ func (p *pages) feed(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	feed.Updated = atomTime(changed)
-	var out bytes.Buffer
-	out.WriteString(xml.Header)
-	if err := xml.NewEncoder(&out).Encode(feed); err != nil {
-		return err
-	}
-	unlisted(w, s)
-	return file(w, r, "application/atom+xml; charset=utf-8", out.Bytes(), changed)
+	return feed, nil
 }
 
 func (p *pages) feedEntry(r *http.Request, s series.Series, a series.Published) (atomEntry, error) {

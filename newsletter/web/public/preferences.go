@@ -3,7 +3,6 @@ package public
 import (
 	"errors"
 	"net/http"
-	"time"
 
 	"pressrun/newsletter"
 	"pressrun/newsletter/series"
@@ -93,11 +92,7 @@ func (p *pages) preference(words templates.Words, one newsletter.Preference) tem
 	if view.State == "" {
 		view.State = "none"
 	}
-	zone, err := time.LoadLocation(s.Zone)
-	if err != nil {
-		zone = time.UTC
-	}
-	today := p.Now().In(zone)
+	today := p.today(s)
 	view.Soonest, view.Proposed, view.Latest = today.AddDate(0, 0, 1), today.AddDate(0, 1, 0), today.AddDate(1, 0, 0)
 	return view
 }

@@ -7,6 +7,7 @@
 package public
 
 import (
+	"crypto/rand"
 	"fmt"
 	"io"
 	"log/slog"
@@ -36,9 +37,10 @@ type Config struct {
 // pages answers for the public pages.
 type pages struct {
 	Config
-	assets map[string]templates.Asset
-	answer web.Answerer
-	strays strays
+	assets  map[string]templates.Asset
+	answer  web.Answerer
+	strays  strays
+	process string // of no other
 }
 
 // New is the handler of the public pages; routes.go lists them.
@@ -56,7 +58,7 @@ func New(cfg Config) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &pages{Config: cfg, assets: assets}
+	p := &pages{Config: cfg, assets: assets, process: rand.Text()}
 	p.answer = web.Answerer{Log: cfg.Log, Page: p.trouble}
 	return p.routes(), nil
 }

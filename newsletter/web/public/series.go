@@ -2,6 +2,7 @@ package public
 
 import (
 	"net/http"
+	"time"
 
 	"pressrun/newsletter/series"
 	"pressrun/newsletter/web"
@@ -34,6 +35,15 @@ func (p *pages) series(w http.ResponseWriter, r *http.Request) error {
 	}
 	unlisted(w, s)
 	return p.cached(w, r, page.Signup.Token, page.Write)
+}
+
+// today is now in the series' zone.
+func (p *pages) today(s series.Series) time.Time {
+	zone, err := time.LoadLocation(s.Zone)
+	if err != nil {
+		zone = time.UTC
+	}
+	return p.Now().In(zone)
 }
 
 func seriesPath(s series.Series) string { return "/s/" + s.PublicName() }

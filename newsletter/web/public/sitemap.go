@@ -2,6 +2,7 @@ package public
 
 import (
 	"bytes"
+	"context"
 	"encoding/xml"
 	"fmt"
 	"net/http"
@@ -27,12 +28,36 @@ func (p *pages) sitemap(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	var marks []string
+	for _, s := range all {
+		mark, _, err := series.PublicMark(r.Context(), p.DB, s)
+		if err != nil {
+			return err
+		}
+		marks = append(marks, mark)
+	}
+	if p.unchangedSince(w, r, time.Time{}, marks...) {
+		return nil
+	}
+	m, err := p.siteMap(r.Context(), all)
+	if err != nil {
+		return err
+	}
+	var out bytes.Buffer
+	out.WriteString(xml.Header)
+	if err := xml.NewEncoder(&out).Encode(m); err != nil {
+		return err
+	}
+	return file(w, r, "application/xml; charset=utf-8", out.Bytes())
+}
+
+func (p *pages) siteMap(ctx context.Context, all []series.Series) (siteMap, error) {
 	m := siteMap{Pages: []sitePage{{Address: p.BaseURL.JoinPath("/").String()}}}
 	for _, s := range all {
 		m.Pages = append(m.Pages, sitePage{Address: p.BaseURL.JoinPath("s", s.PublicName()).String()})
-		articles, err := series.PublishedArticles(r.Context(), p.DB, s.ID)
+		articles, err := series.PublishedArticles(ctx, p.DB, s.ID)
 		if err != nil {
-			return err
+			return siteMap{}, err
 		}
 		for _, a := range articles {
 			m.Pages = append(m.Pages, sitePage{
@@ -40,12 +65,7 @@ func (p *pages) sitemap(w http.ResponseWriter, r *http.Request) error {
 			})
 		}
 	}
-	var out bytes.Buffer
-	out.WriteString(xml.Header)
-	if err := xml.NewEncoder(&out).Encode(m); err != nil {
-		return err
-	}
-	return file(w, r, "application/xml; charset=utf-8", out.Bytes(), time.Time{})
+	return m, nil
 }
 
 // robots keeps search programs from pages that are one person's, or the editors'.
@@ -55,5 +75,8 @@ func (p *pages) robots(w http.ResponseWriter, r *http.Request) error {
 		rules += "Disallow: " + path + "\n"
 	}
 	rules += fmt.Sprintf("\nSitemap: %s\n", p.BaseURL.JoinPath("sitemap.xml"))
-	return file(w, r, "text/plain; charset=utf-8", []byte(rules), time.Time{})
+	if unchanged(w, r, []byte(rules)) {
+		return nil
+	}
+	return file(w, r, "text/plain; charset=utf-8", []byte(rules))
 }
