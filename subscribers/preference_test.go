@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"pressrun/subscribers"
 	"pressrun/subscribers/store"
 )
@@ -162,5 +164,80 @@ func TestSweepSensitive(t *testing.T) {
 	known("other@example.org", true)
 	if err := p.enrol(skin, "left@example.org"); !errors.Is(err, subscribers.ErrSuppressed) {
 		t.Errorf("forgotten and imported: got %v, want ErrSuppressed", err)
+	}
+}
+
+// Of whoever left a sensitive series ninety days ago and gets another, the proof stays and nothing else; they stay out until they come
+// back themselves, and are erased once they have left everything.
+func TestSweepSensitiveOfWhoGetsAnother(t *testing.T) {
+	p := newPeople(t)
+	sweep := func() { p.must(func(tx *store.Tx) error { return p.SweepSensitive(t.Context(), tx, skin) }) }
+	enrolled := func(id int64) bool {
+		t.Helper()
+		return p.count(`SELECT count(*) FROM enrolments WHERE series_id = 1 AND subscriber_id = ?1`, id) > 0
+	}
+	ids := map[string]int64{}
+	for _, email := range []string{"one@example.org", "all@example.org", "asks@example.org"} {
+		ids[email] = p.active(skin, email).ID
+		p.active(gut, email)
+	}
+	p.leave(ids["one@example.org"], skin)
+	p.must(func(tx *store.Tx) error {
+		return p.SayWhy(t.Context(), tx, ids["one@example.org"], skin, "content", "my rash is gone")
+	})
+	p.leave(ids["all@example.org"], 0)
+	p.active(gut, "all@example.org") // which lifts the leave from everything
+	p.leave(ids["asks@example.org"], skin)
+	p.pass(90*day - 1e6)
+	sweep()
+	if !enrolled(ids["one@example.org"]) {
+		t.Error("forgotten before the ninety days are over")
+	}
+	asked := p.join(skin, "asks@example.org")
+	before := p.events(ids["one@example.org"])
+	p.pass(2e6)
+	sweep()
+	for email, want := range map[string]bool{"one@example.org": false, "all@example.org": false, "asks@example.org": true} {
+		if got := enrolled(ids[email]); got != want {
+			t.Errorf("%s: enrolment there %t, want %t", email, got, want)
+		}
+		p.wantGets(gut, email, true, "after the ninety days")
+		p.wantGets(skin, email, false, "after the ninety days")
+	}
+	if diff := cmp.Diff(before, p.events(ids["one@example.org"])); diff != "" {
+		t.Errorf("the proof changed (-before +after):\n%s", diff)
+	}
+	if n := p.count(`SELECT count(*) FROM leave_reasons`); n != 0 {
+		t.Error("why they left is still there")
+	}
+	for _, email := range []string{"one@example.org", "all@example.org"} {
+		if err := p.enrol(skin, email); !errors.Is(err, subscribers.ErrSuppressed) {
+			t.Errorf("%s added by the owner: %v, want ErrSuppressed", email, err)
+		}
+		if err := p.undo(ids[email], skin); !errors.Is(err, subscribers.ErrNotPending) {
+			t.Errorf("%s undoes the leave: %v, want ErrNotPending", email, err)
+		}
+	}
+	rep, err := p.Import(t.Context(), p.db, strings.NewReader("email\nall@example.org\n"),
+		subscribers.ImportOptions{SeriesID: skin, File: "f", As: subscribers.Active, Because: "x"})
+	if err != nil || rep.KeptOut != 1 {
+		t.Errorf("import: %+v, %v, want them kept out", rep, err)
+	}
+	if _, _, err := p.confirm(asked.Token); err != nil {
+		t.Errorf("confirm a request of before the sweep: %v", err)
+	}
+	p.active(skin, "one@example.org")
+	for _, email := range []string{"one@example.org", "asks@example.org"} {
+		p.wantGets(skin, email, true, "confirmed again")
+	}
+
+	p.leave(ids["all@example.org"], gut)
+	p.pass(90*day + 1e6)
+	sweep()
+	if _, err := subscribers.ByEmail(t.Context(), p.db, "all@example.org"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("ninety days after they left the other series: %v, want them erased", err)
+	}
+	if n := p.count(`SELECT count(*) FROM consents WHERE subscriber_id = ?1`, ids["all@example.org"]); n != 0 {
+		t.Errorf("%d consents outlive the erasure", n)
 	}
 }

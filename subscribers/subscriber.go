@@ -349,6 +349,7 @@ const (
 	deletePersonLinks      = `DELETE FROM fresh_links WHERE subscriber_id = ?1`
 	deletePersonConsents   = `DELETE FROM consents WHERE subscriber_id = ?1`
 	deletePersonEnrolments = `DELETE FROM enrolments WHERE subscriber_id = ?1`
+	deletePersonProven     = `DELETE FROM proven WHERE subscriber_id = ?1`
 )
 
 // blank empties the row of a person and deletes what hangs on it. The row first: the trigger that keeps consents lets
@@ -357,7 +358,7 @@ func (r *Registry) blank(ctx context.Context, tx *store.Tx, id int64) error {
 	if _, err := tx.Exec(ctx, blankPerson, id, r.now().UnixMilli()); err != nil {
 		return err
 	}
-	for _, query := range []string{deletePersonReasons, deletePersonLinks, deletePersonConsents, deletePersonEnrolments} {
+	for _, query := range []string{deletePersonReasons, deletePersonLinks, deletePersonConsents, deletePersonEnrolments, deletePersonProven} {
 		if _, err := tx.Exec(ctx, query, id); err != nil {
 			return err
 		}
