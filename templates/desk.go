@@ -72,6 +72,7 @@ type DeskSlot struct {
 	Article, ArticlePath string // its title and page; empty: none
 	Others               int    // drip: further articles in this slot
 	Readers              int64
+	Ends                 time.Time // when its last message leaves, in the series' zone; zero: no pace is set
 	Blocked              string
 	Actions              []DeskAction
 }

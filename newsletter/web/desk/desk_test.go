@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"pressrun/newsletter/pace"
 	"pressrun/newsletter/web/desk"
 	"pressrun/newsletter/web/webtest"
 	"pressrun/subscribers/store"
@@ -23,7 +24,14 @@ type office struct {
 
 func open(t *testing.T) *office {
 	t.Helper()
+	return openAt(t, pace.Plan{})
+}
+
+// openAt is open for a site that sends at a pace.
+func openAt(t *testing.T, plan pace.Plan) *office {
+	t.Helper()
 	o := &office{Site: webtest.New(t, desk.Migrate)}
+	o.Pace(t, plan)
 	h, err := desk.New(desk.Config{
 		DB: o.DB, Publisher: o.Publisher, BaseURL: o.Base, Now: o.Now, SessionNow: o.Now, Log: o.Log.Logger(), InboxURL: "/inbox/",
 		Trouble:  func() error { return o.trouble },

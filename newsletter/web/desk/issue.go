@@ -35,17 +35,26 @@ func (d *desk) issue(w http.ResponseWriter, r *http.Request, u User) error {
 		page.Letter = "/desk/issue/" + s.Issue.Name + "?view=letter"
 	}
 	page.Issue = d.issueView(page.Words, s, u)
-	course, err := d.Publisher.Course(r.Context(), s)
-	if err != nil {
+	if page.Issue.Ends, err = d.ends(r.Context(), s); err != nil {
 		return err
-	}
-	if place, err := time.LoadLocation(s.Series.Zone); err == nil && !course.Ends.IsZero() {
-		page.Issue.Ends = course.Ends.In(place)
 	}
 	if slices.ContainsFunc(open, func(o newsletter.Status) bool { return o.Issue.ID == s.Issue.ID }) {
 		page.Stream, page.Busy = streamPath(open), busy(open)
 	}
 	return web.Show(w, http.StatusOK, page.Write)
+}
+
+// ends is when an issue that is sent has its last message leave, in its series' zone; zero: no pace is set, or nothing is left.
+func (d *desk) ends(ctx context.Context, s newsletter.Status) (time.Time, error) {
+	course, err := d.Publisher.Course(ctx, s)
+	if err != nil || course.Ends.IsZero() {
+		return time.Time{}, err
+	}
+	zone, err := time.LoadLocation(s.Series.Zone)
+	if err != nil {
+		zone = time.UTC
+	}
+	return course.Ends.In(zone), nil
 }
 
 // letter is the frozen letter, for a reader without a name. The hole of the personal link stays a hole.

@@ -53,6 +53,9 @@ func (d *desk) fillIssues(ctx context.Context, page *templates.DeskOverview, u U
 	page.Stream, page.Busy = streamPath(open), busy(open)
 	for _, s := range open {
 		view := d.issueView(page.Words, s, u)
+		if view.Ends, err = d.ends(ctx, s); err != nil {
+			return err
+		}
 		if s.Issue.State == series.IssueHeld {
 			page.Decide = append(page.Decide, view)
 		} else {
@@ -147,7 +150,7 @@ func (d *desk) slots(ctx context.Context, all []series.Series, slug string, n in
 			continue // added since
 		}
 		view := templates.DeskSlot{
-			Words: words, At: p.At, Article: p.Title, Others: max(0, len(p.Articles)-1), Readers: p.Readers, Blocked: p.Blocked,
+			Words: words, At: p.At, Article: p.Title, Others: max(0, len(p.Articles)-1), Readers: p.Readers, Blocked: p.Blocked, Ends: p.Ends,
 		}
 		if slug == "" {
 			view.Series, view.SeriesPath = all[i].Title, "/desk/series/"+p.Series

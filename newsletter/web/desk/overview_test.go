@@ -2,9 +2,11 @@ package desk_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
+	"pressrun/newsletter/pace"
 	"pressrun/newsletter/web/desk"
 )
 
@@ -30,5 +32,33 @@ func TestOverview(t *testing.T) {
 	viewer := o.signIn(t, "eve@example.org", desk.Viewer)
 	if body := o.get(t, viewer, "/desk/").Body; strings.Contains(body, "/desk/pause") || strings.Contains(body, "/desk/hold") || strings.Contains(body, "next-week") {
 		t.Error("a viewer is shown buttons that are not theirs")
+	}
+}
+
+// Wherever an issue is sent or planned, its end at the pace that is set stands beside it.
+func TestEnds(t *testing.T) {
+	rate, err := pace.ParseRate("10/h")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := openAt(t, pace.Plan{Relay: rate})
+	c := o.signIn(t, "mara@example.org", desk.Editor)
+	skin := o.AddSeries(t, "skin", "Water", "Sleep")
+	for i := range 31 {
+		o.AddReader(t, skin, fmt.Sprintf("reader%d@example.org", i))
+	}
+	const planned = "its last message leaves by Tuesday 2 March 2027 at 12:00."
+	for _, path := range []string{"/desk/", "/desk/series/skin"} {
+		wants(t, path+", planned", o.get(t, c, path), 200, planned)
+	}
+	issue := o.Send(t, skin)
+	const sending = "its last message leaves by Monday 1 March 2027 at 15:00."
+	for _, path := range []string{"/desk/", "/desk/issue/" + issue} {
+		wants(t, path+", sending", o.get(t, c, path), 200, sending)
+	}
+	free := open(t)
+	free.AddReader(t, free.AddSeries(t, "skin", "Water"), "ada@example.org")
+	if a := free.get(t, free.signIn(t, "mara@example.org", desk.Editor), "/desk/"); strings.Contains(a.Body, "its last message leaves") {
+		t.Error("without a pace nobody knows when an issue ends")
 	}
 }

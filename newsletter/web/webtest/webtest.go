@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"pressrun/newsletter"
+	"pressrun/newsletter/pace"
 	"pressrun/newsletter/series"
 	"pressrun/subscribers"
 	"pressrun/subscribers/store"
@@ -51,11 +52,18 @@ func New(t testing.TB, more ...func(context.Context, *store.DB) error) *Site {
 		DB:  storetest.Open(t, append([]func(context.Context, *store.DB) error{newsletter.Migrate}, more...)...),
 	}
 	s.People = &subscribers.Registry{Key: key, Now: s.Now}
-	s.Publisher, err = newsletter.New(newsletter.Config{DB: s.DB, Key: key, Site: s.Config(), Now: s.Now, Log: s.Log.Logger()})
+	s.Pace(t, pace.Plan{})
+	return s
+}
+
+// Pace has the site send at a pace. What was made of it before goes on without.
+func (s *Site) Pace(t testing.TB, plan pace.Plan) {
+	t.Helper()
+	var err error
+	s.Publisher, err = newsletter.New(newsletter.Config{DB: s.DB, Key: s.Key, Site: s.Config(), Now: s.Now, Log: s.Log.Logger(), Pace: plan})
 	if err != nil {
 		t.Fatalf("publisher: %v", err)
 	}
-	return s
 }
 
 // Config is the site's own.
