@@ -89,7 +89,7 @@ func (p *Publisher) freezeAndFill(ctx context.Context, f series.Frozen) (name st
 // sameMinute says what it means for an issue outside the slots that its name, which has the minute, is taken.
 func sameMinute(err error) error {
 	if errors.Is(err, series.ErrSlot) {
-		return fmt.Errorf("this was sent in this minute already; wait for the next to send it again: %w", err)
+		return fmt.Errorf("this minute has its issue of it already; wait for the next one: %w", err)
 	}
 	return err
 }

@@ -175,7 +175,10 @@ func (p *Publisher) slotByName(ctx context.Context, q store.Querier, name string
 	if s, err = series.BySlug(ctx, q, slug); err != nil {
 		return s, slot, fmt.Errorf("issue %s: %w", name, err)
 	}
-	if slot, err = series.SlotByWall(ctx, q, s.ID, wall); err != nil {
+	if slot, err = series.SlotByWall(ctx, q, s.ID, wall); errors.Is(err, store.ErrNotFound) {
+		return s, slot, fmt.Errorf("issue %s: %w: series %s has neither an issue nor a slot of that name", name, store.ErrNotFound, slug)
+	}
+	if err != nil {
 		return s, slot, fmt.Errorf("issue %s: %w", name, err)
 	}
 	return s, slot, nil

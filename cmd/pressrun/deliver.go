@@ -254,6 +254,6 @@ func (d delivery) saidUnsettled() string {
 	if more := len(names) - mostUnsettled; more > 0 {
 		names = append(names[:mostUnsettled], fmt.Sprintf("and %d more", more))
 	}
-	return fmt.Sprintf(" Uncertain in all: %d (%s). The relay’s answer was lost, so they may have arrived or not; `pressrun issue settle ISSUE --as sent|again` decides.",
+	return fmt.Sprintf("\nUncertain in all: %d (%s). The relay’s answer was lost, so they may have arrived or not; `pressrun issue settle ISSUE --as sent|again` decides.",
 		n, strings.Join(names, ", "))
 }

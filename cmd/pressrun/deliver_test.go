@@ -22,6 +22,11 @@ func TestDeliverySaid(t *testing.T) {
 			"Delivered: 1 sent, 2 put off by the relay. Waiting: 2; the next try is due on Tue 2027-03-30 09:00 UTC.",
 		},
 		{delivery{Waiting: 3}, "Delivered: nothing. Waiting: 3."},
+		{
+			delivery{Elsewhere: true, followed: &outbox.Counts{Sent: 5, Pending: 2}, Unsettled: []outbox.Unsettled{{Issue: "a/x", Deliveries: 2}, {Issue: "b/x", Deliveries: 1}}},
+			"The running pressrun delivered: 5 sent, 2 not through yet.\nUncertain in all: 3 (a/x: 2, b/x: 1). The relay’s answer was lost, so they may have arrived or not; " +
+				"`pressrun issue settle ISSUE --as sent|again` decides.",
+		},
 		// After a failure the rows may say less than the relay did, and what waits isn't known.
 		{delivery{Sent: 63, failed: true}, "The relay’s answers before that: 63 sent. `pressrun issue list` says what of it is recorded."},
 	} {
@@ -33,7 +38,7 @@ func TestDeliverySaid(t *testing.T) {
 
 // TestDoneOnceQuiet: an issue is done soon after its last letter, though no schedule looks.
 func TestDoneOnceQuiet(t *testing.T) {
-	oneReader(t)
+	newTrial(t).bread("ada@reader.example")
 	log := &lineWaiter{want: `msg="issue done"`, seen: make(chan struct{})}
 	a := &app{err: log, now: time.Now, config: "pressrun.toml", stays: true}
 	err := a.with(t.Context(), func(s *site) error {
@@ -52,19 +57,9 @@ func TestDoneOnceQuiet(t *testing.T) {
 	}
 }
 
-// oneReader makes a site with articles and one reader.
-func oneReader(t *testing.T) {
-	t.Helper()
-	trial := newTrial(t)
-	trial.run("series", "add", "bread", "--title", "Bread letters", "--from", "The Baker <letters@bakery.example>",
-		"--postal-address", "3 Mill Lane, Oatley", "--disclaimer", "Ask first.", "--schedule", "tuesdays 09:00")
-	trial.run("article", "import", "bread", "articles", "--ready")
-	trial.run("subscriber", "add", "bread", "ada@reader.example", "--confirmed", "--because", "asked in the shop")
-}
-
 // TestDeliverAfterAnother: another process that is just ending leaves nothing behind that nobody sends.
 func TestDeliverAfterAnother(t *testing.T) {
-	oneReader(t)
+	newTrial(t).bread("ada@reader.example")
 	a := &app{err: io.Discard, now: time.Now, config: "pressrun.toml"}
 	err := a.with(t.Context(), func(s *site) error {
 		other, err := outbox.TryLock(s.db.Path())

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 
 	"pressrun/newsletter"
 	"pressrun/newsletter/mailer"
@@ -35,7 +36,7 @@ func explain(err error) string {
 		{subscribers.ErrForeignJournal, "Nothing was changed. It must be the one that was made beside this database: bring it back, or move it away where it is lost; then one is made anew of those who stand suppressed in the database."},
 		{store.ErrDamaged, "Nothing was changed. Take another backup."},
 		{store.ErrBusy, "Nothing was changed. Find the other program (a backup, a database browser?), let it finish and try again."},
-		{store.ErrDisk, "What was committed before is safe; nothing is sent without its record. Make room or mend the disk, then try again."},
+		{store.ErrDisk, "What was committed before is safe; nothing is sent without its record. Make room, or mend the disk or the permissions of the file and its folder, then try again."},
 		{outbox.ErrRunning, "Nothing was changed. One process sends from a database file: stop it first, or let it do the sending."},
 		{errCopy, "Nothing was sent and nothing is lost. Look at `pressrun plan` and `pressrun issue list`; once you know that no other copy sends, `pressrun go-live --yes` lifts the hold."},
 		{outbox.ErrHeld, "Nothing was sent and nothing is lost. `pressrun go-live` goes through the checklist after which mail may leave."},
@@ -46,6 +47,7 @@ func explain(err error) string {
 		{subscribers.ErrAddress, "Nothing was changed. Write it as name@example.org."},
 		{newsletter.ErrNothing, "Nothing was sent. `pressrun plan` shows what is in the way."},
 		{series.ErrDisclaimer, "Nothing was changed. Every series needs one: --disclaimer TEXT or --disclaimer @FILE."},
+		{fs.ErrPermission, "Nothing was changed. Run it as the user whom the site's files belong to, or mend their permissions."},
 		{series.ErrSchedule, `Nothing was changed. Write --schedule "tuesdays 09:00" or a cron line such as "0 9 * * TUE", and the zone apart as --zone Europe/Berlin.`},
 	}
 	for _, a := range advice {

@@ -131,7 +131,7 @@ func (a *app) agreeToGoOn(cmd *cobra.Command, s *site, before outbox.Instance) (
 	}
 	f.Said += fmt.Sprintf(". Deliveries that wait in it: %d; they, and the next articles of its series, may have gone out from another copy since", waiting)
 	if a.confirm(f.Said+". Is no other copy sending, and may this one go on?") == nil {
-		f.OK = true
+		f.OK, f.Said = true, s.cfg.Database+" was on hold, and may go on by your word: "+before.Held
 	}
 	return f, nil
 }

@@ -82,7 +82,8 @@ func printPlan(w io.Writer, planned []newsletter.Planned) {
 		header = "SERIES\tSLOT\tARTICLE\tREADERS\tENDS\tIN THE WAY"
 	}
 	fmt.Fprintln(w, header)
-	for _, row := range foldPlan(planned) {
+	for _, line := range foldPlan(planned) {
+		row := line.first
 		article := row.Article
 		if article == "" {
 			article = "-"
@@ -93,7 +94,7 @@ func printPlan(w io.Writer, planned []newsletter.Planned) {
 		if more := len(row.Articles) - 1; more > 0 {
 			article += fmt.Sprintf(" and %d more", more)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t", row.Series, row.when(), article, row.Readers)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t", row.Series, line.span(plannedSlot), article, row.Readers)
 		if ends {
 			fmt.Fprintf(w, "%s\t", when(row.Ends))
 		}
@@ -101,32 +102,11 @@ func printPlan(w io.Writer, planned []newsletter.Planned) {
 	}
 }
 
-// foldedPlan is a planned slot, or several of a series that send nothing for the same reason.
-type foldedPlan struct {
-	newsletter.Planned
-	last time.Time // of several
-	n    int
-}
-
 // foldPlan makes one line of a series' slots in a row that send nothing for the same reason.
-func foldPlan(planned []newsletter.Planned) []foldedPlan {
-	var lines []foldedPlan
-	latest := map[string]int{} // line of each series
-	for _, row := range planned {
-		i, known := latest[row.Series]
-		if known && row.Article == "" && lines[i].Article == "" && row.Blocked == lines[i].Blocked {
-			lines[i].last, lines[i].n = row.At, lines[i].n+1
-			continue
-		}
-		latest[row.Series] = len(lines)
-		lines = append(lines, foldedPlan{row, row.At, 1})
-	}
-	return lines
+func foldPlan(planned []newsletter.Planned) []fold[newsletter.Planned] {
+	return folded(planned, func(row newsletter.Planned) string { return row.Series }, func(a, b newsletter.Planned) bool {
+		return a.Article == "" && b.Article == "" && a.Blocked == b.Blocked
+	})
 }
 
-func (f foldedPlan) when() string {
-	if f.n == 1 {
-		return f.At.Format(slotFormat)
-	}
-	return fmt.Sprintf("%s … %s (%d slots)", f.At.Format(slotFormat), f.last.Format(slotFormat), f.n)
-}
+func plannedSlot(row newsletter.Planned) string { return row.At.Format(slotFormat) }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -118,8 +117,11 @@ func (s *site) waiting(ctx context.Context, d delivery) error {
 func (r ranDue) print(w io.Writer) {
 	if len(r.Due) > 0 {
 		fmt.Fprintln(w, "SERIES\tSLOT\tSTATE\tREADERS\tISSUE\tREASON")
-		for _, h := range folded(r.Due) {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\t%s\n", h.Series, h.Slot, h.State, h.Readers, h.issue(), h.Reason)
+		missed := func(a, b newsletter.Happened) bool { return a.State == "missed" && b.State == "missed" } // many, after a long time off
+		for _, line := range folded(r.Due, func(h newsletter.Happened) string { return h.Series }, missed) {
+			h := line.first
+			fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\t%s\n", h.Series, line.span(func(h newsletter.Happened) string { return h.Slot }),
+				h.State, h.Readers, issueOf(h), h.Reason)
 		}
 	} else if !r.failed {
 		fmt.Fprintln(w, "No slot was due.")
@@ -127,35 +129,14 @@ func (r ranDue) print(w io.Writer) {
 	fmt.Fprintln(w, r.Delivery.said())
 }
 
-// foldedSlots is one or more slots in a row of a series that came to the same.
-type foldedSlots struct {
-	newsletter.Happened
-	n int
-}
-
-// folded makes one line of a series' missed slots, which after a long time off are many.
-func folded(all []newsletter.Happened) []foldedSlots {
-	var lines []foldedSlots
-	for _, h := range all {
-		if last := len(lines) - 1; last >= 0 && h.State == "missed" && lines[last].State == "missed" && lines[last].Series == h.Series {
-			first, _, _ := strings.Cut(lines[last].Slot, " ")
-			lines[last].n++
-			lines[last].Slot = fmt.Sprintf("%s … %s (%d slots)", first, h.Slot, lines[last].n)
-			continue
-		}
-		lines = append(lines, foldedSlots{h, 1})
-	}
-	return lines
-}
-
-// issue names the slot's issue, or the first of several.
-func (f foldedSlots) issue() string {
-	switch n := len(f.Issues); n {
+// issueOf names the slot's issue, or the first of several.
+func issueOf(h newsletter.Happened) string {
+	switch n := len(h.Issues); n {
 	case 0:
 		return ""
 	case 1:
-		return f.Issues[0]
+		return h.Issues[0]
 	default:
-		return fmt.Sprintf("%s and %d more", f.Issues[0], n-1)
+		return fmt.Sprintf("%s and %d more", h.Issues[0], n-1)
 	}
 }

@@ -192,12 +192,12 @@ func printSeries(w io.Writer, l seriesLine) {
 	row("Subscribers", "%d active, %d to confirm, %d paused, %d ended; %d can be mailed now", l.Subscribers.Active, l.Subscribers.Pending,
 		l.Subscribers.Paused, l.Subscribers.Ended, l.Subscribers.Mailable)
 	row("Public page", "%s%s", l.Page, seriesShown(l))
-	for i, slot := range l.NextSlots {
+	for i, line := range foldPlan(l.NextSlots) {
 		name := ""
 		if i == 0 {
 			name = "Next slots"
 		}
-		row(name, "%s  %s", slot.At.Format(slotFormat), cmp.Or(slot.Article, slot.Blocked))
+		row(name, "%s  %s", line.span(plannedSlot), cmp.Or(line.first.Article, line.first.Blocked))
 	}
 	fmt.Fprintf(w, "\nDisclaimer, version %d, at the %s of every letter:\n", l.Disclaimer.Version, strings.ReplaceAll(l.Disclaimer.Place, "both", "start and the end"))
 	fmt.Fprintf(w, "\n  %s\n", strings.ReplaceAll(l.Disclaimer.Text, "\n", "\n  "))

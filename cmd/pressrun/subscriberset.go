@@ -94,7 +94,7 @@ func (s *site) setPerson(ctx context.Context, email string, c subscribers.Change
 		_, err := subscribers.SetPerson(ctx, tx, email, c)
 		return err
 	})
-	if errors.Is(err, store.ErrNotFound) {
+	if errors.Is(err, store.ErrNotFound) || errors.Is(err, subscribers.ErrAddress) {
 		return typed(email, err)
 	}
 	if err != nil {

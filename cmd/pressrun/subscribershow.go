@@ -142,10 +142,14 @@ func (a *app) subscriberShowCommand() *cobra.Command {
 	return cmd
 }
 
-// typed names an unknown address as it was typed: the error of the store masks it, since logs hold no addresses.
+// typed names the address that is unknown, or is none, as it was typed: errors of the database mask it or leave it out, since
+// logs hold no addresses.
 func typed(email string, err error) error {
-	if errors.Is(err, store.ErrNotFound) {
+	switch {
+	case errors.Is(err, store.ErrNotFound):
 		return fmt.Errorf("subscriber %s: %w: nobody here has this address", email, store.ErrNotFound)
+	case errors.Is(err, subscribers.ErrAddress):
+		return fmt.Errorf("%q: %w", email, err)
 	}
 	return err
 }
@@ -234,11 +238,15 @@ func printExplained(w io.Writer, email string, lines []newsletter.Explained) {
 		return
 	}
 	fmt.Fprintln(w, "SERIES\tSLOT\tARTICLE\tOUTCOME\tRULE\tWHY")
-	for _, l := range lines {
-		rule := "-"
+	same := func(a, b newsletter.Explained) bool {
+		return a.Article == "" && b.Article == "" && a.Outcome == b.Outcome && a.Why == b.Why
+	}
+	for _, line := range folded(lines, func(l newsletter.Explained) string { return l.Series }, same) {
+		l, rule := line.first, "-"
 		if l.Rule > 0 {
 			rule = fmt.Sprint(l.Rule)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", l.Series, l.At.Format("Mon 2006-01-02 15:04 MST"), cmp.Or(l.Article, "-"), l.Outcome, rule, l.Why)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", l.Series,
+			line.span(func(l newsletter.Explained) string { return l.At.Format(slotFormat) }), cmp.Or(l.Article, "-"), l.Outcome, rule, l.Why)
 	}
 }

@@ -71,7 +71,7 @@ func TestParseScheduleRefuses(t *testing.T) {
 		{"0 9 31 4,6,9,11 *", "never comes"},
 		{"tuesdays", "time of day"},
 		{"09:00", "5 fields"},
-		{"tuesdays 25:00", "time of day"},
+		{"tuesdays 25:00", `"25:00" is not a time of day`},
 		{"tuesdays 09:00 18:30", "--schedule each"},
 		{"tuesdays 09:00 sharp", `"sharp"`},
 		{"blursdays 09:00", `"blursdays"`},

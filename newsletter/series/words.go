@@ -41,7 +41,10 @@ func fromWords(words []string) (string, error) {
 	words = strings.FieldsFunc(strings.Join(words, " "), func(r rune) bool { return r == ' ' || r == ',' || r == '&' })
 	words = slices.DeleteFunc(words, func(w string) bool { return w == "AND" || w == "AT" || w == "ON" || w == "EVERY" })
 	first := slices.IndexFunc(words, clockForm.MatchString)
-	if first <= 0 {
+	switch odd := slices.IndexFunc(words, func(w string) bool { return strings.Contains(w, ":") }); {
+	case first < 0 && odd >= 0:
+		return "", fmt.Errorf("%q is not a time of day", strings.ToLower(words[odd]))
+	case first <= 0:
 		return "", errors.New("it needs days and a time of day")
 	}
 	minute, hours, err := fromClocks(words[first:])
