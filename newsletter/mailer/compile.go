@@ -149,7 +149,7 @@ func (c *Compiled) layOut(named bool, token int) (*layout, error) {
 		return nil, err
 	}
 	var b builder
-	head, body, _ := bytes.Cut(want.Bytes, []byte("\r\n\r\n"))
+	head, body := split(want.Bytes)
 	text := boundary(c.form.Draft(r))
 	b.head(c.form, head, text, named, token)
 	b.parts(c.form, body, text, named, token)
@@ -191,7 +191,7 @@ func (b *builder) around(raw []byte, boundary string) {
 
 // head adds the header fields and the empty line.
 func (b *builder) head(f Form, head []byte, boundary string, named bool, token int) {
-	for _, field := range fields(head) {
+	for _, field := range appendFields(nil, head) {
 		name, _, _ := bytes.Cut(field, []byte(":"))
 		switch string(name) {
 		case "Date":
@@ -219,15 +219,19 @@ func (b *builder) head(f Form, head []byte, boundary string, named bool, token i
 	b.same = append(b.same, "\r\n"...)
 }
 
-// fields are a header's, each with its further lines and its CRLF.
-func fields(head []byte) (all [][]byte) {
-	for line := range bytes.SplitSeq(head, []byte("\r\n")) {
-		line = append(bytes.Clone(line), "\r\n"...)
-		if last := len(all) - 1; last >= 0 && (line[0] == ' ' || line[0] == '\t') {
-			all[last] = append(all[last], line...)
-			continue
+// appendFields appends a header's fields, each with its further lines and its CRLF.
+func appendFields(all [][]byte, head []byte) [][]byte {
+	for len(head) > 0 {
+		end := 0
+		for end == 0 || end < len(head) && (head[end] == ' ' || head[end] == '\t') {
+			line := bytes.Index(head[end:], []byte("\r\n"))
+			if line < 0 {
+				line = len(head) - end - len("\r\n")
+			}
+			end += line + len("\r\n")
 		}
-		all = append(all, line)
+		all = append(all, head[:end:end])
+		head = head[end:]
 	}
 	return all
 }

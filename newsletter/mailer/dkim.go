@@ -3,6 +3,7 @@ package mailer
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // ErrUnsigned says that a message could not be signed and therefore must not leave.
@@ -28,8 +29,8 @@ type Handover struct {
 }
 
 // Finish returns the message with its bytes complete; its hash stays that of the bytes before. The error wraps ErrUnsigned,
-// and then the message must not leave: once a domain has a key, none of its mail goes unsigned by accident. Where nothing is
-// added, the bytes are those that came; else they are new.
+// and then the message is as it was and must not leave: once a domain has a key, none of its mail goes unsigned by accident. As
+// with append, what is added may lie in the memory of the bytes that came, which are of no use afterwards.
 func (h Handover) Finish(m Message) (Message, error) {
 	var keys []DKIMKey
 	if h.Keys != nil && !h.Kind.Rebuilds {
@@ -41,25 +42,21 @@ func (h Handover) Finish(m Message) (Message, error) {
 	if len(keys) > 0 && keys[0].Lost() != nil {
 		return Message{}, fmt.Errorf("no DKIM key for %s to be had (%w): %w", keys[0].Domain, keys[0].Lost(), ErrUnsigned)
 	}
-	lines := h.Kind.headers(m, h.Stream)
-	if len(keys) == 0 && len(lines) == 0 {
+	top := h.Kind.headers(m, h.Stream)
+	if len(keys) == 0 && len(top) == 0 {
 		return m, nil
 	}
-	complete := m.Bytes
-	if len(lines) > 0 {
-		complete = append(lines, m.Bytes...)
-	}
-	var top []byte
 	if len(keys) > 0 {
-		signing := newSigning(complete, h.Kind)
+		s := signers.Get().(*signer)
+		defer signers.Put(s)
+		s.read(top, m.Bytes, h.Kind)
 		for _, key := range keys {
-			line, err := signing.by(key)
-			if err != nil {
+			if err := s.by(key); err != nil {
 				return Message{}, fmt.Errorf("DKIM selector %s of %s: %w: %w", key.Selector, key.Domain, ErrUnsigned, err)
 			}
-			top = append(top, line...)
 		}
+		top = append(s.lines, top...)
 	}
-	m.Bytes = append(top, complete...)
+	m.Bytes = slices.Insert(m.Bytes, 0, top...)
 	return m, nil
 }

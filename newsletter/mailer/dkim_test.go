@@ -95,7 +95,7 @@ func TestFinishSigns(t *testing.T) {
 				t.Fatalf("kind %s is not known", tt.kind)
 			}
 			before := compose(t, tt.draft)
-			m, err := mailer.Handover{Kind: kind, Keys: keys(key)}.Finish(before)
+			m, err := mailer.Handover{Kind: kind, Keys: keys(key)}.Finish(compose(t, tt.draft))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -219,9 +219,14 @@ func TestFinishRefuses(t *testing.T) {
 		{"no keys", mailer.Handover{Always: true}},
 		{"a key that signs nothing", mailer.Handover{Keys: keys(mailer.BrokenDKIMKey("news.example.org"))}},
 	} {
+		as := slices.Grow(slices.Clone(m.Bytes), 4096)
+		m.Bytes = as
 		got, err := tt.h.Finish(m)
 		if !errors.Is(err, mailer.ErrUnsigned) || got.Bytes != nil {
 			t.Errorf("%s: got %d bytes and error %v, want none and ErrUnsigned", tt.name, len(got.Bytes), err)
+		}
+		if sum := sha256.Sum256(as); hex.EncodeToString(sum[:]) != m.Hash {
+			t.Errorf("%s: the message was changed", tt.name)
 		}
 	}
 }

@@ -1,7 +1,6 @@
 package mailer
 
 import (
-	"cmp"
 	"crypto"
 	"crypto/ed25519"
 	"crypto/rand"
@@ -11,7 +10,6 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"golang.org/x/net/idna"
@@ -141,29 +139,35 @@ type Keyring []DKIMKey
 // among them only where the domain has no other.
 func (r Keyring) For(domain string) []DKIMKey {
 	for domain != "" {
-		newest := map[string]DKIMKey{}
-		var lost []DKIMKey
-		for _, key := range r {
-			if key.lost != nil {
-				if key.Domain == domain {
-					lost = append(lost, key)
-				}
+		var rsa, ed, lost *DKIMKey
+		for i := range r {
+			key := &r[i]
+			if key.Domain != domain {
 				continue
 			}
-			if best, ok := newest[key.Algorithm()]; key.Domain == domain && (!ok || key.Selector > best.Selector) {
-				newest[key.Algorithm()] = key
+			newest := &rsa
+			switch {
+			case key.lost != nil:
+				if lost == nil {
+					lost = key
+				}
+				continue
+			case key.Algorithm() == ed25519Name:
+				newest = &ed
+			}
+			if *newest == nil || key.Selector > (*newest).Selector {
+				*newest = key
 			}
 		}
-		if len(newest) > 0 {
-			var keys []DKIMKey
-			for _, key := range newest {
-				keys = append(keys, key)
-			}
-			slices.SortFunc(keys, func(a, b DKIMKey) int { return cmp.Compare(b.Algorithm(), a.Algorithm()) })
-			return keys
-		}
-		if len(lost) > 0 {
-			return lost[:1]
+		switch {
+		case rsa != nil && ed != nil:
+			return []DKIMKey{*rsa, *ed}
+		case rsa != nil:
+			return []DKIMKey{*rsa}
+		case ed != nil:
+			return []DKIMKey{*ed}
+		case lost != nil:
+			return []DKIMKey{*lost}
 		}
 		_, domain, _ = strings.Cut(domain, ".")
 	}

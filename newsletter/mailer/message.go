@@ -114,10 +114,19 @@ func boundaryAt(n int, messageID string) (digits [boundarySize]byte) {
 
 // shieldLines shields the lines of a message's body.
 func shieldLines(raw []byte) []byte {
-	head, _, ok := bytes.Cut(raw, []byte("\r\n\r\n"))
-	if !ok {
+	head, body := split(raw)
+	if body == nil {
 		return raw
 	}
-	body := len(head) + len("\r\n\r\n")
-	return appendShielded(append(make([]byte, 0, len(raw)+64), raw[:body]...), raw[body:])
+	before := len(head) + len("\r\n")
+	return appendShielded(append(make([]byte, 0, len(raw)+64), raw[:before]...), body)
+}
+
+// split parts a message's header, whose every line has its CRLF, from the body behind the empty line; nil: there is none.
+func split(message []byte) (head, body []byte) {
+	end := bytes.Index(message, []byte("\r\n\r\n"))
+	if end < 0 {
+		return message, nil
+	}
+	return message[:end+len("\r\n")], message[end+len("\r\n\r\n"):]
 }

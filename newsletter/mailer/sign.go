@@ -9,87 +9,107 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
-// signing is what all signatures of a message share (RFC 6376): relaxed/relaxed, the whole body.
-type signing struct {
-	names    string // h=
-	headers  []byte // what it covers, canonical
-	bodyHash string // bh=
-	at       int64  // t=
+// signer makes the signatures of a message (RFC 6376): relaxed/relaxed, the whole body. It is used for one message after the
+// other.
+type signer struct {
+	fields   [][]byte // of the message's header
+	names    []string // that signatures cover, in their order
+	headers  []byte   // what they cover, canonical
+	body     []byte   // canonical, where it was not
+	list     []byte   // h=
+	bodyHash []byte   // bh=
+	at       int64    // t=
+	sum      [sha256.Size]byte
+	digits   []byte // of a signature
+	lines    []byte // the signatures made so far, each with its lines
 }
 
-func newSigning(message []byte, kind Kind) signing {
-	head, body, _ := bytes.Cut(message, []byte("\r\n\r\n"))
-	all := fields(head)
-	names := kind.covered(all)
-	s := signing{names: strings.Join(names, ":"), at: time.Now().Unix()}
-	for i, name := range names {
+var signers = sync.Pool{New: func() any { return new(signer) }}
+
+// read takes up a message and the header lines that come above it.
+func (s *signer) read(lines, message []byte, kind Kind) {
+	head, body := split(message)
+	s.fields = appendFields(appendFields(s.fields[:0], lines), head)
+	s.names = kind.covered(s.names[:0], s.fields)
+	s.headers, s.list, s.lines = s.headers[:0], s.list[:0], s.lines[:0]
+	for i, name := range s.names {
 		// The nth time that a name is listed is the nth field from below (section 5.4.2); where there is none, none may come.
-		if field := nthFromBelow(all, name, count(names[:i], name)); field != nil {
+		if field := nthFromBelow(s.fields, name, count(s.names[:i], name)); field != nil {
 			s.headers = appendRelaxedField(s.headers, field)
 		}
+		if i > 0 {
+			s.list = append(s.list, ':')
+		}
+		s.list = append(s.list, name...)
 	}
-	sum := sha256.Sum256(relaxedBody(body))
-	s.bodyHash = base64.StdEncoding.EncodeToString(sum[:])
-	return s
+	s.sum = sha256.Sum256(s.relaxed(body))
+	s.bodyHash = base64.StdEncoding.AppendEncode(s.bodyHash[:0], s.sum[:])
+	s.at = time.Now().Unix()
 }
 
-// by is the DKIM-Signature of one key (RFC 6376, RFC 8463).
-func (s signing) by(key DKIMKey) (line []byte, err error) {
+// by adds the DKIM-Signature of one key (RFC 6376, RFC 8463).
+func (s *signer) by(key DKIMKey) error {
 	if key.lost != nil {
-		return nil, key.lost
+		return key.lost
 	}
-	line = s.tags(key)
-	covered := appendRelaxedField(slices.Clone(s.headers), append(slices.Clone(line), " b="...))
-	sum := sha256.Sum256(bytes.TrimSuffix(covered, []byte("\r\n")))
+	start, covered := len(s.lines), len(s.headers)
+	s.tags(key)
+	s.headers = appendRelaxedField(s.headers, append(s.lines[start:], " b="...))
+	s.sum = sha256.Sum256(bytes.TrimSuffix(s.headers, []byte("\r\n")))
+	s.headers = s.headers[:covered]
 	hashed := crypto.SignerOpts(crypto.SHA256)
 	if key.Algorithm() == ed25519Name {
 		hashed = crypto.Hash(0) // it signs the hash as if that were the message (RFC 8463 section 3)
 	}
-	signature, err := key.signer.Sign(rand.Reader, sum[:], hashed)
+	signature, err := key.signer.Sign(rand.Reader, s.sum[:], hashed)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	line = append(line, "\r\n"...)
-	text := " b=" + base64.StdEncoding.EncodeToString(signature)
+	s.digits = base64.StdEncoding.AppendEncode(append(s.digits[:0], " b="...), signature)
+	text := s.digits
+	s.lines = append(s.lines, "\r\n"...)
 	for len(text) > signatureLine {
-		line = append(append(line, text[:signatureLine]...), "\r\n "...)
+		s.lines = append(append(s.lines, text[:signatureLine]...), "\r\n "...)
 		text = text[signatureLine:]
 	}
-	return append(append(line, text...), "\r\n"...), nil
+	s.lines = append(append(s.lines, text...), "\r\n"...)
+	return nil
 }
 
 // signatureLine is how much of a signature stands in a line.
 const signatureLine = 75
 
-// tags is the header up to its signature.
-func (s signing) tags(key DKIMKey) []byte {
-	line := []byte("DKIM-Signature:")
+// tags adds the header up to its signature.
+func (s *signer) tags(key DKIMKey) {
+	s.lines = append(s.lines, "DKIM-Signature:"...)
 	start := 0 // of the tags in the line
-	for _, tag := range [][2]string{
-		{"a", key.Algorithm() + "-sha256"},
-		{"bh", s.bodyHash},
-		{"c", "relaxed/relaxed"},
-		{"d", key.Domain},
-		{"h", s.names},
-		{"s", key.Selector},
-		{"t", strconv.FormatInt(s.at, 10)},
-		{"v", "1"},
-	} {
-		length := len(" =;") + len(tag[0]) + len(tag[1])
-		if start+length > signatureLine {
-			line, start = append(line, "\r\n"...), 0
-		}
-		line, start = append(line, " "+tag[0]+"="+tag[1]+";"...), start+length
-	}
-	return line
+	s.lines = appendTag(s.lines, &start, "a", key.Algorithm()+"-sha256")
+	s.lines = appendTag(s.lines, &start, "bh", s.bodyHash)
+	s.lines = appendTag(s.lines, &start, "c", "relaxed/relaxed")
+	s.lines = appendTag(s.lines, &start, "d", key.Domain)
+	s.lines = appendTag(s.lines, &start, "h", s.list)
+	s.lines = appendTag(s.lines, &start, "s", key.Selector)
+	s.lines = appendTag(s.lines, &start, "t", strconv.FormatInt(s.at, 10))
+	s.lines = appendTag(s.lines, &start, "v", "1")
 }
 
-// covered is the h= of a message: what it has of the signed headers, and the sealed ones once more.
-func (k Kind) covered(all [][]byte) []string {
-	list := make([]string, 0, len(signed)+len(sealed))
+// appendTag appends a tag, in a new line where it would make this one, in which so many octets of tags stand, too long.
+func appendTag[T string | []byte](line []byte, octets *int, name string, value T) []byte {
+	length := len(" =;") + len(name) + len(value)
+	if *octets+length > signatureLine {
+		line, *octets = append(line, "\r\n"...), 0
+	}
+	*octets += length
+	line = append(append(append(line, ' '), name...), '=')
+	return append(append(line, value...), ';')
+}
+
+// covered appends the h= of a message: what it has of the signed headers, and the sealed ones once more.
+func (k Kind) covered(list []string, all [][]byte) []string {
 	for _, name := range signed {
 		if !slices.Contains(k.Rewrites, name) && nthFromBelow(all, name, 0) != nil {
 			list = append(list, name)
@@ -149,29 +169,46 @@ func appendRelaxedField(dst, field []byte) []byte {
 	return append(dst, "\r\n"...)
 }
 
-// relaxedBody is a body of whole lines in relaxed form (section 3.4.4): no space at the end of a line, one between words, no
-// empty lines at the end. Most bodies are so already.
-func relaxedBody(body []byte) []byte {
-	relaxed := body
-	if bytes.Contains(body, []byte("  ")) || bytes.Contains(body, []byte(" \r\n")) || bytes.IndexByte(body, '\t') >= 0 {
-		relaxed = make([]byte, 0, len(body))
-		space := false
-		for _, b := range body {
-			switch {
-			case b == ' ' || b == '\t':
-				space = true
-				continue
-			case space && b != '\r':
-				relaxed = append(relaxed, ' ')
-			}
-			relaxed, space = append(relaxed, b), false
-		}
+// relaxed is a body of whole lines in relaxed form (section 3.4.4): no space at the end of a line, one between words, no empty
+// lines at the end. Bodies of ours have no more to be changed than the spaces that lead a line.
+func (s *signer) relaxed(body []byte) []byte {
+	if bytes.IndexByte(body, '\t') >= 0 || bytes.Contains(body, []byte(" \r\n")) {
+		s.body = appendRelaxedLines(s.body[:0], body)
+	} else {
+		s.body = appendSingleSpaced(s.body[:0], body)
 	}
-	for bytes.HasSuffix(relaxed, []byte("\r\n\r\n")) {
-		relaxed = relaxed[:len(relaxed)-2]
+	for bytes.HasSuffix(s.body, []byte("\r\n\r\n")) {
+		s.body = s.body[:len(s.body)-2]
 	}
-	if string(relaxed) == "\r\n" {
+	if string(s.body) == "\r\n" {
 		return nil
 	}
-	return relaxed
+	return s.body
+}
+
+func appendRelaxedLines(dst, body []byte) []byte {
+	space := false
+	for _, b := range body {
+		switch {
+		case b == ' ' || b == '\t':
+			space = true
+			continue
+		case space && b != '\r':
+			dst = append(dst, ' ')
+		}
+		dst, space = append(dst, b), false
+	}
+	return dst
+}
+
+func appendSingleSpaced(dst, body []byte) []byte {
+	for {
+		before, after, ok := bytes.Cut(body, []byte("  "))
+		dst = append(dst, before...)
+		if !ok {
+			return dst
+		}
+		dst = append(dst, ' ')
+		body = bytes.TrimLeft(after, " ")
+	}
 }
