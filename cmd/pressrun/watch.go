@@ -253,10 +253,14 @@ func (a *app) deliverWatched(ctx context.Context, s *site, name string) (deliver
 	if err := <-ended; err != nil {
 		return d, err
 	}
-	all, err := s.publisher.IssuesNamed(context.WithoutCancel(ctx), name)
+	ctx = context.WithoutCancel(ctx)
+	all, err := s.publisher.IssuesNamed(ctx, name)
 	d.followed = &outbox.Counts{}
 	for _, st := range all {
 		*d.followed = sum(*d.followed, st.Counts)
+	}
+	if err == nil {
+		d.Unsettled, err = outbox.AllUnsettled(ctx, s.db)
 	}
 	return d, err
 }

@@ -19,34 +19,3 @@ func CountHad(ctx context.Context, q store.Querier) (people, articles int64, err
 	}
 	return people, articles, nil
 }
-
-// Unsettled is an issue with uncertain deliveries.
-type Unsettled struct {
-	Issue      string `json:"issue"` // its name
-	Deliveries int64  `json:"deliveries"`
-}
-
-const selectUnsettled = `SELECT i.name, count(*) FROM issues i CROSS JOIN deliveries d
-WHERE d.issue_id = i.id AND d.owner = '' AND d.state <> 'pending' AND d.state = 'uncertain'
-GROUP BY i.id ORDER BY i.id`
-
-// AllUnsettled lists the issues whose uncertain deliveries wait for somebody's word, oldest first.
-func AllUnsettled(ctx context.Context, q store.Querier) ([]Unsettled, error) {
-	rows, err := q.Query(ctx, selectUnsettled)
-	if err != nil {
-		return nil, fmt.Errorf("unsettled issues: %w", err)
-	}
-	defer rows.Close()
-	var all []Unsettled
-	for rows.Next() {
-		var u Unsettled
-		if err := rows.Scan(&u.Issue, &u.Deliveries); err != nil {
-			return nil, fmt.Errorf("unsettled issues: %w", err)
-		}
-		all = append(all, u)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("unsettled issues: %w", err)
-	}
-	return all, nil
-}
