@@ -57,7 +57,11 @@ func readHTML(text string) (candidate, []Problem) {
 	note, rest := closingNote(c.Markdown)
 	c.note, c.noteMarkdown = note, strings.TrimSpace(c.Markdown[len(rest):])
 	c.Markdown = rest
-	return c, nil
+	stray := strayLabels(strings.Split(c.Markdown, "\n"), 0, wordsOfLine, "take it out; a page is ordered by its links with rel=prev and rel=next")
+	for i := range stray {
+		stray[i].Line = 0 // it counts lines of Markdown, not of the page
+	}
+	return c, stray
 }
 
 func htmlConverter() *converter.Converter {

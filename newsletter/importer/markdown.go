@@ -38,7 +38,8 @@ func readMarkdown(whole string) (candidate, []Problem) {
 	c.Line = 1 + strings.Count(whole[:strings.LastIndex(whole, c.Markdown)], "\n")
 	c.imageLine = front.line("image")
 	c.closing, _ = closingNote(c.Markdown)
-	problems = append(problems, strayLabels(strings.Split(c.Markdown, "\n"), c.Line, "take it out: Markdown is ordered by weight: … in front matter")...)
+	problems = append(problems, strayLabels(strings.Split(c.Markdown, "\n"), c.Line, wordsOfLine,
+		"take it out: Markdown is ordered by weight: … in front matter")...)
 	return c, problems
 }
 
@@ -79,6 +80,14 @@ func headingTitle(body string) (title, rest string) {
 		}
 	}
 	return "", body
+}
+
+// wordsOfLine is plainWords of a line that may be a label; a longer one is none.
+func wordsOfLine(line string) string {
+	if len(line) > maxHeading {
+		return ""
+	}
+	return plainWords(line)
 }
 
 // plainWords are the words of a piece of Markdown without its marks.

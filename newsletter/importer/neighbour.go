@@ -157,14 +157,15 @@ func lastText(lines []string, end int) int {
 // mostStray is how many lines at the end of a text are looked at for labels that were not understood.
 const mostStray = 3
 
-// strayLabels says which of a text's last lines look like labels but stay in it. first is the number of the first of lines.
-func strayLabels(lines []string, first int, mend string) (problems []Problem) {
+// strayLabels says which of a text's last lines look like labels but stay in it. first is the number of the first of lines, read
+// makes words of a line.
+func strayLabels(lines []string, first int, read func(line string) string, mend string) (problems []Problem) {
 	at := len(lines)
 	for range mostStray {
 		if at = lastText(lines, at); at < 0 {
 			break
 		}
-		if line := strings.Trim(lines[at], labelEdge); strayLabel(line) {
+		if line := strings.Trim(read(lines[at]), labelEdge); strayLabel(line) {
 			problems = append([]Problem{{
 				Line: first + at, What: "“" + shown(clip(oneLine(line), 60)) + "” looks like a Previous/Next label, is read as none, and stays in the text", Mend: mend,
 			}}, problems...)

@@ -27,7 +27,7 @@ func readPlain(text string) (candidate, []Problem) {
 		return c, []Problem{longTitle(first + 1)}
 	}
 	lines, c.previous, c.next = cutNeighbours(lines[first+1:], first+2)
-	problems := strayLabels(lines, first+2, "write it as “Previous: Title” or “Next: Title” on a line of its own at the very end, or take it out")
+	problems := strayLabels(lines, first+2, oneLine, "write it as “Previous: Title” or “Next: Title” on a line of its own at the very end, or take it out")
 	paragraphs := paragraphsOf(lines)
 	if n := len(paragraphs) - 1; n > 0 {
 		if note := strings.Join(paragraphs[n].trimmed(), " "); noteBegin.MatchString(note) {
