@@ -59,6 +59,10 @@ func TestFeed(t *testing.T) {
 	s.Send(t, skin)
 	s.Pass(7 * 24 * time.Hour)
 	s.Send(t, skin)
+	if a := get(t, h, "/s/skin/feed.xml"); a.Header.Get("Last-Modified") != "" {
+		t.Errorf("a change of this very second is dated %s: what follows in it would not be asked for", a.Header.Get("Last-Modified"))
+	}
+	s.Pass(time.Second)
 	a := get(t, h, "/s/skin/feed.xml")
 	f := readFeed(t, a)
 	if len(f.Entries) != 2 || f.Entries[0].Title != "Sleep" || f.Entries[1].Title != "Water & <wine>" {
@@ -276,6 +280,7 @@ func TestFeedAndSitemapAreAskedFor(t *testing.T) {
 		"another disclaimer":         func() { s.Set(t, skin, series.Change{Disclaimer: new("No advice at all.")}) },
 		"another text of an old one": func() { old("Another text.") },
 	} {
+		s.Pass(time.Minute)
 		before := map[string]webtest.Answer{}
 		for path, want := range statements {
 			a, whole := ask(path, nil)

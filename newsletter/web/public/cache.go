@@ -49,8 +49,12 @@ func unchanged(w http.ResponseWriter, r *http.Request, content []byte) bool {
 }
 
 // unchangedSince marks an answer by what it is made of, before it is: marks, as of series.PublicMark, and this process, since
-// another program or other settings may make something else of them.
+// another program or other settings may make something else of them. A change of this very second is not dated: another one may
+// follow in it, and whoever asks by its time would not hear of that (RFC 9110 section 8.8.2.2).
 func (p *pages) unchangedSince(w http.ResponseWriter, r *http.Request, changed time.Time, marks ...string) bool {
+	if p.Now().Sub(changed) < time.Second {
+		changed = time.Time{}
+	}
 	return known(w, r, digest([]byte(strings.Join(append(marks, p.process), " "))), changed)
 }
 
