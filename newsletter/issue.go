@@ -60,6 +60,34 @@ func (p *Publisher) IssuesNamed(ctx context.Context, name string) ([]Status, err
 	return all, nil
 }
 
+// IssuesWith returns the issue of a name and, in drip, those that were made with it: one for each article that somebody is at.
+func (p *Publisher) IssuesWith(ctx context.Context, name string) ([]Status, error) {
+	issue, err := series.IssueByName(ctx, p.db, name)
+	if err != nil {
+		return nil, err
+	}
+	first, err := p.status(ctx, issue)
+	if err != nil || first.Series.Mode != series.Drip {
+		return []Status{first}, err
+	}
+	beside, err := series.Issues(ctx, p.db, issue.SeriesID, 0)
+	if err != nil {
+		return nil, err
+	}
+	all := []Status{first}
+	for _, each := range beside {
+		if each.ID == issue.ID || each.Slot != issue.Slot || each.Kind != issue.Kind {
+			continue
+		}
+		st, err := p.status(ctx, each)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, st)
+	}
+	return all, nil
+}
+
 func (p *Publisher) status(ctx context.Context, issue series.Issue) (st Status, err error) {
 	st.Issue = outbox.ForNobody(issue)
 	if issue.SeriesID != 0 {

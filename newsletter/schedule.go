@@ -39,7 +39,7 @@ func (p *Publisher) RunDue(ctx context.Context) ([]Happened, error) {
 	errs = append(errs, err)
 	if len(due) > 0 {
 		if err := p.mayLeave(ctx); err != nil {
-			return []Happened{}, errors.Join(append(errs, fmt.Errorf("%d due slots wait: %w", len(due), err))...)
+			return []Happened{}, errors.Join(append(errs, fmt.Errorf("due slots that wait, %d: %w", len(due), err))...)
 		}
 	}
 	all := []Happened{}

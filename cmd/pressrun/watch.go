@@ -87,15 +87,15 @@ type watchLine struct {
 // watch looks at the issues of a name once a second until none of them changes any more, or ctx ends. On a terminal it
 // redraws one line; elsewhere it prints a line for each change.
 type watch struct {
-	site   *site
 	out    io.Writer
 	json   bool
+	issues func(ctx context.Context, name string) ([]newsletter.Status, error)
 	meters map[string]*meter
 	last   string
 }
 
 func (a *app) watchOf(s *site) *watch {
-	return &watch{site: s, out: a.out, json: a.json, meters: map[string]*meter{}}
+	return &watch{out: a.out, json: a.json, issues: s.publisher.IssuesNamed, meters: map[string]*meter{}}
 }
 
 func (w *watch) run(ctx context.Context, name string) error {
@@ -116,7 +116,7 @@ func (w *watch) run(ctx context.Context, name string) error {
 
 // look prints how the issues are.
 func (w *watch) look(ctx context.Context, name string) ([]newsletter.Status, error) {
-	all, err := w.site.publisher.IssuesNamed(ctx, name)
+	all, err := w.issues(ctx, name)
 	if err != nil {
 		return nil, err
 	}
@@ -244,7 +244,9 @@ func (a *app) deliverWatched(ctx context.Context, s *site, name string) (deliver
 	watching, enough := context.WithCancel(ctx)
 	defer enough()
 	ended := make(chan error, 1)
-	go func() { ended <- a.watchOf(s).run(watching, name) }()
+	w := a.watchOf(s)
+	w.issues = s.publisher.IssuesWith
+	go func() { ended <- w.run(watching, name) }()
 	d, err := s.deliver(ctx, io.Discard)
 	if err != nil || !d.Elsewhere {
 		enough()
@@ -254,7 +256,7 @@ func (a *app) deliverWatched(ctx context.Context, s *site, name string) (deliver
 		return d, err
 	}
 	ctx = context.WithoutCancel(ctx)
-	all, err := s.publisher.IssuesNamed(ctx, name)
+	all, err := w.issues(ctx, name)
 	d.followed = &outbox.Counts{}
 	for _, st := range all {
 		*d.followed = sum(*d.followed, st.Counts)
