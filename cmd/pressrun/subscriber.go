@@ -145,7 +145,7 @@ func (a *app) ask(cmd *cobra.Command, s *site, of series.Series, email, name str
 		return a.print(line, line.print)
 	}
 	if held := s.mayLeave(ctx); held != nil {
-		fmt.Fprintf(a.err, "The mail waits: %v\n", held)
+		fmt.Fprintf(a.err, "The mail waits: %s\n", explain(held))
 		return a.print(line, line.print)
 	}
 	if _, err := s.deliver(ctx, a.err); err != nil {
