@@ -1,10 +1,14 @@
 package subscribers
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // What a file says of a person: the words that Export writes.
@@ -77,8 +81,11 @@ func isSpam(cell string) bool {
 	return strings.Contains(cell, "spam") || strings.Contains(cell, "abuse")
 }
 
-// fold writes a column name or a state without what services spell differently: case, spaces, hyphens.
+// fold writes a column name or a state without what services spell differently: case, spaces, hyphens, accents.
 func fold(s string) string {
+	if strings.ContainsFunc(s, func(r rune) bool { return r >= utf8.RuneSelf }) {
+		s = norm.NFKD.String(s) // accents become marks, which are no letters
+	}
 	return strings.Map(func(r rune) rune {
 		if unicode.IsLetter(r) || unicode.IsDigit(r) {
 			return unicode.ToLower(r)
@@ -102,17 +109,61 @@ func addressesOnly() columns {
 	return columns{email: 0, name: -1, first: -1, last: -1, state: -1, language: -1, since: -1, zone: -1, tags: -1, consent: -1, dict: -1}
 }
 
-// findColumns looks for the names that services use, the surest first: an "Address" beside an "Email" is a street.
+// The names of columns that people and services write, folded, the surest first: an "Address" beside an "Email" is a street. English,
+// then German, French, Spanish and Arabic.
+func emailNames() []string {
+	return []string{
+		"email", "emailaddress", "mail", "mailaddress", "emailid", "subscriber",
+		"emailadresse", "mailadresse", "epost", "epostadresse",
+		"courriel", "adressecourriel", "adresseemail", "adressemail", "adresseelectronique", "adressedecourriel", "mel",
+		"correo", "correoelectronico", "direcciondecorreo", "direcciondecorreoelectronico", "direcciondeemail",
+		"البريدالالكتروني", "بريدالكتروني", "عنوانالبريدالالكتروني", "البريد", "الايميل", "ايميل",
+		"address",
+	}
+}
+
+func fullNames() []string {
+	return []string{
+		"name", "fullname", "displayname", "subscribername", "vollername", "vollstandigername", "vorundnachname",
+		"nomcomplet", "nometprenom", "prenometnom", "nom", "nombrecompleto", "nombreyapellidos", "nombre",
+		"الاسمالكامل", "الاسم", "اسم",
+	}
+}
+
+func firstNames() []string {
+	return []string{
+		"firstname", "fname", "givenname", "first", "vorname", "rufname", "prenom", "primernombre", "nombredepila",
+		"الاسمالاول", "الاسمالشخصي",
+	}
+}
+
+func lastNames() []string {
+	return []string{
+		"lastname", "lname", "surname", "familyname", "last", "nachname", "familienname", "zuname", "nomdefamille", "apellido", "apellidos",
+		"اسمالعايلة", "اللقب", "الكنية",
+	}
+}
+
+// findNames finds the columns of names. Beside a full name the first one says nothing more; but a Name beside a Vorname, and a Nom
+// beside a Prénom, are the last one.
+func (s *sheet) findNames(c *columns) {
+	name, first, last := s.column(fullNames()...), s.column(firstNames()...), s.column(lastNames()...)
+	if name >= 0 && first >= 0 && last < 0 && slices.Contains([]string{"vorname", "rufname", "prenom"}, fold(s.header[first])) {
+		name, last = -1, name
+	}
+	switch c.name = name; {
+	case name < 0:
+		c.first, c.last = first, last
+	case first < 0:
+		c.last = last
+	}
+}
+
+// findColumns looks for the columns that have a place of their own.
 func (s *sheet) findColumns() columns {
 	c := addressesOnly()
-	c.email = s.column("email", "emailaddress", "mail", "mailaddress", "subscriber", "address")
-	c.name = s.column("name", "fullname", "displayname", "subscribername")
-	if c.name < 0 {
-		c.first = s.column("firstname", "fname", "givenname", "first")
-	}
-	if c.first >= 0 || s.column("firstname", "fname", "givenname", "first") < 0 {
-		c.last = s.column("lastname", "lname", "surname", "familyname", "last")
-	}
+	c.email = s.column(emailNames()...)
+	s.findNames(&c)
 	c.state = s.column("status", "subscriptionstatus", "subscriberstatus", "subscribertype", "state")
 	c.language = s.column("language", "lang", "locale", "languagecode", "preferredlanguage")
 	c.zone = s.column("timezone", "zone", "tz")
@@ -163,6 +214,32 @@ func (s *sheet) column(names ...string) int {
 		}
 	}
 	return -1
+}
+
+// ReadColumn is how a column of a file is read.
+type ReadColumn struct {
+	Column string `json:"column"` // as the file calls it
+	As     string `json:"as"`     // email, name, first name, last name, state, language, subscribed, zone, tags, consent, dictionary or field
+}
+
+// read says how each column is read.
+func (s *sheet) read() []ReadColumn {
+	c := s.columns
+	as := map[int]string{
+		c.email: "email", c.name: "name", c.first: "first name", c.last: "last name", c.state: "state", c.language: "language",
+		c.since: "subscribed", c.zone: "zone", c.tags: "tags", c.consent: "consent", c.dict: "dictionary",
+	}
+	if s.header == nil {
+		return []ReadColumn{{Column: "1", As: as[c.email]}}
+	}
+	all := make([]ReadColumn, len(s.header))
+	for i, name := range s.header {
+		all[i] = ReadColumn{name, cmp.Or(as[i], "field")}
+		if _, says := s.hints[i]; says {
+			all[i].As += ", state"
+		}
+	}
+	return all
 }
 
 // isKnown says whether a column's value has a place of its own, so that it is no field.

@@ -2,6 +2,8 @@ package subscribers_test
 
 import (
 	"encoding/json"
+	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -72,5 +74,58 @@ func TestParseDate(t *testing.T) {
 		if got := subscribers.ParseDate(in); !got.Equal(want) {
 			t.Errorf("%q: got %s, want %s", in, got, want)
 		}
+	}
+}
+
+// TestColumnsOfManyHands reads headers as people write them.
+func TestColumnsOfManyHands(t *testing.T) {
+	for _, tt := range []struct {
+		header string
+		want   []string
+	}{
+		{"E-Mail Adresse;Vorname;Name", []string{"email", "first name", "last name"}},
+		{"e_mail-adresse;Vorname;Nachname;Stadt", []string{"email", "first name", "last name", "field"}},
+		{"EMAIL ADDRESS,Name,First Name", []string{"email", "name", "field"}},
+		{"Adresse électronique;Prénom;Nom", []string{"email", "first name", "last name"}},
+		{"Courriel;Nom", []string{"email", "name"}},
+		{"Correo electrónico;Nombre;Apellidos", []string{"email", "name", "last name"}},
+		{"البريد الإلكتروني,الاسم", []string{"email", "name"}},
+		{"عنوان البريد الالكتروني,الاسم الأول,اسم العائلة", []string{"email", "first name", "last name"}},
+		{"Address,Email,Unsubscribed At,Subscribed", []string{"field", "email", "field, state", "subscribed, state"}},
+	} {
+		p := newPeople(t)
+		var got []string
+		o := subscribers.ImportOptions{SeriesID: skin, File: "f", DryRun: true, Columns: func(columns []subscribers.ReadColumn) {
+			for _, c := range columns {
+				got = append(got, c.As)
+			}
+		}}
+		if _, err := p.Import(t.Context(), p.db, strings.NewReader(tt.header+"\n"), o); err != nil {
+			t.Errorf("%s: %v", tt.header, err)
+		}
+		if diff := cmp.Diff(tt.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.header, diff)
+		}
+	}
+}
+
+// TestExportNeedsNoReason: the consents in a file of our own say how people came; one without still has to be answered for.
+func TestExportNeedsNoReason(t *testing.T) {
+	p := newPeople(t)
+	p.active(skin, "ada@example.org")
+	p.join(skin, "bob@example.org")
+	var out strings.Builder
+	if _, err := subscribers.Export(t.Context(), p.db, skin, subscribers.Filter{}, &out, nil); err != nil {
+		t.Fatal(err)
+	}
+	o := subscribers.ImportOptions{SeriesID: gut, File: "f"}
+	if rep, err := p.Import(t.Context(), p.db, strings.NewReader(out.String()), o); err != nil || rep.Added != 2 {
+		t.Errorf("import of an export: %+v, %v", rep, err)
+	}
+	p.wantGets(gut, "ada@example.org", true, "imported")
+	p.wantGets(gut, "bob@example.org", false, "imported, not confirmed")
+	more := out.String() + `"cyd@example.org","","active","","","","",""` + "\r\n"
+	if rep, err := p.Import(t.Context(), p.db, strings.NewReader(more), o); !errors.Is(err, subscribers.ErrBecause) || !rep.NeedsBecause || rep.Refused != 1 {
+		t.Errorf("with one more, without a consent: %+v, %v, want ErrBecause for one row", rep, err)
 	}
 }

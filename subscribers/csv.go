@@ -20,10 +20,12 @@ type ImportOptions struct {
 	SeriesID int64
 	File     string  // its name, for the evidence and the report
 	As       State   // Pending, Active, or Suppressed for rows without a state of their own; "" means Pending
-	Because  string  // needed for Active and Suppressed, and where the file itself says that somebody is active
+	Because  string  // needed for Active and Suppressed, and where the file says that somebody is active and has no consent of theirs
 	Reading  []int64 // articles that these people had before; nil: none
 	DryRun   bool
 	GoodRows bool // take the rows without a fault also where others have one
+	// Columns is called with how the columns are read, before anything else. nil: nobody.
+	Columns func([]ReadColumn)
 	// Progress is called with the rows taken of all rows, the first time before anything is written. nil: nobody.
 	Progress func(taken, rows int64)
 	// Then is called at the end, where the file is imported, with what the import made: of a dry run with the copy that it was
@@ -61,6 +63,8 @@ type ImportReport struct {
 	Suppressed int  `json:"suppressed"`
 	KeptOut    int  `json:"kept_out"` // known as gone: never revived
 	Refused    int  `json:"refused"`  // rows with a fault; for one of them nothing is imported, but with GoodRows
+	// NeedsBecause says that rows are refused for want of Because.
+	NeedsBecause bool `json:"needs_because,omitempty"`
 	// LongestHold is the longest that one transaction kept others from writing.
 	LongestHold time.Duration `json:"-"`
 }
@@ -142,6 +146,9 @@ func (r *Registry) importFile(ctx context.Context, db *store.DB, file io.Reader,
 	if err != nil {
 		return err
 	}
+	if o.Columns != nil {
+		o.Columns(s.read())
+	}
 	im := &importing{Registry: r.at(r.now()), clock: r.now, o: o, sheet: s, report: report}
 	faults, err := im.examine()
 	switch {
@@ -217,9 +224,7 @@ func (b became) words(state string) (outcome, reason string) {
 // examine looks at all rows before anything is written: faults are those that keep the file from being imported, err is for a file
 // that can't be read to its end.
 func (im *importing) examine() (faults, err error) {
-	const named = 3
-	var lines []string
-	refused, because := 0, false
+	var found faultKinds
 	err = im.sheet.each(func(row row) error {
 		im.rows++
 		fault := im.fault(row)
@@ -227,24 +232,19 @@ func (im *importing) examine() (faults, err error) {
 		case fault == nil && isGone(im.state(row)):
 			im.gone++
 		case fault != nil:
-			if refused++; refused <= named {
-				lines = append(lines, fmt.Sprintf("line %d: %s", row.line, fault))
-			}
-			because = because || errors.Is(fault, ErrBecause)
+			found.add(row.line, fault.Error())
+			im.report.NeedsBecause = im.report.NeedsBecause || errors.Is(fault, ErrBecause)
 		}
 		return nil
 	})
 	im.became = make([]became, im.rows)
 	im.progress()
-	if refused == 0 || im.o.GoodRows && !because {
+	if found.rows == 0 || im.o.GoodRows && !im.report.NeedsBecause {
 		return nil, err
 	}
-	if refused > named {
-		lines = append(lines, fmt.Sprintf("and %d more", refused-named))
-	}
-	counted := ImportReport{Refused: refused, Added: int(im.rows) - refused}.Faults()
-	faults = fmt.Errorf("%w: %s: %s", ErrImport, counted, strings.Join(lines, "; "))
-	if because {
+	counted := ImportReport{Refused: found.rows, Added: int(im.rows) - found.rows}.Faults()
+	faults = fmt.Errorf("%w: %s: %s", ErrImport, counted, found.words())
+	if im.report.NeedsBecause {
 		faults = lacksReason{faults}
 	}
 	return faults, err
@@ -261,10 +261,10 @@ type lacksReason struct{ error }
 
 func (e lacksReason) Unwrap() []error { return []error{e.error, ErrBecause} }
 
-// fault is why a row can't be taken; nil where it can.
+// fault is why a row can't be taken; nil where it can. The consent that Export writes says how somebody came.
 func (im *importing) fault(row row) error {
 	state := im.state(row)
-	if row.fault == nil && !isGone(state) && state != rowPending && im.o.Because == "" {
+	if row.fault == nil && !isGone(state) && state != rowPending && im.o.Because == "" && row.consent == "" {
 		return fmt.Errorf("%w: the file says that people are %s, so say how they came here", ErrBecause, state)
 	}
 	return row.fault

@@ -133,12 +133,29 @@ func (s *sheet) readHeader(first []string) error {
 	case s.email >= 0:
 		return s.findFields()
 	case people && len(first) > 1:
-		return fmt.Errorf("%w: the first line must name the columns, one of them email", ErrImport)
+		return fmt.Errorf("%w: the first line must name the columns, one of them email; add one such as “email,name”", ErrImport)
 	case people:
 		s.header, s.columns = nil, addressesOnly()
 		return nil
 	}
-	return fmt.Errorf("%w: no column is called email (there are: %s)", ErrImport, strings.Join(s.header, ", "))
+	return s.noEmail()
+}
+
+// noEmail says what to do about a header that names no column of addresses, by what stands in the line below it.
+func (s *sheet) noEmail() error {
+	r := s.records()
+	_, err := r.next()
+	if err != nil {
+		return fmt.Errorf("read the file: %w", err)
+	}
+	rename := "rename the one that has the addresses to email"
+	if below, err := r.next(); err == nil {
+		at := slices.IndexFunc(below.cells, func(cell []byte) bool { return bytes.IndexByte(cell, '@') > 0 })
+		if name := s.columnName(at); name != "" {
+			rename = fmt.Sprintf("if %q has the addresses, rename it to email", name)
+		}
+	}
+	return fmt.Errorf("%w: no column is called email; %s in the file's first line (there are: %s)", ErrImport, rename, strings.Join(s.header, ", "))
 }
 
 // findFields lists the columns that are kept as fields, by name, so that they come out as json.Marshal writes a map.

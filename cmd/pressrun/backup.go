@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 
@@ -143,15 +142,39 @@ const (
 
 var nightName = regexp.MustCompile(`^(.+)-\d{4}-\d{2}-\d{2}\.db$`)
 
-// isNightly says by its name whether a file is one of our nightly backups.
-func (s *site) isNightly(name string) bool {
-	m := nightName.FindStringSubmatch(name)
-	return m != nil && m[1] == s.nightlyPrefix()
+// nightlyPrefix tells sites apart that share a folder.
+func (c Config) nightlyPrefix() string {
+	return strings.TrimSuffix(filepath.Base(c.Database), filepath.Ext(c.Database))
 }
 
-// nightlyPrefix tells sites apart that share a folder.
-func (s *site) nightlyPrefix() string {
-	return strings.TrimSuffix(filepath.Base(s.cfg.Database), filepath.Ext(s.cfg.Database))
+// nights are the names of our nightly backups, the oldest first; none where there is no folder.
+func (c Config) nights() ([]string, error) {
+	entries, err := os.ReadDir(c.BackupDir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	var nights []string // as ReadDir sorts them
+	for _, e := range entries {
+		if m := nightName.FindStringSubmatch(e.Name()); m != nil && m[1] == c.nightlyPrefix() {
+			nights = append(nights, e.Name())
+		}
+	}
+	return nights, err
+}
+
+// orBackup names, where a database is missing or empty, the backup that brings it back.
+func (c Config) orBackup(missing error) error {
+	nights, err := c.nights()
+	if err != nil || len(nights) == 0 || !errors.Is(missing, errNoDatabase) && !errors.Is(missing, errEmptyDatabase) {
+		return missing
+	}
+	file := filepath.Join(c.BackupDir, nights[len(nights)-1])
+	if here, err := os.Getwd(); err == nil {
+		if near, err := filepath.Rel(here, file); err == nil && filepath.IsLocal(near) {
+			file = near
+		}
+	}
+	return fmt.Errorf("it is missing or empty, but there are backups: `pressrun restore %s` puts the last one in its place. Or mend `database` in the configuration", file)
 }
 
 // backUpNightly makes the backup of this night where it is missing, and then removes those that are too old. It returns the file
@@ -165,7 +188,7 @@ func (s *site) backUpNightly(ctx context.Context) (file string, err error) {
 		return "", fmt.Errorf("nightly backup: %w", err)
 	}
 	night := s.now().Add(-nightEnds).In(zone).Format(time.DateOnly)
-	file = filepath.Join(s.cfg.BackupDir, s.nightlyPrefix()+"-"+night+".db")
+	file = filepath.Join(s.cfg.BackupDir, s.cfg.nightlyPrefix()+"-"+night+".db")
 	if _, err = os.Lstat(file); err == nil {
 		return "", nil
 	}
@@ -190,21 +213,21 @@ func (s *site) makeNight(ctx context.Context, file string) error {
 
 // dropOldNights removes the backups that are too old, and what programs that were killed left unfinished.
 func (s *site) dropOldNights() error {
+	nights, err := s.cfg.nights()
+	if err != nil {
+		return err
+	}
+	gone := nights[:max(0, len(nights)-nightsKept)]
 	entries, err := os.ReadDir(s.cfg.BackupDir)
 	if err != nil {
 		return err
 	}
-	var nights, gone []string
 	for _, e := range entries {
-		switch {
-		case s.isNightly(e.Name()):
-			nights = append(nights, e.Name())
-		case store.Unfinished(e, s.now()):
+		if store.Unfinished(e, s.now()) {
 			gone = append(gone, e.Name())
 		}
 	}
-	slices.Sort(nights)
-	for _, name := range append(gone, nights[:max(0, len(nights)-nightsKept)]...) {
+	for _, name := range gone {
 		if err := os.Remove(filepath.Join(s.cfg.BackupDir, name)); err != nil {
 			return err
 		}

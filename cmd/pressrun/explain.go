@@ -15,8 +15,8 @@ import (
 
 var (
 	errNoConfig      = errors.New("there is no such file: `pressrun init` writes one, or name yours with --config")
-	errNoKey         = errors.New("there is no such file: bring the pressrun.key that belongs to this database (without it no link already sent would work), or make a new site with `pressrun init`")
-	errNoDatabase    = errors.New("there is no such file: `pressrun init` makes one, or mend `database` in the configuration")
+	errNoKey         = errors.New("there is no such file: bring the pressrun.key that belongs to this database, from where you keep its copy. Without it no link already sent works, who left or was suppressed is not recognised, and no backup can be restored. Where there is no database yet, `pressrun init` makes both")
+	errNoDatabase    = errors.New("there is no such file: mend `database` in the configuration, or `pressrun init` makes a new one where there never was any")
 	errEmptyDatabase = errors.New("the file is empty: a copy or a restore that broke off? Nothing was changed. Bring the database back from a backup; `pressrun init` makes a new one where there is none")
 )
 

@@ -235,13 +235,25 @@ func (a *app) subscriberUnsubscribeCommand() *cobra.Command {
 		Short:   "End somebody's subscription to a series, or to everything",
 		Long:    "Nothing more of its scope is sent to them, not even what is queued. They alone can come back.",
 		Example: "  pressrun subscriber unsubscribe ada@example.org\n  pressrun subscriber unsubscribe ada@example.org --series skin",
-		Args:    args(cobra.ExactArgs(1)),
+		Args:    args(addressAlone),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			return a.with(cmd.Context(), func(s *site) error { return a.unsubscribe(cmd.Context(), s, given[0], slug) })
 		},
 	}
 	cmd.Flags().StringVar(&slug, "series", "", "from this series alone")
 	return cmd
+}
+
+// addressAlone wants one argument, an address or a domain. Most commands name the series first: who does so here is told how it is meant.
+func addressAlone(cmd *cobra.Command, given []string) error {
+	if len(given) == 2 {
+		series, who := given[0], given[1]
+		if strings.ContainsAny(series, "@.") {
+			series, who = who, series
+		}
+		return fmt.Errorf("only the address stands here, the series is a flag: %s %s --series %s", cmd.CommandPath(), who, series)
+	}
+	return cobra.ExactArgs(1)(cmd, given)
 }
 
 func (a *app) unsubscribe(ctx context.Context, s *site, email, slug string) error {
@@ -277,7 +289,7 @@ func (a *app) subscriberSuppressCommand() *cobra.Command {
 those of its subdomains. It holds for the whole site, or with --series for one series. ` + "`unsuppress`" + ` takes it back.`,
 		Example: "  pressrun subscriber suppress ada@example.org --because \"asked by letter\"\n" +
 			"  pressrun subscriber suppress example.org --series skin --because \"our own test domain\"",
-		Args: args(cobra.ExactArgs(1)),
+		Args: args(addressAlone),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			if strings.TrimSpace(because) == "" {
 				return usagef(cmd, "say why: --because TEXT")
@@ -321,7 +333,7 @@ func (a *app) subscriberUnsuppressCommand() *cobra.Command {
 bounced, also without this.
 An unsubscribe is never lifted here. Without --series it is lifted everywhere.`,
 		Example: "  pressrun subscriber unsuppress ada@example.org --because \"her mailbox is back, she wrote on 3 March\"",
-		Args:    args(cobra.ExactArgs(1)),
+		Args:    args(addressAlone),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			if strings.TrimSpace(because) == "" {
 				return usagef(cmd, "say why: --because TEXT")

@@ -57,7 +57,10 @@ slot would then send to how many; --yes leaves that out.`,
 	return cmd
 }
 
-var errFaultyRows = errors.New("nothing would be imported: mend the rows marked refused above, or take them out of the file")
+var (
+	errFaultyRows   = errors.New("nothing would be imported: mend the rows marked refused above, or take them out of the file")
+	errNeedsBecause = fmt.Errorf("%w; how active people came is said by --because TEXT", errFaultyRows)
+)
 
 func (a *app) importPeople(cmd *cobra.Command, s *site, slug, path, through string, o subscribers.ImportOptions) error {
 	ctx := cmd.Context()
@@ -89,6 +92,7 @@ func (a *app) importPeople(cmd *cobra.Command, s *site, slug, path, through stri
 // again after it.
 func (a *app) tryImport(cmd *cobra.Command, s *site, of series.Series, f io.ReadSeeker, o subscribers.ImportOptions) error {
 	o.DryRun = true
+	o.Columns = func(columns []subscribers.ReadColumn) { sayColumns(a.err, columns) }
 	tried, next, err := a.doImport(cmd.Context(), s, of, f, "Trying", o)
 	if err != nil {
 		return err
@@ -106,12 +110,14 @@ func (a *app) tryImport(cmd *cobra.Command, s *site, of series.Series, f io.Read
 
 func (a *app) importFrom(ctx context.Context, s *site, of series.Series, file io.Reader, o subscribers.ImportOptions) error {
 	out := newPeoplePrinter(a, o.DryRun)
-	o.Row = out.row
+	o.Row, o.Columns = out.row, out.read
 	report, next, err := a.doImport(ctx, s, of, file, "Importing", o)
 	switch {
 	case err != nil && report.Refused == 0:
 		return err
-	case err == nil && o.DryRun && report.Refused > 0 && !o.GoodRows: // scripts ask for its end
+	case err == nil && o.DryRun && report.NeedsBecause: // scripts ask for its end
+		err = errNeedsBecause
+	case err == nil && o.DryRun && report.Refused > 0 && !o.GoodRows:
 		err = errFaultyRows
 	}
 	return errors.Join(out.end(report, next, err == nil || errors.Is(err, errFaultyRows)), err)

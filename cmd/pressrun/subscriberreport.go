@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 
@@ -15,18 +16,52 @@ import (
 	"pressrun/subscribers"
 )
 
-// A peoplePrinter prints the report of an import row by row, since it can be longer than the memory.
+// A peoplePrinter prints the report of an import row by row, since it can be longer than the memory. People are told each fault once,
+// behind the other rows.
 type peoplePrinter struct {
-	out    *bufio.Writer
-	table  *tabwriter.Writer
-	json   bool
-	dryRun bool
-	rows   int
+	out     *bufio.Writer
+	table   *tabwriter.Writer
+	json    bool
+	dryRun  bool
+	rows    int
+	columns []subscribers.ReadColumn
+	faults  []refusal
+	known   map[rowFault]int // where in faults it is
 }
+
+// rowFault is what refused rows can have in common.
+type rowFault struct{ column, reason string }
+
+// refusal is a fault, the first row that has it, and which lines do.
+type refusal struct {
+	first subscribers.ImportRow
+	lines subscribers.LineList
+}
+
+// mostFaults are told apart: those of a file of many thousands, each of its own kind, are printed as they come.
+const mostFaults = 1000
 
 func newPeoplePrinter(a *app, dryRun bool) *peoplePrinter {
 	out := bufio.NewWriter(a.out)
-	return &peoplePrinter{out: out, table: tabwriter.NewWriter(out, 0, 4, 2, ' ', 0), json: a.json, dryRun: dryRun}
+	return &peoplePrinter{out: out, table: tabwriter.NewWriter(out, 0, 4, 2, ' ', 0), json: a.json, dryRun: dryRun, known: map[rowFault]int{}}
+}
+
+// read takes how the columns are read, which a dry run tells before the rows.
+func (p *peoplePrinter) read(columns []subscribers.ReadColumn) {
+	if p.columns = columns; p.dryRun && !p.json {
+		sayColumns(p.out, columns)
+	}
+}
+
+// sayColumns says in a table how the columns of a file are read.
+func sayColumns(w io.Writer, columns []subscribers.ReadColumn) {
+	table := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(table, "COLUMN\tREAD AS")
+	for _, c := range columns {
+		fmt.Fprintf(table, "%s\t%s\n", oneLine(c.Column), c.As)
+	}
+	fmt.Fprintln(table)
+	_ = table.Flush() // its end says what a broken pipe did
 }
 
 // row prints one row. Of an import that happened, people are told only of the rows that did not come in.
@@ -37,15 +72,53 @@ func (p *peoplePrinter) row(r subscribers.ImportRow) error {
 	if !p.dryRun && r.Outcome != subscribers.OutcomeKeptOut && r.Outcome != subscribers.OutcomeRefused {
 		return nil
 	}
+	if r.Outcome == subscribers.OutcomeRefused && p.refused(r) {
+		return nil
+	}
+	return p.line(strconv.Itoa(r.Line), r.Email, r)
+}
+
+// refused keeps a refused row for the end; it says no where too many kinds of faults are kept already.
+func (p *peoplePrinter) refused(r subscribers.ImportRow) bool {
+	of := rowFault{r.Column, r.Reason}
+	i, known := p.known[of]
+	if !known {
+		if len(p.faults) == mostFaults {
+			return false
+		}
+		i = len(p.faults)
+		p.known[of] = i
+		p.faults = append(p.faults, refusal{first: r})
+	}
+	p.faults[i].lines.Add(r.Line)
+	return true
+}
+
+// line prints one row of the table.
+func (p *peoplePrinter) line(lines, email string, r subscribers.ImportRow) error {
 	if p.rows == 0 {
 		fmt.Fprintln(p.table, "LINE\tEMAIL\tOUTCOME\tCOLUMN\tREASON")
 	}
 	p.rows++
-	_, err := fmt.Fprintf(p.table, "%d\t%s\t%s\t%s\t%s\n", r.Line, cmp.Or(oneLine(r.Email), "-"), r.Outcome, cmp.Or(oneLine(r.Column), "-"), cmp.Or(r.Reason, "-"))
+	_, err := fmt.Fprintf(p.table, "%s\t%s\t%s\t%s\t%s\n", lines, cmp.Or(oneLine(email), "-"), r.Outcome, cmp.Or(oneLine(r.Column), "-"), cmp.Or(r.Reason, "-"))
 	if p.rows%1000 == 0 { // the columns of so many are aligned
 		err = errors.Join(err, p.table.Flush())
 	}
 	return err
+}
+
+// endTable prints each fault once, with the rows that have it.
+func (p *peoplePrinter) endTable() error {
+	for _, f := range p.faults {
+		email := f.first.Email
+		if f.lines.Count > 1 {
+			email = fmt.Sprintf("%d rows", f.lines.Count)
+		}
+		if err := p.line(f.lines.String(), email, f.first); err != nil {
+			return err
+		}
+	}
+	return p.table.Flush()
 }
 
 func (p *peoplePrinter) rowJSON(r subscribers.ImportRow) error {
@@ -64,6 +137,7 @@ func (p *peoplePrinter) rowJSON(r subscribers.ImportRow) error {
 
 // reportTail is what follows the rows in JSON.
 type reportTail struct {
+	Columns []subscribers.ReadColumn `json:"columns,omitempty"` // of the file, and how they are read
 	subscribers.ImportReport
 	LongestHold int64               `json:"longest_hold_ms"` // that the import kept others from writing
 	Next        *newsletter.Planned `json:"next,omitempty"`  // what the next slot sends after it
@@ -72,9 +146,9 @@ type reportTail struct {
 // end prints what follows the rows. taken says whether the file could be imported.
 func (p *peoplePrinter) end(report subscribers.ImportReport, next *newsletter.Planned, taken bool) error {
 	if p.json {
-		return p.endJSON(reportTail{report, report.LongestHold.Milliseconds(), next})
+		return p.endJSON(reportTail{p.columns, report, report.LongestHold.Milliseconds(), next})
 	}
-	if err := p.table.Flush(); err != nil {
+	if err := p.endTable(); err != nil {
 		return err
 	}
 	outcome := inShort(report)

@@ -48,7 +48,7 @@ func (a *app) open(ctx context.Context) (*site, error) {
 		return nil, err
 	}
 	if err := hasContent(cfg.Database); err != nil {
-		return nil, fmt.Errorf("database %s: %w", cfg.Database, err)
+		return nil, fmt.Errorf("database %s: %w", cfg.Database, cfg.orBackup(err))
 	}
 	return openSite(ctx, cfg, key, a.now, a.logTo(a.logLevel(cfg)))
 }
