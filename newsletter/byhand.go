@@ -287,7 +287,7 @@ func (p *Publisher) addressed(ctx context.Context, a Announcement) ([]addressee,
 		}
 		to := addressee{Series: s, all: strings.TrimSpace(a.Where) == "", picked: map[int64]bool{}}
 		if !to.all {
-			where, err := subscribers.ParseFilter(a.Where, location(s))
+			where, err := subscribers.ReadFilter(ctx, p.db, a.Where, location(s))
 			if err == nil {
 				err = subscribers.Picked(ctx, p.db, s.ID, where, func(id int64) { to.picked[id] = true })
 			}

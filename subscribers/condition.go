@@ -54,10 +54,11 @@ func (n negated) write(c *condition) {
 	c.add(")")
 }
 
-func (q comparison) write(c *condition) {
+func (q *comparison) write(c *condition) {
 	if q.op == "!=" {
-		q.op = "="
-		negated{q}.write(c)
+		same := *q
+		same.op = "="
+		negated{&same}.write(c)
 		return
 	}
 	c.add("(")
@@ -71,7 +72,7 @@ func (q comparison) write(c *condition) {
 }
 
 // writeOne writes the comparison with one value, which is never NULL.
-func (q comparison) writeOne(c *condition, v value) {
+func (q *comparison) writeOne(c *condition, v value) {
 	switch q.name {
 	case "joined":
 		q.writeDay(c, "e.active_since", v)
@@ -100,7 +101,7 @@ func (q comparison) writeOne(c *condition, v value) {
 	}
 }
 
-func (q comparison) writeText(c *condition, column string, v value) {
+func (q *comparison) writeText(c *condition, column string, v value) {
 	if q.op == "~" {
 		c.add("replace("+column+", ?, '') <> "+column, v.text)
 		return
@@ -109,7 +110,7 @@ func (q comparison) writeText(c *condition, column string, v value) {
 }
 
 // writeDay compares an instant with a day. Somebody without it, who never was active, is on no day.
-func (q comparison) writeDay(c *condition, column string, v value) {
+func (q *comparison) writeDay(c *condition, column string, v value) {
 	from, to := v.from.UnixMilli(), v.to.UnixMilli()
 	c.add("(" + column + " IS NOT NULL AND ")
 	switch q.op {

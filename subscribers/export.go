@@ -3,6 +3,7 @@ package subscribers
 import (
 	"bufio"
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -155,12 +156,18 @@ func fieldNames(ctx context.Context, q store.Querier, seriesID int64, where Filt
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
 	names := map[string]bool{}
+	err = collectFieldNames(rows, names)
+	return slices.Sorted(maps.Keys(names)), err
+}
+
+// collectFieldNames adds the names of the fields in all rows, which it closes.
+func collectFieldNames(rows *sql.Rows, names map[string]bool) error {
+	defer rows.Close()
 	for rows.Next() {
 		var text string
 		if err := rows.Scan(&text); err != nil {
-			return nil, err
+			return err
 		}
 		err := eachField(text, func(name, _ string) {
 			if !names[name] {
@@ -168,10 +175,10 @@ func fieldNames(ctx context.Context, q store.Querier, seriesID int64, where Filt
 			}
 		})
 		if err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return slices.Sorted(maps.Keys(names)), rows.Err()
+	return rows.Err()
 }
 
 // eachField calls f for the fields of a person, by name.

@@ -66,12 +66,9 @@ func picks(n node, l Listed) bool {
 			}
 		}
 		return !n.any
-	case comparison:
-		if n.op == "!=" {
-			n.op = "="
-			return !picks(n, l)
-		}
-		return slices.ContainsFunc(n.values, func(v value) bool { return compares(n, v, l) })
+	case *comparison:
+		some := slices.ContainsFunc(n.values, func(v value) bool { return compares(*n, v, l) })
+		return some != (n.op == "!=")
 	}
 	panic("no node")
 }

@@ -18,7 +18,7 @@ var ErrFilter = errors.New("the filter can't be understood")
 //	tag = vip and (joined >= 2026-01-01 or not language in (de, fr)) and field.Town = "Port Ellery"
 //
 // A comparison is a name, an operator and a value. Names: email, domain, name, language, zone, state, tag, joined (the day they became
-// active in the series), created (the day they became known) and field.NAME. Operators: = and !=, in (…) for one of several, ~ for
+// active in the series), created (the day they became known) and field.NAME, for which NAME alone does where it is none of these. Operators: = and !=, in (…) for one of several, ~ for
 // texts that contain another, and < <= > >= for days. Values stand in quotes, or without where they are one word. Texts compare
 // exactly but for addresses, domains and tags, which have no capitals; language = en picks en-GB too; a field that somebody hasn't is
 // empty. not binds closer than and, and closer than or.
@@ -37,6 +37,8 @@ const (
 type node interface {
 	// write adds the condition to c.
 	write(c *condition)
+	// copied is a copy, of whose comparisons f may change each.
+	copied(f func(*comparison)) node
 }
 
 // joined are parts of which all must hold, or with any at least one.
@@ -52,6 +54,8 @@ type negated struct{ part node }
 type comparison struct {
 	name   string // of names, or field
 	field  string // which one
+	bare   bool   // field. was not said before it
+	column int    // where the name stands
 	op     string // = != ~ < <= > >= in
 	values []value
 }
@@ -75,7 +79,26 @@ func filterOperators(name string) []string {
 	return nil
 }
 
-const filterNames = "email, domain, name, language, zone, state, tag, joined, created or field.NAME"
+// filterNames are the names that are no fields.
+var filterNames = []string{"email", "domain", "name", "language", "zone", "state", "tag", "joined", "created"}
+
+func nameWords() string { return strings.Join(filterNames, ", ") + " or field.NAME" }
+
+func (j joined) copied(f func(*comparison)) node {
+	parts := make([]node, len(j.parts))
+	for i, part := range j.parts {
+		parts[i] = part.copied(f)
+	}
+	return joined{j.any, parts}
+}
+
+func (n negated) copied(f func(*comparison)) node { return negated{n.part.copied(f)} }
+
+func (q *comparison) copied(f func(*comparison)) node {
+	c := *q
+	f(&c)
+	return &c
+}
 
 // ParseFilter reads a filter; days begin in zone. Empty text picks everybody. Errors wrap ErrFilter.
 func ParseFilter(text string, zone *time.Location) (Filter, error) {
@@ -260,9 +283,9 @@ func (p *filterParser) not(depth int) (node, error) {
 }
 
 func (p *filterParser) comparison() (node, error) {
-	var c comparison
 	at := p.token
-	if err := p.name(&c); err != nil {
+	c := &comparison{column: at.column}
+	if err := p.name(c); err != nil {
 		return nil, err
 	}
 	operators := filterOperators(c.name)
@@ -275,13 +298,13 @@ func (p *filterParser) comparison() (node, error) {
 		return nil, p.faultAt(at, "there are more than %d comparisons and values", maxFilterTerms)
 	}
 	if c.op != "in" {
-		return c, p.value(&c)
+		return c, p.value(c)
 	}
 	if !p.sign("(") {
 		return nil, p.fault("“(” behind in", p.token)
 	}
 	for {
-		if err := p.value(&c); err != nil {
+		if err := p.value(c); err != nil {
 			return nil, err
 		}
 		if p.terms++; p.terms > maxFilterTerms {
@@ -300,12 +323,14 @@ func (p *filterParser) comparison() (node, error) {
 func (p *filterParser) name(c *comparison) error {
 	at := p.token
 	if at.kind != lexWord {
-		return p.fault(filterNames, at)
+		return p.fault(nameWords(), at)
 	}
 	name, field, isField := strings.Cut(at.text, ".")
-	c.name = strings.ToLower(name)
-	if isField && c.name != "field" || !isField && c.name == "field" || filterOperators(c.name) == nil {
-		return p.fault(filterNames, at)
+	if c.name = strings.ToLower(name); c.name == "field" && !isField {
+		return p.fault(nameWords(), at)
+	}
+	if c.bare = c.name != "field" && (isField || filterOperators(c.name) == nil); c.bare {
+		c.name, field, isField = "field", at.text, true
 	}
 	p.next()
 	if isField && field == "" && p.token.kind == lexText {

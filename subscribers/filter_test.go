@@ -117,7 +117,7 @@ func TestFilterFaults(t *testing.T) {
 	for _, tt := range []struct{ filter, says string }{
 		{`tag`, "column 4: here should be one of = != in behind tag, not the end"},
 		{`tag > vip`, `column 5: here should be one of = != in behind tag, not ">"`},
-		{`town = Rome`, `column 1: here should be email, domain,`},
+		{`town > Rome`, `column 6: here should be one of = != ~ in behind town, not ">"`},
 		{`field = x`, "column 1: here should be email"},
 		{`field. = x`, "column 1: a field is named as field.Town"},
 		{`field."$x" = 1`, "column 1: a field is named"},
@@ -132,7 +132,7 @@ func TestFilterFaults(t *testing.T) {
 		{`name = "Ada`, "column 8: the quote is not closed"},
 		{`name ~ ""`, "column 8: here should be a text that is not empty"},
 		{`tag = vip; DROP TABLE subscribers`, `column 10: here should be “and”, “or” or the end, not ";"`},
-		{`tag = é and näme = x`, `column 13: here should be email`},
+		{`tag = é and näme`, `column 17: here should be one of = != ~ in behind näme, not the end`},
 		{strings.Repeat("(", 60) + "tag = vip", "more than 50"},
 		{strings.Repeat("tag = vip or ", 201) + "tag = vip", "more than 200"},
 		{"tag in (" + strings.Repeat("a, ", 250) + "b)", "more than 200"},
@@ -141,6 +141,60 @@ func TestFilterFaults(t *testing.T) {
 		_, err := subscribers.ParseFilter(tt.filter, time.UTC)
 		if !errors.Is(err, subscribers.ErrFilter) || !strings.Contains(err.Error(), tt.says) {
 			t.Errorf("%.60s: %v, want ErrFilter saying %q", tt.filter, err, tt.says)
+		}
+	}
+}
+
+// TestReadFilter asks for fields as people type them.
+func TestReadFilter(t *testing.T) {
+	p := newPeople(t)
+	file := "email,status,Town,Home town,größe,plan,PLAN,100%\nada@example.org,active,Hull,Rome,XL,gold,red,yes\nben@example.org,active,Leeds,,,,,\n"
+	if _, err := p.imports(file, onWord); err != nil {
+		t.Fatal(err)
+	}
+	ada, both := []string{"ada@example.org"}, []string{"ada@example.org", "ben@example.org"}
+	for filter, want := range map[string][]string{
+		`Town = Hull`:                        ada,
+		`town = Hull`:                        ada,
+		`field.TOWN in (Hull, Leeds)`:        both,
+		`field."home-town" = Rome`:           ada,
+		`HomeTown = Rome and not town = X`:   ada,
+		`Größe = XL or GROSSE = XL`:          nil,
+		`Größe = XL`:                         ada,
+		`plan = gold`:                        ada,
+		`PLAN = red`:                         ada,
+		`field."100%" = yes`:                 ada,
+		`tag = none or not (town != "Hull")`: ada,
+		`field.Colour != red`:                both, // nobody has it yet, and it is like no other
+		`Name = ""`:                          both,
+	} {
+		where, err := subscribers.ReadFilter(t.Context(), p.db, filter, time.UTC)
+		if strings.Contains(filter, "GROSSE") {
+			if !errors.Is(err, subscribers.ErrFilter) {
+				t.Errorf("%s: %v, want ErrFilter: ß is a letter of its own", filter, err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("%s: %v", filter, err)
+			continue
+		}
+		if diff := cmp.Diff(want, p.picked(where)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", filter, diff)
+		}
+	}
+	for _, tt := range []struct{ filter, says string }{
+		{`tag = vip and Twon = Hull`, `column 15: nobody has a field called "Twon"; did you mean field.Town?`},
+		{`hometwn = Rome`, `did you mean field."Home town"?`},
+		{`field.Tow = Hull`, `column 1: nobody has a field called "Tow"; did you mean field.Town?`},
+		{`emial = ada@example.org`, `did you mean email?`},
+		{`colour = red`, `column 1: here should be email, domain, name, language, zone, state, tag, joined, created or field.NAME; nobody has a field called "colour"`},
+		{`Plan = gold`, `several fields are called so: PLAN, plan`},
+		{`e.mail = x`, `did you mean email?`},
+	} {
+		_, err := subscribers.ReadFilter(t.Context(), p.db, tt.filter, time.UTC)
+		if !errors.Is(err, subscribers.ErrFilter) || !strings.Contains(err.Error(), tt.says) {
+			t.Errorf("%s: %v, want ErrFilter saying %q", tt.filter, err, tt.says)
 		}
 	}
 }

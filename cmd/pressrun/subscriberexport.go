@@ -81,7 +81,8 @@ const filterHelp = `--where picks some of the people. It compares a name with a 
 
 joined is the day somebody became active in the series, created the day they became known; days are the series'. state is pending,
 active, paused or ended. Values of more than one word stand in quotes. Capitals count, but not in addresses, domains and tags;
-language = en picks en-GB too; a field that somebody hasn't is empty, as in field.Town = "".`
+language = en picks en-GB too; a field that somebody hasn't is empty, as in field.Town = "". field. may be left out where the name is
+none of the others, and capitals, spaces and hyphens of a field's name don't count: town = Rome.`
 
 func whereFlag(cmd *cobra.Command, where *string) {
 	cmd.Flags().StringVar(where, "where", "", "only whom this picks, such as 'tag = vip and language = de'")
@@ -97,8 +98,8 @@ func (s *site) segment(cmd *cobra.Command, slug, where string) (series.Series, s
 	if err != nil {
 		return of, subscribers.Filter{}, fmt.Errorf("series %s: %w", slug, err)
 	}
-	f, err := subscribers.ParseFilter(where, zone)
-	if err != nil {
+	f, err := subscribers.ReadFilter(cmd.Context(), s.db, where, zone)
+	if errors.Is(err, subscribers.ErrFilter) {
 		err = usageError{err: err, cmd: cmd}
 	}
 	return of, f, err
