@@ -2,6 +2,7 @@ package mailer_test
 
 import (
 	"bytes"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -64,5 +65,31 @@ func TestSignatureIsTheLibrarys(t *testing.T) {
 				t.Fatalf("got\n%s\nwant\n%s\nfor\n%q", header, want, unsigned)
 			}
 		}
+	})
+}
+
+// slackByExpression is what slack looks for.
+var slackByExpression = regexp.MustCompile("\t|  | \r")
+
+func TestSlack(t *testing.T) {
+	differ := func(t tester, text []byte) {
+		want := -1
+		if at := slackByExpression.FindIndex(text); at != nil {
+			want = at[0]
+		}
+		if got := mailer.Slack(text); got != want {
+			t.Fatalf("%q: got %d, want %d", text, got, want)
+		}
+	}
+	for first := range 256 { // any two octets, at any place of eight
+		for second := range 256 {
+			text := []byte("xxxxxxxxxxxxxxxxxxxx")
+			place := (first + 3*second) % 9
+			text[place], text[place+1] = byte(first), byte(second)
+			differ(t, text)
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		differ(t, rapid.SliceOfN(rapid.SampledFrom([]byte(" \t\r\n!,-x\x00\xa0")), 0, 40).Draw(t, "text"))
 	})
 }
