@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -250,6 +252,22 @@ func (s *site) startSigning(ctx context.Context) (*keyRing, error) {
 	ring := new(keyRing)
 	ring.keys.Store(&keys)
 	return ring, nil
+}
+
+// signs says whether any key is there to sign with.
+func (r *keyRing) signs() bool {
+	return slices.ContainsFunc(*r.keys.Load(), func(key mailer.DKIMKey) bool { return key.Lost() == nil })
+}
+
+// spareProcessor has the runtime use one thread more than there are processors, until it is given back. SQLite waits for the disk in
+// a call that keeps a thread's place among them (the runtime takes it away after 20 µs to 10 ms); while signing has work for every
+// processor, one of them stands still so long. Whoever sets GOMAXPROCS has decided.
+func spareProcessor() (giveBack func()) {
+	if os.Getenv("GOMAXPROCS") != "" {
+		return func() {}
+	}
+	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1)
+	return runtime.SetDefaultGOMAXPROCS
 }
 
 // finish is the last step of a message. Before one is given up that can't be signed, the keys are read again: an editor who has put a

@@ -201,12 +201,17 @@ func (s *site) startWorker(ctx context.Context) (w *outbox.Worker, stop func() e
 		return nil, nil, errors.Join(err, lock.Close())
 	}
 	s.wake, s.trouble = w.Wake, w.Trouble
+	giveBack := func() {}
+	if ring.signs() && s.cfg.DKIM.idle(s.cfg.Relay) == "" {
+		giveBack = spareProcessor()
+	}
 	var beside sync.WaitGroup
 	quiet, end := context.WithCancel(context.WithoutCancel(ctx))
 	beside.Go(func() { s.finishWhenQuiet(quiet, settled) })
 	beside.Go(func() { s.keepDKIM(quiet, ring) })
 	return w, func() error {
 		err := w.Close()
+		giveBack()
 		end()
 		beside.Wait()
 		return errors.Join(err, lock.Close())
