@@ -86,6 +86,8 @@ func (p *pages) personalFrame(words templates.Words, path string) templates.Publ
 
 func (p *pages) trouble(w http.ResponseWriter, r *http.Request, problem web.Problem) error {
 	web.Private(w)
+	w.Header().Del("ETag") // of the answer that failed on its way
+	w.Header().Del("Last-Modified")
 	page := templates.PublicTrouble{PublicFrame: p.frame(chosen(r, p.Site.Language)), Name: problem.Name}
 	return web.Show(w, problem.Status, page.Write)
 }
