@@ -67,8 +67,11 @@ func picks(n node, l Listed) bool {
 		}
 		return !n.any
 	case *comparison:
-		some := slices.ContainsFunc(n.values, func(v value) bool { return compares(*n, v, l) })
-		return some != (n.op == "!=")
+		same := *n
+		if n.op == "!=" {
+			same.op = "="
+		}
+		return slices.ContainsFunc(n.values, func(v value) bool { return compares(same, v, l) }) != (n.op == "!=")
 	}
 	panic("no node")
 }
