@@ -151,8 +151,8 @@ func (c *laneClaim) merged() (all []row) {
 const claimNotices = `UPDATE deliveries SET state = 'claimed', owner = ?1, epoch = epoch + 1, lease_until = ?2, updated = ?3
 WHERE id IN (
 	SELECT d.id FROM deliveries d JOIN notices n ON n.id = d.notice_id
-	WHERE d.issue_id IS NULL AND d.lane = 0 AND d.state = 'pending' AND d.next_try <= ?3 AND (?5 = 1 OR n.kind IN ('test', 'login'))
-	ORDER BY d.next_try LIMIT ?4)
+	WHERE d.issue_id IS NULL AND d.lane = 0 AND d.state = 'pending' AND d.next_try <= +?3 AND (?5 = 1 OR n.kind IN ('test', 'login'))
+	ORDER BY d.next_try LIMIT +?4)
 RETURNING id, epoch, owner, state, coalesce(issue_id, 0), coalesce(notice_id, 0), coalesce(subscriber_id, 0), coalesce(series_id, 0),
 	cycle, tries, next_try, waited, coalesce(dated, 0), amb, lane`
 
@@ -163,9 +163,9 @@ WHERE id IN (
 	SELECT d.id FROM issues i CROSS JOIN deliveries d
 	WHERE i.state = 'sending' AND i.state NOT IN ('done', 'cancelled')
 		AND (?6 = '' OR ?6 LIKE '%,' || i.id || ',%') AND ?7 NOT LIKE '%,' || i.id || ',%'
-		AND NOT EXISTS (SELECT 1 FROM stops s WHERE s.issue_id = i.id AND s.lane = ?5)
-		AND d.issue_id = i.id AND d.lane = ?5 AND d.state = 'pending' AND d.next_try <= ?3
-	ORDER BY i.id, d.next_try LIMIT ?4)
+		AND NOT EXISTS (SELECT 1 FROM stops s WHERE s.issue_id = i.id AND s.lane = +?5)
+		AND d.issue_id = i.id AND d.lane = +?5 AND d.state = 'pending' AND d.next_try <= +?3
+	ORDER BY i.id, d.next_try LIMIT +?4)
 RETURNING id, epoch, owner, state, coalesce(issue_id, 0), coalesce(notice_id, 0), coalesce(subscriber_id, 0), coalesce(series_id, 0),
 	cycle, tries, next_try, waited, coalesce(dated, 0), amb, lane`
 
@@ -173,7 +173,7 @@ RETURNING id, epoch, owner, state, coalesce(issue_id, 0), coalesce(notice_id, 0)
 // written from.
 const selectAddressees = `SELECT d.id, m.name, m.email
 FROM deliveries d CROSS JOIN issues i LEFT JOIN articles a ON a.id = i.article_id CROSS JOIN mailable m
-WHERE d.owner <> '' AND d.owner = ?1 AND d.lease_until = ?2 AND d.state = 'claimed'
+WHERE d.owner <> '' AND d.owner = ?1 || '' AND d.lease_until = +?2 AND d.state = 'claimed'
 	AND i.id = d.issue_id AND i.state = 'sending' AND (a.state IS NULL OR a.state <> 'withdrawn')
 	AND m.series_id = d.series_id AND m.subscriber_id = d.subscriber_id AND m.cycle = d.cycle`
 

@@ -206,7 +206,7 @@ func (s *Series) scan(scan func(dest ...any) error) error {
 	return json.Unmarshal([]byte(look), &s.Look)
 }
 
-const seriesBySlug = seriesRows + ` WHERE s.slug = ?1`
+const seriesBySlug = seriesRows + ` WHERE s.slug = ?1 || ''`
 
 // BySlug returns store.ErrNotFound for an unknown series.
 func BySlug(ctx context.Context, q store.Querier, slug string) (Series, error) {
@@ -217,7 +217,7 @@ func BySlug(ctx context.Context, q store.Querier, slug string) (Series, error) {
 	return s, nil
 }
 
-const seriesByID = seriesRows + ` WHERE s.id = ?1`
+const seriesByID = seriesRows + ` WHERE s.id = +?1`
 
 // ByID returns store.ErrNotFound for an unknown series.
 func ByID(ctx context.Context, q store.Querier, id int64) (Series, error) {
