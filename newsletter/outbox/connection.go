@@ -123,15 +123,16 @@ func (c *connection) deliverNext(ctx, hard context.Context) {
 		c.w.giveBack(r, r.nextTry)
 		return
 	}
+	mark := c.w.markAfter(r, l, c.away)
 	began := time.Now()
-	c.follow(ctx)
-	c.away.preparing = time.Since(began)
-	r, ok := c.w.marked(r, l, c.away)
+	c.follow(ctx) // while the disk works
+	took := time.Since(began)
+	r, ok := mark.made()
 	if !ok {
 		c.drop(hard)
 		return
 	}
-	c.away = away{since: time.Now()}
+	c.away = away{time.Now(), took}
 	c.content(ctx, hard, r)
 	if c.used >= c.w.cfg.PerConnection {
 		c.quit(hard)

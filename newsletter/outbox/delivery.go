@@ -61,8 +61,25 @@ WHERE id = ?1 AND owner = ?2 AND epoch = ?3 AND state = ?4
 RETURNING state`
 
 // The turn of nearly all rows.
-const sentRow = `UPDATE deliveries SET state = 'sent', reply = CASE WHEN ?4 = '' THEN reply ELSE ?4 END, owner = '', lease_until = 0, updated = ?5
-WHERE id = ?1 AND owner = ?2 AND epoch = ?3 AND state = 'inflight'`
+const sentRows = `UPDATE deliveries SET state = 'sent', reply = CASE WHEN v.column3 = '' THEN reply ELSE v.column3 END, owner = '',
+	lease_until = 0, updated = ?1
+FROM (VALUES %s) AS v
+WHERE deliveries.id = v.column1 AND owner = v.column4 AND epoch = v.column2 AND state = 'inflight'`
+
+var sentMany = newMany(sentRows, 1, 4)
+
+// makeSent writes turns from inflight to sent and returns how many rows were as they knew them. It tells nobody.
+func makeSent(ctx context.Context, tx *store.Tx, turns []turn, now time.Time) (int64, error) {
+	values := make([]any, 0, len(turns)*sentMany.columns)
+	for _, t := range turns {
+		values = append(values, t.row.id, t.row.epoch, t.reply, t.row.owner)
+	}
+	n, err := sentMany.exec(ctx, tx, []any{now.UnixMilli()}, values)
+	if err != nil {
+		return 0, fmt.Errorf("%d deliveries are sent: %w", len(turns), err)
+	}
+	return n, nil
+}
 
 // make writes the turn. became is the state that the row has now, or empty where it was no longer as the turn knew it:
 // then nothing was changed.
@@ -79,7 +96,7 @@ func (t turn) make(ctx context.Context, tx *store.Tx, now time.Time) (became sta
 func (t turn) write(ctx context.Context, tx *store.Tx, now time.Time) (became state, err error) {
 	r := t.row
 	if t.from == inflight && t.to == sent && !t.takeOver {
-		n, err := tx.Exec(ctx, sentRow, r.id, r.owner, r.epoch, t.reply, now.UnixMilli())
+		n, err := makeSent(ctx, tx, []turn{t}, now)
 		if n == 1 {
 			became = sent
 		}

@@ -46,7 +46,8 @@ func (s *Steps) WriteTo(ctx context.Context, i int, name string, room []byte) ([
 func (s *Steps) Mark(ctx context.Context, i, j int) error {
 	return s.w.cfg.DB.InTx(ctx, func(tx *store.Tx) error {
 		for ; i < j; i++ {
-			if ok, err := s.w.mark(ctx, tx, s.rows[i], s.letters[i]); err != nil || !ok {
+			m := marking{w: s.w, row: s.rows[i], letter: s.letters[i]}
+			if err := m.mark(ctx, tx); err != nil || !m.marked {
 				return err
 			}
 			s.rows[i].tries++
@@ -78,7 +79,7 @@ func Claimer(cfg Config) (w *Worker, end func(), err error) {
 	if cfg, err = cfg.check(); err != nil {
 		return nil, nil, err
 	}
-	w = &Worker{cfg: cfg, owner: "claimer", log: cfg.Log, now: cfg.Now, writer: newWriter(cfg.DB, cfg.Log, cfg.OnSettled)}
+	w = &Worker{cfg: cfg, owner: "claimer", log: cfg.Log, now: cfg.Now, writer: newWriter(cfg)}
 	err = w.remember(context.Background())
 	go w.writer.run(context.Background())
 	return w, func() { w.writer.close(); <-w.writer.ended }, err

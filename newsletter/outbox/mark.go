@@ -25,39 +25,62 @@ type person struct{ name, email string }
 
 // The view mailable decides about the person, as it stands at this moment. The empty texts keep SQLite from looking at what
 // name and address are to be, and with that from planning the statement anew for each: that took five times as long as the mark.
-const markIssue = `UPDATE deliveries SET state = 'inflight', tries = tries + 1, dated = coalesce(dated, ?4), hash = ?5, message_id = ?6, updated = ?7
-WHERE id = ?1 AND owner = ?2 AND epoch = ?3 AND state = 'claimed'
+const markIssues = `UPDATE deliveries SET state = 'inflight', tries = tries + 1, dated = coalesce(dated, v.column3), hash = v.column4,
+	message_id = v.column5, updated = ?1
+FROM (VALUES %s) AS v
+WHERE deliveries.id = v.column1 AND owner = ?2 || '' AND epoch = v.column2 AND state = 'claimed'
 	AND EXISTS (SELECT 1 FROM issues i LEFT JOIN articles a ON a.id = i.article_id
 		WHERE i.id = deliveries.issue_id AND i.state = 'sending' AND (a.state IS NULL OR a.state <> 'withdrawn'))
 	AND EXISTS (SELECT 1 FROM mailable m
 		WHERE m.series_id = deliveries.series_id AND m.subscriber_id = deliveries.subscriber_id
-			AND m.cycle = deliveries.cycle AND m.email = ?8 || '' AND m.name = ?9 || '')`
+			AND m.cycle = deliveries.cycle AND m.email = v.column6 || '' AND m.name = v.column7 || '')`
+
+var markMany = newMany(markIssues, 2, 7)
+
+// markAll makes claimed deliveries of issues inflight, as many as may be at this moment, and returns their number. The content
+// of none may leave before the transaction is committed.
+func (w *Worker) markAll(ctx context.Context, tx *store.Tx, marks []*marking) (marked int, err error) {
+	values := make([]any, 0, len(marks)*markMany.columns)
+	for _, m := range marks {
+		l := m.letter
+		values = append(values, m.row.id, m.row.epoch, l.dated, l.Hash, l.MessageID, l.to.email, l.to.name)
+	}
+	n, err := markMany.exec(ctx, tx, []any{w.now().UnixMilli(), w.owner}, values)
+	if err != nil {
+		return 0, fmt.Errorf("mark %d deliveries: %w", len(marks), err)
+	}
+	return int(n), nil
+}
 
 const markNotice = `UPDATE deliveries SET state = 'inflight', tries = tries + 1, dated = coalesce(dated, ?4), hash = ?5, message_id = ?6, updated = ?7
 WHERE id = ?1 AND owner = ?2 AND epoch = ?3 AND state = 'claimed'`
 
-// mark makes a claimed delivery inflight if at this moment it may be: its content may leave once the transaction is
-// committed. Where it may not, the row goes where it belongs, and marked is false.
-func (w *Worker) mark(ctx context.Context, tx *store.Tx, r row, l letter) (marked bool, err error) {
-	args := []any{r.id, r.owner, r.epoch, l.dated, l.Hash, l.MessageID, w.now().UnixMilli()}
-	var n int64
+// mark makes one claimed delivery inflight. Where it may not be, the row goes where it belongs, and marked stays false.
+func (m *marking) mark(ctx context.Context, tx *store.Tx) (err error) {
+	w, r, l := m.w, m.row, m.letter
+	var n int
 	if r.issue != 0 {
-		n, err = tx.Exec(ctx, markIssue, append(args, l.to.email, l.to.name)...)
+		n, err = w.markAll(ctx, tx, []*marking{m})
 	} else {
-		// A notice's eligibility asks for more than SQL can see: hashes of addresses.
-		var to person
-		var v verdict
-		if _, to, v, err = w.addressee(ctx, tx, r); err == nil && v == eligible && to == l.to {
-			n, err = tx.Exec(ctx, markNotice, args...)
-		}
+		n, err = w.markNotice(ctx, tx, r, l)
 	}
 	if err != nil {
-		return false, fmt.Errorf("delivery %d: mark: %w", r.id, err)
+		return fmt.Errorf("delivery %d: mark: %w", r.id, err)
 	}
-	if n == 1 {
-		return true, nil
+	if m.marked = n == 1; m.marked {
+		return nil
 	}
-	return false, w.drop(ctx, tx, r)
+	return w.drop(ctx, tx, r)
+}
+
+// markNotice is markAll for a notice, whose eligibility asks for more than SQL can see: hashes of addresses.
+func (w *Worker) markNotice(ctx context.Context, tx *store.Tx, r row, l letter) (int, error) {
+	_, to, v, err := w.addressee(ctx, tx, r)
+	if err != nil || v != eligible || to != l.to {
+		return 0, err
+	}
+	n, err := tx.Exec(ctx, markNotice, r.id, r.owner, r.epoch, l.dated, l.Hash, l.MessageID, w.now().UnixMilli())
+	return int(n), err
 }
 
 // drop looks why a claimed delivery can't be marked and takes it where it belongs. Where it is not ours any more, it stays

@@ -47,26 +47,42 @@ func (w *Worker) prepare(ctx context.Context, r row, room []byte) (l letter, ok 
 	return letter{}, false
 }
 
-// marked marks the delivery in a commit of its own or, more often, shared with others' marks and results. ok false: no content
-// may leave, and the row has gone where it belongs. a is since the connection's last mark.
-func (w *Worker) marked(r row, l letter, a away) (row, bool) {
-	var ok bool
-	err := w.writer.markAfter(a, r.issue, func(ctx context.Context, tx *store.Tx) (err error) {
-		ok, err = w.mark(ctx, tx, r, l)
-		return err
-	})
-	if err != nil {
+// marking is a mark that was asked for.
+type marking struct {
+	w      *Worker
+	row    row
+	letter letter
+	marked bool // once the answer is there
+	answer <-chan error
+}
+
+// markAfter asks for a mark of the delivery, in a commit of its own or, more often, shared with others' marks and results. a is
+// since the connection's last mark.
+func (w *Worker) markAfter(r row, l letter, a away) *marking {
+	m := &marking{w: w, row: r, letter: l}
+	one := &write{do: m.mark, issue: r.issue}
+	if r.issue != 0 {
+		one.mark = m
+	}
+	m.answer = w.writer.markAfter(a, one)
+	return m
+}
+
+// made waits for the mark. ok false: no content may leave, and the row has gone where it belongs.
+func (m *marking) made() (r row, ok bool) {
+	w, r := m.w, m.row
+	if err := <-m.answer; err != nil {
 		w.log.Warn("delivery not marked, so not sent", "delivery", r.id, "error", err)
 		w.giveBack(r, r.nextTry)
 		return r, false
 	}
-	if !ok {
+	if !m.marked {
 		w.suspects.add(r.issue)
 		w.end(r)
 		return r, false
 	}
 	r.tries++
-	r.dated = l.dated
+	r.dated = m.letter.dated
 	return r, true
 }
 
@@ -138,12 +154,16 @@ func (w *Worker) settle(ctx context.Context, r row, from state, out mailer.Outco
 	w.pacer.Judge(r.lane, w.warming(ctx, r.issue), answer(out))
 	stop := w.halted(r, out)
 	if stop == nil {
-		w.writer.record(r.issue, func(ctx context.Context, tx *store.Tx) error { return w.make(ctx, tx, t, out) }, func() {
+		one := &write{issue: r.issue, do: func(ctx context.Context, tx *store.Tx) error { return w.make(ctx, tx, t, out) }, then: func(error) {
 			if t.to == sent && !t.reached {
 				w.reached.Store(r.issue, nil)
 			}
 			w.end(r)
-		})
+		}}
+		if t.to == sent && t.reached {
+			one.sent = &t
+		}
+		w.writer.keep(one)
 		return
 	}
 	w.halt(ctx, r, func(ctx context.Context, tx *store.Tx) error {

@@ -111,8 +111,9 @@ func BenchmarkMark(b *testing.B) {
 	l := letter{Message: mailer.Message{Hash: strings.Repeat("h", 64), MessageID: strings.Repeat("m", 44)}, dated: 1}
 	f.groups(claimed, func(ctx context.Context, tx *store.Tx, r row) error {
 		l.to = r.to
-		marked, err := f.w.mark(ctx, tx, r, l)
-		if err == nil && !marked {
+		m := marking{w: f.w, row: r, letter: l}
+		err := m.mark(ctx, tx)
+		if err == nil && !m.marked {
 			err = fmt.Errorf("delivery %d is not marked", r.id)
 		}
 		return err

@@ -130,7 +130,7 @@ func Start(cfg Config) (*Worker, error) {
 	}
 	w := &Worker{
 		cfg: cfg, lock: cfg.Lock, owner: rand.Text(), log: cfg.Log, now: cfg.Now,
-		people: subscribers.Registry{Key: cfg.Key, Now: cfg.Now}, writer: newWriter(cfg.DB, cfg.Log, cfg.OnSettled), clock: clockWatch{uptime: cfg.Uptime},
+		people: subscribers.Registry{Key: cfg.Key, Now: cfg.Now}, writer: newWriter(cfg), clock: clockWatch{uptime: cfg.Uptime},
 		urgent: make(chan row, cfg.Connections), rows: make(chan row, perConnection*cfg.Connections), signal: make(chan struct{}, 1), drains: make(chan chan error),
 	}
 	if w.lock == nil {

@@ -25,6 +25,8 @@ const (
 // write is one part of a commit.
 type write struct {
 	do    func(context.Context, *store.Tx) error // may run again after a commit that failed
+	mark  *marking                               // what do does, where one statement can do it for many
+	sent  *turn                                  // likewise
 	issue int64                                  // whose counts it changes; 0: none's
 	then  func(error)                            // told once: nil after the commit, or why it won't come (never for facts)
 	since time.Time
@@ -35,6 +37,7 @@ type write struct {
 // anything else is written.
 type writer struct {
 	db      *store.DB
+	now     func() time.Time
 	log     *slog.Logger
 	settled func(issueID int64)
 	signal  chan struct{}
@@ -46,32 +49,35 @@ type writer struct {
 	asks, facts []*write
 	cost        time.Duration // of a commit, of late
 	absence     time.Duration // of a connection between its mark and its next, of late; 0: not known
-	preparing   time.Duration // the part of it that writing the next message took, of late
+	preparing   time.Duration // of a message, of late
 	err         error         // of the last commit; nil: all well
 	retryAt     time.Time
 	wait        time.Duration
 	closed      bool
 }
 
-func newWriter(db *store.DB, log *slog.Logger, settled func(int64)) *writer {
-	return &writer{db: db, log: log, settled: settled, signal: make(chan struct{}, 1), ended: make(chan struct{})}
+func newWriter(cfg Config) *writer {
+	return &writer{
+		db: cfg.DB, now: cfg.Now, log: cfg.Log, settled: cfg.OnSettled,
+		signal: make(chan struct{}, 1), ended: make(chan struct{}),
+	}
 }
 
 // away is a connection's time since its last mark was on the disk.
 type away struct {
 	since     time.Time     // zero: it had none lately
-	preparing time.Duration // the part of it in which the next message was written
+	preparing time.Duration // how long its last message took to write, beside the commit or longer
 }
 
-// markAfter is ask for a mark of a connection that was away.
-func (w *writer) markAfter(a away, issue int64, do func(context.Context, *store.Tx) error) error {
+// markAfter is asked, for a mark of a connection that was away.
+func (w *writer) markAfter(a away, mark *write) <-chan error {
 	if !a.since.IsZero() {
 		w.mu.Lock()
 		w.absence = lately(w.absence, min(time.Since(a.since), company)) // one that waits for a slow relay says nothing of the others
 		w.preparing = lately(w.preparing, min(a.preparing, company))
 		w.mu.Unlock()
 	}
-	return w.ask(issue, do)
+	return w.asked(mark)
 }
 
 // lately is a mean in which the newest of the values counts for an eighth.
@@ -82,18 +88,17 @@ func lately(mean, value time.Duration) time.Duration {
 	return mean + (value-mean)/8
 }
 
-// gathers says how long a commit should wait for more to share it. Where a commit takes much longer than connections are away
-// to hand over a message, two groups of them would take turns, each with a commit of its own; it is better to have all in one.
-// Where writing messages takes the processors most of that time, as signing does, one half of the connections keep them busy
-// while the other half wait for each other.
+// gathers says how long a commit should wait for more to share it: where connections are back in about the time that a commit
+// takes, one for nearly all of them costs half of what two by turns do. Where writing messages takes the processors longer than that, as
+// signing does, one half of the connections keep them busy while the other half wait for each other.
 func (w *writer) gathers(now time.Time) time.Duration {
 	crowd, asks := w.crowd.Load(), int64(len(w.asks))
 	switch {
-	case asks == 0 || asks >= crowd || w.absence == 0:
+	case asks == 0 || 5*asks >= 4*crowd || w.absence == 0:
 		return 0
-	case 2*w.absence <= w.cost:
-		return min(2*w.absence, mostGathering) - now.Sub(w.asks[0].since)
-	case 2*asks < crowd && 3*w.preparing*time.Duration(crowd) > 2*w.absence*time.Duration(runtime.GOMAXPROCS(0)):
+	case w.absence <= 2*w.cost:
+		return min(4*w.absence, mostGathering) - now.Sub(w.asks[0].since)
+	case 2*asks < crowd && w.preparing*time.Duration(crowd) > w.cost*time.Duration(runtime.GOMAXPROCS(0)):
 		return mostGathering - now.Sub(w.asks[0].since)
 	}
 	return 0
@@ -101,25 +106,38 @@ func (w *writer) gathers(now time.Time) time.Duration {
 
 // ask commits do together with whatever else waits, and returns once it is on the disk or can't be.
 func (w *writer) ask(issue int64, do func(context.Context, *store.Tx) error) error {
+	return <-w.asked(&write{do: do, issue: issue})
+}
+
+// asked is ask for those who have something to do meanwhile: the answer comes once.
+func (w *writer) asked(one *write) <-chan error {
 	answer := make(chan error, 1)
 	w.mu.Lock()
 	err := w.err
 	if err == nil || !time.Now().Before(w.retryAt) {
 		err = nil
-		w.asks = append(w.asks, &write{do: do, issue: issue, then: func(err error) { answer <- err }, since: time.Now()})
+		one.then, one.since = func(err error) { answer <- err }, time.Now()
+		w.asks = append(w.asks, one)
 	}
 	w.mu.Unlock()
 	if err != nil {
-		return err
+		answer <- err
+		return answer
 	}
 	w.wake()
-	return <-answer
+	return answer
 }
 
 // record commits do soon, and again and again until it is on the disk. It never blocks.
 func (w *writer) record(issue int64, do func(context.Context, *store.Tx) error, then func()) {
+	w.keep(&write{do: do, issue: issue, then: func(error) { then() }})
+}
+
+// keep is record for a fact that one statement can write with many.
+func (w *writer) keep(fact *write) {
+	fact.since = time.Now()
 	w.mu.Lock()
-	w.facts = append(w.facts, &write{do: do, issue: issue, then: func(error) { then() }, since: time.Now()})
+	w.facts = append(w.facts, fact)
 	w.mu.Unlock()
 	w.wake()
 }
@@ -243,20 +261,65 @@ func (w *writer) each(ctx context.Context, asks []*write) {
 	}
 }
 
+// together writes all in one transaction: by one statement for those that can share it, and where that doesn't fit all of them,
+// each by its own.
 func (w *writer) together(ctx context.Context, all []*write) error {
 	began := time.Now()
-	err := w.db.InTx(ctx, func(tx *store.Tx) error {
-		for _, one := range all {
-			if err := one.do(ctx, tx); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	err := w.db.InTx(ctx, func(tx *store.Tx) error { return w.makeShared(ctx, tx, all) })
+	if errors.Is(err, errApart) {
+		err = w.db.InTx(ctx, func(tx *store.Tx) error { return makeEach(ctx, tx, all) })
+	}
 	if err == nil {
 		w.mu.Lock()
 		w.cost = lately(w.cost, time.Since(began))
 		w.mu.Unlock()
+	}
+	return err
+}
+
+func makeEach(ctx context.Context, tx *store.Tx, all []*write) error {
+	for _, one := range all {
+		if err := one.do(ctx, tx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// makeShared writes marks last: what else is written may forbid them. It fails with errApart where one statement doesn't fit all.
+func (w *writer) makeShared(ctx context.Context, tx *store.Tx, all []*write) error {
+	var marks []*marking
+	var sents []turn
+	for _, one := range all {
+		switch {
+		case one.mark != nil:
+			marks = append(marks, one.mark)
+		case one.sent != nil:
+			sents = append(sents, *one.sent)
+		default:
+			if err := one.do(ctx, tx); err != nil {
+				return err
+			}
+		}
+	}
+	if len(sents) > 0 {
+		n, err := makeSent(ctx, tx, sents, w.now())
+		if err == nil && n < int64(len(sents)) {
+			err = errApart
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if len(marks) == 0 {
+		return nil
+	}
+	n, err := marks[0].w.markAll(ctx, tx, marks)
+	if err == nil && n < len(marks) {
+		err = errApart
+	}
+	for _, m := range marks {
+		m.marked = err == nil
 	}
 	return err
 }
