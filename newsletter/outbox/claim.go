@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"pressrun/newsletter/pace"
@@ -48,9 +49,6 @@ func (w *Worker) claim(r room, held bool) (got []row, err error) {
 			err = c.claim(ctx, tx)
 			more := c.merged()
 			taken = append(taken, more...)
-			if err == nil && len(more) > 0 {
-				err = w.address(ctx, tx, more, lease)
-			}
 			got = append(got, more...)
 		}
 		if err == nil && !w.cfg.Pace.Off() {
@@ -119,7 +117,7 @@ func (c *laneClaim) lane(ctx context.Context, tx *store.Tx, lane pace.Lane, n in
 		if may <= 0 {
 			continue
 		}
-		rows, err := scanRows(tx.Query(ctx, claimIssues, w.owner, c.lease, c.now.UnixMilli(), may, lane, s.only, s.not))
+		rows, err := w.claimed(tx.Query(ctx, claimIssues, w.owner, c.lease, c.now.UnixMilli(), may, lane, s.only, s.not))
 		if err != nil {
 			return claimed, err
 		}
@@ -157,7 +155,8 @@ RETURNING id, epoch, owner, state, coalesce(issue_id, 0), coalesce(notice_id, 0)
 	cycle, tries, next_try, waited, coalesce(dated, 0), amb, lane`
 
 // The issue before its rows, so that the index on (issue_id, lane, next_try) gives them in order and nothing is sorted; "NOT
-// IN" says again what "sending" implies, since that is how the index of open issues is found.
+// IN" says again what "sending" implies, since that is how the index of open issues is found. With each row comes to whom it
+// goes, if that person may be mailed now: the mark asks again, this is what a message is written from.
 const claimIssues = `UPDATE deliveries SET state = 'claimed', owner = ?1, epoch = epoch + 1, lease_until = ?2, updated = ?3
 WHERE id IN (
 	SELECT d.id FROM issues i CROSS JOIN deliveries d
@@ -166,39 +165,27 @@ WHERE id IN (
 		AND NOT EXISTS (SELECT 1 FROM stops s WHERE s.issue_id = i.id AND s.lane = +?5)
 		AND d.issue_id = i.id AND d.lane = +?5 AND d.state = 'pending' AND d.next_try <= +?3
 	ORDER BY i.id, d.next_try LIMIT +?4)
-RETURNING id, epoch, owner, state, coalesce(issue_id, 0), coalesce(notice_id, 0), coalesce(subscriber_id, 0), coalesce(series_id, 0),
-	cycle, tries, next_try, waited, coalesce(dated, 0), amb, lane`
+RETURNING id, epoch, issue_id, subscriber_id, series_id, cycle, tries, next_try, waited, coalesce(dated, 0), amb, lane,
+	(SELECT m.email || char(10) || m.name FROM mailable m
+	WHERE m.series_id = deliveries.series_id AND m.subscriber_id = deliveries.subscriber_id AND m.cycle = deliveries.cycle)`
 
-// Those among the rows just claimed that may be mailed now, and to whom. The mark asks again; this is what a message is
-// written from.
-const selectAddressees = `SELECT d.id, m.name, m.email
-FROM deliveries d CROSS JOIN issues i LEFT JOIN articles a ON a.id = i.article_id CROSS JOIN mailable m
-WHERE d.owner <> '' AND d.owner = ?1 || '' AND d.lease_until = +?2 AND d.state = 'claimed'
-	AND i.id = d.issue_id AND i.state = 'sending' AND (a.state IS NULL OR a.state <> 'withdrawn')
-	AND m.series_id = d.series_id AND m.subscriber_id = d.subscriber_id AND m.cycle = d.cycle`
-
-// address writes on the rows of one claim to whom they go.
-func (w *Worker) address(ctx context.Context, tx *store.Tx, claimed []row, lease int64) error {
-	at := make(map[int64]*row, len(claimed))
-	for i := range claimed {
-		at[claimed[i].id] = &claimed[i]
-	}
-	rows, err := tx.Query(ctx, selectAddressees, w.owner, lease)
+// claimed reads what claimIssues returns.
+func (w *Worker) claimed(rows *sql.Rows, err error) (all []row, _ error) {
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var id int64
-		var to person
-		if err := rows.Scan(&id, &to.name, &to.email); err != nil {
-			return err
+		r := row{owner: w.owner}
+		var to sql.RawBytes
+		if err := rows.Scan(&r.id, &r.epoch, &r.issue, &r.subscriber, &r.seriesID, &r.cycle, &r.tries, &r.nextTry, &r.waited,
+			&r.dated, &r.amb, &r.lane, &to); err != nil {
+			return nil, err
 		}
-		if r := at[id]; r != nil {
-			r.to = to
-		}
+		r.to.email, r.to.name, _ = strings.Cut(string(to), "\n")
+		all = append(all, r)
 	}
-	return rows.Err()
+	return all, rows.Err()
 }
 
 func scanRows(rows *sql.Rows, err error) ([]row, error) {

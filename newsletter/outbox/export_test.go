@@ -42,33 +42,27 @@ func (s *Steps) WriteTo(ctx context.Context, i int, name string, room []byte) ([
 	return l.Bytes, err
 }
 
-// Mark marks those from i to j in one transaction.
+// Mark marks those from i to j in one commit, as the writer does.
 func (s *Steps) Mark(ctx context.Context, i, j int) error {
-	return s.w.cfg.DB.InTx(ctx, func(tx *store.Tx) error {
-		for ; i < j; i++ {
-			m := marking{w: s.w, row: s.rows[i], letter: s.letters[i]}
-			if err := m.mark(ctx, tx); err != nil || !m.marked {
-				return err
-			}
-			s.rows[i].tries++
-			s.rows[i].dated = s.letters[i].dated
-		}
-		return nil
-	})
+	var all []*write
+	for ; i < j; i++ {
+		m := &marking{w: s.w, row: s.rows[i], letter: s.letters[i]}
+		all = append(all, &write{do: m.mark, mark: m})
+		s.rows[i].tries++
+		s.rows[i].dated = s.letters[i].dated
+	}
+	return s.w.writer.together(ctx, all)
 }
 
-// Settle settles those from i to j in one transaction: the relay took them.
+// Settle settles those from i to j in one commit, as the writer does: the relay took them.
 func (s *Steps) Settle(ctx context.Context, i, j int) error {
 	out := mailer.Outcome{State: mailer.Accepted, Reply: mailer.Reply{Code: 250, Enhanced: "2.0.0", Text: "taken"}}
-	return s.w.cfg.DB.InTx(ctx, func(tx *store.Tx) error {
-		for ; i < j; i++ {
-			t := arrow(s.rows[i], inflight, out, s.w.cfg.ShelfLife, s.w.now())
-			if err := s.w.make(ctx, tx, t, out); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	var all []*write
+	for ; i < j; i++ {
+		t := arrow(s.rows[i], inflight, out, s.w.cfg.ShelfLife, s.w.now())
+		all = append(all, &write{sent: &t})
+	}
+	return s.w.writer.together(ctx, all)
 }
 
 // NextChunk is the size of the chunk after one that took so long.
