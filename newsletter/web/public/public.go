@@ -41,6 +41,7 @@ type pages struct {
 	answer  web.Answerer
 	strays  strays
 	process string // of no other
+	faces   faces
 }
 
 // New is the handler of the public pages; routes.go lists them.
@@ -58,7 +59,7 @@ func New(cfg Config) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &pages{Config: cfg, assets: assets, process: rand.Text()}
+	p := &pages{Config: cfg, assets: assets, process: rand.Text(), faces: newFaces()}
 	p.answer = web.Answerer{Log: cfg.Log, Page: p.trouble}
 	return p.routes(), nil
 }

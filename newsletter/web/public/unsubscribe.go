@@ -11,7 +11,6 @@ import (
 	"pressrun/newsletter"
 	"pressrun/newsletter/web"
 	"pressrun/subscribers"
-	"pressrun/templates"
 )
 
 // askLeave shows the buttons of an unsubscribe link, or that the reader has left. Looking changes nothing.
@@ -20,7 +19,7 @@ func (p *pages) askLeave(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return personal(w, p.leavePage(r, v).Write)
+	return p.showLeave(w, r, v, p.leaveFace(r, v))
 }
 
 // leave ends an enrolment. Mail programs send the one field of RFC 8058 and get a bare 200, our own page another one and
@@ -45,7 +44,7 @@ func (p *pages) leave(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return personal(w, p.leavePage(r, v).Write)
+	return p.showLeave(w, r, v, p.leaveFace(r, v))
 }
 
 // oneClick answers the same whether the link is known, unknown, used or no link at all (RFC 8058 section 3.1). Nothing but
@@ -90,24 +89,32 @@ func (p *pages) undo(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	page := p.leavePage(r, v)
-	page.Undone, page.Restored = v.State == subscribers.Active, done
-	if !page.Undone && !page.Restored {
+	face := p.leaveFace(r, v)
+	face.undone, face.restored = v.State == subscribers.Active, done
+	if !face.undone && !face.restored {
 		return web.ErrLate
 	}
-	return personal(w, page.Write)
+	return p.showLeave(w, r, v, face)
 }
 
-func (p *pages) leavePage(r *http.Request, v newsletter.Visit) templates.PublicLeave {
-	action := "/u/" + r.PathValue("token")
-	frame := p.personalFrame(chosen(r, v.Language), action)
-	return templates.PublicLeave{
-		PublicFrame: frame, Series: v.Series.Title, SeriesPath: "/s/" + v.Series.PublicName,
-		Masked: cmp.Or(v.Masked, frame.T("public.leave.this_address")), // of somebody who is gone nothing is known
-		Action: action + lang(r), Undo: action + "/undo" + lang(r), Left: v.Everything || v.State == subscribers.Ended,
-		Everything: v.Everything, CanUndo: v.CanUndo,
-		Preferences: "/preferences/" + r.PathValue("token") + lang(r), Why: action + "/why" + lang(r), Reasons: subscribers.LeaveReasons(),
+// leaveFace is what an unsubscribe link shows, whosever it is.
+func (p *pages) leaveFace(r *http.Request, v newsletter.Visit) leaveFace {
+	return leaveFace{
+		words: chosen(r, v.Language), lang: lang(r), series: v.Series,
+		left: v.Everything || v.State == subscribers.Ended, everything: v.Everything, canUndo: v.CanUndo,
 	}
+}
+
+func (p *pages) showLeave(w http.ResponseWriter, r *http.Request, v newsletter.Visit, face leaveFace) error {
+	masked := cmp.Or(v.Masked, face.words.T("public.leave.this_address")) // of somebody who is gone nothing is known
+	page, err := p.faces.page(p, face, masked, r.PathValue("token"))
+	if err != nil {
+		return err
+	}
+	return personal(w, func(out io.Writer) error {
+		_, err := io.WriteString(out, page)
+		return err
+	})
 }
 
 // why takes the reason for a leave, which nobody has to give.
@@ -123,9 +130,9 @@ func (p *pages) why(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	page := p.leavePage(r, v)
-	page.Said = true
-	return personal(w, page.Write)
+	face := p.leaveFace(r, v)
+	face.said = true
+	return p.showLeave(w, r, v, face)
 }
 
 // strays counts one-clicks by links that are not ours, since the start.

@@ -10,10 +10,12 @@ import (
 	"testing"
 	"time"
 
+	"pressrun/newsletter"
 	"pressrun/newsletter/series"
 	"pressrun/newsletter/web/webtest"
 	"pressrun/subscribers"
 	"pressrun/subscribers/store"
+	"pressrun/templates"
 )
 
 // oneClick sends what a mail program sends: no cookie, no origin, either encoding.
@@ -247,5 +249,54 @@ func TestOneClickWithoutADatabase(t *testing.T) {
 	}
 	if a := oneClick(t, h, token, false); a.Status < 500 {
 		t.Errorf("got %d although nothing was written, want an error", a.Status)
+	}
+}
+
+// What is kept of a page is what would be written anew: of two readers whose addresses look the same, masked, one presses through a
+// site whose pages are kept, and one through a site that writes each, as it does with an operator's templates.
+func TestLeavePageKeptIsThePageWritten(t *testing.T) {
+	s := webtest.New(t)
+	about := s.Config()
+	var err error
+	if about.Templates, err = templates.Open(t.TempDir()); err != nil {
+		t.Fatal(err)
+	}
+	writing, err := newsletter.New(newsletter.Config{DB: s.DB, Key: s.Key, Site: about, Now: s.Now, Log: s.Log.Logger()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := handler(t, s)
+	s.Publisher = writing
+	anew := handler(t, s)
+	skin := s.Set(t, s.AddSeries(t, "skin", "Water"), series.Change{Title: new(`Skin & "<more>"`)})
+	press := func(h http.Handler, email, lang string) (pages []string) {
+		_, token := s.AddReader(t, skin, email)
+		at, q := "/u/"+token, "?lang="+lang
+		for _, a := range []webtest.Answer{
+			get(t, h, at), get(t, h, at+q), post(t, h, at+q, url.Values{"leave": {"series"}}), get(t, h, at+q),
+			post(t, h, at+"/why"+q, url.Values{"reason": {"often"}}), post(t, h, at+"/undo"+q, nil),
+			post(t, h, at+q, url.Values{"leave": {"everything"}}), post(t, h, at+"/undo"+q, url.Values{"undo": {"everything"}}), get(t, h, at),
+		} {
+			if a.Status != 200 || !strings.Contains(a.Body, token) {
+				t.Fatalf("%s: got %d:\n%s", email, a.Status, a.Body)
+			}
+			pages = append(pages, strings.ReplaceAll(a.Body, token, "TOKEN"))
+		}
+		return pages
+	}
+	for i, first := range []string{"a", "a", "&", "'", "=", "ß", "ع"} {
+		for _, lang := range []string{"en", "fr", "ar", ""} {
+			want := press(anew, fmt.Sprintf("%sone%d%s@bücher.example", first, i, lang), lang)
+			got := press(kept, fmt.Sprintf("%sother%d%s@bücher.example", first, i, lang), lang)
+			for j := range want {
+				if got[j] != want[j] {
+					t.Errorf("%s in %q, page %d:\n%s\nwritten anew:\n%s", first, lang, j+1, got[j], want[j])
+				}
+			}
+		}
+	}
+	stranger := s.Key.Seal(subscribers.Token{Purpose: subscribers.PurposeUnsubscribe, SubscriberID: 9999, SeriesID: skin.ID})
+	if got, want := get(t, kept, "/u/"+stranger+"?lang=fr").Body, get(t, anew, "/u/"+stranger+"?lang=fr").Body; got != want {
+		t.Errorf("nobody's link:\n%s\nwritten anew:\n%s", got, want)
 	}
 }
