@@ -104,7 +104,9 @@ func (s *site) deliver(ctx context.Context, progress io.Writer) (d delivery, err
 	if err != nil {
 		return d, err
 	}
-	err = s.drain(ctx, worker, progress)
+	if err = s.drain(ctx, worker, progress); errors.Is(err, outbox.ErrHeld) { // no failure: waiting says what it keeps here, and why
+		err = nil
+	}
 	if err == nil {
 		err = s.publisher.Finish(ctx)
 	}

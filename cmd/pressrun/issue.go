@@ -502,5 +502,8 @@ func (a *app) changed(cmd *cobra.Command, s *site, name string, change func() (i
 func (a *app) deliverAndShow(cmd *cobra.Command, s *site, name string) error {
 	d, err := s.deliver(cmd.Context(), a.err)
 	fmt.Fprintln(a.err, d.said())
+	if err == nil {
+		err = s.waiting(cmd.Context(), d)
+	}
 	return errors.Join(err, a.showIssue(cmd, s, name))
 }
