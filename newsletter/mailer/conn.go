@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/wneessen/go-mail/smtp"
@@ -21,11 +23,14 @@ type Conn struct {
 	session  *smtp.Client
 	timeouts Timeouts
 	offers   offers
-	open     *Message // its envelope is accepted, its content not sent yet
-	ahead    *Message // its envelope is written, the replies not read yet
-	unclear  bool     // a BDAT was refused: its transaction may still be open
-	spoilt   bool     // after an error: the relay and we are out of step
-	out      []byte   // of one write; kept for the next
+	steps    []step    // of an envelope
+	open     Message   // its envelope is accepted, its content not sent yet; To is empty: none
+	ahead    Message   // its envelope is written, the replies not read yet; likewise
+	unclear  bool      // a BDAT was refused: its transaction may still be open
+	spoilt   bool      // after an error: the relay and we are out of step
+	out      []byte    // of one write; kept for the next
+	deadline time.Time // of the socket
+	watches  []*watch
 }
 
 // offers are the extensions in the relay's EHLO that change what we say.
@@ -38,6 +43,10 @@ func newConn(line *wire, session *smtp.Client, timeouts Timeouts) *Conn {
 		"DSN": &c.offers.dsn, "SMTPUTF8": &c.offers.smtputf8, "8BITMIME": &c.offers.eightBit,
 	} {
 		*offered, _ = session.Extension(name)
+	}
+	c.steps = []step{{"mail", timeouts.Command, 200, 300}, {"rcpt", timeouts.Command, 200, 300}}
+	if !c.offers.chunking {
+		c.steps = append(c.steps, step{"data", timeouts.Data, 354, 355})
 	}
 	return c
 }
@@ -55,37 +64,39 @@ var (
 // Close may follow: the Outcome is then Away, or the refusal if what failed came after it. A connection that the relay closed
 // while it lay idle is found here, as Away.
 func (c *Conn) Envelope(ctx context.Context, m Message) (Outcome, error) {
-	ahead := c.ahead
-	c.open, c.ahead = nil, nil
-	if ahead == nil {
-		if refused := c.unsendable(m); refused.State != "" {
-			return refused, nil
-		}
-	} else if ahead.MessageID != m.MessageID || ahead.To != m.To {
+	written := c.ahead.To != ""
+	other := written && (c.ahead.MessageID != m.MessageID || c.ahead.To != m.To)
+	c.open, c.ahead = Message{}, Message{}
+	if other {
 		return Outcome{State: Away}, c.fail(ctx, "mail", Reply{}, errOther)
 	}
-	defer context.AfterFunc(ctx, func() { c.wire.Close() })()
+	if !written {
+		if refused := c.unsendable(&m); refused.State != "" {
+			return refused, nil
+		}
+	}
+	defer c.under(ctx).leave()
 	if c.unclear {
-		if err := c.clear(ctx, ahead); err != nil {
+		if err := c.clear(ctx, written); err != nil {
 			return Outcome{State: Away}, err
 		}
-		ahead = nil
+		written = false
 	}
-	out, err := c.offer(ctx, m, ahead != nil)
+	out, err := c.offer(ctx, &m, written)
 	if err == nil && out.State != Accepted {
 		err = c.reset(ctx)
 	}
 	if err == nil && out.State == Accepted {
-		c.open = &m
+		c.open = m
 	}
 	return out, err
 }
 
-// clear ends a transaction that a refused BDAT may have left open, and takes back the envelope that was sent behind it: the
-// relay may have read that as out of order.
-func (c *Conn) clear(ctx context.Context, ahead *Message) error {
-	if ahead != nil {
-		for _, s := range c.steps(*ahead) {
+// clear ends a transaction that a refused BDAT may have left open, and takes back the envelope that was sent behind it, if one was:
+// the relay may have read that as out of order.
+func (c *Conn) clear(ctx context.Context, ahead bool) error {
+	if ahead {
+		for _, s := range c.steps {
 			if _, err := c.reply(ctx, s.phase, s.timeout); err != nil {
 				return err
 			}
@@ -98,25 +109,22 @@ func (c *Conn) clear(ctx context.Context, ahead *Message) error {
 // offer goes through the commands of an envelope; written says that they are on their way already. The first refusal is the
 // outcome. All replies are read even so, and where the relay then asks for content, the error says that nothing but closing
 // may follow: a dot would be an empty message (RFC 2920 section 3.1).
-func (c *Conn) offer(ctx context.Context, m Message, written bool) (Outcome, error) {
-	steps := c.steps(m)
+func (c *Conn) offer(ctx context.Context, m *Message, written bool) (Outcome, error) {
 	if c.offers.pipelining && !written {
-		c.out = c.out[:0]
-		for _, s := range steps {
-			c.out = append(c.out, s.command...)
-		}
-		if err := c.say(ctx, steps[0].phase, c.out); err != nil {
+		c.out = c.appendEnvelope(c.out[:0], m)
+		if err := c.say(ctx, c.steps[0].phase, c.out); err != nil {
 			return c.farewell(err), err
 		}
 		written = true
 	}
 	out := Outcome{State: Accepted}
-	for _, s := range steps {
+	for _, s := range c.steps {
 		if !written {
 			if out.State != Accepted {
 				return out, nil
 			}
-			if err := c.say(ctx, s.phase, []byte(s.command)); err != nil {
+			c.out = c.appendCommand(c.out[:0], s.phase, m)
+			if err := c.say(ctx, s.phase, c.out); err != nil {
 				return c.farewell(err), err
 			}
 		}
@@ -150,48 +158,55 @@ func (c *Conn) farewell(err error) Outcome {
 	return out
 }
 
-// step is one command of an envelope.
+// step is one command of those that come before a message's content: with BDAT, DATA is not among them.
 type step struct {
-	phase, command string
-	timeout        time.Duration
-	lowest, next   int // codes that go on
+	phase        string
+	timeout      time.Duration
+	lowest, next int // codes that go on
 }
 
-// steps are the commands that come before a message's content: with BDAT, DATA is not among them.
-func (c *Conn) steps(m Message) []step {
-	steps := []step{
-		{"mail", c.mail(m), c.timeouts.Command, 200, 300},
-		{"rcpt", "RCPT TO:<" + m.To + ">\r\n", c.timeouts.Command, 200, 300},
+// appendEnvelope appends all commands of a message's envelope.
+func (c *Conn) appendEnvelope(out []byte, m *Message) []byte {
+	for _, s := range c.steps {
+		out = c.appendCommand(out, s.phase, m)
 	}
+	return out
+}
+
+func (c *Conn) appendCommand(out []byte, phase string, m *Message) []byte {
+	switch phase {
+	case "mail":
+		return c.appendMail(out, m)
+	case "data":
+		return append(out, "DATA\r\n"...)
+	}
+	out = append(append(append(out, "RCPT TO:<"...), m.To...), '>')
 	if c.offers.dsn {
-		steps[1].command = "RCPT TO:<" + m.To + "> NOTIFY=FAILURE\r\n"
+		out = append(out, " NOTIFY=FAILURE"...)
 	}
-	if !c.offers.chunking {
-		steps = append(steps, step{"data", "DATA\r\n", c.timeouts.Data, 354, 355})
-	}
-	return steps
+	return append(out, "\r\n"...)
 }
 
-// mail is MAIL with the parameters that the relay offers and the message needs. ENVID is the Message-ID's left part, which
+// appendMail appends MAIL with the parameters that the relay offers and the message needs. ENVID is the Message-ID's left part, which
 // names the delivery and says nothing about the person (RFC 3461 section 4.4; its letters and digits are xtext as they are).
-func (c *Conn) mail(m Message) string {
-	line := "MAIL FROM:<" + m.From + ">"
+func (c *Conn) appendMail(out []byte, m *Message) []byte {
+	out = append(append(append(out, "MAIL FROM:<"...), m.From...), '>')
 	if c.offers.size {
-		line += " SIZE=" + strconv.Itoa(len(m.Bytes))
+		out = strconv.AppendInt(append(out, " SIZE="...), int64(len(m.Bytes)), 10)
 	}
 	if m.SMTPUTF8 {
 		if c.offers.eightBit {
-			line += " BODY=8BITMIME" // the address stands in the header too
+			out = append(out, " BODY=8BITMIME"...) // the address stands in the header too
 		}
-		line += " SMTPUTF8"
+		out = append(out, " SMTPUTF8"...)
 	}
 	if c.offers.dsn {
-		line += " RET=HDRS"
+		out = append(out, " RET=HDRS"...)
 		if id, _, _ := strings.Cut(m.MessageID, "@"); xtext(id) {
-			line += " ENVID=" + id
+			out = append(append(out, " ENVID="...), id...)
 		}
 	}
-	return line + "\r\n"
+	return append(out, "\r\n"...)
 }
 
 // xtext tells what needs no escape in xtext and is no longer than an ENVID may be.
@@ -200,7 +215,7 @@ func xtext(s string) bool {
 }
 
 // unsendable refuses what this relay can't be offered; its State is empty for all else.
-func (c *Conn) unsendable(m Message) Outcome {
+func (c *Conn) unsendable(m *Message) Outcome {
 	if err := wellFormed(m); err != nil {
 		return Outcome{State: Refused, Reply: Reply{Text: err.Error()}, Class: ClassContent}
 	}
@@ -235,7 +250,7 @@ func (c *Conn) say(ctx context.Context, phase string, commands []byte) error {
 		reply, err := readReply(c.session.Text.R)
 		return c.fail(ctx, phase, reply, errors.Join(errUnasked, err))
 	}
-	err := c.session.UpdateDeadline(c.timeouts.Command)
+	err := c.allow(c.timeouts.Command)
 	if err == nil {
 		_, err = c.write(commands)
 	}
@@ -248,14 +263,31 @@ func (c *Conn) say(ctx context.Context, phase string, commands []byte) error {
 // reply reads one reply, for as long as its command's timeout. The error is a *RelayError; a 421 is one, whatever it
 // answers (RFC 5321 section 3.8).
 func (c *Conn) reply(ctx context.Context, phase string, timeout time.Duration) (Reply, error) {
-	if err := c.session.UpdateDeadline(timeout); err != nil {
-		return Reply{}, c.fail(ctx, phase, Reply{}, err)
-	}
-	reply, err := readReply(c.session.Text.R)
+	reply, err := c.listen(timeout)
 	if err != nil || reply.Code == 421 {
 		return reply, c.fail(ctx, phase, reply, err)
 	}
 	return reply, nil
+}
+
+// listen reads one reply, for so long.
+func (c *Conn) listen(timeout time.Duration) (Reply, error) {
+	if in := c.session.Text.R; !waits(in) {
+		if err := c.allow(timeout); err != nil {
+			return Reply{}, err
+		}
+	}
+	return readReply(c.session.Text.R)
+}
+
+// allow gives the socket so long from now, or up to a 64th longer: a deadline costs more than most replies and can often stay.
+func (c *Conn) allow(timeout time.Duration) error {
+	now := time.Now()
+	if left := c.deadline.Sub(now); left >= timeout && left <= timeout+timeout/64 {
+		return nil
+	}
+	c.deadline = now.Add(timeout + timeout/64)
+	return c.wire.SetDeadline(c.deadline)
 }
 
 // write puts all of p into one write of the socket. Of what is not among the written octets nothing has left, or under TLS
@@ -275,12 +307,12 @@ func (c *Conn) write(p []byte) (written int, err error) {
 // Unknown (the last octet may have left) or Cut (it surely has not); before that it is Away. Deferred by a 421 comes with an
 // error too, since the relay hangs up after it, and is believed. Errors are *RelayErrors, and only Close may follow them.
 func (c *Conn) Content(ctx context.Context, next *Message) (Outcome, error) {
-	if c.open == nil {
+	if c.open.To == "" {
 		return Outcome{State: Away}, &RelayError{Phase: "content", Err: errNoEnvelope}
 	}
-	defer context.AfterFunc(ctx, func() { c.wire.Close() })()
-	m := *c.open
-	c.open = nil
+	defer c.under(ctx).leave()
+	m := c.open
+	c.open = Message{}
 	if c.session.Text.R.Buffered() > 0 {
 		// Taken for the reply to the content, it would settle a message that nobody has.
 		reply, err := readReply(c.session.Text.R)
@@ -288,19 +320,16 @@ func (c *Conn) Content(ctx context.Context, next *Message) (Outcome, error) {
 	}
 	err := ctx.Err()
 	if err == nil {
-		err = c.session.UpdateDeadline(c.timeouts.Content)
+		err = c.allow(c.timeouts.Content)
 	}
 	if err != nil {
 		return Outcome{State: Away}, c.fail(ctx, "content", Reply{}, err)
 	}
-	c.out = c.content(c.out[:0], m)
+	c.out = c.appendContent(c.out[:0], &m)
 	whole := len(c.out)
-	if next != nil && c.offers.pipelining && c.unsendable(*next).State == "" {
-		for _, s := range c.steps(*next) {
-			c.out = append(c.out, s.command...)
-		}
-		ahead := *next
-		c.ahead = &ahead
+	if next != nil && c.offers.pipelining && c.unsendable(next).State == "" {
+		c.out = c.appendEnvelope(c.out, next)
+		c.ahead = *next
 	}
 	if written, err := c.write(c.out); err != nil {
 		state := Unknown
@@ -316,8 +345,8 @@ func (c *Conn) Content(ctx context.Context, next *Message) (Outcome, error) {
 	return out, err
 }
 
-// content appends what brings a message's content: the bytes and the final dot, or BDAT with them.
-func (c *Conn) content(out []byte, m Message) []byte {
+// appendContent appends what brings a message's content: the bytes and the final dot, or BDAT with them.
+func (c *Conn) appendContent(out []byte, m *Message) []byte {
 	switch {
 	case !c.offers.chunking && m.clean:
 		return append(append(out, m.Bytes...), ".\r\n"...)
@@ -331,10 +360,7 @@ func (c *Conn) content(out []byte, m Message) []byte {
 
 // verdict reads the reply to a content.
 func (c *Conn) verdict(ctx context.Context) (Outcome, error) {
-	if err := c.session.UpdateDeadline(c.timeouts.Content); err != nil {
-		return Outcome{State: Unknown}, c.fail(ctx, "content", Reply{}, err)
-	}
-	reply, err := readReply(c.session.Text.R)
+	reply, err := c.listen(c.timeouts.Content)
 	switch {
 	case err != nil:
 		return Outcome{State: Unknown}, c.fail(ctx, "content", Reply{}, err)
@@ -352,20 +378,20 @@ func (c *Conn) verdict(ctx context.Context) (Outcome, error) {
 // Drop ends the transaction of an accepted envelope whose content is not to leave. Where the relay has said 354 only the end
 // of the connection can do that: then, as after any error, only Close may follow.
 func (c *Conn) Drop(ctx context.Context) error {
-	if c.open == nil {
+	if c.open.To == "" {
 		return nil
 	}
-	c.open = nil
+	c.open = Message{}
 	if !c.offers.chunking {
 		return errors.Join(c.fail(ctx, "data", Reply{}, errWaiting), c.Close())
 	}
-	defer context.AfterFunc(ctx, func() { c.wire.Close() })()
+	defer c.under(ctx).leave()
 	return c.reset(ctx)
 }
 
 // fail makes the error after which the connection is of no more use.
 func (c *Conn) fail(ctx context.Context, phase string, reply Reply, err error) error {
-	c.ahead, c.spoilt = nil, true
+	c.ahead, c.spoilt = Message{}, true
 	if ctx.Err() != nil {
 		err = errors.Join(context.Cause(ctx), err)
 	}
@@ -377,15 +403,64 @@ const quitTimeout = 5 * time.Second
 
 // Quit says QUIT and closes; what the relay answers changes nothing. The error is that of closing.
 func (c *Conn) Quit(ctx context.Context) error {
-	defer context.AfterFunc(ctx, func() { c.wire.Close() })()
-	if !c.spoilt && c.ahead == nil && (c.open == nil || c.offers.chunking) { // else QUIT would be content, or out of turn
+	defer c.under(ctx).leave()
+	if !c.spoilt && c.ahead.To == "" && (c.open.To == "" || c.offers.chunking) { // else QUIT would be content, or out of turn
 		_, _ = c.command(ctx, "quit", "QUIT\r\n", min(quitTimeout, c.timeouts.Command))
 	}
 	return c.Close()
 }
 
 // Close closes the socket at once and never writes a dot. It is safe to call twice.
-func (c *Conn) Close() error { return c.wire.Close() }
+func (c *Conn) Close() error {
+	for _, w := range c.watches {
+		w.stop()
+	}
+	c.watches = nil
+	return c.wire.Close()
+}
+
+// watch closes the socket when a context ends, if a call is at work under it then. Calls share a few contexts, and asking each of
+// them anew costs more than what is done under it.
+type watch struct {
+	done   <-chan struct{} // of the context
+	atWork atomic.Bool
+	stop   func() bool
+}
+
+// mostWatches is of how many contexts we want to be told.
+const mostWatches = 2
+
+// under begins a call under a context. It ends with leave.
+func (c *Conn) under(ctx context.Context) *watch {
+	w := c.watch(ctx)
+	w.atWork.Store(true)
+	if ctx.Err() != nil { // perhaps told when nothing was at work
+		c.wire.Close()
+	}
+	return w
+}
+
+func (c *Conn) watch(ctx context.Context) *watch {
+	for _, w := range c.watches {
+		if w.done == ctx.Done() {
+			return w
+		}
+	}
+	if len(c.watches) == mostWatches {
+		c.watches[0].stop()
+		c.watches = slices.Delete(c.watches, 0, 1)
+	}
+	w := &watch{done: ctx.Done()}
+	w.stop = context.AfterFunc(ctx, func() {
+		if w.atWork.Load() {
+			c.wire.Close()
+		}
+	})
+	c.watches = append(c.watches, w)
+	return w
+}
+
+func (w *watch) leave() { w.atWork.Store(false) }
 
 // stuff appends content ready for the wire: dots doubled at line starts, and the final dot (RFC 5321 section 4.5.2).
 func stuff(out, content []byte) []byte {
@@ -405,7 +480,7 @@ func stuff(out, content []byte) []byte {
 
 // wellFormed refuses what would say more than one message: addresses that end the command, bare CR or LF that some relay
 // takes for a line end (RFC 5321 section 2.3.8), content that doesn't end its last line.
-func wellFormed(m Message) error {
+func wellFormed(m *Message) error {
 	for _, address := range []string{m.From, m.To} {
 		if strings.ContainsFunc(address, func(r rune) bool { return breaks(r) || r == ' ' || r == '<' || r == '>' }) {
 			return fmt.Errorf("envelope: %w", ErrAddress)

@@ -1,11 +1,15 @@
 package mailer_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -744,4 +748,77 @@ func TestAcceptedKeepsTheReply(t *testing.T) {
 	if want := "250 2.0.0 Ok: queued as 4F2A1 for [address]"; err != nil || got.Reply.String() != want {
 		t.Errorf("got %q, %v, want %q", got.Reply, err, want)
 	}
+}
+
+// The end of a context ends the calls that were made under it, and no other: content that is out may be answered while sending stops.
+func TestContextOfAnotherCall(t *testing.T) {
+	all := three(t)
+	c := connect(t, relay(smtptest.New(t), mailer.NoTLS))
+	for range 3 { // more contexts than are watched at once
+		send(t, c, all[0])
+		ctx, cancel := context.WithCancel(t.Context())
+		if got, err := c.Envelope(ctx, all[1]); err != nil || got.State != mailer.Accepted {
+			t.Fatalf("envelope: got %+v, %v", got, err)
+		}
+		cancel()
+		hard, cut := context.WithCancel(t.Context())
+		defer cut()
+		if got, err := c.Content(hard, nil); err != nil || got.State != mailer.Accepted {
+			t.Fatalf("content under another context: got %+v, %v", got, err)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	if got, err := c.Envelope(ctx, all[2]); err != nil || got.State != mailer.Accepted {
+		t.Fatalf("envelope: got %+v, %v", got, err)
+	}
+	cancel()
+	if got, err := c.Content(ctx, nil); got.State != mailer.Away || !errors.Is(err, context.Canceled) {
+		t.Errorf("content under the ended one: got %+v, %v, want away and context.Canceled", got, err)
+	}
+}
+
+// What came of a reply that isn't whole is waited for no longer than for any other of its command.
+func TestHalfAReplyBehindAnother(t *testing.T) {
+	all := three(t)
+	port := scripted(t, "220 hello", "250-hello\r\n250 PIPELINING", "250 a\r\n250 b\r\n354 c", "250 taken\r\n250-half")
+	r := mailer.SMTP{Host: "127.0.0.1", Port: port, TLS: mailer.NoTLS, Timeouts: mailer.Timeouts{Command: short, Data: time.Hour, Content: time.Hour}}
+	c := connect(t, r)
+	if got, err := c.Envelope(t.Context(), all[0]); err != nil || got.State != mailer.Accepted {
+		t.Fatalf("envelope: got %+v, %v", got, err)
+	}
+	if got, err := c.Content(t.Context(), &all[1]); err != nil || got.State != mailer.Accepted {
+		t.Fatalf("content: got %+v, %v", got, err)
+	}
+	if got, err := c.Envelope(t.Context(), all[1]); got.State != mailer.Away || !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("got %+v, %v, want away and the deadline exceeded", got, err)
+	}
+}
+
+// scripted is a relay that says its lines one after the other: the first as its greeting, the next after EHLO and the others after
+// what ends with DATA. Then it is silent.
+func scripted(t *testing.T, says ...string) (port int) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ends sync.WaitGroup
+	ends.Go(func() {
+		conn, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		in := bufio.NewReader(conn)
+		for turn := "EHLO"; err == nil; {
+			if turn != "" && len(says) > 0 {
+				fmt.Fprint(conn, says[0]+"\r\n")
+				says = says[1:]
+			}
+			if turn, err = in.ReadString('\n'); !strings.HasPrefix(turn, "EHLO") && turn != "DATA\r\n" {
+				turn = ""
+			}
+		}
+	})
+	t.Cleanup(func() { listener.Close(); ends.Wait() })
+	return listener.Addr().(*net.TCPAddr).Port
 }

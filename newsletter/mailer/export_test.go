@@ -5,6 +5,9 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"io"
+	"net"
+
+	"github.com/wneessen/go-mail/smtp"
 )
 
 // ReadReply lets the fuzz test reach the parser without a socket for each try.
@@ -29,6 +32,8 @@ func SignerOf(key DKIMKey) crypto.Signer { return key.signer }
 // What is written for speed, to be compared with what it stands for.
 var (
 	AppendShielded = appendShielded
+	CutEnhanced    = cutEnhanced
+	Waits          = waits
 	AppendPhrase   = appendPhrase
 	DotAtom        = dotAtom
 	HostName       = hostName
@@ -55,3 +60,15 @@ func (free) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) { return 
 
 // Slack lets the test compare it with what it is for.
 var Slack = slack
+
+// ConnOver is a connection whose other end has said its greeting.
+func ConnOver(conn net.Conn) (*Conn, error) {
+	line := &wire{phase: "greeting"}
+	line.open(conn)
+	session, err := smtp.NewClient(line, "relay.example")
+	if err == nil {
+		err = session.Hello("client.example")
+	}
+	line.phase = ""
+	return newConn(line, session, Timeouts{}.orDefaults()), err
+}

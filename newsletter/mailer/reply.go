@@ -2,11 +2,13 @@ package mailer
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"regexp"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // OutcomeState says where a phase left the message.
@@ -100,9 +102,7 @@ const maxReplyLines = 100
 
 // readReply reads one reply of one or more lines. A line longer than the reader's buffer, more than maxReplyLines of
 // them or lines with different codes are errReply.
-func readReply(in *bufio.Reader) (Reply, error) {
-	var lines []string
-	code := 0
+func readReply(in *bufio.Reader) (r Reply, err error) {
 	for range maxReplyLines {
 		line, err := in.ReadSlice('\n')
 		if errors.Is(err, bufio.ErrBufferFull) {
@@ -111,48 +111,86 @@ func readReply(in *bufio.Reader) (Reply, error) {
 		if err != nil {
 			return Reply{}, err
 		}
-		number, text, last := replyLine(strings.TrimRight(string(line), "\r\n"))
-		if number == 0 || code != 0 && number != code {
+		code, text, last := replyLine(bytes.TrimRight(line, "\r\n"))
+		if code == 0 || r.Code != 0 && code != r.Code {
 			return Reply{}, errReply
 		}
-		code, lines = number, append(lines, text)
+		r.Code = code
+		r.add(string(text))
 		if last {
-			return newReply(code, lines), nil
+			return r.short(), nil
 		}
 	}
 	return Reply{}, fmt.Errorf("%w: too many lines", errReply)
 }
 
-// replyLine takes "250-text" apart; the code is 0 if it isn't one.
-func replyLine(line string) (code int, text string, last bool) {
-	if len(line) < 3 || line[0] < '2' || line[0] > '5' {
-		return 0, "", false
+// waits tells whether a whole reply, or what can't become one, has come already.
+func waits(in *bufio.Reader) bool {
+	come, _ := in.Peek(in.Buffered())
+	for {
+		line, more, ok := bytes.Cut(come, []byte("\n"))
+		if !ok {
+			return false
+		}
+		if code, _, last := replyLine(bytes.TrimRight(line, "\r")); code == 0 || last {
+			return true
+		}
+		come = more
 	}
-	for _, digit := range []byte(line[:3]) {
+}
+
+// replyLine takes "250-text" apart; the code is 0 if it isn't one.
+func replyLine(line []byte) (code int, text []byte, last bool) {
+	if len(line) < 3 || line[0] < '2' || line[0] > '5' {
+		return 0, nil, false
+	}
+	for _, digit := range line[:3] {
 		if digit < '0' || digit > '9' {
-			return 0, "", false
+			return 0, nil, false
 		}
 		code = code*10 + int(digit-'0')
 	}
 	if len(line) == 3 {
-		return code, "", true
+		return code, nil, true
 	}
 	if line[3] != ' ' && line[3] != '-' {
-		return 0, "", false
+		return 0, nil, false
 	}
 	return code, line[4:], line[3] == ' '
 }
 
-var enhancedCode = regexp.MustCompile(`^[245]\.\d{1,3}\.\d{1,3}(?:\s+|$)`)
+// cutEnhanced takes the enhanced code (RFC 3463 section 2) off a line that begins with one.
+func cutEnhanced(line string) (code, text string) {
+	if line == "" || line[0] != '2' && line[0] != '4' && line[0] != '5' {
+		return "", line
+	}
+	end := 1
+	for range 2 {
+		if end == len(line) || line[end] != '.' {
+			return "", line
+		}
+		end++
+		digits := end
+		for end < len(line) && end < digits+3 && line[end] >= '0' && line[end] <= '9' {
+			end++
+		}
+		if end == digits {
+			return "", line
+		}
+	}
+	text = strings.TrimLeft(line[end:], " \t\n\f\r")
+	if text != "" && len(text) == len(line)-end {
+		return "", line // it goes on
+	}
+	return line[:end], text
+}
 
 // address also finds the forms that bounce handlers write into URLs and sender addresses.
 var address = regexp.MustCompile(`[^\s<>()\[\]",;:]+(?:@|%40|=40)[^\s<>()\[\]"',;:]+`)
 
-// mayBeEnhanced and plain spare most replies, of which each message has four, the regular expressions.
-func mayBeEnhanced(line string) bool { return len(line) >= len("2.0.0") && line[1] == '.' }
-
-func plain(line string) bool {
-	return !strings.ContainsFunc(line, func(c rune) bool { return c < ' ' || c > '~' })
+// mayHaveAddress spares most replies, of which each message has four, the regular expression.
+func mayHaveAddress(line string) bool {
+	return strings.Contains(line, "@") || strings.Contains(line, "40") && (strings.Contains(line, "%40") || strings.Contains(line, "=40"))
 }
 
 // maxText is what is kept of a reply's text, in characters.
@@ -161,30 +199,49 @@ const maxText = 500
 // newReply joins a reply's lines, takes the enhanced code off each, and redacts addresses.
 func newReply(code int, lines []string) Reply {
 	r := Reply{Code: code}
-	var words []string
 	for _, line := range lines {
-		if mayBeEnhanced(line) {
-			if found := enhancedCode.FindString(line); found != "" {
-				if r.Enhanced == "" {
-					r.Enhanced = strings.TrimSpace(found)
-				}
-				line = line[len(found):]
-			}
-		}
-		if !plain(line) {
-			line = strings.Map(func(c rune) rune {
-				if !unicode.IsPrint(c) {
-					return ' '
-				}
-				return c
-			}, strings.ToValidUTF8(line, "?"))
-		}
-		if strings.Contains(line, "@") || strings.Contains(line, "40") {
-			line = address.ReplaceAllString(line, "[address]")
-		}
-		words = append(words, strings.Fields(line)...)
+		r.add(line)
 	}
-	r.Text = strings.Join(words, " ")
+	return r.short()
+}
+
+// add adds a line to a reply.
+func (r *Reply) add(line string) {
+	code, line := cutEnhanced(line)
+	if r.Enhanced == "" {
+		r.Enhanced = code
+	}
+	if len(r.Text) > utf8.UTFMax*maxText {
+		return
+	}
+	plain := plainText(line)
+	if !plain {
+		line = strings.Map(func(c rune) rune {
+			if !unicode.IsPrint(c) {
+				return ' '
+			}
+			return c
+		}, strings.ToValidUTF8(line, "?"))
+	}
+	if mayHaveAddress(line) {
+		line = address.ReplaceAllString(line, "[address]")
+	}
+	if !plain {
+		line = strings.Join(strings.Fields(line), " ")
+	}
+	switch {
+	case r.Text == "":
+		r.Text = line
+	case line != "":
+		r.Text += " " + line
+	}
+}
+
+// short is the reply with no more text than is kept.
+func (r Reply) short() Reply {
+	if len(r.Text) <= maxText {
+		return r
+	}
 	if text := []rune(r.Text); len(text) > maxText {
 		r.Text = string(append(text[:maxText-1], '…'))
 	}

@@ -2,8 +2,13 @@ package mailer_test
 
 import (
 	"bufio"
+	"errors"
+	"io"
+	"regexp"
 	"strings"
 	"testing"
+
+	"pgregory.net/rapid"
 
 	"pressrun/newsletter/mailer"
 )
@@ -204,4 +209,35 @@ func FuzzReply(f *testing.F) {
 			t.Errorf("%+v has no class", r)
 		}
 	})
+}
+
+var enhancedCode = regexp.MustCompile(`^[245]\.\d{1,3}\.\d{1,3}(?:\s+|$)`)
+
+func TestEnhancedCodes(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		line := rapid.OneOf(rapid.StringMatching(`[2-5]\.[0-9]{0,4}\.[0-9]{0,4}[ \t\fa.]{0,3}x?`), rapid.StringOfN(rapid.RuneFrom([]rune("245.. \tx")), 0, 9, -1)).Draw(t, "line")
+		code, text := mailer.CutEnhanced(line)
+		found := enhancedCode.FindString(line)
+		if code != strings.TrimSpace(found) || text != line[len(found):] {
+			t.Fatalf("%q: got %q and %q, want %q and %q", line, code, text, strings.TrimSpace(found), line[len(found):])
+		}
+	})
+}
+
+// Whether a reply has come whole is known without waiting for it.
+func TestWaitingReplies(t *testing.T) {
+	for come, want := range map[string]bool{
+		"": false, "2": false, "250 ok": false, "250 ok\r": false, "250 ok\r\n": true, "250 ok\n": true, "250-a\r\n": false, "250-a\r\n250 b": false,
+		"250-a\r\n250 b\r\n": true, "250-a\r\n550 b\r\n": true, "hello\r\n": true, "\n": true, "250 ok\r\n250-half\r\n": true,
+	} {
+		in := bufio.NewReader(strings.NewReader(come))
+		_, _ = in.Peek(1)
+		got := mailer.Waits(in)
+		if got != want {
+			t.Errorf("%q: got %v, want %v", come, got, want)
+		}
+		if _, err := mailer.ReadReply(in); got && errors.Is(err, io.EOF) {
+			t.Errorf("%q: there is more to wait for", come)
+		}
+	}
 }
