@@ -67,8 +67,15 @@ func (a *app) restore(cmd *cobra.Command, file string) (err error) {
 	return a.with(ctx, func(s *site) error { return a.sayRestored(s, r) })
 }
 
+// asideName is where a database is kept: by the second, and never where one is kept already.
 func asideName(database string, now time.Time) string {
-	return database + ".before-restore-" + now.UTC().Format("20060102T150405Z")
+	name := database + ".before-restore-" + now.UTC().Format("20060102T150405Z")
+	for free, n := name, 2; ; n++ {
+		if _, err := os.Lstat(free); err != nil {
+			return free
+		}
+		free = fmt.Sprintf("%s-%d", name, n)
+	}
 }
 
 // restoring is a restore on its way. The database is replaced by one rename, of a file that is whole and on hold already; a

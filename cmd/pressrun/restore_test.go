@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestMondayOnThursday is the backup of Monday, made by serve itself, put back after somebody left by the link in their letter: the
@@ -83,5 +84,22 @@ func TestLinksOfBeforeARestore(t *testing.T) {
 				t.Errorf("ada's link unsubscribed somebody else:\n%s", shown)
 			}
 		})
+	}
+}
+
+// TestAsideIsKept: restores in the same second keep each database that was there.
+func TestAsideIsKept(t *testing.T) {
+	database := filepath.Join(t.TempDir(), "pressrun.db")
+	now := time.Date(2027, 3, 30, 9, 0, 0, 0, time.UTC)
+	kept := map[string]bool{}
+	for range 3 {
+		name := asideName(database, now)
+		if kept[name] {
+			t.Fatalf("%s would be replaced", name)
+		}
+		kept[name] = true
+		if err := os.WriteFile(name, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
