@@ -180,8 +180,8 @@ func (c *chunks) takeAllBut(ctx context.Context, db *store.DB, rows []*hashed, s
 	return rows, nil
 }
 
-// loggedRows make about half of the log that SQLite lets grow before it moves it into the file within a commit.
-const loggedRows = 1000
+// loggedRows make about three quarters of the log that SQLite lets grow before it moves it into the file within a commit.
+const loggedRows = 2000
 
 // rest lets others write after a transaction of n rows. Once the log is long it is moved into the file meanwhile: else a commit
 // would have to, and others wait for it.

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 
 	"pressrun/subscribers/store"
@@ -153,7 +152,7 @@ func (c *compaction) copyTo(ctx context.Context, end int64, keep func(i int64) b
 			return err
 		}
 		n := min(together, end-c.copied)
-		if _, err := c.old.ReadAt(in[:n*recordSize], (c.copied+1)*recordSize); err != nil && !errors.Is(err, io.EOF) {
+		if _, err := c.old.ReadAt(in[:n*recordSize], (c.copied+1)*recordSize); err != nil {
 			return err
 		}
 		out = out[:0]

@@ -72,7 +72,8 @@ const (
 // restored backup), where the lock file knows a later heartbeat (an older copy in the same place), where the last heartbeat
 // is in the future by more than ten minutes, or where, once live, it is six hours old and the sender did not end in order,
 // in the middle of an issue. The first call on a new database makes the record. With the hold goes what onHold does in the same
-// transaction, where it is not nil: whoever finds that a database is an older one has more to do than not to send.
+// transaction, where it is not nil: whoever finds that a database is an older one has more to do than not to send. One that is on hold
+// already is not looked at again.
 func CheckInstance(ctx context.Context, db *store.DB, now time.Time, onHold store.Hook) (Instance, error) {
 	here, err := whereIs(db.Path())
 	if err != nil {
