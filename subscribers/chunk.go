@@ -16,7 +16,7 @@ import (
 // that was stopped goes on after as many rows as were taken, so it needs the same order again: a change of it would lose rows.
 
 const (
-	sortedRows = 24 << 10 // rows that wait for those that belong before them
+	sortedRows = 32 << 10 // rows that wait for those that belong before them
 	windowRows = 2 << 10  // rows that are handed over together
 	batchRows  = 64       // rows that one statement looks up or writes
 )
@@ -70,6 +70,11 @@ type chunks struct {
 	hold   time.Duration      // how long the next transaction takes rows
 	texts  map[groupOf]string // of the statements that insert
 	logged int                // rows since the log was moved into the file
+
+	// What each batch needs anew, kept so that its memory is.
+	args  []any
+	found []found
+	fresh []newcomer
 }
 
 // pass takes the rows of those who are gone, or of all others.
@@ -246,7 +251,7 @@ func (c *chunks) takeBatch(ctx context.Context, rows []*hashed) error {
 	if err != nil {
 		return err
 	}
-	var fresh []newcomer
+	fresh := c.fresh[:0]
 	for i := range rows {
 		row, f := rows[i], all[i]
 		b := becameRefused
@@ -268,6 +273,7 @@ func (c *chunks) takeBatch(ctx context.Context, rows []*hashed) error {
 		}
 		c.became[row.number] = b
 	}
+	c.fresh = fresh
 	return c.insertAll(ctx, fresh)
 }
 
@@ -286,7 +292,9 @@ var batchFrom1, batchFrom2, hashesFrom2 = in(1, batchRows), in(2, batchRows), in
 
 // findAll is find for many rows; of rows with a fault it finds nothing.
 func (c *chunks) findAll(ctx context.Context, rows []*hashed) ([]found, error) {
-	all := make([]found, len(rows))
+	c.found = slices.Grow(c.found[:0], len(rows))[:len(rows)]
+	clear(c.found)
+	all := c.found
 	at := make(map[string]int, len(rows))
 	keys, hashes := make([]any, 0, batchRows), make([]any, 0, 2*batchRows)
 	for i, row := range rows {

@@ -55,6 +55,13 @@ func (c *chunks) inserting(insert, values string, all []newcomer, first int) str
 	return c.texts[group]
 }
 
+// insert runs a statement and keeps the memory of its arguments for the next one.
+func (c *chunks) insert(ctx context.Context, statement string, args []any) error {
+	c.args = args
+	_, err := c.tx.Exec(ctx, statement, args...)
+	return err
+}
+
 const selectLastPerson = `SELECT coalesce(max(id), 0) FROM subscribers`
 
 const (
@@ -68,14 +75,12 @@ func (c *chunks) insertPeople(ctx context.Context, all []newcomer) error {
 	if err := c.tx.QueryRow(ctx, selectLastPerson).Scan(&last); err != nil {
 		return err
 	}
-	args := make([]any, 1, 1+10*len(all))
-	args[0] = c.now().UnixMilli()
+	args := append(c.args[:0], c.now().UnixMilli())
 	for i, n := range all {
 		all[i].id = last + int64(i) + 1
 		args = append(args, all[i].id, n.addr.Typed, n.addr.Key, n.address, n.domain, n.Name, n.Language, n.Zone, n.fields, tagsText(n.Tags))
 	}
-	_, err := c.tx.Exec(ctx, c.inserting(insertPeople, personValues, all, 2), args...)
-	return err
+	return c.insert(ctx, c.inserting(insertPeople, personValues, all, 2), args)
 }
 
 const (
@@ -85,13 +90,12 @@ const (
 )
 
 func (c *chunks) insertEnrolments(ctx context.Context, all []newcomer) error {
-	args := []any{c.o.SeriesID, c.id, c.reading, c.now().UnixMilli()}
+	args := append(c.args[:0], c.o.SeriesID, c.id, c.reading, c.now().UnixMilli())
 	for _, n := range all {
 		ended, since, until := n.start.instants(c.now())
 		args = append(args, n.id, n.start.state, n.by, ended, since, until)
 	}
-	_, err := c.tx.Exec(ctx, c.inserting(insertEnrolments, enrolmentValues, all, 5), args...)
-	return err
+	return c.insert(ctx, c.inserting(insertEnrolments, enrolmentValues, all, 5), args)
 }
 
 const (
@@ -100,12 +104,11 @@ const (
 )
 
 func (c *chunks) insertConsents(ctx context.Context, all []newcomer) error {
-	args := []any{c.o.SeriesID, c.now().UnixMilli()}
+	args := append(c.args[:0], c.o.SeriesID, c.now().UnixMilli())
 	for _, n := range all {
 		args = append(args, n.id, c.form(n.line), n.consent, n.because, n.addr.Typed)
 	}
-	_, err := c.tx.Exec(ctx, c.inserting(insertConsents, consentValues, all, 3), args...)
-	return err
+	return c.insert(ctx, c.inserting(insertConsents, consentValues, all, 3), args)
 }
 
 const (
@@ -118,11 +121,10 @@ func (c *chunks) insertSuppressions(ctx context.Context, all []newcomer) error {
 	if !isGone(all[0].row.state) {
 		return nil
 	}
-	args := []any{c.now().UnixMilli()}
+	args := append(c.args[:0], c.now().UnixMilli())
 	for _, n := range all {
 		reason := goneReason(n.row.state)
 		args = append(args, n.address, c.goneScope(reason), reason, n.because)
 	}
-	_, err := c.tx.Exec(ctx, c.inserting(insertSuppressionsOf, suppressionValues, all, 2), args...)
-	return err
+	return c.insert(ctx, c.inserting(insertSuppressionsOf, suppressionValues, all, 2), args)
 }
