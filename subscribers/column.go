@@ -40,6 +40,17 @@ var rowStates = map[string]string{
 	"complained": rowComplained, "complaint": rowComplained, "junk": rowComplained, "spam": rowComplained, "markedasspam": rowComplained,
 
 	"suppressed": rowSuppressed, "blocklisted": rowSuppressed, "blacklisted": rowSuppressed, "blocked": rowSuppressed, "banned": rowSuppressed,
+
+	// German, French, Spanish, Arabic.
+	"aktiv": rowActive, "angemeldet": rowActive, "bestatigt": rowActive, "unbestatigt": rowPending, "ausstehend": rowPending,
+	"abgemeldet": rowUnsubscribed, "ausgetragen": rowUnsubscribed, "gekundigt": rowUnsubscribed, "inaktiv": rowUnsubscribed, "gesperrt": rowSuppressed,
+	"actif": rowActive, "abonne": rowActive, "inscrit": rowActive, "confirme": rowActive, "enattente": rowPending, "nonconfirme": rowPending,
+	"desabonne": rowUnsubscribed, "desinscrit": rowUnsubscribed, "inactif": rowUnsubscribed, "bloque": rowSuppressed,
+	"activo": rowActive, "suscrito": rowActive, "confirmado": rowActive, "pendiente": rowPending, "noconfirmado": rowPending,
+	"baja": rowUnsubscribed, "debaja": rowUnsubscribed, "dadodebaja": rowUnsubscribed, "cancelado": rowUnsubscribed, "inactivo": rowUnsubscribed,
+	"bloqueado": rowSuppressed,
+	"نشط":       rowActive, "مشترك": rowActive, "موكد": rowActive, "معلق": rowPending, "غيرموكد": rowPending,
+	"غيرمشترك": rowUnsubscribed, "ملغى": rowUnsubscribed, "غيرنشط": rowUnsubscribed, "محظور": rowSuppressed,
 }
 
 // hint is a column of another service that says of a person that they are gone, or here; it is kept as a field besides.
@@ -65,6 +76,12 @@ var hints = []hint{
 	{"bouncedat", isFilled, rowBounced, nil},
 	{"undeliverabilitydate", isFilled, rowBounced, nil},
 	{"complainedat", isFilled, rowComplained, nil},
+	{"abgemeldetam", isFilled, rowUnsubscribed, nil},
+	{"abmeldedatum", isFilled, rowUnsubscribed, nil},
+	{"desabonnele", isFilled, rowUnsubscribed, nil},
+	{"desinscritle", isFilled, rowUnsubscribed, nil},
+	{"datededesabonnement", isFilled, rowUnsubscribed, nil},
+	{"fechadebaja", isFilled, rowUnsubscribed, nil},
 	{"emaildisabled", isYes, rowUnsubscribed, isNo},
 	{"subscribedtoemails", isNo, rowUnsubscribed, isYes},
 	{"acceptsmarketing", isNo, rowUnsubscribed, isYes},
@@ -164,7 +181,7 @@ func (s *sheet) findColumns() columns {
 	c := addressesOnly()
 	c.email = s.column(emailNames()...)
 	s.findNames(&c)
-	c.state = s.column("status", "subscriptionstatus", "subscriberstatus", "subscribertype", "state")
+	c.state = s.column("status", "subscriptionstatus", "subscriberstatus", "subscribertype", "state", "statut", "etat", "estado", "الحالة")
 	c.language = s.column("language", "lang", "locale", "languagecode", "preferredlanguage")
 	c.zone = s.column("timezone", "zone", "tz")
 	c.tags = s.column("tags", "labels", "groups")

@@ -3,6 +3,7 @@ package subscribers_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -105,6 +106,30 @@ func TestColumnsOfManyHands(t *testing.T) {
 		}
 		if diff := cmp.Diff(tt.want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.header, diff)
+		}
+	}
+}
+
+// TestStatesOfManyHands: who left in a file that says so in another language is not mailed.
+func TestStatesOfManyHands(t *testing.T) {
+	for _, tt := range []struct{ header, active, pending, gone string }{
+		{"E-Mail;Status", "Aktiv", "Unbestätigt", "abgemeldet"},
+		{"Courriel;Statut", "Abonné", "En attente", "Désabonné"},
+		{"Correo;Estado", "activo", "Pendiente", "Dado de baja"},
+		{"البريد الإلكتروني;الحالة", "مشترك", "غير مؤكد", "غير مشترك"},
+		{"E-Mail;Abgemeldet am", "", "", "3.5.2024"},
+	} {
+		p := newPeople(t)
+		file := fmt.Sprintf("%s\nin@example.org;%s\nasks@example.org;%s\nout@example.org;%s\n", tt.header, tt.active, tt.pending, tt.gone)
+		if _, err := p.Import(t.Context(), p.db, strings.NewReader(file), subscribers.ImportOptions{SeriesID: skin, File: "f", As: subscribers.Active, Because: "x"}); err != nil {
+			t.Errorf("%s: %v", tt.header, err)
+			continue
+		}
+		p.wantGets(skin, "in@example.org", true, tt.header)
+		p.wantGets(skin, "asks@example.org", tt.pending == "", tt.header)
+		p.wantGets(skin, "out@example.org", false, tt.header)
+		if err := p.enrol(skin, "out@example.org"); !errors.Is(err, subscribers.ErrSuppressed) {
+			t.Errorf("%s: whoever left there, added by the owner: %v, want ErrSuppressed", tt.header, err)
 		}
 	}
 }
