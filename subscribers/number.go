@@ -18,8 +18,12 @@ SELECT CASE WHEN max(id) >= ?2 THEN max(id) + 1 ELSE ?2 END, ?1, 'manage', '', ?
 
 // SkipNumbers is for a database that is older than what was sent from it, restored or copied into its place by hand, before anybody
 // is added to it. Links in mails that were sent since its backup name people, requests and fresh links by numbers that it would give
-// again, to others: those who hold such a link would see and unsubscribe a stranger, or confirm for one. The next numbers are higher than the present instant in ms: no site gives so many,
-// and of the restores of one backup each goes on behind the one before. The row of nobody stays, as that of somebody erased does.
+// again, to others: those who hold such a link would see and unsubscribe a stranger, or confirm for one. The next numbers are higher
+// than the present instant in ms: no site gives so many, and of the restores of one backup each goes on behind the one before. The row
+// of nobody stays, as that of somebody erased does.
+//
+// KeepJournal sees by the journal that a database is an older one; whoever opens it looks at its file and its last heartbeat. A snapshot of
+// the whole disk takes all of these back with it, so that nothing shows it: make a backup of that and restore it.
 func (r *Registry) SkipNumbers(ctx context.Context, tx *store.Tx) error {
 	var id int64
 	now := r.now().UnixMilli()
