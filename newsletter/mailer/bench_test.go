@@ -1,6 +1,8 @@
 package mailer_test
 
 import (
+	"crypto/sha256"
+	"encoding/base32"
 	"strings"
 	"testing"
 
@@ -48,6 +50,11 @@ func BenchmarkSplice(b *testing.B) {
 	c := compile(b, letterForm())
 	tokens, named := recipient(), recipient()
 	tokens.Name, tokens.To.Name = "", ""
+	var keys [1024]string // one token for all a processor gets to know too well
+	for i := range keys {
+		sum := sha256.Sum256([]byte{byte(i), byte(i >> 8)})
+		keys[i] = strings.ToLower(base32.StdEncoding.EncodeToString(sum[:20]))
+	}
 	room := make([]byte, 0, 64<<10)
 	for _, bench := range []struct {
 		about string
@@ -55,7 +62,8 @@ func BenchmarkSplice(b *testing.B) {
 	}{{"tokens", tokens}, {"name", named}} {
 		b.Run(bench.about, func(b *testing.B) {
 			b.ReportAllocs()
-			for b.Loop() {
+			for i := 0; b.Loop(); i++ {
+				bench.r.Token = keys[i%len(keys)]
 				out, err := c.Append(room, bench.r)
 				if err != nil {
 					b.Fatal(err)

@@ -96,20 +96,30 @@ func (p *own) check() (err error) {
 // checkToken wants characters that stand for themselves in a URL, in HTML and in quoted-printable, and with which no line
 // begins that would have to be shielded.
 func (p *own) checkToken() bool {
-	run := 0
+	all := byte(inToken)
 	for i := range len(p.Token) {
-		switch b := p.Token[i]; {
-		case isDigit(b):
-			run++
-			p.tokenDigits = max(p.tokenDigits, run)
-		case b > 'f' && b <= 'z':
-			run = 0
-		default:
-			return false
-		}
+		all &= octets[p.Token[i]]
 	}
-	return p.Token != "" && len(p.Token) <= maxToken
+	p.tokenDigits = digitsInARow(p.Token)
+	return p.Token != "" && len(p.Token) <= maxToken && all == inToken
 }
+
+// octets tells of each octet whether tokens, and whether boundaries, have it. A branch for each would be taken for no reason that a
+// processor could foresee.
+var octets = func() (of [256]byte) {
+	for _, b := range []byte("0123456789abcdef") {
+		of[b] = inToken | inBoundary
+	}
+	for b := 'g'; b <= 'z'; b++ {
+		of[b] = inToken
+	}
+	return of
+}()
+
+const (
+	inBoundary = 1 << iota // a hex digit
+	inToken                // a letter in lower case or a digit
+)
 
 // append puts the pieces together.
 func (l *layout) append(dst []byte, p *own) []byte {
@@ -197,19 +207,12 @@ func (b Blank) digits() bool {
 	return false
 }
 
-// isDigit tells of a hex digit as boundaries have them.
-func isDigit(b byte) bool { return b >= '0' && b <= '9' || b >= 'a' && b <= 'f' }
-
-// digitsInARow is the length of the longest run of such digits.
+// digitsInARow is the length of the longest run of hex digits as boundaries have them.
 func digitsInARow(s string) (longest int) {
 	run := 0
 	for i := range len(s) {
-		if isDigit(s[i]) {
-			run++
-			longest = max(longest, run)
-		} else {
-			run = 0
-		}
+		run = (run + 1) & -int(octets[s[i]]&inBoundary)
+		longest = max(longest, run)
 	}
 	return longest
 }
