@@ -105,7 +105,8 @@ func exposed(line []byte) bool {
 	return len(line) > 0 && (line[0] == '.' || line[0] == 'F' && bytes.HasPrefix(line, []byte("From ")))
 }
 
-// appendShielded appends body lines, the first octet of those encoded that start with a dot or with "From ". The parts are quoted-printable, so the text stays the same.
+// appendShielded appends body lines, the first octet of those encoded that start with a dot or with "From ". The parts are
+// quoted-printable, so the text stays the same.
 func appendShielded(dst, body []byte) []byte {
 	for len(body) > 0 {
 		var line []byte

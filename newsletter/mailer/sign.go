@@ -21,7 +21,7 @@ type signer struct {
 	fields   [][]byte // of the message's header
 	names    []string // that signatures cover, in their order
 	headers  []byte   // what they cover, canonical
-	body     []byte   // canonical, where it was not
+	body     []byte   // canonical
 	list     []byte   // h=
 	bodyHash []byte   // bh=
 	at       int64    // t=
