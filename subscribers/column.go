@@ -2,6 +2,7 @@ package subscribers
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -42,23 +43,38 @@ var rowStates = map[string]string{
 	"suppressed": rowSuppressed, "blocklisted": rowSuppressed, "blacklisted": rowSuppressed, "blocked": rowSuppressed, "banned": rowSuppressed,
 
 	// German, French, Spanish, Arabic.
-	"aktiv": rowActive, "angemeldet": rowActive, "bestatigt": rowActive, "unbestatigt": rowPending, "ausstehend": rowPending,
-	"abgemeldet": rowUnsubscribed, "ausgetragen": rowUnsubscribed, "gekundigt": rowUnsubscribed, "inaktiv": rowUnsubscribed, "gesperrt": rowSuppressed,
+	"aktiv": rowActive, "angemeldet": rowActive, "abonniert": rowActive, "bestatigt": rowActive, "bestaetigt": rowActive,
+	"unbestatigt": rowPending, "unbestaetigt": rowPending, "nichtbestatigt": rowPending, "nichtbestaetigt": rowPending, "ausstehend": rowPending,
+	"abgemeldet": rowUnsubscribed, "ausgetragen": rowUnsubscribed, "gekundigt": rowUnsubscribed, "gekuendigt": rowUnsubscribed, "nichtabonniert": rowUnsubscribed,
+	"inaktiv": rowUnsubscribed, "gesperrt": rowSuppressed,
 	"actif": rowActive, "abonne": rowActive, "inscrit": rowActive, "confirme": rowActive, "enattente": rowPending, "nonconfirme": rowPending,
+	"abonnee": rowActive, "inscrite": rowActive, "confirmee": rowActive, "nonconfirmee": rowPending,
+	"desabonnee": rowUnsubscribed, "desinscrite": rowUnsubscribed, "bloquee": rowSuppressed,
 	"desabonne": rowUnsubscribed, "desinscrit": rowUnsubscribed, "inactif": rowUnsubscribed, "bloque": rowSuppressed,
 	"activo": rowActive, "suscrito": rowActive, "confirmado": rowActive, "pendiente": rowPending, "noconfirmado": rowPending,
 	"baja": rowUnsubscribed, "debaja": rowUnsubscribed, "dadodebaja": rowUnsubscribed, "cancelado": rowUnsubscribed, "inactivo": rowUnsubscribed,
-	"bloqueado": rowSuppressed,
-	"نشط":       rowActive, "مشترك": rowActive, "موكد": rowActive, "معلق": rowPending, "غيرموكد": rowPending,
+	"activa": rowActive, "suscrita": rowActive, "confirmada": rowActive, "dealta": rowActive, "noconfirmada": rowPending,
+	"dadadebaja": rowUnsubscribed, "cancelada": rowUnsubscribed, "inactiva": rowUnsubscribed, "anulado": rowUnsubscribed, "anulada": rowUnsubscribed,
+	"bloqueado": rowSuppressed, "bloqueada": rowSuppressed,
+	"نشط": rowActive, "مشترك": rowActive, "موكد": rowActive, "معلق": rowPending, "غيرموكد": rowPending,
 	"غيرمشترك": rowUnsubscribed, "ملغى": rowUnsubscribed, "غيرنشط": rowUnsubscribed, "محظور": rowSuppressed,
+	"نشطة": rowActive, "مشتركة": rowActive, "موكدة": rowActive, "معلقة": rowPending, "غيرموكدة": rowPending,
+	"غيرمشتركة": rowUnsubscribed, "ملغاة": rowUnsubscribed, "غيرنشطة": rowUnsubscribed, "محظورة": rowSuppressed,
 }
 
-// hint is a column of another service that says of a person that they are gone, or here; it is kept as a field besides.
+// hint is a column of another service that says of a person that they are gone, or here; it is kept as a field besides. A cell of a
+// column that says both and that says neither is a fault: whoever it means may have left.
 type hint struct {
 	column string // folded
 	gone   func(cell string) bool
 	state  string                 // of who is gone
 	here   func(cell string) bool // nil: it says nothing of that
+}
+
+// placedHint is a hint that a file has.
+type placedHint struct {
+	hint
+	place int
 }
 
 var hints = []hint{
@@ -85,13 +101,70 @@ var hints = []hint{
 	{"emaildisabled", isYes, rowUnsubscribed, isNo},
 	{"subscribedtoemails", isNo, rowUnsubscribed, isYes},
 	{"acceptsmarketing", isNo, rowUnsubscribed, isYes},
-	{"subscribed", isNo, rowUnsubscribed, isYes},
-	{"unsubscribed", isYes, rowUnsubscribed, isNo},
+	{"subscribed", isNo, rowUnsubscribed, isYesOrDate},
+	{"unsubscribed", isYesOrDate, rowUnsubscribed, isNo},
+	{"optedout", isYesOrDate, rowUnsubscribed, isNo},
+	{"optout", isYesOrDate, rowUnsubscribed, isNo},
+	{"emailoptout", isYesOrDate, rowUnsubscribed, isNo},
+	{"abgemeldet", isYesOrDate, rowUnsubscribed, isNo},
+	{"gekundigt", isYesOrDate, rowUnsubscribed, isNo},
+	{"gekuendigt", isYesOrDate, rowUnsubscribed, isNo},
+	{"angemeldet", isNo, rowUnsubscribed, isYesOrDate},
+	{"abonniert", isNo, rowUnsubscribed, isYesOrDate},
+	{"desabonne", isYesOrDate, rowUnsubscribed, isNo},
+	{"desabonnee", isYesOrDate, rowUnsubscribed, isNo},
+	{"desinscrit", isYesOrDate, rowUnsubscribed, isNo},
+	{"desinscrite", isYesOrDate, rowUnsubscribed, isNo},
+	{"abonne", isNo, rowUnsubscribed, isYesOrDate},
+	{"abonnee", isNo, rowUnsubscribed, isYesOrDate},
+	{"inscrit", isNo, rowUnsubscribed, isYesOrDate},
+	{"inscrite", isNo, rowUnsubscribed, isYesOrDate},
+	{"dadodebaja", isYesOrDate, rowUnsubscribed, isNo},
+	{"dadadebaja", isYesOrDate, rowUnsubscribed, isNo},
+	{"baja", isYesOrDate, rowUnsubscribed, isNo},
+	{"suscrito", isNo, rowUnsubscribed, isYesOrDate},
+	{"suscrita", isNo, rowUnsubscribed, isYesOrDate},
+	{"غيرمشترك", isYesOrDate, rowUnsubscribed, isNo},
+	{"مشترك", isNo, rowUnsubscribed, isYesOrDate},
 }
 
 func isFilled(cell string) bool { return cell != "" }
-func isYes(cell string) bool    { return slices.Contains([]string{"true", "yes", "1"}, fold(cell)) }
-func isNo(cell string) bool     { return slices.Contains([]string{"false", "no", "0"}, fold(cell)) }
+func isYes(cell string) bool {
+	switch fold(cell) {
+	case "true", "t", "yes", "y", "on", "x", "1", "ja", "j", "oui", "o", "si", "s", "نعم":
+		return true
+	}
+	return false
+}
+
+// isNo takes a day of nothing but zeros for what it is in the databases that write it: none.
+func isNo(cell string) bool {
+	switch word := fold(cell); word {
+	case "false", "f", "no", "n", "off", "nein", "non", "لا":
+		return true
+	default:
+		return word != "" && strings.Trim(word, "0") == ""
+	}
+}
+
+// isYesOrDate is for columns of which services write the day in the place of a yes.
+func isYesOrDate(cell string) bool { return isYes(cell) || !isNo(cell) && isDate(cell) }
+
+// isDate is wider than parseDate: that it is a day matters, not which one.
+func isDate(cell string) bool {
+	digits, letters := 0, false
+	for _, r := range cell {
+		if unicode.IsDigit(r) {
+			digits++
+		}
+		letters = letters || unicode.IsLetter(r)
+	}
+	if digits < 4 || !letters {
+		return digits >= 4
+	}
+	day, _ := parseDate(cell, "")
+	return !day.IsZero()
+}
 
 func isSpam(cell string) bool {
 	cell = fold(cell)
@@ -195,6 +268,34 @@ func (s *sheet) findColumns() columns {
 	return c
 }
 
+// places are names of a column of states that are as well those of where somebody lives, folded.
+func places() []string { return []string{"state", "estado", "etat"} }
+
+// dropPlaces takes a column called as in places for a field where none of its cells, in all of the file, is a state: one such cell
+// may be somebody who left.
+func (s *sheet) dropPlaces() error {
+	if s.ours || s.state < 0 || !slices.Contains(places(), fold(s.header[s.state])) {
+		return nil
+	}
+	errState := errors.New("a state")
+	filled := false
+	err := s.eachRecord(func(rec *record) error {
+		word, _, _ := strings.Cut(s.cell(rec.cells, s.state), " until ")
+		filled = filled || word != ""
+		if _, known := rowStates[fold(word)]; known {
+			return errState
+		}
+		return nil
+	})
+	switch {
+	case errors.Is(err, errState):
+		return nil
+	case filled && err == nil:
+		s.state = -1
+	}
+	return err
+}
+
 // findState knows the files of a service that writes one for each state.
 func (s *sheet) findState() string {
 	has := func(names ...string) bool {
@@ -211,11 +312,10 @@ func (s *sheet) findState() string {
 	return ""
 }
 
-func (s *sheet) findHints() map[int]hint {
-	found := map[int]hint{}
+func (s *sheet) findHints() (found []placedHint) {
 	for _, h := range hints {
 		if i := s.column(h.column); i >= 0 {
-			found[i] = h
+			found = append(found, placedHint{h, i})
 		}
 	}
 	return found
@@ -252,7 +352,7 @@ func (s *sheet) read() []ReadColumn {
 	all := make([]ReadColumn, len(s.header))
 	for i, name := range s.header {
 		all[i] = ReadColumn{name, cmp.Or(as[i], "field")}
-		if _, says := s.hints[i]; says {
+		if slices.ContainsFunc(s.hints, func(h placedHint) bool { return h.place == i }) {
 			all[i].As += ", state"
 		}
 	}

@@ -118,6 +118,10 @@ func TestStatesOfManyHands(t *testing.T) {
 		{"Correo;Estado", "activo", "Pendiente", "Dado de baja"},
 		{"البريد الإلكتروني;الحالة", "مشترك", "غير مؤكد", "غير مشترك"},
 		{"E-Mail;Abgemeldet am", "", "", "3.5.2024"},
+		{"E-Mail;Status", "Abonniert", "Nicht bestätigt", "Gekuendigt"},
+		{"Courriel;Statut", "Abonnée", "Non confirmée", "Désabonnée"},
+		{"Correo;Estado", "Suscrita", "No confirmada", "Dada de baja"},
+		{"البريد الإلكتروني;الحالة", "مشتركة", "غير مؤكدة", "غير مشتركة"},
 	} {
 		p := newPeople(t)
 		file := fmt.Sprintf("%s\nin@example.org;%s\nasks@example.org;%s\nout@example.org;%s\n", tt.header, tt.active, tt.pending, tt.gone)
@@ -130,6 +134,68 @@ func TestStatesOfManyHands(t *testing.T) {
 		p.wantGets(skin, "out@example.org", false, tt.header)
 		if err := p.enrol(skin, "out@example.org"); !errors.Is(err, subscribers.ErrSuppressed) {
 			t.Errorf("%s: whoever left there, added by the owner: %v, want ErrSuppressed", tt.header, err)
+		}
+	}
+}
+
+// TestYesAndNoOfManyHands: whoever left by a column of yes and no is not mailed, and a cell that is neither refuses the file.
+func TestYesAndNoOfManyHands(t *testing.T) {
+	gone, here := []string{"Ja", "2026-01-02", "Y", "x", "1", "oui", "Sí", "نعم", "3.5.2024", "5 March 2024", "TRUE"}, []string{"", "Nein", "no", "0", "F", "لا", "0000-00-00"}
+	for header, columns := range map[string]struct{ gone, here, neither []string }{
+		"Email,Unsubscribed":    {gone, here, []string{"vielleicht", "-", "left in 2024", "12"}},
+		"E-Mail,Abgemeldet":     {gone, here, []string{"unbekannt"}},
+		"E-Mail,Gekündigt":      {gone, here, []string{"?"}},
+		"Courriel,Désabonnée":   {gone, here, []string{"peut-être"}},
+		"Correo,Dado de baja":   {gone, here, []string{"quizás"}},
+		"Email,Subscribed":      {[]string{"Nein", "no", "off", "0"}, gone, []string{"no, on 2026-01-02", "web"}},
+		"E-Mail,Angemeldet":     {[]string{"nein"}, gone, []string{"unbekannt"}},
+		"Courriel,Abonné":       {[]string{"non"}, gone, []string{"Ada Lovelace"}},
+		"Email,Unsubscribed At": {append(gone, "some day"), []string{""}, nil},
+		"Email,Email Disabled":  {[]string{"on"}, here[:6], []string{"2026-01-02"}},
+	} {
+		o := subscribers.ImportOptions{SeriesID: skin, File: "f", As: subscribers.Active, Because: "x"}
+		p := newPeople(t)
+		for i, cells := range [][]string{columns.gone, columns.here} {
+			for n, cell := range cells {
+				email := fmt.Sprintf("r%d-%d@example.org", i, n)
+				if _, err := p.Import(t.Context(), p.db, strings.NewReader(header+"\n"+email+","+cell+"\n"), o); err != nil {
+					t.Errorf("%s: %s: %v", header, cell, err)
+					continue
+				}
+				p.wantGets(skin, email, i == 1, header+": "+cell)
+			}
+		}
+		for _, cell := range columns.neither {
+			file := header + "\nnobody@example.org,\"" + cell + "\"\n"
+			if _, err := p.Import(t.Context(), p.db, strings.NewReader(file), o); !errors.Is(err, subscribers.ErrImport) || !strings.Contains(err.Error(), "says neither yes nor no") {
+				t.Errorf("%s: %s: got %v, want it refused as neither yes nor no", header, cell, err)
+			}
+		}
+	}
+}
+
+// TestStateOfACountry: a column that only says where people live is a field; one cell that says of somebody that they left is not passed
+// over, wherever it stands.
+func TestStateOfACountry(t *testing.T) {
+	many := "Correo,Estado\n" + strings.Repeat("\n", 3)
+	for i := range 5000 {
+		many += fmt.Sprintf("r%d@example.org,Jalisco\n", i)
+	}
+	o := subscribers.ImportOptions{SeriesID: skin, File: "f", As: subscribers.Active, Because: "x"}
+	p := newPeople(t)
+	if _, err := p.Import(t.Context(), p.db, strings.NewReader(many+"out@example.org,dado de baja\n"), o); !errors.Is(err, subscribers.ErrImport) {
+		t.Errorf("with somebody who left: got %v, want it refused", err)
+	}
+	if _, err := p.Import(t.Context(), p.db, strings.NewReader(many), o); err != nil {
+		t.Fatal(err)
+	}
+	p.wantGets(skin, "r7@example.org", true, "imported")
+	if n := p.count(`SELECT count(*) FROM subscribers WHERE fields = '{"Estado":"Jalisco"}'`); n != 5000 {
+		t.Errorf("%d people have the field, want all 5000", n)
+	}
+	for _, status := range []string{"Status", "Subscription status"} { // is never where somebody lives
+		if _, err := p.Import(t.Context(), p.db, strings.NewReader("email,"+status+"\na@example.org,Jalisco\n"), o); !errors.Is(err, subscribers.ErrImport) {
+			t.Errorf("%s: got %v, want it refused", status, err)
 		}
 	}
 }

@@ -29,10 +29,10 @@ type sheet struct {
 	header []string // nil: one column of addresses without a header
 	fields []fieldColumn
 	columns
-	hints     map[int]hint // by the column's place
-	fileState string       // of all rows that don't say theirs, where the file is one of a service's files by state; empty: none
-	ours      bool         // written by Export: its apostrophes come off again
-	layout    string       // of the last date that was read
+	hints     []placedHint
+	fileState string // of all rows that don't say theirs, where the file is one of a service's files by state; empty: none
+	ours      bool   // written by Export: its apostrophes come off again
+	layout    string // of the last date that was read
 	zones     map[string]bool
 }
 
@@ -131,6 +131,9 @@ func (s *sheet) readHeader(first []string) error {
 	people := strings.Contains(strings.Join(first, ""), "@")
 	switch {
 	case s.email >= 0:
+		if err := s.dropPlaces(); err != nil {
+			return fmt.Errorf("read the file: %w", err)
+		}
 		return s.findFields()
 	case people && len(first) > 1:
 		return fmt.Errorf("%w: the first line must name the columns, one of them email; add one such as “email,name”", ErrImport)
@@ -212,13 +215,24 @@ type row struct {
 
 // each calls f for every line that has people, in order.
 func (s *sheet) each(f func(row) error) error {
+	number := int64(0)
+	return s.eachRecord(func(rec *record) error {
+		row := s.parse(rec)
+		row.number = number
+		number++
+		return f(row)
+	})
+}
+
+// eachRecord calls f for every record behind the header that is not blank.
+func (s *sheet) eachRecord(f func(*record) error) error {
 	r := s.records()
 	if s.header != nil {
 		if _, err := r.next(); err != nil {
 			return err
 		}
 	}
-	for number := int64(0); ; {
+	for {
 		rec, err := r.next()
 		if errors.Is(err, io.EOF) {
 			return nil
@@ -229,10 +243,7 @@ func (s *sheet) each(f func(row) error) error {
 		if rec.fault == nil && isBlank(rec.cells) {
 			continue
 		}
-		row := s.parse(rec)
-		row.number = number
-		number++
-		if err := f(row); err != nil {
+		if err := f(rec); err != nil {
 			return err
 		}
 	}
@@ -464,20 +475,27 @@ func (s *sheet) parseState(r *row, cells [][]byte) (int, error) {
 	if r.state == rowPaused && !dated {
 		r.state = rowPending // no date, so nobody knows when: they say so by confirming
 	}
-	s.hinted(r, cells)
-	return s.state, nil
+	return s.hinted(r, cells)
 }
 
 // hinted changes the state to what other columns say: the gravest that says that they are gone; that they are here only counts where
 // nothing else is said.
-func (s *sheet) hinted(r *row, cells [][]byte) {
+func (s *sheet) hinted(r *row, cells [][]byte) (int, error) {
 	here := false
-	for i, h := range s.hints {
-		cell := s.cell(cells, i)
-		if h.gone(cell) && goneGravity(h.state) > goneGravity(r.state) {
-			r.state = h.state
+	for _, h := range s.hints {
+		cell := s.cell(cells, h.place)
+		switch {
+		case cell == "":
+		case h.gone(cell):
+			if goneGravity(h.state) > goneGravity(r.state) {
+				r.state = h.state
+			}
+		case h.here == nil:
+		case h.here(cell):
+			here = true
+		default:
+			return h.place, fmt.Errorf("%q says neither yes nor no: write one of them, or rename the column", s.header[h.place])
 		}
-		here = here || h.here != nil && h.here(cell)
 	}
 	switch {
 	case r.state != "":
@@ -486,6 +504,7 @@ func (s *sheet) hinted(r *row, cells [][]byte) {
 	case here:
 		r.state = rowActive
 	}
+	return s.state, nil
 }
 
 // goneGravity orders states by how hard they are to come back from; -1 is for those who are here.
