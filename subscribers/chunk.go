@@ -2,6 +2,7 @@ package subscribers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -13,7 +14,8 @@ import (
 
 // The rows of an import are read and checked by one goroutine while another writes those before them. They come in runs that are
 // sorted by address: a transaction then touches few pages of the index of addresses, which made it three times as fast. An import
-// that was stopped goes on after as many rows as were taken, so it needs the same order again: a change of it would lose rows.
+// that was stopped goes on after as many rows as were taken, which are the same only in the same order: a sum over the rows that were
+// taken says whether they are. Where another version sorted or read them otherwise, the import takes all of them again.
 
 const (
 	sortedRows = 32 << 10 // rows that wait for those that belong before them
@@ -38,20 +40,23 @@ type hashed struct {
 	run             int
 }
 
-// takeAll goes through the file twice: those who are gone first, so that no order of lines mails them. It passes over the
-// rows that were taken before.
+// errOtherOrder says that other rows than those before which an import goes on were taken.
+var errOtherOrder = errors.New("rows of it came in another order")
+
+// takeAll takes the rows that were not taken before, or all of them where that can't be told.
 func (im *importing) takeAll(ctx context.Context, db *store.DB) error {
 	err := db.InTx(ctx, func(tx *store.Tx) (err error) {
 		im.tx = tx
 		im.reading, err = im.addReading(ctx)
 		return err
 	})
-	c := &chunks{importing: im, over: im.taken, hold: firstHold, texts: map[groupOf]string{}}
-	if err == nil && im.gone > 0 {
-		err = c.pass(ctx, db, true)
-	}
 	if err == nil {
-		err = c.pass(ctx, db, false)
+		err = im.takeRest(ctx, db)
+	}
+	if errors.Is(err, errOtherOrder) {
+		if err = im.startOver(ctx, db); err == nil {
+			err = im.takeRest(ctx, db)
+		}
 	}
 	if err != nil {
 		return err
@@ -63,10 +68,41 @@ func (im *importing) takeAll(ctx context.Context, db *store.DB) error {
 	return im.finish(ctx, db)
 }
 
+// takeRest goes through the file twice: those who are gone first, so that no order of lines mails them. It passes over as many rows
+// as were taken before.
+func (im *importing) takeRest(ctx context.Context, db *store.DB) (err error) {
+	c := &chunks{importing: im, over: im.taken, hold: firstHold, texts: map[groupOf]string{}}
+	if im.gone > 0 {
+		err = c.pass(ctx, db, true)
+	}
+	if err == nil {
+		err = c.pass(ctx, db, false)
+	}
+	if err == nil && c.over > 0 {
+		err = errOtherOrder
+	}
+	return err
+}
+
+// after is the sum over rows in the order that they are taken in, and as what, with one more.
+func (im *importing) after(sum int64, h *hashed) int64 {
+	const prime = 1099511628211 // of FNV-1a
+	state := h.state
+	if h.fault != nil {
+		state = "refused"
+	}
+	x := (uint64(sum) ^ uint64(h.number+1)) * prime
+	for i := range len(state) {
+		x = (x ^ uint64(state[i])) * prime
+	}
+	return int64(x)
+}
+
 // chunks takes the rows of an import in short transactions.
 type chunks struct {
 	*importing
 	over   int64              // how many rows, in the order of the passes, were taken before
+	passed int64              // the sum over those that were passed over
 	hold   time.Duration      // how long the next transaction takes rows
 	texts  map[groupOf]string // of the statements that insert
 	logged int                // rows since the log was moved into the file
@@ -170,7 +206,12 @@ func (c *chunks) hasher() func(Address) (address, domain string) {
 // takeAllBut takes rows in as many transactions as that needs, until no more than some are left, which it returns.
 func (c *chunks) takeAllBut(ctx context.Context, db *store.DB, rows []*hashed, some int) (left []*hashed, err error) {
 	before := min(c.over, int64(len(rows)))
-	c.over -= before
+	for _, h := range rows[:before] {
+		c.passed = c.after(c.passed, h)
+	}
+	if c.over -= before; before > 0 && c.over == 0 && c.passed != c.order {
+		return nil, errOtherOrder
+	}
 	for rows = rows[before:]; len(rows) > some; {
 		n, held, err := c.takeSome(ctx, db, rows)
 		if err != nil {
@@ -215,23 +256,27 @@ func (c *chunks) adapt(held time.Duration) {
 // takeSome takes the first of rows in one transaction. It says how many, and for how long others were kept out.
 func (c *chunks) takeSome(ctx context.Context, db *store.DB, rows []*hashed) (taken int, held time.Duration, err error) {
 	var began time.Time
+	var order int64
 	err = db.InTx(ctx, func(tx *store.Tx) error {
 		began = time.Now()
-		c.tx = tx
+		c.tx, order = tx, c.order
 		for taken < len(rows) && (taken == 0 || time.Since(began) < c.hold) {
 			some := differentPeople(rows[taken:])
 			if err := c.takeBatch(ctx, some); err != nil {
 				return fmt.Errorf("lines around %d: %w", some[0].line, err)
 			}
+			for _, h := range some {
+				order = c.after(order, h)
+			}
 			taken += len(some)
 		}
-		return c.advance(ctx, tx, taken)
+		return c.advance(ctx, tx, taken, order)
 	})
 	if err != nil {
 		return 0, 0, err
 	}
 	held = time.Since(began)
-	c.taken += int64(taken)
+	c.taken, c.order = c.taken+int64(taken), order
 	c.progress()
 	return taken, held, nil
 }
@@ -280,15 +325,16 @@ func (c *chunks) takeBatch(ctx context.Context, rows []*hashed) error {
 const selectPeopleByKeys = `SELECT id, email, address_hash, domain_hash, name, language, zone, fields, tags, created, email_key
 FROM subscribers WHERE email_key IN `
 
-const selectEnrolmentsOf = `SELECT e.id, e.series_id, e.subscriber_id, e.state, e.ended_by, e.cycle, coalesce(e.paused_until, 0),
-	coalesce(e.reading_id, 0), coalesce(e.active_since, 0), coalesce(e.ended_at, 0), e.created, e.updated,
-	EXISTS (SELECT 1 FROM enrolments r JOIN imports i ON i.id = r.import_id WHERE r.id = e.id AND i.done IS NULL)
-FROM enrolled e WHERE e.series_id = ?1 AND e.subscriber_id IN `
+// What this import did already counts for it, so that it does nothing twice.
+const selectEnrolmentsOf = `SELECT e.id, e.series_id, e.subscriber_id, CASE WHEN r.import_id = ?2 THEN r.state ELSE e.state END, e.ended_by,
+	e.cycle, coalesce(e.paused_until, 0), coalesce(e.reading_id, 0), coalesce(e.active_since, 0), coalesce(e.ended_at, 0), e.created, e.updated,
+	EXISTS (SELECT 1 FROM imports i WHERE i.id = r.import_id AND i.id <> ?2 AND i.done IS NULL)
+FROM enrolled e JOIN enrolments r ON r.id = e.id WHERE e.series_id = ?1 AND e.subscriber_id IN `
 
 const selectStandingAll = `SELECT hash, reason FROM suppressions WHERE series_id IN (0, ?1) AND hash IN `
 
 // The lists that end these, always as long: one statement serves all batches.
-var batchFrom1, batchFrom2, hashesFrom2 = in(1, batchRows), in(2, batchRows), in(2, 2*batchRows)
+var batchFrom1, batchFrom3, hashesFrom2 = in(1, batchRows), in(3, batchRows), in(2, 2*batchRows)
 
 // findAll is find for many rows; of rows with a fault it finds nothing.
 func (c *chunks) findAll(ctx context.Context, rows []*hashed) ([]found, error) {
@@ -319,7 +365,7 @@ func (c *chunks) findAll(ctx context.Context, rows []*hashed) ([]found, error) {
 
 func (c *chunks) findPeople(ctx context.Context, all []found, at map[string]int, keys []any) error {
 	of := map[int64]int{}
-	ids := []any{c.o.SeriesID}
+	ids := []any{c.o.SeriesID, c.id}
 	err := c.eachOf(ctx, selectPeopleByKeys+batchFrom1, pad(keys, batchRows), func(rows scanner) error {
 		var r personRow
 		var key string
@@ -336,7 +382,7 @@ func (c *chunks) findPeople(ctx context.Context, all []found, at map[string]int,
 	if err != nil || len(of) == 0 {
 		return err
 	}
-	return c.eachOf(ctx, selectEnrolmentsOf+batchFrom2, pad(ids, 1+batchRows), func(rows scanner) error {
+	return c.eachOf(ctx, selectEnrolmentsOf+batchFrom3, pad(ids, 2+batchRows), func(rows scanner) error {
 		var r enrolmentRow
 		var loose bool
 		if err := rows.Scan(append(r.columns(), &loose)...); err != nil {

@@ -184,7 +184,9 @@ type importing struct {
 	id, reading int64            // reading 0: these people had nothing
 	clock       func() time.Time // the Registry's stands still
 	rows, gone  int64            // of the file, and how many of them are gone
-	taken       int64            // rows, in the order of takeAll
+	faulty      int              // and how many have a fault
+	taken       int64            // rows, in the order of takeRest
+	order       int64            // the sum over these
 }
 
 // became is what happened to a row, in an octet: reports of large imports are long.
@@ -232,6 +234,7 @@ func (im *importing) examine() (faults, err error) {
 		case fault == nil && isGone(im.state(row)):
 			im.gone++
 		case fault != nil:
+			im.faulty++
 			found.add(row.line, fault.Error())
 			im.report.NeedsBecause = im.report.NeedsBecause || errors.Is(fault, ErrBecause)
 		}
@@ -239,15 +242,19 @@ func (im *importing) examine() (faults, err error) {
 	})
 	im.became = make([]became, im.rows)
 	im.progress()
-	if found.rows == 0 || im.o.GoodRows && !im.report.NeedsBecause {
+	if im.faulty == 0 || im.o.GoodRows && !im.report.NeedsBecause {
 		return nil, err
 	}
-	counted := ImportReport{Refused: found.rows, Added: int(im.rows) - found.rows}.Faults()
-	faults = fmt.Errorf("%w: %s: %s", ErrImport, counted, found.words())
+	faults = fmt.Errorf("%w: %s: %s", ErrImport, im.faults(), found.words())
 	if im.report.NeedsBecause {
 		faults = lacksReason{faults}
 	}
 	return faults, err
+}
+
+// faults counts the rows that have one, in words.
+func (im *importing) faults() string {
+	return ImportReport{Refused: im.faulty, Added: int(im.rows) - im.faulty}.Faults()
 }
 
 func (im *importing) progress() {

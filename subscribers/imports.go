@@ -31,6 +31,8 @@ type terms struct {
 	As      State   `json:"as"`
 	Because string  `json:"because"`
 	Reading []int64 `json:"reading,omitempty"`
+	// GoodRows says that rows with a fault were known when it was accepted.
+	GoodRows bool `json:"good_rows,omitempty"`
 }
 
 // run stores the file, accepts it, takes its rows and calls then, where there is one.
@@ -57,7 +59,7 @@ const (
 
 // keep stores the file and, at last, accepts it.
 func (im *importing) keep(ctx context.Context, db *store.DB) error {
-	t, err := json.Marshal(terms{im.o.File, im.o.As, im.o.Because, im.o.Reading})
+	t, err := json.Marshal(terms{im.o.File, im.o.As, im.o.Because, im.o.Reading, im.o.GoodRows})
 	if err != nil {
 		return err
 	}
@@ -110,16 +112,24 @@ func short(ctx context.Context, db *store.DB, f func(*store.Tx) error) error {
 }
 
 const (
-	advanceImport = `UPDATE imports SET taken = ?3, touched = ?4 WHERE id = ?1 AND taken = ?2 AND done IS NULL`
+	advanceImport = `UPDATE imports SET taken = ?3, taken_sum = ?4, touched = ?5 WHERE id = ?1 AND taken = ?2 AND done IS NULL`
 	finishImport  = `UPDATE imports SET done = ?2 WHERE id = ?1`
 )
 
-// advance notes, in the transaction of some rows, that they are taken. It fails where another process took them.
-func (im *importing) advance(ctx context.Context, tx *store.Tx, rows int) error {
-	n, err := tx.Exec(ctx, advanceImport, im.id, im.taken, im.taken+int64(rows), im.clock().UnixMilli())
+// advance notes, in the transaction of some rows, that they are taken, and the sum over all that are. It fails where another process
+// took them.
+func (im *importing) advance(ctx context.Context, tx *store.Tx, rows int, order int64) error {
+	n, err := tx.Exec(ctx, advanceImport, im.id, im.taken, im.taken+int64(rows), order, im.clock().UnixMilli())
 	if err == nil && n == 0 {
 		err = errImportTaken
 	}
+	return err
+}
+
+// startOver has all rows taken again. Of those that were, nothing happens twice.
+func (im *importing) startOver(ctx context.Context, db *store.DB) error {
+	err := db.InTx(ctx, func(tx *store.Tx) error { return im.advance(ctx, tx, int(-im.taken), 0) })
+	im.taken, im.order = 0, 0
 	return err
 }
 
@@ -164,7 +174,8 @@ func (im *importing) forget(ctx context.Context, db *store.DB) error {
 	})
 }
 
-const selectStoppedImports = `SELECT id, series_id, sum, terms, begun, accepted IS NOT NULL, done IS NOT NULL, taken, touched FROM imports
+const selectStoppedImports = `SELECT id, series_id, sum, terms, begun, accepted IS NOT NULL, done IS NOT NULL, taken, taken_sum, touched
+FROM imports
 WHERE (accepted IS NULL AND touched <= ?1)
 	OR (accepted IS NOT NULL AND touched <= ?2 AND (done IS NULL OR EXISTS (SELECT 1 FROM import_parts p WHERE p.import_id = imports.id)))
 ORDER BY id`
@@ -212,7 +223,7 @@ func (r *Registry) stoppedImports(ctx context.Context, q store.Querier) ([]*stop
 		s := &stopped{importing: importing{clock: r.now, report: &ImportReport{}}}
 		var text string
 		var begun int64
-		if err := rows.Scan(&s.id, &s.o.SeriesID, &s.sum, &text, &begun, &s.accepted, &s.done, &s.taken, &s.touched); err != nil {
+		if err := rows.Scan(&s.id, &s.o.SeriesID, &s.sum, &text, &begun, &s.accepted, &s.done, &s.taken, &s.order, &s.touched); err != nil {
 			return nil, err
 		}
 		var t terms
@@ -220,7 +231,7 @@ func (r *Registry) stoppedImports(ctx context.Context, q store.Querier) ([]*stop
 			return nil, fmt.Errorf("terms of import %d: %w", s.id, err)
 		}
 		s.Registry = r.at(instant(begun))
-		s.o.File, s.o.As, s.o.Because, s.o.Reading = t.File, t.As, t.Because, t.Reading
+		s.o.File, s.o.As, s.o.Because, s.o.Reading, s.o.GoodRows = t.File, t.As, t.Because, t.Reading, t.GoodRows
 		all = append(all, s)
 	}
 	return all, rows.Err()
@@ -247,10 +258,14 @@ func (s *stopped) goOn(ctx context.Context, db *store.DB) error {
 	if s.sheet, err = readSheet(kept); err != nil {
 		return err
 	}
-	if _, err := s.examine(); err != nil {
-		return err
+	faults, err := s.examine()
+	if err == nil {
+		err = s.takeAll(ctx, db)
 	}
-	return s.takeAll(ctx, db)
+	if err == nil && faults != nil {
+		err = fmt.Errorf("it is done, but %s that the version which accepted it had not found: import the file again to see which", s.faults())
+	}
+	return err
 }
 
 const selectPart = `SELECT data FROM import_parts WHERE import_id = ?1 AND number = ?2`

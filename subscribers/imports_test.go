@@ -122,6 +122,78 @@ func TestImportStoppedMidwayComesToItsEnd(t *testing.T) {
 	}
 }
 
+// TestImportStoppedUnderAnotherVersion has the file of a stopped import read otherwise than when its first rows were taken, as a version
+// with more words does: nobody is passed over, and what was done already is not done twice.
+func TestImportStoppedUnderAnotherVersion(t *testing.T) {
+	const n = 20_000
+	for _, tt := range []struct {
+		name, was, is string
+		mailable      int
+	}{
+		{"some turn out to be gone", "r1999", "unsubscribed", n - 11},
+		{"as before, by a version that kept no sum", "", "", n},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := newPeople(t)
+			file := manyPeople(n)
+			taken := p.stopAfter(file, 100)
+			if taken > n/2 {
+				t.Fatalf("%d rows were taken before it could be stopped, which is too many", taken)
+			}
+			if tt.was != "" {
+				var b strings.Builder
+				for line := range strings.Lines(file) {
+					if strings.HasPrefix(line, tt.was) {
+						line = strings.Replace(line, "active", tt.is, 1)
+					}
+					b.WriteString(line)
+				}
+				file = b.String()
+			}
+			p.must(func(tx *store.Tx) error {
+				_, err := tx.Exec(t.Context(), `UPDATE import_parts SET data = ?1 WHERE number = 0`, []byte(file))
+				if err == nil && tt.was == "" {
+					_, err = tx.Exec(t.Context(), `UPDATE imports SET taken_sum = 0`)
+				}
+				return err
+			})
+			p.pass(time.Minute)
+			if finished := p.finishImports(); finished != 1 {
+				t.Errorf("%d imports finished, want 1", finished)
+			}
+			turned := p.count(`SELECT count(*) FROM consents WHERE event = 'imported' AND because LIKE 'unsubscribed%' AND email <> 'gone@example.org'
+				AND EXISTS (SELECT 1 FROM consents c WHERE c.subscriber_id = consents.subscriber_id AND c.id < consents.id)`)
+			p.wantTraces("finished", 1, 0, n+1, n+1+turned, 1)
+			if mailable := p.count(`SELECT count(*) FROM mailable`); mailable != tt.mailable {
+				t.Errorf("%d people are mailable, want %d", mailable, tt.mailable)
+			}
+			p.wantGets(skin, "r19990@example.org", tt.was == "", "finished")
+		})
+	}
+}
+
+// TestImportThatAnotherVersionFindsFaultsIn: it comes to its end, and says so.
+func TestImportThatAnotherVersionFindsFaultsIn(t *testing.T) {
+	const n = 20_000
+	p := newPeople(t)
+	file := manyPeople(n)
+	p.stopAfter(file, 100)
+	p.must(func(tx *store.Tx) error {
+		_, err := tx.Exec(t.Context(), `UPDATE import_parts SET data = ?1`, []byte(strings.Replace(file, "r19999@example.org,active", "r19999@example.org,unheard", 1)))
+		return err
+	})
+	p.pass(time.Minute)
+	if _, err := p.FinishImports(t.Context(), p.db); err == nil || !strings.Contains(err.Error(), "it is done, but 1 of 20001 rows has a fault") {
+		t.Errorf("got %v, want one row with a fault", err)
+	}
+	if mailable := p.count(`SELECT count(*) FROM mailable`); mailable != n-1 {
+		t.Errorf("%d people are mailable, want %d", mailable, n-1)
+	}
+	if finished := p.finishImports(); finished != 0 {
+		t.Errorf("again: %d imports finished, want none", finished)
+	}
+}
+
 // TestImportTakenForStopped: an import that slept so long that another process went on with it takes nobody twice.
 func TestImportTakenForStopped(t *testing.T) {
 	const n = 20_000
