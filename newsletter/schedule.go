@@ -111,22 +111,23 @@ func (p *Publisher) keepHouse(ctx context.Context) error {
 		if _, err := p.people.Sweep(ctx, tx); err != nil {
 			return fmt.Errorf("sweep unconfirmed requests: %w", err)
 		}
-		return p.sweepSensitive(ctx, tx)
+		return nil
 	})
-	return errors.Join(stopped, err, p.people.CompactJournal(ctx, p.db), p.TakeRequests(ctx))
+	return errors.Join(stopped, err, p.sweepSensitive(ctx), p.people.CompactJournal(ctx, p.db), p.TakeRequests(ctx))
 }
 
-func (p *Publisher) sweepSensitive(ctx context.Context, tx *store.Tx) error {
-	all, err := series.All(ctx, tx)
+func (p *Publisher) sweepSensitive(ctx context.Context) error {
+	all, err := series.All(ctx, p.db)
 	if err != nil {
 		return err
 	}
+	var sensitive []int64
 	for _, s := range all {
 		if s.Sensitive {
-			err = errors.Join(err, p.people.SweepSensitive(ctx, tx, s.ID))
+			sensitive = append(sensitive, s.ID)
 		}
 	}
-	return err
+	return p.people.SweepSensitive(ctx, p.db, sensitive)
 }
 
 // planSlots writes the rows of all slots up to now and the one after, so that none vanishes while the program is down.

@@ -149,3 +149,28 @@ func BenchmarkExport(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkSweepProofs measures how long others are kept from writing while there are many of whom the proof alone is kept, none of whom
+// can go yet.
+func BenchmarkSweepProofs(b *testing.B) {
+	const rows = 200_000
+	p := newPeople(b)
+	o := subscribers.ImportOptions{SeriesID: gut, File: "people.csv", Because: "they signed"}
+	if _, err := p.Import(b.Context(), p.db, peopleFile(rows), o); err != nil {
+		b.Fatal(err)
+	}
+	p.must(func(tx *store.Tx) error {
+		_, err := tx.Exec(b.Context(), `INSERT INTO proven (subscriber_id) SELECT id FROM subscribers`)
+		return err
+	})
+	var began time.Time
+	var longest time.Duration
+	p.db.Around(
+		func(context.Context, *store.Tx) error { began = time.Now(); return nil },
+		func(context.Context, *store.Tx) error { longest = max(longest, time.Since(began)); return nil },
+	)
+	for b.Loop() {
+		p.sweepSensitive(skin)
+	}
+	b.ReportMetric(float64(longest.Microseconds())/1e3, "longest-hold-ms")
+}

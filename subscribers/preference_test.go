@@ -2,6 +2,7 @@ package subscribers_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -131,10 +132,17 @@ func TestJoinSeveral(t *testing.T) {
 	}
 }
 
+func (p *people) sweepSensitive(series ...int64) {
+	p.Helper()
+	if err := p.SweepSensitive(p.Context(), p.db, series); err != nil {
+		p.Fatal(err)
+	}
+}
+
 // Whoever only asked for a sensitive series is forgotten after three days, whoever left it after ninety.
 func TestSweepSensitive(t *testing.T) {
 	p := newPeople(t)
-	sweep := func() { p.must(func(tx *store.Tx) error { return p.SweepSensitive(t.Context(), tx, skin) }) }
+	sweep := func() { p.sweepSensitive(skin) }
 	known := func(email string, want bool) {
 		t.Helper()
 		_, err := subscribers.ByEmail(t.Context(), p.db, email)
@@ -171,7 +179,7 @@ func TestSweepSensitive(t *testing.T) {
 // back themselves, and are erased once they have left everything.
 func TestSweepSensitiveOfWhoGetsAnother(t *testing.T) {
 	p := newPeople(t)
-	sweep := func() { p.must(func(tx *store.Tx) error { return p.SweepSensitive(t.Context(), tx, skin) }) }
+	sweep := func() { p.sweepSensitive(skin) }
 	enrolled := func(id int64) bool {
 		t.Helper()
 		return p.count(`SELECT count(*) FROM enrolments WHERE series_id = 1 AND subscriber_id = ?1`, id) > 0
@@ -186,6 +194,9 @@ func TestSweepSensitiveOfWhoGetsAnother(t *testing.T) {
 		return p.SayWhy(t.Context(), tx, ids["one@example.org"], skin, "content", "my rash is gone")
 	})
 	p.leave(ids["all@example.org"], 0)
+	p.must(func(tx *store.Tx) error {
+		return p.SayWhy(t.Context(), tx, ids["all@example.org"], 0, "content", "my rash is back")
+	})
 	p.active(gut, "all@example.org") // which lifts the leave from everything
 	p.leave(ids["asks@example.org"], skin)
 	p.pass(90*day - 1e6)
@@ -240,4 +251,82 @@ func TestSweepSensitiveOfWhoGetsAnother(t *testing.T) {
 	if n := p.count(`SELECT count(*) FROM consents WHERE subscriber_id = ?1`, ids["all@example.org"]); n != 0 {
 		t.Errorf("%d consents outlive the erasure", n)
 	}
+}
+
+// TestSweepSensitiveKeepsHowItEnded: what ended an enrolment stands as that, and never keeps out for longer than it did.
+func TestSweepSensitiveKeepsHowItEnded(t *testing.T) {
+	for _, tt := range []struct {
+		reason         string
+		lifted         bool // by the owner, so that only the enrolment says it
+		stands         string
+		mayConfirmSkin bool
+	}{
+		{"bounce", false, "bounce", true},
+		{"bounce", true, "bounce", true},
+		{"complaint", false, "complaint", false},
+		{"complaint", true, "unsubscribe", true},
+	} {
+		t.Run(fmt.Sprintf("%s, lifted %t", tt.reason, tt.lifted), func(t *testing.T) {
+			p := newPeople(t)
+			const email = "ada@example.org"
+			id := p.active(skin, email).ID
+			p.active(gut, email)
+			p.suppress(email, skin, tt.reason)
+			if tt.lifted {
+				if err := p.unsuppress(email); err != nil {
+					t.Fatal(err)
+				}
+			}
+			p.pass(90*day + 1e6)
+			p.sweepSensitive(skin)
+			if n := p.count(`SELECT count(*) FROM enrolments WHERE series_id = 1 AND subscriber_id = ?1`, id); n != 0 {
+				t.Error("the enrolment is still there")
+			}
+			all, err := p.Suppressions(t.Context(), p.db, email)
+			if err != nil || len(all) != 1 || all[0].Reason != tt.stands || all[0].SeriesID != skin || all[0].Because != "" {
+				t.Errorf("what stands: %+v, %v; want %s of this series without a text", all, err, tt.stands)
+			}
+			if err := p.enrol(skin, email); !errors.Is(err, subscribers.ErrSuppressed) {
+				t.Errorf("added by the owner: %v, want ErrSuppressed", err)
+			}
+			p.wantGets(gut, email, true, "swept")
+			if tt.mayConfirmSkin {
+				p.active(skin, email)
+			}
+			p.wantGets(skin, email, tt.mayConfirmSkin, "asked again")
+		})
+	}
+}
+
+// TestSweepProofs: whoever is kept for the proof alone is erased ninety days after they left everything, whether or not a series is
+// sensitive still, and until then is looked at when that may be.
+func TestSweepProofs(t *testing.T) {
+	p := newPeople(t)
+	const email = "ada@example.org"
+	id := p.active(skin, email).ID
+	p.active(gut, email)
+	p.leave(id, skin)
+	p.pass(90*day + 1e6)
+	p.sweepSensitive(skin)
+	p.sweepSensitive()
+	if n := p.count(`SELECT count(*) FROM proven WHERE look_at = ?1`, p.clock.Add(90*day).UnixMilli()); n != 1 {
+		t.Error("they get another series, and are looked at before ninety days are over")
+	}
+	known := func(want bool, when string) {
+		t.Helper()
+		if _, err := subscribers.ByEmail(t.Context(), p.db, email); (err == nil) != want {
+			t.Errorf("%s: %v, want known %t", when, err, want)
+		}
+	}
+	p.pass(1e6)
+	p.leave(id, gut)
+	p.pass(90*day - 1e6)
+	p.sweepSensitive()
+	known(true, "looked at a moment before the ninety days are over")
+	p.pass(1e6)
+	p.sweepSensitive()
+	known(true, "at the ninety days")
+	p.pass(1e6)
+	p.sweepSensitive()
+	known(false, "behind them")
 }
