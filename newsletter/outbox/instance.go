@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"database/sql"
@@ -66,14 +67,16 @@ func ReadInstance(ctx context.Context, q store.Querier) (Instance, error) {
 const (
 	insertInstance = `INSERT INTO instance (id, machine, inode, heartbeat) VALUES (1, ?1, ?2, ?3)`
 	holdInstance   = `UPDATE instance SET held = ?1 WHERE id = 1 AND held = ''`
+	placeInstance  = `UPDATE instance SET machine = ?1, inode = ?2, heartbeat = CASE WHEN heartbeat < ?3 THEN ?3 ELSE heartbeat END WHERE id = 1`
 )
 
 // CheckInstance compares the database's record with this machine and file and puts it in hold where they differ (a copy, a
 // restored backup), where the lock file knows a later heartbeat (an older copy in the same place), where the last heartbeat
 // is in the future by more than ten minutes, or where, once live, it is six hours old and the sender did not end in order,
 // in the middle of an issue. The first call on a new database makes the record. With the hold goes what onHold does in the same
-// transaction, where it is not nil: whoever finds that a database is an older one has more to do than not to send. One that is on hold
-// already is not looked at again.
+// transaction, where it is not nil: whoever finds that a database is an older one has more to do than not to send. The record then is of
+// this file. One that is on hold already keeps its reason, but another file in the place of that one has onHold run again: it is an
+// older one too.
 func CheckInstance(ctx context.Context, db *store.DB, now time.Time, onHold store.Hook) (Instance, error) {
 	here, err := whereIs(db.Path())
 	if err != nil {
@@ -85,10 +88,15 @@ func CheckInstance(ctx context.Context, db *store.DB, now time.Time, onHold stor
 	}
 	judge := func(q store.Querier) (inst Instance, fresh bool, err error) {
 		inst, at, err := readInstance(ctx, q)
-		if err != nil || inst.Held != "" {
+		if err != nil {
 			return inst, false, err
 		}
-		if inst.Held = misplaced(inst, at, here, last, now); inst.Held == "" && !inst.LiveSince.IsZero() && now.Sub(inst.Heartbeat) > longAway {
+		odd := misplaced(inst, at, here, last)
+		if inst.Held != "" {
+			return inst, odd != "", nil
+		}
+		inst.Held = cmp.Or(odd, early(inst, now))
+		if inst.Held == "" && !inst.LiveSince.IsZero() && now.Sub(inst.Heartbeat) > longAway {
 			inst.Held, err = midway(ctx, q, inst, now)
 		}
 		return inst, inst.Held != "", err
@@ -107,7 +115,10 @@ func CheckInstance(ctx context.Context, db *store.DB, now time.Time, onHold stor
 		if err != nil || !fresh {
 			return err
 		}
-		if _, err = tx.Exec(ctx, holdInstance, inst.Held); err == nil && onHold != nil {
+		if _, err = tx.Exec(ctx, holdInstance, inst.Held); err == nil {
+			_, err = tx.Exec(ctx, placeInstance, here.machine, here.inode, last.UnixMilli())
+		}
+		if err == nil && onHold != nil {
 			err = onHold(ctx, tx)
 		}
 		return err
@@ -118,8 +129,8 @@ func CheckInstance(ctx context.Context, db *store.DB, now time.Time, onHold stor
 	return inst, nil
 }
 
-// misplaced says why a database should not send by itself; empty: nothing is odd.
-func misplaced(inst Instance, at, here place, noted, now time.Time) string {
+// misplaced says why a database is not the one that was here; empty: nothing is odd.
+func misplaced(inst Instance, at, here place, noted time.Time) string {
 	switch {
 	case at.machine != "" && here.machine != "" && at.machine != here.machine:
 		return "this database comes from another machine: if that one still sends, readers would get everything twice"
@@ -128,10 +139,16 @@ func misplaced(inst Instance, at, here place, noted, now time.Time) string {
 	case noted.After(inst.Heartbeat):
 		return fmt.Sprintf("this database is older than the last sender here, of %s: what was sent since, it does not know",
 			noted.UTC().Format(time.RFC3339))
-	case inst.Heartbeat.Sub(now) > clockSlack:
-		return fmt.Sprintf("this machine's clock is behind: the last sender here was alive at %s", inst.Heartbeat.UTC().Format(time.RFC3339))
 	}
 	return ""
+}
+
+// early says that it is earlier than it can be; empty: it is not.
+func early(inst Instance, now time.Time) string {
+	if inst.Heartbeat.Sub(now) <= clockSlack {
+		return ""
+	}
+	return fmt.Sprintf("this machine's clock is behind: the last sender here was alive at %s", inst.Heartbeat.UTC().Format(time.RFC3339))
 }
 
 const selectMidway = `SELECT EXISTS (SELECT 1 FROM instance WHERE closed = 0)

@@ -3,6 +3,7 @@ package outbox_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -201,6 +202,42 @@ func TestCopiedAndRestoredDatabasesAreHeld(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestHeldDatabaseThatIsReplaced: while a database is on hold, older ones that are put in its place are told too, each once, by what
+// they were held for first.
+func TestHeldDatabaseThatIsReplaced(t *testing.T) {
+	s := newSite(t)
+	now, older := time.Now(), 0
+	check(t, s.db, now)
+	path, other := s.db.Path(), filepath.Join(t.TempDir(), "pressrun.db")
+	reopened := func(db string, want int, when string) {
+		t.Helper()
+		for range 2 {
+			s.db = must(store.Open(t.Context(), db))
+			inst, err := outbox.CheckInstance(t.Context(), s.db, now, func(context.Context, *store.Tx) error { older++; return nil })
+			if err != nil || !strings.Contains(inst.Held, "this file is a copy") {
+				t.Errorf("%s: %+v, %v, want it held as a copy", when, inst, err)
+			}
+			s.close()
+		}
+		if older != want {
+			t.Errorf("%s: told %d times that it is an older one, want %d", when, older, want)
+		}
+	}
+	s.close()
+	copyFile(t, path, other)
+	reopened(other, 1, "copied")
+	backup := other + ".bak"
+	copyFile(t, other, backup)
+	if err := os.Rename(backup, other); err != nil {
+		t.Fatal(err)
+	}
+	reopened(other, 2, "a backup of the held one put back")
+	if err := os.WriteFile(other+".lock", fmt.Appendf(nil, "%020d\n", now.Add(time.Hour).UnixMilli()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	reopened(other, 3, "a sender was alive later than it knows")
 }
 
 // midway has an issue wait for the sender, and returns the database's path.
