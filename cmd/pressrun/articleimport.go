@@ -31,7 +31,9 @@ func (a *app) articleImportCommand() *cobra.Command {
 		Short: "Read articles from files and folders into a series",
 		Long: `Reads Markdown with front matter, plain text and HTML, and folders of them. Their order is decided by the first of these that all
 of them have: a weight in front matter, a complete chain of Previous and Next labels, a number in the file name, a date, the name.
-The labels stand at the end of a plain text, with the title below or behind: "Previous: Title | Next: Title".
+The labels stand at the end of a plain text, with the title below or behind: "Previous: Title | Next: Title". They are taken out of the text
+where an article with that title is among these files or in the series, where most texts of the folder end so, or where they stand alone
+on their lines, twice or both of them; a line that only looks like a label stays in the text, and is named with its file and line.
 A closing note that the texts share is taken out of them and shown as the disclaimer; the disclaimer of the series is never changed
 by an import.
 
@@ -98,7 +100,15 @@ func (a *app) importArticles(ctx context.Context, s *site, slug string, paths []
 	if err != nil {
 		return err
 	}
-	found, err := importer.Read(paths...)
+	there, err := series.Articles(ctx, s.db, of.ID)
+	if err != nil {
+		return err
+	}
+	titles := make([]string, len(there))
+	for i, article := range there {
+		titles[i] = article.Title
+	}
+	found, err := importer.ReadBeside(titles, paths...)
 	if err != nil {
 		return err
 	}

@@ -28,6 +28,7 @@ type intake struct {
 	candidates []candidate
 	problems   []Problem
 	from       []string        // what it was asked to read
+	known      []string        // titles of articles that are there already
 	seen       map[string]bool // files already taken in, so that overlapping paths don't collide with themselves
 	files      int
 	bytes      int

@@ -60,8 +60,11 @@ func (p Problem) place() string {
 // explicit weight, a complete Previous/Next chain, number in the file name, date, name. A file that can't be read is
 // a Problem, not an error; the error is for paths that do not exist (fs.ErrNotExist), and for more than 10,000 files,
 // more than 100 MB, or no article at all (ErrFile). With ErrFile the problems come along.
-func Read(paths ...string) (Found, error) {
-	in := intake{seen: map[string]bool{}, from: paths}
+func Read(paths ...string) (Found, error) { return ReadBeside(nil, paths...) }
+
+// ReadBeside is Read for a series that has articles with titles already: a label that names one of them is a label.
+func ReadBeside(titles []string, paths ...string) (Found, error) {
+	in := intake{seen: map[string]bool{}, from: paths, known: titles}
 	for _, path := range paths {
 		if err := in.path(path); err != nil {
 			return Found{Problems: in.problems}, err
@@ -91,6 +94,7 @@ type candidate struct {
 	weight         *int64 // nil: none given
 	number         int    // in the file name; -1: none
 	previous, next neighbour
+	plain          *plain // of plain text; nil: it is another kind
 
 	note         string // closing note as plain text; not part of Markdown any more
 	noteMarkdown string // the same as it stood in the text, to put it back
@@ -107,6 +111,7 @@ func (in *intake) found() (Found, error) {
 	f := Found{Problems: in.problems}
 	keep := func(ps []Problem) { f.Problems = append(f.Problems, ps...) }
 
+	keep(settleLabels(in.candidates, in.known))
 	disclaimer, ps := settleNotes(in.candidates)
 	f.Disclaimer = disclaimer
 	keep(ps)

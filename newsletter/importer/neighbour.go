@@ -20,36 +20,47 @@ type pageLabel struct {
 	title string // empty: none
 }
 
-// cutNeighbours takes the labels of a page's end off: Previous and Next in any order, each alone on its line once or twice, with a
-// title below or without, or with its title on the same line ("Previous: A | Next: B"). Where there are none, lines come back as
-// they were. first is the number of the first of lines in the file.
-//
-// A label that stands there once could also be the end of a text ("Next", and then a last sentence). So then what follows
-// has to look like a title; a label that stands there twice, and two on one line, can't be anything else.
-func cutNeighbours(lines []string, first int) (rest []string, previous, next neighbour) {
-	seen := map[string]neighbour{}
-	taken := func(l pageLabel) bool { return seen[l.word].line > 0 }
-	rest = lines
-	for {
-		labels, from := lastLabels(rest)
-		if len(labels) == 0 || slices.ContainsFunc(labels, taken) {
-			return rest, seen["previous"], seen["next"]
-		}
-		for _, l := range labels {
-			seen[l.word] = neighbour{l.title, first + from}
-		}
-		rest = rest[:from]
-	}
+// ending is a line of labels at a text's end, or a label alone on its line with its title below. from is where it begins, as an index of
+// the text's lines.
+type ending struct {
+	labels []pageLabel
+	from   int
+	alone  bool
+	sure   bool // it can be nothing else
 }
 
-// lastLabels reads the labels that lines end with: one, or the two of one line. from is the line where they begin.
-func lastLabels(lines []string) (labels []pageLabel, from int) {
+// endingsOf reads the labels of a page's end, the last one first: Previous and Next in any order, each alone on its line once or twice,
+// with a title below or without, or with its title on the same line ("Previous: A | Next: B").
+//
+// Only a label that stands there twice, and two that each stand alone, can't be anything else. Others could also be the end of a text
+// ("Next: rinse with cold water", or "Next" and then a last sentence): settleLabels decides on them, once it knows the titles that there
+// are.
+func endingsOf(lines []string) (all []ending) {
+	seen := map[string]bool{}
+	for {
+		e := lastEnding(lines)
+		if len(e.labels) == 0 || slices.ContainsFunc(e.labels, func(l pageLabel) bool { return seen[l.word] }) {
+			break
+		}
+		for _, l := range e.labels {
+			seen[l.word] = true
+		}
+		all, lines = append(all, e), lines[:e.from]
+	}
+	if len(all) == 2 && all[0].alone && all[1].alone {
+		all[0].sure, all[1].sure = true, true
+	}
+	return all
+}
+
+// lastEnding is the last one of lines.
+func lastEnding(lines []string) ending {
 	last := lastText(lines, len(lines))
 	if last < 0 {
-		return nil, 0
+		return ending{}
 	}
 	if labels := labelsOf(lines[last]); len(labels) > 0 {
-		return labels, last
+		return ending{labels: labels, from: last}
 	}
 	l, at := pageLabel{}, last
 	if wordAlone(lines[last]) == "" {
@@ -57,16 +68,16 @@ func lastLabels(lines []string) (labels []pageLabel, from int) {
 		at = lastText(lines, last)
 	}
 	if at < 0 || wordAlone(lines[at]) == "" {
-		return nil, 0
+		return ending{}
 	}
 	l.word = wordAlone(lines[at])
 	if above := lastText(lines, at); above >= 0 && wordAlone(lines[above]) == l.word {
-		return []pageLabel{l}, above
+		return ending{[]pageLabel{l}, above, true, true}
 	}
 	if !likeTitle(l.title) {
-		return nil, 0
+		return ending{}
 	}
-	return []pageLabel{l}, at
+	return ending{[]pageLabel{l}, at, true, false}
 }
 
 // likeTitle says that a line is no sentence. The empty one will do.

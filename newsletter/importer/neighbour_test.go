@@ -69,7 +69,6 @@ func TestStrayLabels(t *testing.T) {
 		{"a page", "a.html", "<p>Previous: <a href=one>One</a> | Next: <a href=three>Three</a></p>", []string{stays("a.html", "Previous: One | Next: Three") + "; take it out; a page is ordered by its links with rel=prev and rel=next"}},
 		{"prose", "a.txt", "Previous attempts failed.  Next comes sleep.", nil},
 		{"prose in two lines", "a.txt", "Next week we look at water, and at salt,\nwhich it carries.", nil},
-		{"mere dash", "a.txt", "Previous: – | Next: Three", nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			begin := map[string]string{".txt": "Two\n\nText of it.\n\n", ".md": "# Two\n\nText of it.\n\n", ".html": "<h1>Two</h1><p>Text of it.</p>"}
@@ -77,9 +76,102 @@ func TestStrayLabels(t *testing.T) {
 			if diff := cmp.Diff(tt.want, lines(f.Problems)); diff != "" {
 				t.Errorf("problems (-want +got):\n%s", diff)
 			}
-			cut := tt.want == nil && strings.Contains(tt.end, "|")
-			if got := f.Articles[0].Markdown; (strings.Contains(got, "Prev") || strings.Contains(got, "Next")) == cut {
-				t.Errorf("text = %q; want its end cut: %v", got, cut)
+			if got := f.Articles[0].Markdown; !strings.Contains(got, "Prev") && !strings.Contains(got, "Next") {
+				t.Errorf("text = %q; want it with its end", got)
+			}
+		})
+	}
+}
+
+// The last line of a text that only looks like a label is never lost: alone it stays in the text, and that is said with its line.
+func TestLikeLabels(t *testing.T) {
+	for _, end := range []string{
+		"Next: rinse with cold water",
+		"Next: what will you do about it?",
+		"Previous dose | Next dose",
+		"Previous: none | Next: you!",
+		"Next steps · Previous results",
+		"Next: A text that says previous: yes",
+		"Previous: – | Next: Three",
+		"Next\nrinse with cold water",
+		"Previous: One\n\nNext: Two", // its own title
+		"Next",
+	} {
+		f := readOne(t, "a.txt", "Two\n\nText of it.\n\n"+end)
+		word := strings.Fields(strings.ReplaceAll(end, ":", ""))[0]
+		if got := f.Articles[0].Markdown; !strings.Contains(got, word) || strings.Count(got, "\n") < strings.Count(end, "\n")+2 {
+			t.Errorf("%q: the text is %q, want it with its end", end, got)
+		}
+		if len(f.Problems) == 0 || f.Problems[0].Line != 5 || !strings.Contains(f.Problems[0].What, "stays in the text") || f.Problems[0].Fatal {
+			t.Errorf("%q: problems %q, want one of line 5", end, lines(f.Problems))
+		}
+	}
+	for _, end := range []string{
+		"Previous\nPrevious\n\nOne\n\nNext\nNext\n\nThree", "Next\nNext\n\nWhat now?", "Previous\n\nOne\n\nNext\n\nThree",
+	} {
+		if f := readOne(t, "a.txt", "Two\n\nText of it.\n\n"+end); f.Articles[0].Markdown != "Text of it." || len(f.Problems) > 0 {
+			t.Errorf("%q: text %q, problems %q; want it cut", end, f.Articles[0].Markdown, lines(f.Problems))
+		}
+	}
+}
+
+// What makes a label of a line that looks like one: an article with its title, here or in the series, or the other texts of the folder.
+func TestWhatMakesALabel(t *testing.T) {
+	const left = "looks like a Previous/Next label, and is left out of the text, though no article here has that title; " +
+		"bring that article along, or end the line with a full stop if readers are to see it"
+	for _, tt := range []struct {
+		name, end string
+		others    map[string]string
+		known     []string
+		cut       bool
+		problems  []string
+	}{
+		{"a title beside it", "Next: rinse with cold water", map[string]string{"b.txt": "Rinse with cold water\n\nText."}, nil, true, nil},
+		{"a question beside it", "Next: What now?", map[string]string{"b.txt": "What now?\n\nText."}, nil, true, nil},
+		{"a title in the series", "Previous: One", nil, []string{"“One”"}, true, nil},
+		{"its own title in the series", "Previous: Two", nil, []string{"Two"}, false, nil},
+		{"one of the two", "Previous: One\nNext: Elsewhere", nil, []string{"One"}, true, []string{"a.txt:6: “Next: Elsewhere” " + left}},
+		{"most of the folder", "Next: Elsewhere", map[string]string{"b.txt": "B\n\nText.\n\nNext: Nowhere"}, nil, true, []string{
+			"a.txt:5: “Next: Elsewhere” " + left, "b.txt:5: “Next: Nowhere” " + left,
+		}},
+		{"a question among them", "Next: what now?", map[string]string{
+			"b.txt": "B\n\nText.\n\nNext: C", "c.txt": "C\n\nText.\n\nPrevious: B",
+		}, nil, false, nil},
+		{"half of the folder", "Next: Elsewhere", map[string]string{
+			"b.txt": "B\n\nText.\n\nNext: C", "c.txt": "C\n\nText.", "d.txt": "D\n\nText.",
+		}, nil, false, nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			write(t, dir, "a.txt", "Two\n\nText of it.\n\n"+tt.end)
+			for name, content := range tt.others {
+				write(t, dir, name, content)
+			}
+			f, err := importer.ReadBeside(tt.known, dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			said := lines(f.Problems)
+			for i := range said {
+				said[i] = strings.TrimPrefix(said[i], dir+"/")
+			}
+			var about []string
+			for _, p := range said {
+				if strings.Contains(p, "looks like") {
+					about = append(about, p)
+				}
+			}
+			if tt.cut {
+				if diff := cmp.Diff(tt.problems, about); diff != "" {
+					t.Errorf("problems (-want +got):\n%s", diff)
+				}
+			} else if len(about) != 1 || !strings.HasPrefix(about[0], "a.txt:5: ") || !strings.Contains(about[0], "stays in the text") {
+				t.Errorf("problems %q, want one of a.txt:5", about)
+			}
+			for _, a := range f.Articles {
+				if a.Title == "Two" && (a.Markdown == "Text of it.") != tt.cut {
+					t.Errorf("text = %q; want its end cut: %t", a.Markdown, tt.cut)
+				}
 			}
 		})
 	}

@@ -2,6 +2,7 @@ package importer
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -26,9 +27,66 @@ func readPlain(text string) (candidate, []Problem) {
 	if utf8.RuneCountInString(c.Title) > maxTitle {
 		return c, []Problem{longTitle(first + 1)}
 	}
-	lines, c.previous, c.next = cutNeighbours(lines[first+1:], first+2)
-	problems := strayLabels(lines, first+2, oneLine, "write it as “Previous: Title” or “Next: Title” on a line of its own at the very end, or take it out")
-	paragraphs := paragraphsOf(lines)
+	lines = lines[first+1:]
+	c.plain = &plain{lines: lines, first: first + 2, endings: endingsOf(lines)}
+	if lastText(c.plain.above(), len(c.plain.above())) < 0 { // there would be no text
+		c.plain.endings = c.plain.endings[:c.plain.sure()]
+	}
+	c.cut(len(c.plain.endings))
+	return c, strayLabels(c.plain.above(), first+2, oneLine, "write it as “Previous: Title” or “Next: Title” on a line of its own at the very end, or take it out")
+}
+
+// plain is what a plain text's candidate was read from. Which of its endings are labels, only the whole set can tell.
+type plain struct {
+	lines   []string // without the title
+	first   int      // number of the first of them in the file
+	endings []ending // the last first
+}
+
+// before is the text without its last n endings.
+func (p *plain) before(n int) []string {
+	if n == 0 {
+		return p.lines
+	}
+	return p.lines[:p.endings[n-1].from]
+}
+
+// above is the text above all of its endings.
+func (p *plain) above() []string { return p.before(len(p.endings)) }
+
+// sure is how many endings, from the last one up, are labels for sure.
+func (p *plain) sure() int {
+	if n := slices.IndexFunc(p.endings, func(e ending) bool { return !e.sure }); n >= 0 {
+		return n
+	}
+	return len(p.endings)
+}
+
+// words are the label of an ending with its title.
+func (p *plain) words(e ending) string {
+	words := oneLine(p.lines[e.from])
+	if wordAlone(words) != "" {
+		words += " " + e.labels[0].title
+	}
+	return strings.TrimSpace(words)
+}
+
+// line is the number that an ending has in the file.
+func (p *plain) line(e ending) int { return p.first + e.from }
+
+// cut makes the text of a plain candidate, with its last n endings read as labels and taken off.
+func (c *candidate) cut(n int) {
+	c.previous, c.next, c.note, c.noteMarkdown = neighbour{}, neighbour{}, "", ""
+	for _, e := range c.plain.endings[:n] {
+		for _, l := range e.labels {
+			if to := (neighbour{l.title, c.plain.line(e)}); l.word == "previous" {
+				c.previous = to
+			} else {
+				c.next = to
+			}
+		}
+	}
+	paragraphs := paragraphsOf(c.plain.before(n))
 	if n := len(paragraphs) - 1; n > 0 {
 		if note := strings.Join(paragraphs[n].trimmed(), " "); noteBegin.MatchString(note) {
 			c.note, c.noteMarkdown = note, paragraphs[n].markdown()
@@ -36,7 +94,6 @@ func readPlain(text string) (candidate, []Problem) {
 		}
 	}
 	c.Markdown = markdownOf(paragraphs)
-	return c, problems
 }
 
 // paragraph is a run of lines between empty ones.
