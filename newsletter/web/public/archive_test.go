@@ -308,3 +308,29 @@ func TestFeedAndSitemapAreAskedFor(t *testing.T) {
 		t.Errorf("the map after a series became private: got %d, want 200", again.Status)
 	}
 }
+
+// Whoever asks for a feed by its time alone hears of other settings or another program, and of another day, though no article changed.
+func TestFeedByTimeAfterAStart(t *testing.T) {
+	s := webtest.New(t)
+	s.Send(t, s.AddSeries(t, "skin", "Water"))
+	s.Pass(time.Hour)
+	since := func(h http.Handler, at string) webtest.Answer {
+		return webtest.Do(t, h, webtest.Request{Method: "GET", Path: "/s/skin/feed.xml", Header: map[string]string{"If-Modified-Since": at}})
+	}
+	h := handler(t, s)
+	s.Pass(time.Minute)
+	at := get(t, h, "/s/skin/feed.xml").Header.Get("Last-Modified")
+	if a := since(h, at); at == "" || a.Status != http.StatusNotModified {
+		t.Errorf("asked by %q: got %d, want 304", at, a.Status)
+	}
+	h = handler(t, s)
+	s.Pass(time.Minute)
+	if a := since(h, at); a.Status != http.StatusOK {
+		t.Errorf("after a start, asked by %q: got %d, want 200", at, a.Status)
+	}
+	at = get(t, h, "/s/skin/feed.xml").Header.Get("Last-Modified")
+	s.Pass(24 * time.Hour)
+	if a := since(h, at); a.Status != http.StatusOK {
+		t.Errorf("on another day, asked by %q: got %d, want 200", at, a.Status)
+	}
+}

@@ -49,9 +49,13 @@ func unchanged(w http.ResponseWriter, r *http.Request, content []byte) bool {
 }
 
 // unchangedSince marks an answer by what it is made of, before it is: marks, as of series.PublicMark, and this process, since
-// another program or other settings may make something else of them. A change of this very second is not dated: another one may
-// follow in it, and whoever asks by its time would not hear of that (RFC 9110 section 8.8.2.2).
+// another program or other settings may make something else of them: the answer is never dated before its start. A change of this very
+// second is not dated: another one may follow in it, and whoever asks by its time would not hear of that (RFC 9110 section 8.8.2.2).
+// With a zero time only the marks tell.
 func (p *pages) unchangedSince(w http.ResponseWriter, r *http.Request, changed time.Time, marks ...string) bool {
+	if p.started.After(changed) && !changed.IsZero() {
+		changed = p.started
+	}
 	if p.Now().Sub(changed) < time.Second {
 		changed = time.Time{}
 	}

@@ -73,8 +73,12 @@ func (p *pages) feed(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	day := p.today(s).Format(time.DateOnly) // which an article that was published elsewhere may name
-	if p.unchangedSince(w, r, changed, mark, day) {
+	today := p.today(s) // which an article that was published elsewhere may name
+	midnight := time.Date(today.Year(), today.Month(), today.Day(), 0, 0, 0, 0, today.Location())
+	if midnight.After(changed) {
+		changed = midnight
+	}
+	if p.unchangedSince(w, r, changed, mark, today.Format(time.DateOnly)) {
 		return nil
 	}
 	feed, err := p.feedOf(r, s)

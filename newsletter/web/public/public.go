@@ -41,6 +41,7 @@ type pages struct {
 	answer  web.Answerer
 	strays  strays
 	process string // of no other
+	started time.Time
 	faces   faces
 }
 
@@ -59,7 +60,7 @@ func New(cfg Config) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &pages{Config: cfg, assets: assets, process: rand.Text(), faces: newFaces()}
+	p := &pages{Config: cfg, assets: assets, process: rand.Text(), started: cfg.Now(), faces: newFaces()}
 	p.answer = web.Answerer{Log: cfg.Log, Page: p.trouble}
 	return p.routes(), nil
 }
