@@ -77,29 +77,7 @@ func (f *seriesFlags) define(cmd *cobra.Command, adding bool) {
 func (f *seriesFlags) change(cmd *cobra.Command) (series.Change, error) {
 	given := cmd.Flags().Changed
 	var c series.Change
-	for _, flag := range []struct {
-		name string
-		from *string
-		to   **string
-	}{
-		{"title", &f.title, &c.Title},
-		{"reply-to", &f.replyTo, &c.ReplyTo},
-		{"postal-address", &f.postalAddress, &c.PostalAddress},
-		{"language", &f.language, &c.Language},
-		{"zone", &f.zone, &c.Zone},
-		{"start", &f.start, &c.StartDate},
-		{"welcome", &f.welcome, &c.Welcome},
-		{"when-not-ready", &f.whenNotReady, &c.WhenNotReady},
-		{"disclaimer-place", &f.place, &c.DisclaimerPlace},
-		{"theme", &f.theme, &c.Theme},
-		{"accent", &f.accent, &c.Accent},
-		{"ground", &f.ground, &c.Ground},
-		{"type", &f.scale, &c.Type},
-	} {
-		if given(flag.name) {
-			*flag.to = flag.from
-		}
-	}
+	f.changeTexts(cmd, &c)
 	if given("mode") {
 		c.Mode = new(series.Mode(f.mode))
 	}
@@ -132,6 +110,33 @@ func (f *seriesFlags) change(cmd *cobra.Command) (series.Change, error) {
 		}
 	}
 	return c, f.readDisclaimer(cmd, &c)
+}
+
+// changeTexts reads the flags that are taken as they were typed.
+func (f *seriesFlags) changeTexts(cmd *cobra.Command, c *series.Change) {
+	for _, flag := range []struct {
+		name string
+		from *string
+		to   **string
+	}{
+		{"title", &f.title, &c.Title},
+		{"reply-to", &f.replyTo, &c.ReplyTo},
+		{"postal-address", &f.postalAddress, &c.PostalAddress},
+		{"language", &f.language, &c.Language},
+		{"zone", &f.zone, &c.Zone},
+		{"start", &f.start, &c.StartDate},
+		{"welcome", &f.welcome, &c.Welcome},
+		{"when-not-ready", &f.whenNotReady, &c.WhenNotReady},
+		{"disclaimer-place", &f.place, &c.DisclaimerPlace},
+		{"theme", &f.theme, &c.Theme},
+		{"accent", &f.accent, &c.Accent},
+		{"ground", &f.ground, &c.Ground},
+		{"type", &f.scale, &c.Type},
+	} {
+		if cmd.Flags().Changed(flag.name) {
+			*flag.to = flag.from
+		}
+	}
 }
 
 // readDisclaimer takes the words, or reads them from the file that @FILE names.
