@@ -174,8 +174,20 @@ func (c Config) orBackup(missing error) error {
 			file = near
 		}
 	}
-	return fmt.Errorf("it is missing or empty, but there are backups: `pressrun restore %s` puts the last one in its place. Or mend `database` in the configuration", file)
+	return inBackup{missing, file}
 }
+
+// inBackup is a database that is missing or empty, and the backup that brings it back.
+type inBackup struct {
+	missing error
+	file    string
+}
+
+func (e inBackup) Error() string {
+	return fmt.Sprintf("it is missing or empty, but there are backups: `pressrun restore %s` puts the last one in its place. Or mend `database` in the configuration", e.file)
+}
+
+func (e inBackup) Unwrap() error { return e.missing }
 
 // backUpNightly makes the backup of this night where it is missing, and then removes those that are too old. It returns the file
 // it made; empty: none was due, or backup_dir is not set. A failure is told to the editors.

@@ -103,3 +103,16 @@ func TestAsideIsKept(t *testing.T) {
 		}
 	}
 }
+
+// A database that is missing is still known as that where a backup is named instead.
+func TestMissingDatabaseNamesItsBackup(t *testing.T) {
+	c := Config{Database: "pressrun.db", BackupDir: t.TempDir()}
+	if err := os.WriteFile(filepath.Join(c.BackupDir, "pressrun-2027-03-29.db"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, missing := range []error{errNoDatabase, errEmptyDatabase} {
+		if err := c.orBackup(missing); !errors.Is(err, missing) || !strings.Contains(err.Error(), "pressrun-2027-03-29.db") || strings.Contains(err.Error(), missing.Error()) {
+			t.Errorf("%v: got %v, want it with the backup named in place of its own words", missing, err)
+		}
+	}
+}
