@@ -45,7 +45,7 @@ func (p *Publisher) mailMine(ctx context.Context, tx *store.Tx, c confirmable) e
 
 // AskMineBy is AskMine for the person of an unsubscribe link; of who is gone nothing happens.
 func (p *Publisher) AskMineBy(ctx context.Context, token string, e subscribers.Evidence) error {
-	t, err := p.key.Open(token, subscribers.PurposeUnsubscribe)
+	t, _, err := p.key.OpenLeave(token) // the mailbox is asked, whatever the link is
 	if err != nil {
 		return err
 	}

@@ -18,6 +18,7 @@ type Preferences struct {
 	Language   string // of the page
 	Own        string // the language that they chose; empty: none
 	Everything bool   // they left everything
+	Old        bool   // the link is from before a rotation of the key: of the series nothing is told, and nothing but leaving is possible
 	Series     []Preference
 }
 
@@ -32,13 +33,16 @@ type Preference struct {
 
 // Preferences reads the page of an unsubscribe link. subscribers.ErrToken where it is not ours.
 func (p *Publisher) Preferences(ctx context.Context, token string) (Preferences, error) {
-	t, err := p.key.Open(token, subscribers.PurposeUnsubscribe)
+	t, old, err := p.key.OpenLeave(token)
 	if err != nil {
 		return Preferences{}, err
 	}
 	v, err := p.visit(ctx, p.db, t)
-	if err != nil || v.Masked == "" {
+	switch {
+	case err != nil || v.Masked == "":
 		return Preferences{Language: v.Language}, err
+	case old:
+		return Preferences{Masked: v.Masked, Language: v.Language, Everything: v.Everything, Old: true}, nil
 	}
 	person, err := subscribers.ByID(ctx, p.db, t.SubscriberID)
 	if err != nil {
@@ -102,11 +106,15 @@ var ErrDay = errors.New("not a day for the end of a pause")
 const longestPause = 366 * 24 * time.Hour
 
 // Prefer makes a change. A join is a request like that of the form: it mails a link to confirm. subscribers.ErrToken,
-// store.ErrNotFound for a series that the page doesn't show, ErrDay, subscribers.ErrField.
+// store.ErrNotFound for a series that the page doesn't show, ErrDay, subscribers.ErrField. By a link from before a rotation of the key only
+// leave is possible; anything else is subscribers.ErrExpired.
 func (p *Publisher) Prefer(ctx context.Context, token string, w Wish, e subscribers.Evidence) error {
-	t, err := p.key.Open(token, subscribers.PurposeUnsubscribe)
+	t, old, err := p.key.OpenLeave(token)
 	if err != nil {
 		return err
+	}
+	if old && w.Verb != "leave" {
+		return fmt.Errorf("preferences by a link of an old secret: %w", subscribers.ErrExpired)
 	}
 	if w.Verb == "language" {
 		return p.db.InTx(ctx, func(tx *store.Tx) error { return p.people.SetLanguage(ctx, tx, t.SubscriberID, w.Language) })
@@ -157,7 +165,7 @@ func (p *Publisher) joinReader(ctx context.Context, subscriberID int64, s series
 // SayWhy keeps the reason for a leave that the reader of an unsubscribe link gives, if they like. Without a leave, or for who
 // is gone, nothing happens. subscribers.ErrToken, subscribers.ErrField.
 func (p *Publisher) SayWhy(ctx context.Context, token, reason, note string) error {
-	t, err := p.key.Open(token, subscribers.PurposeUnsubscribe)
+	t, _, err := p.key.OpenLeave(token)
 	if err != nil {
 		return err
 	}

@@ -104,7 +104,7 @@ type Joining struct {
 // VisitConfirm reads a confirmation link: the series that its request asked for. subscribers.ErrToken where it is not ours,
 // subscribers.ErrNotPending where the request or the person is gone.
 func (p *Publisher) VisitConfirm(ctx context.Context, token string) ([]Joining, error) {
-	t, err := p.key.Open(token, subscribers.PurposeConfirm)
+	t, err := p.key.OpenConfirm(ctx, p.db, token)
 	if err != nil {
 		return nil, err
 	}
@@ -184,11 +184,12 @@ const slotsAhead = 8
 // VisitUnsubscribe reads an unsubscribe link; subscribers.ErrToken where it is not ours. Whoever is gone, and whoever
 // never was (the link of a preview), looks like somebody who has left.
 func (p *Publisher) VisitUnsubscribe(ctx context.Context, token string) (v Visit, err error) {
-	t, err := p.key.Open(token, subscribers.PurposeUnsubscribe)
+	t, old, err := p.key.OpenLeave(token)
 	if err != nil {
 		return Visit{}, err
 	}
 	err = p.db.Snapshot(ctx, func(q store.Querier) error { v, err = p.visit(ctx, q, t); return err })
+	v.CanUndo = v.CanUndo && !old
 	return v, err
 }
 
@@ -218,7 +219,7 @@ var errWelcome = errors.New("welcome")
 // Confirm activates the enrolments that were asked for and queues their welcomes (rule 3) in one transaction. A welcome that
 // can't be made never stops a confirmation.
 func (p *Publisher) Confirm(ctx context.Context, token string, e subscribers.Evidence) ([]Joining, error) {
-	t, err := p.key.Open(token, subscribers.PurposeConfirm)
+	t, err := p.key.OpenConfirm(ctx, p.db, token)
 	if err != nil {
 		return nil, err
 	}
@@ -407,7 +408,7 @@ func (p *Publisher) givesWay(ctx context.Context, s series.Series, f series.Fact
 // and no issue in its scope is marked for the person any more. An unknown person or a repeated call is nil too; the error
 // is subscribers.ErrToken where the link is not ours. Those who leave at the same moment share a commit.
 func (p *Publisher) Unsubscribe(ctx context.Context, token string, everything bool, e subscribers.Evidence) error {
-	t, err := p.key.Open(token, subscribers.PurposeUnsubscribe)
+	t, _, err := p.key.OpenLeave(token)
 	if err != nil {
 		return err
 	}
@@ -419,11 +420,14 @@ func (p *Publisher) Unsubscribe(ctx context.Context, token string, everything bo
 }
 
 // UndoUnsubscribe takes the leave of this link back within seven days: that from everything where it stands, else that
-// from the series. subscribers.ErrNotPending where there is none.
+// from the series. subscribers.ErrNotPending where there is none, and by a link from before a rotation of the key.
 func (p *Publisher) UndoUnsubscribe(ctx context.Context, token string, e subscribers.Evidence) error {
-	t, err := p.key.Open(token, subscribers.PurposeUnsubscribe)
+	t, old, err := p.key.OpenLeave(token)
 	if err != nil {
 		return err
+	}
+	if old {
+		return subscribers.ErrNotPending
 	}
 	return p.db.InTx(ctx, func(tx *store.Tx) error {
 		st, err := p.people.StandingOf(ctx, tx, t.SubscriberID, t.SeriesID)

@@ -97,8 +97,8 @@ func (m *maker) of(data ...string) []byte {
 	return m.room
 }
 
-// Rotate returns the key with a new secret, by which tokens are made from then on. Those made before stay good, but for those that
-// live no longer than an hour anyhow (see Open). Nothing else depends on the new secret: suppressions name the same people. ErrKey
+// Rotate returns the key with a new secret, by which tokens are made from then on. Of those made before, unsubscribe links stay good
+// for leaving (see OpenLeave) and confirmation links for what was asked before (see OpenConfirm). Nothing else depends on the new secret: suppressions name the same people. ErrKey
 // after a hundred of them.
 func (k Key) Rotate() (Key, error) {
 	if k.TokenKeys() == mostTokenKeys {

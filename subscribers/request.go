@@ -101,6 +101,9 @@ func (r *Registry) joinable(ctx context.Context, q store.Querier, p person, seri
 
 // request records one request for each series, all of one instant: by it Confirm knows what one form asked for.
 func (r *Registry) request(ctx context.Context, tx *store.Tx, p person, wanted []Enrolment, addr Address, e Evidence, req *Request) error {
+	if err := stillNewest(ctx, tx, r.Key); err != nil {
+		return err
+	}
 	at := r.now()
 	for _, enrolment := range wanted {
 		id := enrolment.SeriesID
@@ -176,7 +179,7 @@ type Confirmed struct {
 // confirmation: none is fresh the second time. ErrToken or ErrNotPending where the link has nothing to confirm (any more);
 // with ErrSuppressed besides where a complaint or an owner keeps the address out.
 func (r *Registry) Confirm(ctx context.Context, tx *store.Tx, token string, e Evidence) ([]Confirmed, error) {
-	t, err := r.Key.Open(token, PurposeConfirm)
+	t, err := r.Key.OpenConfirm(ctx, tx, token)
 	if err != nil {
 		return nil, fmt.Errorf("confirm: %w", err)
 	}

@@ -73,12 +73,14 @@ func TestRotationKeepsSuppressions(t *testing.T) {
 // The proof of a confirmation names the link that was pressed, of whatever secret, for each series that it confirmed.
 func TestConfirmByALinkOfBefore(t *testing.T) {
 	p := newPeople(t)
+	p.bind()
 	var req subscribers.Request
 	p.must(func(tx *store.Tx) (err error) {
 		req, err = p.Join(t.Context(), tx, []int64{skin, gut}, subscribers.Addition{Email: "ada@example.org"}, subscribers.Evidence{})
 		return err
 	})
 	p.Registry.Key = rotated(t, p.Registry.Key)
+	p.bind()
 	if _, fresh, err := p.confirm(req.Token); err != nil || !fresh {
 		t.Fatalf("confirm: fresh %t, %v", fresh, err)
 	}
@@ -97,5 +99,60 @@ func TestConfirmByALinkOfBefore(t *testing.T) {
 	}
 	if confirmed != 2 {
 		t.Errorf("got %d confirmations, want 2", confirmed)
+	}
+}
+
+// bind makes the registry's key the database's.
+func (p *people) bind() {
+	p.Helper()
+	if err := subscribers.BindKey(p.Context(), p.db, p.Registry.Key); err != nil {
+		p.Fatal(err)
+	}
+}
+
+// By a secret that was stolen nobody confirms what is asked for after the rotation, however often the key is rotated: the number of a
+// request can be guessed, and double opt-in is nothing without the mailbox.
+func TestOldSecretsConfirmNothingNew(t *testing.T) {
+	p := newPeople(t)
+	keys := []subscribers.Key{p.Registry.Key}
+	p.bind()
+	var asked []subscribers.Token
+	for range 3 {
+		email := fmt.Sprintf("reader%d@example.org", len(asked))
+		var req subscribers.Request
+		p.must(func(tx *store.Tx) (err error) {
+			req, err = p.Join(t.Context(), tx, []int64{skin}, subscribers.Addition{Email: email}, subscribers.Evidence{})
+			return err
+		})
+		asked = append(asked, subscribers.Token{
+			Purpose: subscribers.PurposeConfirm, SubscriberID: req.Subscriber.ID, SeriesID: skin, Serial: req.Serial,
+		})
+		p.Registry.Key = rotated(t, p.Registry.Key)
+		p.bind()
+		keys = append(keys, p.Registry.Key)
+	}
+	for secret, key := range keys {
+		for when, token := range asked {
+			want := error(nil)
+			if when > secret {
+				want = subscribers.ErrToken
+			}
+			got, err := p.Registry.Key.OpenConfirm(t.Context(), p.db, key.Seal(token))
+			if !errors.Is(err, want) || err == nil && got != token {
+				t.Errorf("secret %d, asked for under secret %d: %+v, %v; want %v", secret+1, when+1, got, err, want)
+			}
+		}
+	}
+	if _, _, err := p.confirm(keys[0].Seal(asked[2])); !errors.Is(err, subscribers.ErrToken) {
+		t.Errorf("confirm by a stolen secret: %v, want ErrToken", err)
+	}
+	// A process that read the key before the rotation asks nobody: the link it would mail is dead.
+	p.Registry.Key = keys[0]
+	err := p.tx(func(tx *store.Tx) error {
+		_, err := p.Join(t.Context(), tx, []int64{skin}, subscribers.Addition{Email: "late@example.org"}, subscribers.Evidence{})
+		return err
+	})
+	if !errors.Is(err, subscribers.ErrOldKey) {
+		t.Errorf("ask with a copy of the key from before: %v, want ErrOldKey", err)
 	}
 }

@@ -1,12 +1,15 @@
 package subscribers
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base32"
 	"encoding/binary"
 	"errors"
 	"strconv"
+
+	"pressrun/subscribers/store"
 )
 
 // ErrToken says that a token is not ours, was altered, or was made for another purpose.
@@ -33,9 +36,6 @@ type Token struct {
 	Serial       int64
 }
 
-// outlives says whether a link is meant to work for longer than an hour.
-func (p Purpose) outlives() bool { return p == PurposeConfirm || p == PurposeUnsubscribe }
-
 const (
 	tokenMAC  = 16 // bytes of the MAC that stand in a token
 	tokenSize = 2 + 3*binary.MaxVarintLen64 + tokenMAC
@@ -60,26 +60,56 @@ func (k Key) seal(t Token, number int) string {
 	return string(tokenText.AppendEncode(text[:0], whole))
 }
 
-// Open reads what Seal wrote; ErrToken if it was not made by k for this purpose. Comparison takes constant time. Secrets from before
-// a rotation are good for links that people keep; with one that was stolen nobody gets at anybody's own data.
+// Open reads what Seal wrote by the newest secret; ErrToken if it was not made by that for this purpose. Comparison takes constant time.
 func (k Key) Open(s string, want Purpose) (Token, error) {
-	if len(s) > maxToken {
+	t, number, err := k.open(s, want)
+	if err == nil && number < k.TokenKeys() {
 		return Token{}, ErrToken
+	}
+	return t, err
+}
+
+// OpenLeave is Open for an unsubscribe link, which has to work for ever: old says that it was made by a secret from before a rotation,
+// which may have been stolen. Such a link is good for leaving, and for nothing else.
+func (k Key) OpenLeave(s string) (t Token, old bool, err error) {
+	t, number, err := k.open(s, PurposeUnsubscribe)
+	return t, number < k.TokenKeys(), err
+}
+
+// OpenConfirm is Open for a confirmation link. One by a secret from before a rotation is good where its request was made before it too.
+func (k Key) OpenConfirm(ctx context.Context, q store.Querier, s string) (Token, error) {
+	t, number, err := k.open(s, PurposeConfirm)
+	if err != nil {
+		return Token{}, err
+	}
+	good, err := k.confirms(ctx, q, number, t.Serial)
+	if err == nil && !good {
+		err = ErrToken
+	}
+	if err != nil {
+		return Token{}, err
+	}
+	return t, nil
+}
+
+// open takes any secret, and says the number of the one that it was.
+func (k Key) open(s string, want Purpose) (t Token, number int, err error) {
+	if len(s) > maxToken {
+		return Token{}, 0, ErrToken
 	}
 	raw, err := tokenText.DecodeString(s)
 	if err != nil || len(raw) < tokenMAC {
-		return Token{}, ErrToken
+		return Token{}, 0, ErrToken
 	}
 	t, number, ok := parseToken(raw[:len(raw)-tokenMAC])
-	newest := k.TokenKeys()
-	if !ok || t.Purpose != want || number < 1 || number > newest || number < newest && !want.outlives() {
-		return Token{}, ErrToken
+	if !ok || t.Purpose != want || number < 1 || number > k.TokenKeys() {
+		return Token{}, 0, ErrToken
 	}
 	// Sealing again instead of looking at the MAC alone refuses every other spelling of the same token too.
 	if !hmac.Equal([]byte(k.seal(t, number)), []byte(s)) {
-		return Token{}, ErrToken
+		return Token{}, 0, ErrToken
 	}
-	return t, nil
+	return t, number, nil
 }
 
 // parseToken reads all but the MAC; number is that of the secret.

@@ -63,10 +63,14 @@ func TestTokenStaysTheSame(t *testing.T) {
 		if got := key.Seal(want); got != text {
 			t.Errorf("Seal(%+v) = %s, want %s", want, got, text)
 		}
-		for name, key := range map[string]subscribers.Key{"the key": key, "the key rotated twice": later} {
-			if got, err := key.Open(text, want.Purpose); err != nil || got != want {
-				t.Errorf("%s: Open(%s) = %+v, %v; want %+v", name, text, got, err, want)
-			}
+		if got, err := key.Open(text, want.Purpose); err != nil || got != want {
+			t.Errorf("Open(%s) = %+v, %v; want %+v", text, got, err, want)
+		}
+		if want.Purpose != subscribers.PurposeUnsubscribe {
+			continue
+		}
+		if got, old, err := later.OpenLeave(text); err != nil || got != want || !old {
+			t.Errorf("the key rotated twice: OpenLeave(%s) = %+v, old %t, %v; want %+v, of an old secret", text, got, old, err, want)
 		}
 	}
 }
@@ -79,7 +83,7 @@ func TestTokenAfterARotation(t *testing.T) {
 	for _, tt := range []struct {
 		name      string
 		by, reads subscribers.Key
-		ok        bool // for links that people keep
+		ok        bool // for leaving
 	}{
 		{"an old key", first, third, true},
 		{"the key before", second, third, true},
@@ -90,13 +94,18 @@ func TestTokenAfterARotation(t *testing.T) {
 		{"another site's", rotated(t, newKey(t)), second, false},
 	} {
 		for purpose := subscribers.PurposeConfirm; purpose <= subscribers.PurposeForm; purpose++ {
-			lasting := purpose == subscribers.PurposeConfirm || purpose == subscribers.PurposeUnsubscribe
-			want := tt.ok && (lasting || tt.by.TokenKeys() == tt.reads.TokenKeys())
+			newest := tt.by.TokenKeys() == tt.reads.TokenKeys()
+			want := tt.ok && newest
 			token := subscribers.Token{Purpose: purpose, SubscriberID: 300, SeriesID: 2, Serial: 70_000}
 			text := tt.by.Seal(token)
 			got, err := tt.reads.Open(text, purpose)
 			if want && (err != nil || got != token) || !want && !errors.Is(err, subscribers.ErrToken) {
 				t.Errorf("%s, purpose %d: %+v, %v; want it taken: %t", tt.name, purpose, got, err, want)
+			}
+			leave, old, err := tt.reads.OpenLeave(text)
+			want = tt.ok && purpose == subscribers.PurposeUnsubscribe
+			if want && (err != nil || leave != token || old == newest) || !want && !errors.Is(err, subscribers.ErrToken) {
+				t.Errorf("%s, purpose %d, to leave: %+v, old %t, %v; want it taken: %t", tt.name, purpose, leave, old, err, want)
 			}
 			for other := subscribers.PurposeConfirm; other <= subscribers.PurposeForm; other++ {
 				if got, err := tt.reads.Open(text, other); other != purpose && !errors.Is(err, subscribers.ErrToken) {
@@ -120,8 +129,8 @@ func TestTokenRefusesEveryAlteredBit(t *testing.T) {
 func refusesEveryAlteredBit(t *testing.T, by, key subscribers.Key) {
 	t.Helper()
 	letters := base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
-	text := by.Seal(subscribers.Token{Purpose: subscribers.PurposeConfirm, SubscriberID: 300, SeriesID: 2, Serial: 70_000})
-	if _, err := key.Open(text, subscribers.PurposeConfirm); err != nil {
+	text := by.Seal(subscribers.Token{Purpose: subscribers.PurposeUnsubscribe, SubscriberID: 300, SeriesID: 2, Serial: 70_000})
+	if _, _, err := key.OpenLeave(text); err != nil {
 		t.Fatalf("unaltered: %v", err)
 	}
 	raw, err := letters.DecodeString(text)
@@ -131,14 +140,14 @@ func refusesEveryAlteredBit(t *testing.T, by, key subscribers.Key) {
 	for i := range len(raw) * 8 {
 		altered := bytes.Clone(raw)
 		altered[i/8] ^= 1 << (i % 8)
-		if got, err := key.Open(letters.EncodeToString(altered), subscribers.PurposeConfirm); !errors.Is(err, subscribers.ErrToken) {
+		if got, _, err := key.OpenLeave(letters.EncodeToString(altered)); !errors.Is(err, subscribers.ErrToken) {
 			t.Errorf("bit %d altered: %+v, %v; want ErrToken", i, got, err)
 		}
 	}
 	for i := range len(text) * 8 { // also the bits of the text that stand for no bit of the token
 		altered := []byte(text)
 		altered[i/8] ^= 1 << (i % 8)
-		if got, err := key.Open(string(altered), subscribers.PurposeConfirm); !errors.Is(err, subscribers.ErrToken) {
+		if got, _, err := key.OpenLeave(string(altered)); !errors.Is(err, subscribers.ErrToken) {
 			t.Errorf("bit %d of the text altered: %+v, %v; want ErrToken", i, got, err)
 		}
 	}
@@ -171,14 +180,14 @@ func FuzzOpenToken(f *testing.F) {
 	old := newKey(f)
 	key := rotated(f, old)
 	for _, by := range []subscribers.Key{old, key} {
-		f.Add(by.Seal(subscribers.Token{Purpose: subscribers.PurposeConfirm, SubscriberID: 1, SeriesID: 2, Serial: 3}))
+		f.Add(by.Seal(subscribers.Token{Purpose: subscribers.PurposeUnsubscribe, SubscriberID: 1, SeriesID: 2}))
 	}
 	f.Add("aeaq")
 	f.Add(strings.Repeat("_", 60))
 	f.Fuzz(func(t *testing.T, s string) {
-		token, err := key.Open(s, subscribers.PurposeConfirm)
+		token, _, err := key.OpenLeave(s)
 		if err == nil && key.Seal(token) != s && old.Seal(token) != s {
-			t.Errorf("Open(%q) = %+v, which seals as %q and %q", s, token, key.Seal(token), old.Seal(token))
+			t.Errorf("OpenLeave(%q) = %+v, which seals as %q and %q", s, token, key.Seal(token), old.Seal(token))
 		}
 	})
 }

@@ -205,6 +205,7 @@ type PublicPreferences struct {
 	Masked        string // empty: the person is gone
 	Action, Leave string // where the buttons send
 	Everything    bool   // they left everything
+	Old           bool   // the link is from before a rotation of the key, and good for leaving alone: there is neither Series nor Choices
 	Series        []PublicPreference
 	Choices       []PublicLanguage
 	Done          string // of its text: public.preferences.done.DONE; empty: nothing

@@ -67,7 +67,10 @@ func (p *pages) preferencesPage(r *http.Request, token string) (templates.Public
 	}
 	page := templates.PublicPreferences{
 		PublicFrame: p.personalFrame(words, "/preferences/"+token), Masked: prefs.Masked, Action: "/preferences/" + token + lang(r), Leave: "/u/" + token + lang(r),
-		Everything: prefs.Everything,
+		Everything: prefs.Everything, Old: prefs.Old,
+	}
+	if prefs.Old {
+		return page, nil
 	}
 	for _, w := range templates.Languages() {
 		page.Choices = append(page.Choices, templates.PublicLanguage{

@@ -119,3 +119,71 @@ func TestLeaveReason(t *testing.T) {
 	wants(t, "a stray link", post(t, h, "/u/x/why", url.Values{"reason": {"often"}}), 404)
 	s.Pass(time.Hour)
 }
+
+// A secret that was stolen before a rotation is good for leaving, since old letters must be; by it nobody sees or changes what a reader
+// gets, takes a leave back, or confirms what is asked for now. The fresh link that is mailed leads to all of it.
+func TestLinksOfAnOldSecret(t *testing.T) {
+	s := webtest.New(t)
+	skin, gut := s.AddSeries(t, "skin", "Water"), s.AddSeries(t, "gut", "Bread")
+	id, token := s.AddReader(t, skin, "ada@example.org")
+	s.AddReader(t, gut, "ada@example.org")
+	before := s.AskToJoin(t, skin, "ben@example.org")
+	stolen := s.Key
+	s.Rotate(t)
+	h := handler(t, s)
+	at, rest := "/preferences/"+token, s.Dump(t)
+
+	page := get(t, h, at)
+	wants(t, "preferences", page, 200, "a••••@example.org", "This link is from an older letter", `href="/u/`+token, `value="link"`)
+	for _, told := range []string{"letters</a>", `value="pause"`, `value="join"`, `value="language"`, "Tuesday"} {
+		if strings.Contains(page.Body, told) {
+			t.Errorf("preferences tell or offer %s:\n%s", told, page.Body)
+		}
+	}
+	for _, form := range []url.Values{
+		{"wish": {"language"}, "language": {"fr"}},
+		{"wish": {"pause"}, "series": {"skin"}, "until": {"2027-04-06"}},
+		{"wish": {"resume"}, "series": {"skin"}},
+		{"wish": {"join"}, "series": {"gut"}},
+	} {
+		wants(t, form.Get("wish"), post(t, h, at, form), 410)
+	}
+	if now := s.Dump(t); now != rest {
+		t.Errorf("something was changed by an old secret:\n%s\nbefore:\n%s", now, rest)
+	}
+	wants(t, "fresh link", post(t, h, at, url.Values{"wish": {"link"}}), 200, "on its way to your mailbox")
+	if n := s.Count(t, `SELECT count(*) FROM notices WHERE kind = 'login'`); n != 1 {
+		t.Errorf("got %d fresh links mailed, want 1", n)
+	}
+
+	wants(t, "leave by an open page", post(t, h, at, url.Values{"wish": {"leave"}, "series": {"gut"}}), 200)
+	left := post(t, h, "/u/"+token, url.Values{"List-Unsubscribe": {"One-Click"}})
+	wants(t, "one click", left, 200)
+	for _, series := range []series.Series{skin, gut} {
+		if got := state(t, s, series, id); got != subscribers.Ended {
+			t.Errorf("%s after leaving: %s, want ended", series.Slug, got)
+		}
+	}
+	if page := get(t, h, "/u/"+token); page.Status != 200 || strings.Contains(page.Body, "/undo") {
+		t.Errorf("left: status %d, or an undo is offered:\n%s", page.Status, page.Body)
+	}
+	wants(t, "undo", post(t, h, "/u/"+token+"/undo", nil), 410)
+	if got := state(t, s, skin, id); got != subscribers.Ended {
+		t.Errorf("a leave was taken back by an old secret: %s", got)
+	}
+	fresh := s.Key.Seal(subscribers.Token{Purpose: subscribers.PurposeUnsubscribe, SubscriberID: id, SeriesID: skin.ID})
+	wants(t, "undo by a new link", post(t, h, "/u/"+fresh+"/undo", nil), 200)
+
+	s.AskToJoin(t, skin, "eve@example.org")
+	var eve, request int64
+	if err := s.DB.QueryRow(t.Context(), `SELECT subscriber_id, max(id) FROM consents WHERE event = 'requested'`).Scan(&eve, &request); err != nil {
+		t.Fatal(err)
+	}
+	forged := stolen.Seal(subscribers.Token{Purpose: subscribers.PurposeConfirm, SubscriberID: eve, SeriesID: skin.ID, Serial: request})
+	wants(t, "look at a forged confirmation", get(t, h, "/c/"+forged), 404)
+	wants(t, "press it", post(t, h, "/c/"+forged, nil), 404)
+	if got := state(t, s, skin, eve); got != subscribers.Pending {
+		t.Errorf("confirmed by a stolen secret: %s", got)
+	}
+	wants(t, "what was asked for before", post(t, h, "/c/"+before, nil), 200, "You’re in")
+}

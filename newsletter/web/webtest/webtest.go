@@ -66,6 +66,23 @@ func (s *Site) Pace(t testing.TB, plan pace.Plan) {
 	}
 }
 
+// Rotate gives the site's key another secret, as "pressrun key rotate" does, and starts the site anew.
+func (s *Site) Rotate(t testing.TB) {
+	t.Helper()
+	err := subscribers.BindKey(t.Context(), s.DB, s.Key)
+	if err == nil {
+		s.Key, err = s.Key.Rotate()
+	}
+	if err == nil {
+		err = subscribers.BindKey(t.Context(), s.DB, s.Key)
+	}
+	if err != nil {
+		t.Fatalf("rotate: %v", err)
+	}
+	s.People = &subscribers.Registry{Key: s.Key, Now: s.Now}
+	s.Pace(t, pace.Plan{})
+}
+
 // Config is the site's own.
 func (s *Site) Config() newsletter.Site {
 	return newsletter.Site{
