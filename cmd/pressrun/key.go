@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -30,15 +31,17 @@ func (a *app) keyRotateCommand() *cobra.Command {
 		Short: "Make links with a new secret from now on; those that are out go on working",
 		Long: `Adds a new secret to the key file, by which links are made from then on. serve must be stopped.
 
-Unsubscribe, preferences and confirmation links that are out go on working, as they must: mails are kept for years. Links to one's own data
-and to a new address, which live for an hour, have to be asked for again. Who may not be mailed is still recognised, and Message-IDs and feeds
-stay the same. A mail that was tried before and is tried again gets a link by the new secret.
+Unsubscribe links that are out go on unsubscribing, as they must: mails are kept for years. For all else that their page offers (taking a
+leave back, a break, another series, the language) it then mails a fresh link. Confirmation links that are out go on working: each is for a
+request made before. Links to one's own data and to a new address, which live for an hour, have to be asked for again. Who may not be mailed
+is still recognised, and Message-IDs and feeds stay the same. A mail that was tried before and is tried again gets a link by the new secret.
 
 Copy the key file to where you keep its copy: what is backed up from now on can't be restored with the older copy, and what was backed up
-before can be restored with either.
+before can be restored with either: put the newest there, or links made since don't work.
 
-If the key file was stolen: by the old secret links can still be made that unsubscribe people or confirm what somebody asked for; none that show
-or change their data. Whoever has the database too can find out who is suppressed in it.`,
+If the key file was stolen: by an old secret links can still be made that unsubscribe people and say why, show a masked address and
+whether it gets a series, or confirm a request made before the rotation that still waits (two weeks at most). None shows more, changes
+anything else, or confirms what is asked for later. Whoever has the database too can find out who is suppressed in it.`,
 		Example: "  pressrun key rotate --config /etc/pressrun/pressrun.toml",
 		Args:    args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -54,7 +57,14 @@ func (a *app) rotateKey(cmd *cobra.Command, s *site) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, lock.Close()) }()
-	key, err := s.key.Rotate()
+	own, err := readKey(s.cfg.KeyFile) // as it is now: another rotation may have ended since the site was opened
+	if err != nil {
+		return err
+	}
+	if err := subscribers.BindKey(cmd.Context(), s.db, own); err != nil {
+		return err
+	}
+	key, err := own.Rotate()
 	if err != nil {
 		return err
 	}
@@ -65,7 +75,7 @@ func (a *app) rotateKey(cmd *cobra.Command, s *site) (err error) {
 		return err
 	}
 	_, err = fmt.Fprintf(a.out, `Links are made with a new secret from now on: line %d of %s.
-Links that are out go on working; only those to one's own data, which live for an hour, have to be asked for again.
+Links that are out go on unsubscribing, and confirm what was asked for before; for all else a fresh link is mailed.
 Copy that file to where you keep its copy: backups made from now on can't be restored with the older one.
 `, key.TokenKeys(), s.cfg.KeyFile)
 	return err
@@ -99,6 +109,9 @@ func writeKey(file string, key subscribers.Key) error {
 	return nil
 }
 
+// unfinishedSuffix stands behind the name of a key file that is not yet in its place.
+const unfinishedSuffix = ".new"
+
 // replaceKey puts a key in the place of the one in a file, for the same owner. The file is whole at any moment.
 func replaceKey(file string, key subscribers.Key) error {
 	file, err := filepath.EvalSymlinks(file)
@@ -111,12 +124,17 @@ func replaceKey(file string, key subscribers.Key) error {
 	return nil
 }
 
+// replaceFile writes beside the file first, under a name that is always the same: what a crash left there has all secrets in it, and the
+// next call removes it. Two calls at once are not for it.
 func replaceFile(file, content string) error {
 	old, err := os.Stat(file)
 	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(file), "."+filepath.Base(file)+"-*")
+	if err := os.Remove(file + unfinishedSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := os.OpenFile(file+unfinishedSuffix, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}

@@ -173,6 +173,8 @@ func (a *app) sayRestored(s *site, r restoring) error {
 	default:
 		fmt.Fprintln(a.out, "Nobody has left since the backup.")
 	}
+	fmt.Fprintf(a.out, "Links are made by line %d of %s, its last. If the key was rotated since the backup, put the file with more lines there before you go live:\n"+
+		"links that are out by its later lines don't work without it.\n", s.key.TokenKeys(), s.cfg.KeyFile)
 	_, err := fmt.Fprintln(a.out, "The site is on hold: nothing leaves until you look at it (pressrun plan, pressrun issue list) and say `pressrun go-live --yes`.")
 	return err
 }

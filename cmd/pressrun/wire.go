@@ -180,6 +180,10 @@ func (s *site) startWorker(ctx context.Context) (w *outbox.Worker, stop func() e
 	if err != nil {
 		return nil, nil, err
 	}
+	// The key was read before the lock was ours: a rotation in between would leave this process with the older copy.
+	if err := subscribers.BindKey(ctx, s.db, s.key); err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("since the key file was read: %w", err), lock.Close())
+	}
 	ring, err := s.startSigning(ctx)
 	if err != nil {
 		return nil, nil, errors.Join(err, lock.Close())
