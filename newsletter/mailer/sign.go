@@ -176,7 +176,7 @@ func appendRelaxedField(dst, field []byte) []byte {
 func (s *signer) relaxed(body []byte) []byte {
 	s.body = s.body[:0]
 	for at := slack(body); at >= 0; at = slack(body) {
-		s.body = append(s.body, body[:at]...)
+		s.body = append(s.body, bytes.TrimSuffix(body[:at], []byte(" "))...) // the one before a tab
 		body = bytes.TrimLeft(body[at:], " \t")
 		if len(body) > 0 && body[0] != '\r' {
 			s.body = append(s.body, ' ')

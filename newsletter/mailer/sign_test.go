@@ -34,7 +34,7 @@ func signedByLibrary(t tester, message []byte, key mailer.DKIMKey, covered strin
 func TestSignatureIsTheLibrarys(t *testing.T) {
 	pair := []mailer.DKIMKey{newDKIMKey(t, "example.org", "p20270301", false), newDKIMKey(t, "example.org", "e20270301", true)}
 	lines := rapid.SliceOfN(rapid.SampledFrom([]string{
-		"", "", "word", " led by a space", "two  spaces", "a tab\tin it", "ends with a space ", "ends with a tab\t", " ", "\t", "a comma,", "!\"#$%&'()*+,-./:;<=>?@[]^_`{|}~", "  led by two", "a", "\v\f", "--x", "é=20=\r\n", strings.Repeat("w", 76),
+		"", "", "word", " led by a space", "two  spaces", "a tab\tin it", "a space \tand a tab", " \tled by both", "both at its end \t", "ends with a space ", "ends with a tab\t", " ", "\t", "a comma,", "!\"#$%&'()*+,-./:;<=>?@[]^_`{|}~", "  led by two", "a", "\v\f", "--x", "é=20=\r\n", strings.Repeat("w", 76),
 	}), 0, 12)
 	rapid.Check(t, func(t *rapid.T) {
 		m := mailer.Message{Domain: "example.org"}
