@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -235,8 +233,9 @@ func (s *site) sayLost(ctx context.Context, keys mailer.Keyring) {
 
 // A keyRing is what a running process signs with, read again as time goes by.
 type keyRing struct {
-	keys  atomic.Pointer[mailer.Keyring]
-	again sync.Mutex // held while they are read
+	keys    atomic.Pointer[mailer.Keyring]
+	wanting atomic.Pointer[mailer.Keyring] // those by which a message could not be signed; nil: none yet
+	again   sync.Mutex                     // held while they are read
 }
 
 // startSigning has a process sign with the keys of now.
@@ -254,34 +253,26 @@ func (s *site) startSigning(ctx context.Context) (*keyRing, error) {
 	return ring, nil
 }
 
-// signs says whether any key is there to sign with.
-func (r *keyRing) signs() bool {
-	return slices.ContainsFunc(*r.keys.Load(), func(key mailer.DKIMKey) bool { return key.Lost() == nil })
-}
-
-// spareProcessor has the runtime use one thread more than there are processors, until it is given back. SQLite waits for the disk in
-// a call that keeps a thread's place among them (the runtime takes it away after 20 µs to 10 ms); while signing has work for every
-// processor, one of them stands still so long. Whoever sets GOMAXPROCS has decided.
-func spareProcessor() (giveBack func()) {
-	if os.Getenv("GOMAXPROCS") != "" {
-		return func() {}
-	}
-	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1)
-	return runtime.SetDefaultGOMAXPROCS
-}
-
-// finish is the last step of a message. Before one is given up that can't be signed, the keys are read again: an editor who has put a
-// lost one back, or dropped its domain, needs not wait for the next look.
+// finish is the last step of a message.
 func (s *site) finish(ring *keyRing) func(mailer.Message) (mailer.Message, error) {
 	h := s.handover(func() mailer.Keyring { return *ring.keys.Load() })
 	return func(m mailer.Message) (mailer.Message, error) {
 		seen := ring.keys.Load()
 		done, err := h.Finish(m)
 		if errors.Is(err, mailer.ErrUnsigned) {
-			s.rereadDKIM(context.Background(), ring, seen)
-			done, err = h.Finish(m)
+			ring.wanting.Store(seen)
 		}
 		return done, err
+	}
+}
+
+// findKeys reads the keys again before a message is given up that can't be signed: an editor who has put a lost one back, or dropped its
+// domain, needs not wait for the next look.
+func (s *site) findKeys(ring *keyRing) func(context.Context) {
+	return func(ctx context.Context) {
+		if seen := ring.wanting.Load(); seen != nil {
+			s.rereadDKIM(ctx, ring, seen)
+		}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"runtime"
 	"sync"
 	"time"
 
@@ -193,6 +194,7 @@ func (s *site) startWorker(ctx context.Context) (w *outbox.Worker, stop func() e
 		DB: s.db, Lock: lock, Key: s.key, BaseURL: s.cfg.BaseURL, Connections: s.cfg.Relay.atOnce(), PerConnection: s.cfg.Relay.PerConnection, Now: s.now, Log: s.log,
 		Relay:    outbox.RelayFunc(func(ctx context.Context) (outbox.Conn, error) { return s.connect(ctx, smtp) }),
 		Finish:   s.finish(ring),
+		Unsigned: s.findKeys(ring),
 		MayLeave: s.mayLeave, Pace: s.pace,
 		OnSettled: func(int64) {
 			select {
@@ -205,10 +207,7 @@ func (s *site) startWorker(ctx context.Context) (w *outbox.Worker, stop func() e
 		return nil, nil, errors.Join(err, lock.Close())
 	}
 	s.wake, s.trouble = w.Wake, w.Trouble
-	giveBack := func() {}
-	if ring.signs() && s.cfg.DKIM.idle(s.cfg.Relay) == "" {
-		giveBack = spareProcessor()
-	}
+	giveBack := spareProcessor()
 	var beside sync.WaitGroup
 	quiet, end := context.WithCancel(context.WithoutCancel(ctx))
 	beside.Go(func() { s.finishWhenQuiet(quiet, settled) })
@@ -220,6 +219,17 @@ func (s *site) startWorker(ctx context.Context) (w *outbox.Worker, stop func() e
 		beside.Wait()
 		return errors.Join(err, lock.Close())
 	}, nil
+}
+
+// spareProcessor has the runtime use one thread more than there are processors, until it is given back. SQLite waits for the disk in
+// a call that keeps a thread's place among them (the runtime takes it away after 20 µs to 10 ms): one of the processors would stand
+// still so long, while others sign or talk to the relay. Whoever sets GOMAXPROCS has decided.
+func spareProcessor() (giveBack func()) {
+	if os.Getenv("GOMAXPROCS") != "" {
+		return func() {}
+	}
+	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1)
+	return runtime.SetDefaultGOMAXPROCS
 }
 
 // finishWhenQuiet marks issues as done once nothing more was settled for a moment: a schedule looks only now and then.

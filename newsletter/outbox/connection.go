@@ -15,15 +15,15 @@ const (
 // connection takes claimed deliveries to the relay, one after the other. It opens when there is something to send and
 // closes after as many messages as Config says, or five idle seconds.
 type connection struct {
-	w    *Worker
-	conn Conn      // nil: closed
-	used int       // messages offered since it opened
-	next *job      // prepared, and perhaps offered behind the last content
-	room [2][]byte // of the messages at hand and next, by turns
-	turn int
-	rest time.Time
-	last time.Time // when it was used, by the wall clock
-	away away      // since its last mark
+	w      *Worker
+	conn   Conn      // nil: closed
+	used   int       // messages offered since it opened
+	next   *job      // prepared, and perhaps offered behind the last content
+	room   [2][]byte // of the messages at hand and next, by turns
+	turn   int
+	rest   time.Time
+	last   time.Time // when it was used, by the wall clock
+	marked time.Time // when its last mark was on the disk; zero: not lately
 }
 
 // job is a claimed delivery and its message.
@@ -44,11 +44,12 @@ func (c *connection) run(ctx, hard context.Context) {
 			c.w.writer.crowd.Add(-1)
 			continue
 		}
-		c.away = away{}
+		c.marked = time.Time{}
 		urgent, rows := c.w.urgent, c.w.rows
 		if c.w.now().Before(c.rest) {
 			urgent, rows = nil, nil
-		} else if c.follow(ctx); c.next != nil {
+		} else if r, ok := c.w.take(); ok {
+			c.next = c.prepared(ctx, r)
 			continue
 		}
 		select {
@@ -66,29 +67,41 @@ func (c *connection) run(ctx, hard context.Context) {
 	}
 }
 
+// prepared writes the message of a row, if there is one to send.
 func (c *connection) prepared(ctx context.Context, r row) *job {
 	l, ok := c.w.prepare(ctx, r, c.room[c.turn])
 	if !ok {
 		return nil
 	}
+	return c.job(ctx, r, l)
+}
+
+// follow writes the message after the one at hand, if a row waits, while the disk works on that one's mark; its envelope can leave
+// with the content then. A row that needs more than writing is put off: a content that is marked waits for nothing else.
+func (c *connection) follow(ctx context.Context) (off row, putOff bool) {
+	r, ok := c.w.take()
+	if !ok {
+		return row{}, false
+	}
+	l, ok := c.w.ready(ctx, r, c.room[c.turn])
+	if !ok {
+		return r, true
+	}
+	c.next = c.job(ctx, r, l)
+	return row{}, false
+}
+
+// job is what c does next with a message, unless its row went elsewhere meanwhile.
+func (c *connection) job(ctx context.Context, r row, l letter) *job {
 	r.to, r.domain = l.to, domainOf(l.to.email)
 	if c.w.strayed(r) || c.w.stoppedMeanwhile(ctx, r) {
 		return nil
 	}
-	c.room[c.turn] = l.Bytes
+	if cap(l.Bytes) > cap(c.room[c.turn]) {
+		c.room[c.turn] = l.Bytes
+	}
 	c.turn = 1 - c.turn
 	return &job{r, l}
-}
-
-// follow prepares what comes after the message at hand, if a row is waiting, so that its envelope can leave with the content.
-func (c *connection) follow(ctx context.Context) {
-	for c.next == nil {
-		r, ok := c.w.take()
-		if !ok {
-			return
-		}
-		c.next = c.prepared(ctx, r)
-	}
 }
 
 // end gives back what is prepared, and closes.
@@ -102,8 +115,8 @@ func (c *connection) end(hard context.Context) {
 
 // deliverNext takes one delivery as far as it goes now. Afterwards its row is not ours any more, once the writer is through.
 func (c *connection) deliverNext(ctx, hard context.Context) {
-	r, l := c.next.row, c.next.letter
-	c.next, c.last = nil, time.Now()
+	r, l, since := c.next.row, c.next.letter, c.marked
+	c.next, c.last, c.marked = nil, time.Now(), time.Time{}
 	defer func() { c.last = time.Now() }()
 	if c.barred() {
 		c.close() // its envelope may be on the way
@@ -123,17 +136,17 @@ func (c *connection) deliverNext(ctx, hard context.Context) {
 		c.w.giveBack(r, r.nextTry)
 		return
 	}
-	mark := c.w.markAfter(r, l, c.away)
-	began := time.Now()
-	c.follow(ctx) // while the disk works
-	took := time.Since(began)
-	r, ok := mark.made()
-	if !ok {
+	mark := c.w.markAfter(r, l, since)
+	off, putOff := c.follow(ctx)
+	if r, ok := mark.made(); ok {
+		c.marked = time.Now()
+		c.content(ctx, hard, r)
+	} else {
 		c.drop(hard)
-		return
 	}
-	c.away = away{time.Now(), took}
-	c.content(ctx, hard, r)
+	if putOff {
+		c.next = c.prepared(ctx, off)
+	}
 	if c.used >= c.w.cfg.PerConnection {
 		c.quit(hard)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"time"
 
 	"pressrun/newsletter/mailer"
 	"pressrun/subscribers/store"
@@ -93,6 +94,17 @@ func (w *Worker) ClaimBeside(n int) (*Steps, error) {
 	steps, err := w.Claim(n)
 	<-ended
 	return steps, err
+}
+
+// ClaimBesideMark is Claim in one commit with the mark of the first of steps.
+func (w *Worker) ClaimBesideMark(n int, steps *Steps) (claimed *Steps, marked bool, err error) {
+	busy, begun := make(chan struct{}), make(chan struct{})
+	w.writer.record(0, func(context.Context, *store.Tx) error { close(begun); <-busy; return nil }, func() {})
+	<-begun
+	m := w.markAfter(steps.rows[0], steps.letters[0], time.Time{})
+	go func() { w.writer.until(2); close(busy) }()
+	claimed, err = w.Claim(n)
+	return claimed, m.marked, errors.Join(err, <-m.answer)
 }
 
 // until waits until so many wait for a commit.

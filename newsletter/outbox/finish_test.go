@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -113,4 +114,32 @@ func TestHeadersOfASensitiveSeries(t *testing.T) {
 			t.Errorf("the header says what it is about: %s", line)
 		}
 	}
+}
+
+// TestAContentWaitsForNoKey: a content that is marked leaves at once, also where the message after it can't be signed and its key is
+// looked for.
+func TestAContentWaitsForNoKey(t *testing.T) {
+	s, srv := newSite(t), smtptest.New(t)
+	s.readers(s.skin, 2)
+	issue := s.issue(s.skin, "rest")
+	cfg := s.config(relay(srv))
+	cfg.Connections = 1
+	var finished atomic.Int64
+	found := make(chan struct{})
+	cfg.Finish = func(m mailer.Message) (mailer.Message, error) {
+		if finished.Add(1) > 1 {
+			select {
+			case <-found:
+			default:
+				return m, mailer.ErrUnsigned
+			}
+		}
+		return m, nil
+	}
+	cfg.Unsigned = func(context.Context) { <-found }
+	w := s.start(cfg)
+	s.until("the first message at the relay, the key of the second still looked for", func() bool { return len(srv.Messages()) == 1 })
+	close(found)
+	s.drain(w)
+	s.wants(issue.ID, "2 sent")
 }

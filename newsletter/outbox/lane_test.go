@@ -362,3 +362,26 @@ func TestAClaimThatRunsTwiceIsGrantedOnce(t *testing.T) {
 		}
 	}
 }
+
+// TestAClaimBesideALeaver: a mark that can't be made, since its reader left, takes back nothing of what a claim in the same commit
+// was granted.
+func TestAClaimBesideALeaver(t *testing.T) {
+	s := newSite(t)
+	readers := s.readers(s.skin, 40)
+	s.issue(s.skin, "rest")
+	w, _ := s.claims(pace.Plan{Relay: rate("20/h")})
+	first := must(w.Claim(1))
+	if err := first.Write(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, reader := range readers {
+		s.unsubscribe(reader, s.skin)
+	}
+	more, marked, err := w.ClaimBesideMark(19, first)
+	if err != nil || marked {
+		t.Fatalf("marked %v, %v, want a reader who left not to be marked", marked, err)
+	}
+	if got := more.Len(); got != 19 {
+		t.Errorf("claimed %d, want the 19 that the hour still had", got)
+	}
+}

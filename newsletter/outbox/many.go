@@ -2,7 +2,6 @@ package outbox
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -54,6 +53,3 @@ func (m *many) exec(ctx context.Context, tx *store.Tx, fixed, values []any) (cha
 	}
 	return changed, nil
 }
-
-// errApart says that not all of many deliveries could be changed by one statement: each has to be looked at for itself.
-var errApart = errors.New("not all of them")

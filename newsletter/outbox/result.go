@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"time"
 
 	"pressrun/newsletter/mailer"
 	"pressrun/newsletter/pace"
@@ -27,7 +28,12 @@ func (w *Worker) prepare(ctx context.Context, r row, room []byte) (l letter, ok 
 		return letter{}, false
 	}
 	if err == nil {
-		if l, err = w.write(ctx, r, n, to, room); err == nil {
+		l, err = w.write(ctx, r, n, to, room)
+		if errors.Is(err, mailer.ErrUnsigned) {
+			w.cfg.Unsigned(ctx)
+			l, err = w.write(ctx, r, n, to, room)
+		}
+		if err == nil {
 			return l, true
 		}
 	}
@@ -47,6 +53,16 @@ func (w *Worker) prepare(ctx context.Context, r row, room []byte) (l letter, ok 
 	return letter{}, false
 }
 
+// ready is prepare for a row that needs nothing but its message to be written: neither a look at its person nor at the keys, nor a
+// wait for the disk. Where it does, ok is false, and nothing has happened.
+func (w *Worker) ready(ctx context.Context, r row, room []byte) (l letter, ok bool) {
+	if r.issue == 0 || r.to.email == "" || w.suspects.has(r.issue) {
+		return letter{}, false
+	}
+	l, err := w.write(ctx, r, Notice{}, r.to, room)
+	return l, err == nil
+}
+
 // marking is a mark that was asked for.
 type marking struct {
 	w      *Worker
@@ -56,15 +72,15 @@ type marking struct {
 	answer <-chan error
 }
 
-// markAfter asks for a mark of the delivery, in a commit of its own or, more often, shared with others' marks and results. a is
-// since the connection's last mark.
-func (w *Worker) markAfter(r row, l letter, a away) *marking {
+// markAfter asks for a mark of the delivery, in a commit of its own or, more often, shared with others' marks and results. since is
+// when the connection's last mark was on the disk.
+func (w *Worker) markAfter(r row, l letter, since time.Time) *marking {
 	m := &marking{w: w, row: r, letter: l}
 	one := &write{do: m.mark, issue: r.issue}
 	if r.issue != 0 {
 		one.mark = m
 	}
-	m.answer = w.writer.markAfter(a, one)
+	m.answer = w.writer.markAfter(since, one)
 	return m
 }
 

@@ -31,9 +31,12 @@ type Config struct {
 	Connections int             // 0 means 4
 	// PerConnection is how many messages are offered on one connection before it is closed and a new one opened; 0 means 100.
 	PerConnection int
-	// Finish makes a message's bytes what the relay gets: its headers and our signatures. It runs before the envelope and
-	// outside any transaction; where it errs the message doesn't leave. nil: messages leave as they were composed.
-	Finish    func(mailer.Message) (mailer.Message, error)
+	// Finish makes a message's bytes what the relay gets, in the memory that they are in if that is enough: its headers and our
+	// signatures. It runs before the envelope, outside any transaction, and waits for nobody; where it errs the message doesn't
+	// leave. nil: messages leave as they were composed.
+	Finish func(mailer.Message) (mailer.Message, error)
+	// Unsigned is told before a message is given up that Finish could not sign. Finish is asked once more then. nil: nobody is told.
+	Unsigned  func(context.Context)
 	Now       func() time.Time
 	Log       *slog.Logger
 	Lease     time.Duration                   // how long a dead worker's claims stay its own; renewed at a third; 0 means 1 minute
@@ -74,6 +77,9 @@ func (cfg Config) check() (Config, error) {
 	}
 	if cfg.Finish == nil {
 		cfg.Finish = func(m mailer.Message) (mailer.Message, error) { return m, nil }
+	}
+	if cfg.Unsigned == nil {
+		cfg.Unsigned = func(context.Context) {}
 	}
 	if cfg.OnSettled == nil {
 		cfg.OnSettled = func(int64) {}

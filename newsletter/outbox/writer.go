@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -49,7 +48,6 @@ type writer struct {
 	asks, facts []*write
 	cost        time.Duration // of a commit, of late
 	absence     time.Duration // of a connection between its mark and its next, of late; 0: not known
-	preparing   time.Duration // of a message, of late
 	err         error         // of the last commit; nil: all well
 	retryAt     time.Time
 	wait        time.Duration
@@ -63,18 +61,11 @@ func newWriter(cfg Config) *writer {
 	}
 }
 
-// away is a connection's time since its last mark was on the disk.
-type away struct {
-	since     time.Time     // zero: it had none lately
-	preparing time.Duration // how long its last message took to write, beside the commit or longer
-}
-
-// markAfter is asked, for a mark of a connection that was away.
-func (w *writer) markAfter(a away, mark *write) <-chan error {
-	if !a.since.IsZero() {
+// markAfter is asked, for a mark of a connection whose last one was on the disk at since; zero: it had none lately.
+func (w *writer) markAfter(since time.Time, mark *write) <-chan error {
+	if !since.IsZero() {
 		w.mu.Lock()
-		w.absence = lately(w.absence, min(time.Since(a.since), company)) // one that waits for a slow relay says nothing of the others
-		w.preparing = lately(w.preparing, min(a.preparing, company))
+		w.absence = lately(w.absence, min(time.Since(since), company)) // one that waits for a slow relay says nothing of the others
 		w.mu.Unlock()
 	}
 	return w.asked(mark)
@@ -89,19 +80,13 @@ func lately(mean, value time.Duration) time.Duration {
 }
 
 // gathers says how long a commit should wait for more to share it: where connections are back in about the time that a commit
-// takes, one for nearly all of them costs half of what two by turns do. Where writing messages takes the processors longer than that, as
-// signing does, one half of the connections keep them busy while the other half wait for each other.
+// takes, one for nearly all of them costs half of what two by turns do.
 func (w *writer) gathers(now time.Time) time.Duration {
 	crowd, asks := w.crowd.Load(), int64(len(w.asks))
-	switch {
-	case asks == 0 || 5*asks >= 4*crowd || w.absence == 0:
+	if asks == 0 || 5*asks >= 4*crowd || w.absence == 0 || w.absence > min(2*w.cost, mostGathering) {
 		return 0
-	case w.absence <= 2*w.cost:
-		return min(4*w.absence, mostGathering) - now.Sub(w.asks[0].since)
-	case 2*asks < crowd && w.preparing*time.Duration(crowd) > w.cost*time.Duration(runtime.GOMAXPROCS(0)):
-		return mostGathering - now.Sub(w.asks[0].since)
 	}
-	return 0
+	return min(4*w.absence, mostGathering) - now.Sub(w.asks[0].since)
 }
 
 // ask commits do together with whatever else waits, and returns once it is on the disk or can't be.
@@ -261,14 +246,10 @@ func (w *writer) each(ctx context.Context, asks []*write) {
 	}
 }
 
-// together writes all in one transaction: by one statement for those that can share it, and where that doesn't fit all of them,
-// each by its own.
+// together writes all in one transaction.
 func (w *writer) together(ctx context.Context, all []*write) error {
 	began := time.Now()
-	err := w.db.InTx(ctx, func(tx *store.Tx) error { return w.makeShared(ctx, tx, all) })
-	if errors.Is(err, errApart) {
-		err = w.db.InTx(ctx, func(tx *store.Tx) error { return makeEach(ctx, tx, all) })
-	}
+	err := w.db.InTx(ctx, func(tx *store.Tx) error { return w.makeAll(ctx, tx, all) })
 	if err == nil {
 		w.mu.Lock()
 		w.cost = lately(w.cost, time.Since(began))
@@ -277,7 +258,42 @@ func (w *writer) together(ctx context.Context, all []*write) error {
 	return err
 }
 
-func makeEach(ctx context.Context, tx *store.Tx, all []*write) error {
+// makeAll writes marks last: what else is written may forbid them.
+func (w *writer) makeAll(ctx context.Context, tx *store.Tx, all []*write) error {
+	var marks, sents []*write
+	for _, one := range all {
+		switch {
+		case one.mark != nil:
+			marks = append(marks, one)
+		case one.sent != nil:
+			sents = append(sents, one)
+		default:
+			if err := one.do(ctx, tx); err != nil {
+				return err
+			}
+		}
+	}
+	if err := makeShared(ctx, tx, sents, w.makeSents); err != nil {
+		return err
+	}
+	return makeShared(ctx, tx, marks, makeMarks)
+}
+
+// makeShared writes those that one statement can write, and where that doesn't fit all of them takes it back and writes each by its
+// own. What else the transaction holds stays: a claim must not be made twice.
+func makeShared(ctx context.Context, tx *store.Tx, all []*write, shared func(context.Context, *store.Tx, []*write) (fits bool, err error)) error {
+	if len(all) == 0 {
+		return nil
+	}
+	if _, err := tx.Exec(ctx, "SAVEPOINT shared"); err != nil {
+		return err
+	}
+	if fits, err := shared(ctx, tx, all); fits || err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, "ROLLBACK TO shared"); err != nil {
+		return err
+	}
 	for _, one := range all {
 		if err := one.do(ctx, tx); err != nil {
 			return err
@@ -286,42 +302,26 @@ func makeEach(ctx context.Context, tx *store.Tx, all []*write) error {
 	return nil
 }
 
-// makeShared writes marks last: what else is written may forbid them. It fails with errApart where one statement doesn't fit all.
-func (w *writer) makeShared(ctx context.Context, tx *store.Tx, all []*write) error {
-	var marks []*marking
-	var sents []turn
-	for _, one := range all {
-		switch {
-		case one.mark != nil:
-			marks = append(marks, one.mark)
-		case one.sent != nil:
-			sents = append(sents, *one.sent)
-		default:
-			if err := one.do(ctx, tx); err != nil {
-				return err
-			}
-		}
+func (w *writer) makeSents(ctx context.Context, tx *store.Tx, all []*write) (fits bool, err error) {
+	turns := make([]turn, len(all))
+	for i, one := range all {
+		turns[i] = *one.sent
 	}
-	if len(sents) > 0 {
-		n, err := makeSent(ctx, tx, sents, w.now())
-		if err == nil && n < int64(len(sents)) {
-			err = errApart
-		}
-		if err != nil {
-			return err
-		}
-	}
-	if len(marks) == 0 {
-		return nil
+	n, err := makeSent(ctx, tx, turns, w.now())
+	return n == int64(len(all)), err
+}
+
+func makeMarks(ctx context.Context, tx *store.Tx, all []*write) (fits bool, err error) {
+	marks := make([]*marking, len(all))
+	for i, one := range all {
+		marks[i] = one.mark
 	}
 	n, err := marks[0].w.markAll(ctx, tx, marks)
-	if err == nil && n < len(marks) {
-		err = errApart
-	}
+	fits = err == nil && n == len(marks)
 	for _, m := range marks {
-		m.marked = err == nil
+		m.marked = fits
 	}
-	return err
+	return fits, err
 }
 
 func (w *writer) done(all []*write) {
