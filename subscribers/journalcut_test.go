@@ -1,6 +1,7 @@
 package subscribers
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -66,6 +67,37 @@ func TestOldDatabaseAfterPowerCuts(t *testing.T) {
 		wantOut(t, key, morning, fmt.Sprintf("cut %d", i), c.data, c.out)
 	}
 	t.Logf("%d cuts", len(cuts))
+}
+
+// TestNobodyIsAnsweredInANamelessFile has the journal put in its place by a disk that can't make names last: nobody is answered until one
+// can, and then a power cut brings no older file back.
+func TestNobodyIsAnsweredInANamelessFile(t *testing.T) {
+	key, db, d := testKey(t), storetest.Open(t, Migrate), newLossyDisk(nil)
+	d.nameless = true
+	r := &Registry{Key: key}
+	if _, err := r.keepJournal(t.Context(), db, "j", d); err == nil {
+		t.Fatal("the journal was made on a disk that keeps no names")
+	}
+	if _, err := r.keepJournal(t.Context(), db, "j", d); err != nil {
+		t.Fatal(err)
+	}
+	id := enrolled(t, r, db, "0@example.org")
+	leave := func() error {
+		return db.InTx(t.Context(), func(tx *store.Tx) error { return r.Unsubscribe(t.Context(), tx, id, 1, Evidence{}) })
+	}
+	if err := leave(); !errors.Is(err, store.ErrDisk) {
+		t.Errorf("left while names don't last: %v, want ErrDisk", err)
+	}
+	d.nameless = false
+	if err := leave(); err != nil {
+		t.Fatal(err)
+	}
+	for i, data := range d.cuts("j", 1) {
+		f := leaveFile{disk: newLossyDisk(map[string][]byte{"j": data}), path: "j", key: key}
+		if _, err := f.read(); err != nil || f.records != 1 {
+			t.Errorf("cut %d: %d records, %v; want the one that was answered", i, f.records, err)
+		}
+	}
 }
 
 func enrolled(t *testing.T, r *Registry, db *store.DB, email string) (id int64) {

@@ -57,6 +57,7 @@ type leaveFile struct {
 	records   int64  // whole ones, up to the last good one
 	last      int64  // number of the last good one, or the one that the file began with
 	rewritten int64  // records that were there after it was rewritten
+	named     uint64 // the inode whose name is on the disk for sure; 0: of none
 }
 
 // fileID tells whether a file is the one that was seen, and as long.
@@ -140,7 +141,7 @@ func (f *leaveFile) unchanged() (bool, error) {
 // read looks at the file anew: os.ErrNotExist where there is none, ErrForeignJournal where it is another site's. What lies
 // behind its last good record was torn by a power cut, before anybody was answered: cut says how many octets that are.
 func (f *leaveFile) read() (cut int64, err error) {
-	*f = leaveFile{disk: f.disk, path: f.path, key: f.key}
+	*f = leaveFile{disk: f.disk, path: f.path, key: f.key, named: f.named}
 	now, err := f.disk.Stat(f.path)
 	if err != nil {
 		return 0, err
@@ -224,7 +225,8 @@ func (f *leaveFile) since(seq int64) (all []left, damaged int, err error) {
 	return all, damaged, err
 }
 
-// add appends records and returns when they are on the disk. Where that fails none of them is there, or the next read finds
+// add appends records and returns when they are on the disk, and the file's name too: whoever put it there may have failed to make that
+// last, and a power cut would bring the old one back. Where that fails none of them is there, or the next read finds
 // them: they were not answered, but asked for.
 func (f *leaveFile) add(all []left) error {
 	raw := make([]byte, 0, len(all)*recordSize)
@@ -234,6 +236,9 @@ func (f *leaveFile) add(all []left) error {
 			return err
 		}
 		raw = append(raw, one...)
+	}
+	if err := f.syncName(); err != nil {
+		return err
 	}
 	file, err := f.disk.Open(f.path)
 	if err != nil {
@@ -258,6 +263,17 @@ func (f *leaveFile) add(all []left) error {
 	f.seen = fileID{seen.inode, end + int64(len(raw))}
 	f.records += int64(len(all))
 	f.last = all[len(all)-1].seq
+	return nil
+}
+
+func (f *leaveFile) syncName() error {
+	if f.named == f.seen.inode && f.named != 0 {
+		return nil
+	}
+	if err := f.disk.SyncFolder(filepath.Dir(f.path)); err != nil {
+		return err
+	}
+	f.named = f.seen.inode
 	return nil
 }
 

@@ -15,6 +15,7 @@ import (
 type lossyDisk struct {
 	names, kept map[string]*lossyFile // as programs see them, and as they are after a cut
 	full        bool                  // writes half of what it is given, and fails
+	nameless    bool                  // fails to make names last
 	after       func()                // each change; nil: nobody is told
 	inodes      uint64
 }
@@ -77,6 +78,9 @@ func (d *lossyDisk) Rename(from, to string) error {
 }
 
 func (d *lossyDisk) SyncFolder(string) error {
+	if d.nameless {
+		return syscall.EIO
+	}
 	d.kept = maps.Clone(d.names)
 	d.changed()
 	return nil
