@@ -199,6 +199,41 @@ func TestReadFilter(t *testing.T) {
 	}
 }
 
+// TestReadFilterOfManyPeople: for a field that is called so nobody's fields are read but the first and the last people's, which shows by
+// somebody between them whose fields can't be read; one that only somebody between them has is found all the same.
+func TestReadFilterOfManyPeople(t *testing.T) {
+	p := newPeople(t)
+	var file strings.Builder
+	file.WriteString("email,Town,Rare\n")
+	for i := range 3000 {
+		rare := ""
+		if i == 1400 {
+			rare = "yes"
+		}
+		fmt.Fprintf(&file, "r%04d@example.org,Hull,%s\n", i, rare)
+	}
+	if _, err := p.imports(file.String(), onWord); err != nil {
+		t.Fatal(err)
+	}
+	where, err := subscribers.ReadFilter(t.Context(), p.db, "rare = yes and Town = Hull", time.UTC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"r1400@example.org"}, p.picked(where)); diff != "" {
+		t.Errorf("a field of one person (-want +got):\n%s", diff)
+	}
+	p.must(func(tx *store.Tx) error {
+		_, err := tx.Exec(t.Context(), `UPDATE subscribers SET fields = ?1 WHERE id = 1500`, `{"\`)
+		return err
+	})
+	if _, err := subscribers.ReadFilter(t.Context(), p.db, "Town = Hull", time.UTC); err != nil {
+		t.Errorf("fields of all people were read: %v", err)
+	}
+	if _, err := subscribers.ReadFilter(t.Context(), p.db, "Rare = yes", time.UTC); err == nil {
+		t.Error("nobody's fields are unreadable: the test shows nothing")
+	}
+}
+
 // TestFilterPicksAsGo: for any filter, the database picks whom a walk through its parts picks.
 func TestFilterPicksAsGo(t *testing.T) {
 	p := filtered(t)

@@ -27,7 +27,10 @@ func ReadFilter(ctx context.Context, q store.Querier, text string, zone *time.Lo
 	if len(asked) == 0 {
 		return f, nil
 	}
-	known, err := allFieldNames(ctx, q)
+	known, err := fieldNamesOf(ctx, q, selectSomeFields)
+	if err == nil && slices.ContainsFunc(asked, func(c *comparison) bool { return !slices.Contains(known, c.field) }) {
+		known, err = fieldNamesOf(ctx, q, selectAllFields)
+	}
 	if err != nil {
 		return Filter{}, fmt.Errorf("names of fields: %w", err)
 	}
@@ -39,11 +42,17 @@ func ReadFilter(ctx context.Context, q store.Querier, text string, zone *time.Lo
 	return f, nil
 }
 
-const selectAllFields = `SELECT fields FROM subscribers WHERE fields <> '{}'`
+// Most filters name fields as they are called, which some of the first people or of the last ones have: only a name that none of
+// these has is looked for with everybody.
+const (
+	selectSomeFields = `SELECT a.fields FROM (SELECT s.fields FROM subscribers s ORDER BY s.id LIMIT 1000) a WHERE a.fields <> '{}'
+UNION SELECT z.fields FROM (SELECT s.fields FROM subscribers s ORDER BY s.id DESC LIMIT 1000) z WHERE z.fields <> '{}'`
+	selectAllFields = `SELECT fields FROM subscribers WHERE fields <> '{}'`
+)
 
-// allFieldNames are the names of all fields of all people, sorted.
-func allFieldNames(ctx context.Context, q store.Querier) ([]string, error) {
-	rows, err := q.Query(ctx, selectAllFields)
+// fieldNamesOf are the names in the fields that a query selects, sorted.
+func fieldNamesOf(ctx context.Context, q store.Querier, query string) ([]string, error) {
+	rows, err := q.Query(ctx, query)
 	if err != nil {
 		return nil, err
 	}
