@@ -137,9 +137,24 @@ func (im *importing) setReading(ctx context.Context, e Enrolment) (bool, error) 
 	return true, err
 }
 
+const selectCameSince = `SELECT EXISTS (SELECT 1 FROM consents c
+WHERE c.subscriber_id = ?1 AND c.event IN ('confirmed', 'undone') AND c.at > ?2 AND (c.series_id = +?3 OR c.series_id IS NULL))`
+
+// cameSince says whether somebody came back by their own hand after the import began, from what they can come back from.
+func (im *importing) cameSince(ctx context.Context, row row, f found) (came bool, err error) {
+	if f.ID == 0 || onlyOwnerLifts(goneReason(row.state)) {
+		return false, nil
+	}
+	err = im.tx.QueryRow(ctx, selectCameSince, f.ID, im.now().UnixMilli(), im.o.SeriesID).Scan(&came)
+	return came, err
+}
+
 // takeGone takes somebody who must not be mailed. They are kept as people of the series, so that an export to another
 // service still says that they left.
 func (im *importing) takeGone(ctx context.Context, row row, f found) (became, error) {
+	if came, err := im.cameSince(ctx, row, f); err != nil || came {
+		return becameUnchanged, err
+	}
 	a, err := row.addition()
 	if err != nil {
 		return 0, err

@@ -172,6 +172,22 @@ func TestImportStoppedUnderAnotherVersion(t *testing.T) {
 	}
 }
 
+// TestImportTakenAgainHeedsWhoCameBack: whoever confirmed after the import had them out stays in, though their row is taken again.
+func TestImportTakenAgainHeedsWhoCameBack(t *testing.T) {
+	p := newPeople(t)
+	p.stopAfter(manyPeople(20_000), 100)
+	p.pass(time.Minute)
+	p.active(skin, "gone@example.org")
+	p.must(func(tx *store.Tx) error {
+		_, err := tx.Exec(t.Context(), `UPDATE imports SET taken_sum = 0`)
+		return err
+	})
+	if finished := p.finishImports(); finished != 1 {
+		t.Errorf("%d imports finished, want 1", finished)
+	}
+	p.wantGets(skin, "gone@example.org", true, "finished")
+}
+
 // TestImportThatAnotherVersionFindsFaultsIn: it comes to its end, and says so.
 func TestImportThatAnotherVersionFindsFaultsIn(t *testing.T) {
 	const n = 20_000
