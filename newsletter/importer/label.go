@@ -5,8 +5,9 @@ import (
 	"strings"
 )
 
-// settleLabels decides which endings of plain texts are labels, where they aren't sure. They are in a text of which one names an article that is here too or that known lists, or in a folder most of whose texts end so; else they stay in the
-// text. Where no article has the title, either is a Problem: nobody loses a line of a text in silence.
+// settleLabels decides which endings of plain texts are labels, where they aren't sure. They are in a text of which one names an article
+// that is here too or that known lists, and in a folder most of whose texts end so; else they stay in the text. Where no article has
+// the title, either is a Problem: nobody loses a line of a text in silence.
 func settleLabels(all []candidate, known []string) (problems []Problem) {
 	titles := map[string]bool{}
 	for _, title := range known {
@@ -51,7 +52,7 @@ func (e ending) asks() bool {
 	return !e.sure && slices.ContainsFunc(e.labels, func(l pageLabel) bool { return strings.HasSuffix(l.title, "?") || strings.HasSuffix(l.title, "!") })
 }
 
-// settleLabels keeps in the text what is no label, where names says of a label whether it joins articles and usual that the folder has
+// settleLabels puts back into the text what is no label, where names says of a label whether it joins articles and usual that the folder has
 // them.
 func (c *candidate) settleLabels(names func(pageLabel) bool, usual bool) (problems []Problem) {
 	endings := c.plain.endings
@@ -60,7 +61,9 @@ func (c *candidate) settleLabels(names func(pageLabel) bool, usual bool) (proble
 	if usual && !slices.ContainsFunc(endings, ending.asks) || slices.ContainsFunc(endings, joins) {
 		n = len(endings)
 	}
-	c.cut(n)
+	if n < len(endings) {
+		c.cut(n)
+	}
 	for i, e := range slices.Backward(endings) {
 		p := Problem{File: c.file, Line: c.plain.line(e), What: "“" + shown(clip(c.plain.words(e), 60)) + "” looks like a Previous/Next label, "}
 		switch {
