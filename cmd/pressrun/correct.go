@@ -66,6 +66,9 @@ the same words within a week is left out, so a command that is run again mails n
 				if len(found.Articles) != 1 {
 					return fmt.Errorf("%s holds %d articles; an announcement is one", file, len(found.Articles))
 				}
+				for _, p := range found.Problems {
+					fmt.Fprintf(a.err, "note: %s\n", p)
+				}
 				to.Title, to.Markdown = found.Articles[0].Title, found.Articles[0].Markdown
 			}
 			return a.with(cmd.Context(), func(s *site) error {
