@@ -31,6 +31,9 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) RETURNING id`
 
 // askLink makes a link to be mailed; 0 where the person was sent enough of them today: anybody can ask for one.
 func (r *Registry) askLink(ctx context.Context, tx *store.Tx, p person, purpose, email string, e Evidence) (id int64, err error) {
+	if err := stillNewest(ctx, tx, r.Key); err != nil {
+		return 0, err
+	}
 	now := r.now()
 	var sent int
 	if err := tx.QueryRow(ctx, countLinks, p.ID, purpose, now.Add(-24*time.Hour).UnixMilli()).Scan(&sent); err != nil || sent >= linksADay {

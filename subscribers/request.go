@@ -36,7 +36,7 @@ type Request struct {
 // An address gets at most one confirmation a day, for whatever series, and three ever that it does not answer: beyond that
 // the Token is empty too. Where it is empty nothing was
 // changed, and what somebody has told of themselves who confirmed once is never changed: anybody can type their address.
-// Errors wrap ErrAddress and ErrField.
+// Errors wrap ErrAddress and ErrField, and ErrOldKey where the key was rotated since.
 func (r *Registry) Join(ctx context.Context, tx *store.Tx, seriesIDs []int64, a Addition, e Evidence) (Request, error) {
 	addr, a, err := a.parse()
 	if err != nil {

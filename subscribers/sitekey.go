@@ -93,7 +93,8 @@ func (k Key) confirms(ctx context.Context, q store.Querier, number int, serial i
 	return serial <= last, nil
 }
 
-// stillNewest fails with ErrOldKey where the key was rotated since it was bound: what is asked for now could not be confirmed by it.
+// stillNewest fails with ErrOldKey where the key was rotated since it was bound: a link that is mailed now to ask somebody back would be
+// dead.
 func stillNewest(ctx context.Context, q store.Querier, key Key) error {
 	own, err := fingerprintOf(ctx, q)
 	if errors.Is(err, store.ErrNotFound) { // no key was ever bound

@@ -155,4 +155,11 @@ func TestOldSecretsConfirmNothingNew(t *testing.T) {
 	if !errors.Is(err, subscribers.ErrOldKey) {
 		t.Errorf("ask with a copy of the key from before: %v, want ErrOldKey", err)
 	}
+	err = p.tx(func(tx *store.Tx) error {
+		_, err := p.AskManage(t.Context(), tx, asked[0].SubscriberID, subscribers.Evidence{})
+		return err
+	})
+	if !errors.Is(err, subscribers.ErrOldKey) {
+		t.Errorf("a fresh link with a copy of the key from before: %v, want ErrOldKey", err)
+	}
 }
