@@ -1,10 +1,14 @@
 package subscribers_test
 
 import (
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
+	"testing/fstest"
 
 	"pressrun/subscribers"
 	"pressrun/subscribers/store"
@@ -162,4 +166,49 @@ func TestOldSecretsConfirmNothingNew(t *testing.T) {
 	if !errors.Is(err, subscribers.ErrOldKey) {
 		t.Errorf("a fresh link with a copy of the key from before: %v, want ErrOldKey", err)
 	}
+}
+
+// A database whose key was rotated before rotations were dated: what waits for its confirmation is confirmed by the link that was mailed.
+func TestRotationsOfBeforeTheirDates(t *testing.T) {
+	earlier := fstest.MapFS{}
+	for _, file := range migrationsBefore(t, "0010") {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		earlier[filepath.ToSlash(file)] = &fstest.MapFile{Data: data}
+	}
+	db := storetest.Open(t, func(ctx context.Context, db *store.DB) error { return store.Migrate(ctx, db, "subscribers", earlier) })
+	for _, query := range []string{
+		`INSERT INTO site_key (id, fingerprint) VALUES (1, '1111111111111111 2222222222222222 3333333333333333')`,
+		`INSERT INTO subscribers (email, email_key, address_hash, domain_hash, created) VALUES ('a@b.example', 'a@b.example', 'x', 'y', 1)`,
+		`INSERT INTO consents (id, subscriber_id, series_id, event, at) VALUES (7, 1, 1, 'requested', 1)`,
+	} {
+		if err := db.InTx(t.Context(), func(tx *store.Tx) error { _, err := tx.Exec(t.Context(), query); return err }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := subscribers.Migrate(t.Context(), db); err != nil {
+		t.Fatal(err)
+	}
+	var got string
+	err := db.QueryRow(t.Context(), `SELECT group_concat(number || ' until ' || last_request, ', ' ORDER BY number) FROM old_secrets`).Scan(&got)
+	if want := "1 until 7, 2 until 7"; err != nil || got != want {
+		t.Errorf("old secrets: %q, %v; want %q", got, err, want)
+	}
+}
+
+// migrationsBefore lists the files of the migrations below a number.
+func migrationsBefore(t *testing.T, number string) (files []string) {
+	t.Helper()
+	all, err := filepath.Glob("migrations/*.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range all {
+		if filepath.Base(file) < number {
+			files = append(files, file)
+		}
+	}
+	return files
 }
