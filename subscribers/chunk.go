@@ -64,6 +64,9 @@ func (im *importing) takeAll(ctx context.Context, db *store.DB) error {
 	for _, b := range im.became {
 		outcome, _ := b.words("")
 		im.report.count(outcome)
+		if b == becamePending {
+			im.report.Pending++
+		}
 	}
 	return im.finish(ctx, db)
 }
@@ -304,7 +307,7 @@ func (c *chunks) takeBatch(ctx context.Context, rows []*hashed) error {
 		case row.fault != nil:
 		case f.ID == 0 && f.standing == "":
 			fresh = append(fresh, c.newcomer(row))
-			b = becameAdded
+			b = c.added(row.row)
 			if isGone(row.state) {
 				b = becameSuppressed
 			}

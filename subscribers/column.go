@@ -234,6 +234,29 @@ func lastNames() []string {
 	}
 }
 
+func tagNames() []string {
+	return []string{
+		"tags", "labels", "groups", "schlagworter", "schlagwoerter", "schlagworte", "stichworter", "stichwoerter", "stichworte", "gruppen",
+		"etiquettes", "motscles", "groupes", "etiquetas", "palabrasclave", "grupos", "الوسوم", "وسوم", "العلامات", "المجموعات",
+	}
+}
+
+// sinceNames are those of when somebody came; what an account was made on comes after what says that they confirmed.
+func sinceNames() []string {
+	return []string{
+		"confirmtime", "confirmedat", "confirmationtime", "bestatigtam", "bestaetigtam", "confirmele", "confirmeele", "fechadeconfirmacion", "تاريخالتاكيد",
+		"subscribedat", "subscribedon", "subscribedate", "subscribeddate", "subscriptiondate", "subscribersince", "optintime", "optindate",
+		"joined", "joinedat", "signupdate", "signedupat",
+		"angemeldetam", "angemeldetseit", "anmeldedatum", "anmeldungam", "abonniertam", "abonniertseit", "eingetragenam", "beigetretenam",
+		"inscritle", "inscritele", "inscritdepuis", "abonnele", "abonneele", "abonnedepuis", "datedinscription", "dateinscription", "datedabonnement", "dateabonnement",
+		"fechadealta", "fechaalta", "fechadesuscripcion", "fechasuscripcion", "fechadeinscripcion", "suscritoel", "suscritadesde", "suscritodesde",
+		"تاريخالاشتراك", "تاريخالتسجيل", "تاريخالانضمام", "مشتركمنذ",
+		"createdat", "creationdate", "createdon", "startdate", "dateadded", "addedat",
+		"erstelltam", "erstellungsdatum", "hinzugefugtam", "hinzugefuegtam", "creele", "datedecreation", "datedajout", "fechadecreacion", "creadoel", "تاريخالانشاء", "تاريخالاضافة",
+		"subscribed",
+	}
+}
+
 // findNames finds the columns of names. Beside a full name the first one says nothing more; but a Name beside a Vorname, and a Nom
 // beside a Prénom, are the last one.
 func (s *sheet) findNames(c *columns) {
@@ -257,14 +280,12 @@ func (s *sheet) findColumns() columns {
 	c.state = s.column("status", "subscriptionstatus", "subscriberstatus", "subscribertype", "state", "statut", "etat", "estado", "الحالة")
 	c.language = s.column("language", "lang", "locale", "languagecode", "preferredlanguage")
 	c.zone = s.column("timezone", "zone", "tz")
-	c.tags = s.column("tags", "labels", "groups")
+	c.tags = s.column(tagNames()...)
 	c.dict = s.column("attributes", "metadata")
 	if c.state < 0 && c.dict >= 0 {
 		c.state = s.column("type")
 	}
-	c.since = s.column("confirmtime", "confirmedat", "confirmationtime", "subscribedat", "subscribedon", "subscribedate", "subscribeddate",
-		"subscriptiondate", "subscribersince", "optintime", "optindate", "joined", "joinedat", "signupdate", "signedupat", "createdat",
-		"creationdate", "createdon", "startdate", "dateadded", "addedat", "subscribed")
+	c.since = s.column(sinceNames()...)
 	return c
 }
 
@@ -371,6 +392,7 @@ func dateLayouts() []string {
 		time.RFC3339, "2006-01-02 15:04:05.999999999 -0700 MST", "2006-01-02 15:04:05.999999999 -0700", "2006-01-02 15:04:05.999999999Z07:00", "2006-01-02 15:04:05 MST", time.DateTime,
 		"2006-01-02T15:04:05", "2006-01-02 15:04", time.DateOnly, "2006/01/02", "2006/01/02 15:04:05", "Jan 2, 2006", "January 2, 2006",
 		"2 Jan 2006", "2 January 2006", "Jan 2, 2006 3:04 PM", "Jan 2, 2006, 3:04 PM", "January 2, 2006 3:04 PM", "2 Jan 2006 15:04",
+		"2.1.2006", "2.1.2006 15:04", "2.1.2006 15:04:05", // with points the day is first
 	}
 }
 

@@ -57,6 +57,8 @@ func TestParseDate(t *testing.T) {
 	for in, want := range map[string]time.Time{
 		"2024-03-05T08:15:30Z":                   second,
 		"2024-03-05T09:15:30+01:00":              second,
+		"5.3.2024":                               day,
+		"05.03.2024 08:15":                       minute,
 		"2024-03-05 08:15:30.5 +0000 UTC":        second.Add(time.Second / 2),
 		"2024-03-05 09:15:30 +0100 CET m=+0.004": second,
 		"2024-03-05 08:15:30 UTC":                second,
@@ -93,6 +95,11 @@ func TestColumnsOfManyHands(t *testing.T) {
 		{"البريد الإلكتروني,الاسم", []string{"email", "name"}},
 		{"عنوان البريد الالكتروني,الاسم الأول,اسم العائلة", []string{"email", "first name", "last name"}},
 		{"Address,Email,Unsubscribed At,Subscribed", []string{"field", "email", "field, state", "subscribed, state"}},
+		{"E-Mail;Angemeldet am;Schlagwörter", []string{"email", "subscribed", "tags"}},
+		{"E-Mail;Anmeldedatum;Bestätigt am", []string{"email", "field", "subscribed"}},
+		{"Courriel;Date d’inscription;Étiquettes", []string{"email", "subscribed", "tags"}},
+		{"Correo;Fecha de alta;Etiquetas", []string{"email", "subscribed", "tags"}},
+		{"البريد الإلكتروني;تاريخ الاشتراك;الوسوم", []string{"email", "subscribed", "tags"}},
 	} {
 		p := newPeople(t)
 		var got []string

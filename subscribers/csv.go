@@ -58,6 +58,7 @@ type ImportRow struct {
 type ImportReport struct {
 	DryRun     bool `json:"dry_run"`
 	Added      int  `json:"added"`
+	Pending    int  `json:"pending"` // of those added: nobody writes to them before they confirm
 	Changed    int  `json:"changed"`
 	Unchanged  int  `json:"unchanged"`
 	Suppressed int  `json:"suppressed"`
@@ -196,6 +197,7 @@ const (
 	becameNothing became = iota // not taken yet
 	becameRefused
 	becameAdded
+	becamePending // added, and not mailed before they confirm
 	becameChanged
 	becameUnchanged
 	becameSuppressed // by the state that the file says
@@ -213,6 +215,8 @@ func (b became) words(state string) (outcome, reason string) {
 		return OutcomeRefused, ""
 	case becameAdded:
 		return OutcomeAdded, ""
+	case becamePending:
+		return OutcomeAdded, "pending: not mailed before they confirm"
 	case becameChanged:
 		return OutcomeChanged, ""
 	case becameUnchanged:

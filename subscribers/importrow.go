@@ -76,7 +76,7 @@ func (im *importing) takePerson(ctx context.Context, row row, f found) (became, 
 	case err != nil:
 		return 0, err
 	case f.enrolment.ID == 0:
-		return becameAdded, nil
+		return im.added(row), nil
 	case changed || moved || bound:
 		return becameChanged, nil
 	}
@@ -110,6 +110,14 @@ func (im *importing) enrolRow(ctx context.Context, f found, row row) (Enrolment,
 		return Enrolment{}, err
 	}
 	return e, im.consent(ctx, f.person, row, im.o.Because)
+}
+
+// added is what became of somebody new here.
+func (im *importing) added(row row) became {
+	if im.start(row).state == Pending {
+		return becamePending
+	}
+	return becameAdded
 }
 
 // start is how somebody of a row begins who is not gone.

@@ -47,7 +47,7 @@ slot would then send to how many; --yes leaves that out.`,
 			return a.with(cmd.Context(), func(s *site) error { return a.importPeople(cmd, s, given[0], given[1], through, o) })
 		},
 	}
-	cmd.Flags().StringVar(&as, "as", "pending", "pending, active or suppressed: people of whom the file says nothing")
+	cmd.Flags().StringVar(&as, "as", "pending", "pending, active or suppressed: people of whom the file says nothing, or only not that they left")
 	cmd.Flags().StringVar(&o.Because, "because", "", "how these people came, or why they may not be mailed; it is kept")
 	cmd.Flags().StringVar(&through, "received-through", "", "they had all articles up to this one already")
 	cmd.Flags().BoolVar(&o.DryRun, "dry-run", false, "print what would happen to each row and change nothing")
@@ -104,6 +104,7 @@ func (a *app) tryImport(cmd *cobra.Command, s *site, of series.Series, f io.Read
 		return nil // the import itself says which and why
 	}
 	fmt.Fprintf(a.err, "It would be: %s.\n", inShort(tried))
+	sayPending(a.err, tried)
 	sayNext(a.err, next)
 	return a.confirm("Import them?")
 }

@@ -162,6 +162,7 @@ func (p *peoplePrinter) end(report subscribers.ImportReport, next *newsletter.Pl
 	default:
 		fmt.Fprintf(p.out, "%s.\n", strings.ToUpper(outcome[:1])+outcome[1:])
 	}
+	sayPending(p.out, report)
 	sayNext(p.out, next)
 	return p.out.Flush()
 }
@@ -192,6 +193,15 @@ func indented(v any, prefix string) (string, error) {
 // inShort counts what became of the rows.
 func inShort(r subscribers.ImportReport) string {
 	return fmt.Sprintf("added %d, changed %d, unchanged %d, suppressed %d, kept out %d", r.Added, r.Changed, r.Unchanged, r.Suppressed, r.KeptOut)
+}
+
+// sayPending says how many were added whom nobody writes to, and what to do where they agreed elsewhere.
+func sayPending(w io.Writer, r subscribers.ImportReport) {
+	if r.Pending == 0 {
+		return
+	}
+	fmt.Fprintf(w, "Added as pending: %d. Nobody writes to them before they confirm. If they agreed already, bring the same file with --as active --because TEXT:\n"+
+		"whom it doesn't call pending itself, and doesn't say to have left, is active then.\n", r.Pending)
 }
 
 // sayNext says what the next slot sends; nothing where none comes.
