@@ -468,7 +468,7 @@ func TestImportReportsEveryRowWithoutReason(t *testing.T) {
 	reason := "refused: a written reason is needed: the file says that people are "
 	want := []string{
 		"2 ada@example.org " + reason + "active, so say how they came here", "3 bob refused: not a mail address: it has no @",
-		"4 cleo@example.org " + reason + "paused, so say how they came here", "5 dora@example.org added", "6 emil@example.org suppressed: bounced",
+		"4 cleo@example.org " + reason + "paused, so say how they came here", "5 dora@example.org added: pending: not mailed before they confirm", "6 emil@example.org suppressed: bounced",
 	}
 	if diff := cmp.Diff(want, rows(rep)); diff != "" {
 		t.Errorf("rows (-want +got):\n%s", diff)
