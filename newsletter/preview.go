@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
+	"regexp"
 	"time"
 
 	"pressrun/newsletter/mailer"
@@ -20,6 +22,7 @@ type Preview struct {
 	Article, Subject string
 	HTML, Text       string
 	EML              []byte
+	Pictures         map[string]series.Picture // of ours in the HTML, by address
 }
 
 // Preview renders the next article of a series (or the named one) as the message for a subscriber (or, email "", for a reader
@@ -54,7 +57,30 @@ func (p *Publisher) Preview(ctx context.Context, seriesSlug, articleSlug, email 
 	if err != nil {
 		return Preview{}, fmt.Errorf("preview: %w", err)
 	}
-	return p.previewOf(frozen, to)
+	v, err := p.previewOf(frozen, to)
+	if err != nil {
+		return Preview{}, err
+	}
+	v.Pictures, err = p.picturesIn(ctx, v.HTML)
+	return v, err
+}
+
+var pictureFile = regexp.MustCompile(`/p/([0-9a-f]{64})\.(?:jpg|png)`)
+
+// picturesIn are our own pictures that HTML loads, by address.
+func (p *Publisher) picturesIn(ctx context.Context, html string) (map[string]series.Picture, error) {
+	found := map[string]series.Picture{}
+	for _, m := range pictureFile.FindAllStringSubmatch(html, -1) {
+		picture, err := series.PictureByHash(ctx, p.db, m[1])
+		if errors.Is(err, store.ErrNotFound) {
+			continue // somebody else's address
+		}
+		if err != nil {
+			return nil, fmt.Errorf("preview: %w", err)
+		}
+		found[p.url("p", picture.File(m[1]))] = picture
+	}
+	return found, nil
 }
 
 // previewOf composes the message as the outbox would.

@@ -1,14 +1,17 @@
 package main
 
 import (
+	"encoding/base64"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"pressrun/newsletter/mailer/catcher"
+	"pressrun/newsletter/series"
 )
 
 func (a *app) previewCommand() *cobra.Command {
@@ -18,7 +21,7 @@ func (a *app) previewCommand() *cobra.Command {
 		Short: "Write a letter as its readers will see it: message.eml, message.html, message.txt, index.html",
 		Long: `Renders the next article, or the named one, as the whole message, and sends nothing. The links in it are inert: the
 unsubscribe link belongs to nobody. index.html shows it in a browser: on a desktop and a phone, in the dark, without pictures, as text
-and as it goes over the wire.`,
+and as it goes over the wire. Pictures are in that file, so that serve need not run.`,
 		Example: "  pressrun preview skin\n  pressrun preview skin leaky-gut --for ada@example.org --out preview",
 		Args:    args(cobra.RangeArgs(1, 2)),
 		RunE: func(cmd *cobra.Command, given []string) error {
@@ -31,7 +34,7 @@ and as it goes over the wire.`,
 				if err != nil {
 					return err
 				}
-				views, err := catcher.Views(v.EML)
+				views, err := catcher.Views(v.EML, within(v.Pictures))
 				if err != nil {
 					return err
 				}
@@ -52,6 +55,15 @@ and as it goes over the wire.`,
 	cmd.Flags().StringVar(&dir, "out", ".", "the folder to write into; it is made where it is missing")
 	a.jsonFlag(cmd)
 	return cmd
+}
+
+// within has pictures stand in a page instead of their addresses.
+func within(pictures map[string]series.Picture) *strings.Replacer {
+	var pairs []string
+	for address, picture := range pictures {
+		pairs = append(pairs, address, "data:"+picture.Type+";base64,"+base64.StdEncoding.EncodeToString(picture.Bytes))
+	}
+	return strings.NewReplacer(pairs...)
 }
 
 // previewed is what preview prints.

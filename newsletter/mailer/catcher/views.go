@@ -16,14 +16,19 @@ type oneView struct {
 // noPictures keeps a mail's pictures from being loaded.
 const noPictures = `<meta http-equiv="Content-Security-Policy" content="img-src 'none'">`
 
-// Views is a page, whole in itself, that shows a mail in all the ways in which the inbox does.
-func Views(raw []byte) ([]byte, error) {
+// Views is a page, whole in itself, that shows a mail in all the ways in which the inbox does. Pictures are what stands in
+// place of addresses of the mail's pictures, so that nothing has to serve them; nil: none.
+func Views(raw []byte, pictures *strings.Replacer) ([]byte, error) {
 	page, err := template.ParseFS(files, "views.html")
 	if err != nil {
 		return nil, fmt.Errorf("views: %w", err)
 	}
 	c := readMail(raw)
-	lit := framed(c.HTML, light)
+	shown := c.HTML
+	if pictures != nil {
+		shown = pictures.Replace(shown)
+	}
+	lit := framed(shown, light)
 	from, to := c.box("From", ""), c.box("To", "")
 	view := struct {
 		Subject, From, To string
@@ -31,8 +36,8 @@ func Views(raw []byte) ([]byte, error) {
 	}{c.value("Subject"), from.Address, to.Address, []oneView{
 		{Name: "desktop", Label: "Desktop", HTML: lit},
 		{Name: "phone", Label: "Phone", HTML: lit},
-		{Name: "dark", Label: "Dark", HTML: framed(c.HTML, dark)},
-		{Name: "pictures-off", Label: "Pictures off", HTML: bare(lit)},
+		{Name: "dark", Label: "Dark", HTML: framed(shown, dark)},
+		{Name: "pictures-off", Label: "Pictures off", HTML: bare(framed(c.HTML, light))},
 		{Name: "text", Label: "Text", Text: c.Text},
 		{Name: "source", Label: "Source", Text: strings.ToValidUTF8(string(raw), "\uFFFD"), Last: true},
 	}}

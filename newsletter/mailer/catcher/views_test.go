@@ -15,7 +15,7 @@ func TestViews(t *testing.T) {
 		"--b\r\nContent-Type: text/plain\r\n\r\nThe <text> part.\r\n" +
 		"--b\r\nContent-Type: text/html\r\n\r\n<html><head><style>@media (prefers-color-scheme: dark) { p { color: red } }</style></head>" +
 		"<body><p>The part in \"HTML\"</p><script>alert(2)</script></body></html>\r\n--b--\r\n"
-	page, err := catcher.Views([]byte(raw))
+	page, err := catcher.Views([]byte(raw), strings.NewReplacer("The part", `<img src="data:image/png;base64,AAAA">The part`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,6 +40,9 @@ func TestViews(t *testing.T) {
 	}
 	if len(frames) != 4 || len(texts) != 2 {
 		t.Fatalf("%d frames and %d texts, want 4 and 2", len(frames), len(texts))
+	}
+	if shown := strings.Count(strings.Join(frames, ""), "data:image/png"); shown != 3 || strings.Contains(frames[3], "data:") || !strings.Contains(string(page), "img-src http: https: data:") {
+		t.Errorf("%d frames have the picture, want all but the one without pictures", shown)
 	}
 	for i, want := range []string{"(max-width:0)", "(max-width:0)", "(min-width:0)", "img-src 'none'"} {
 		if !strings.Contains(frames[i], want) || !strings.Contains(frames[i], `The part in "HTML"`) {
