@@ -49,6 +49,10 @@ func (s *site) checkOneClick(ctx context.Context) finding {
 		return f
 	}
 	f.OK, f.Said = true, s.cfg.BaseURL.String()+" answered 200 to a POST"
+	if isLoopback(s.cfg.BaseURL.Hostname()) {
+		f.Warning, f.Mend = true, "Set base_url to the https address that readers reach."
+		f.Said += ", which only this machine can send: nobody elsewhere could leave"
+	}
 	return f
 }
 

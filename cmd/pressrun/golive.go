@@ -36,10 +36,6 @@ go-live asks then, and --yes is your word that no other copy sends and that send
 
 func (a *app) goLive(cmd *cobra.Command, s *site) error {
 	ctx := cmd.Context()
-	findings, err := s.checkSeries(ctx)
-	if err != nil {
-		return err
-	}
 	before, err := outbox.ReadInstance(ctx, s.db)
 	if err != nil {
 		return err
@@ -48,7 +44,7 @@ func (a *app) goLive(cmd *cobra.Command, s *site) error {
 	if err != nil {
 		return err
 	}
-	tried, err := s.checkTried(ctx, before)
+	findings, err := s.checkLive(ctx, before)
 	if err != nil {
 		return err
 	}
@@ -56,8 +52,7 @@ func (a *app) goLive(cmd *cobra.Command, s *site) error {
 	if err != nil {
 		return err
 	}
-	findings = append(findings, s.checkSiteName(), s.checkBaseURL(), s.checkFiles(), database, s.checkNotify())
-	findings = slices.Concat(findings, tried, more)
+	findings = slices.Concat(findings, []finding{s.checkSiteName(), s.checkFiles(), database}, more)
 	if err := a.report(findings); err != nil {
 		return err
 	}
@@ -69,6 +64,16 @@ func (a *app) goLive(cmd *cobra.Command, s *site) error {
 		to = a.err
 	}
 	return s.sayLive(ctx, to, before)
+}
+
+// checkLive looks at what keeps a site from going live, and keeps no trial from running.
+func (s *site) checkLive(ctx context.Context, before outbox.Instance) ([]finding, error) {
+	findings, err := s.checkSeries(ctx)
+	if err != nil {
+		return nil, err
+	}
+	tried, err := s.checkTried(ctx, before)
+	return slices.Concat(findings, []finding{s.checkBaseURL(), s.checkNotify()}, tried), err
 }
 
 // sayLive says what go-live has changed.
