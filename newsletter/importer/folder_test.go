@@ -141,12 +141,12 @@ func TestWebPage(t *testing.T) {
 <script>alert(1)</script></head><body><nav><a href="/">Home</a></nav><main>
 <h1>The <em>quiet</em> hour</h1><!-- note --><p>Text &amp; <b>more</b> *literal* 1 &lt; 2.</p>
 <ol><li><strong>Sit:</strong> down</li><li>Look</li></ol>
-<table><tr><th colspan="900000000">a</th></tr><tr><td>b</td></tr></table><iframe src="x"></iframe>
+<table><tr><th colspan="900000000">a</th></tr><tr><td>b</td></tr></table><iframe width=9 src="https://video.example/1?a=1&b=2">Old</iframe>
 <p><em>Please note: not for sailors.</em></p>
 <p><a rel="prev" href="a">← Previous: Anchors away</a> <a rel="nofollow next" href="b">Next The long watch</a></p></main>
 <footer>Imprint</footer></body></html>`)
 	a := f.Articles[0]
-	want := "Text & **more** \\*literal* 1 &lt; 2.\n\n1. **Sit:** down\n2. Look\n\n| a |\n|---|\n| b |"
+	want := "Text & **more** \\*literal* 1 &lt; 2.\n\n1. **Sit:** down\n2. Look\n\n| a |\n|---|\n| b |\n\n<iframe src=\"https://video.example/1?a=1&amp;b=2\"></iframe>"
 	if a.Markdown != want {
 		t.Errorf("Markdown = %q\nwant       %q", a.Markdown, want)
 	}

@@ -49,6 +49,7 @@ func readHTML(text string) (candidate, []Problem) {
 		return c, []Problem{longTitle(0)}
 	}
 	clean(body)
+	played := keepPlayers(body)
 	markdown, err := htmlConverter().ConvertNode(body)
 	if err != nil {
 		return c, []Problem{{What: "the page can't be converted: " + err.Error(), Mend: "save it as plain text", Fatal: true}}
@@ -61,16 +62,43 @@ func readHTML(text string) (candidate, []Problem) {
 	for i := range stray {
 		stray[i].Line = 0 // it counts lines of Markdown, not of the page
 	}
-	return c, stray
+	return c, append(stray, played...)
 }
 
 func htmlConverter() *converter.Converter {
-	return converter.NewConverter(converter.WithPlugins(
+	conv := converter.NewConverter(converter.WithPlugins(
 		base.NewBasePlugin(),
 		commonmark.NewCommonmarkPlugin(commonmark.WithListEndComment(false)),
 		strikethrough.NewStrikethroughPlugin(),
 		table.NewTablePlugin(),
 	))
+	for _, tag := range []string{"video", "audio", "iframe", "embed"} {
+		conv.Register.RendererFor(tag, converter.TagTypeInline, base.RenderAsHTML, converter.PriorityEarly)
+	}
+	return conv
+}
+
+// keepPlayers leaves of what a page plays or frames the element with its address, and says what becomes of it.
+func keepPlayers(body *html.Node) (problems []Problem) {
+	for n := range body.Descendants() {
+		if n.Type != html.ElementNode || !playerTag.MatchString("<"+n.Data+">") {
+			continue
+		}
+		address := attribute(n, "src")
+		for d := range n.Descendants() {
+			if address == "" && d.DataAtom == atom.Source {
+				address = attribute(d, "src")
+			}
+		}
+		for n.FirstChild != nil {
+			n.RemoveChild(n.FirstChild)
+		}
+		n.Attr = []html.Attribute{{Key: "src", Val: oneLine(address)}}
+		if len(problems) < maxLeftOut {
+			problems = append(problems, playedElsewhere(n.Data))
+		}
+	}
+	return problems
 }
 
 // mainPart is the element that holds the article.
@@ -123,8 +151,8 @@ func clean(root *html.Node) {
 
 func noText(a atom.Atom) bool {
 	switch a {
-	case atom.Script, atom.Style, atom.Template, atom.Noscript, atom.Nav, atom.Form, atom.Iframe, atom.Object, atom.Embed,
-		atom.Svg, atom.Math, atom.Canvas, atom.Video, atom.Audio, atom.Button, atom.Input, atom.Select, atom.Textarea, atom.Head:
+	case atom.Script, atom.Style, atom.Template, atom.Noscript, atom.Nav, atom.Form, atom.Object,
+		atom.Svg, atom.Math, atom.Canvas, atom.Button, atom.Input, atom.Select, atom.Textarea, atom.Head:
 		return true
 	}
 	return false

@@ -11,6 +11,7 @@ const maxLeftOut = 10
 
 var (
 	foreignTag = regexp.MustCompile(`(?i)<(button|canvas|form|img|input|link|meta|object|picture|script|select|style|svg|textarea)\b`)
+	playerTag  = regexp.MustCompile(`(?i)<(video|audio|iframe|embed)\b`)
 	deadLink   = regexp.MustCompile(`(?i)[^!]\[[^\]]*\]\(\s*<?(data|file|javascript|vbscript):`)
 	fenceLine  = regexp.MustCompile("^ {0,3}(```|~~~)")
 )
@@ -49,6 +50,9 @@ func leftOutOf(line string) []Problem {
 			Mend: "take it out, or write what it shows as Markdown",
 		})
 	}
+	if m := playerTag.FindStringSubmatch(line); m != nil {
+		problems = append(problems, playedElsewhere(strings.ToLower(m[1])))
+	}
 	if m := deadLink.FindStringSubmatch(" " + line); m != nil {
 		problems = append(problems, Problem{
 			What: fmt.Sprintf("a link to %s: leads nowhere in a letter: only its words stay", strings.ToLower(m[1])),
@@ -56,4 +60,12 @@ func leftOutOf(line string) []Problem {
 		})
 	}
 	return problems
+}
+
+// playedElsewhere says what becomes of what no mail can play.
+func playedElsewhere(tag string) Problem {
+	return Problem{
+		What: fmt.Sprintf("no letter can show <%s>: there it is a link to the article's page, and on that page one to its address", tag),
+		Mend: "see that its address begins with https://, or it is left out",
+	}
 }

@@ -1,6 +1,7 @@
 package render_test
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -122,20 +123,46 @@ func TestForeignPicturesAreNotLoaded(t *testing.T) {
 	}
 }
 
-// What a mail can't play is a link in both parts.
+// What a mail can't play is a link to the article's page in both parts, and on that page one to its own address: in blocks
+// and in paragraphs, on one line and on several. Nothing of its tags reaches a reader.
 func TestPlayersAreLinks(t *testing.T) {
-	const target = "https://video.example/embed/1?a=1&b=2"
-	for _, markdown := range []string{
-		`<iframe src="https://video.example/embed/1?a=1&amp;b=2" onload="alert(1)"></iframe>`,
-		"<video controls><source src='https://video.example/embed/1?a=1&b=2'></video>",
+	const target = `href="https://video.example/embed/1?a=1&amp;b=2"`
+	for markdown, words := range map[string]string{
+		"<div>\n<iframe src=\"https://video.example/embed/1?a=1&amp;b=2\" onload=\"alert(1)\"></iframe>\n</div>":                "Something to see in the browser",
+		"<div>\n<video controls><source src='https://video.example/embed/1?a=1&b=2'>Too old.</video>\n</div>":                   "A video",
+		"<video src=\"https://video.example/embed/1?a=1&amp;b=2\" controls></video>":                                            "A video",
+		"<video controls>\n<source src=\"https://video.example/embed/1?a=1&amp;b=2\">\n<p>Too old.</p>\n</video>":               "A video",
+		"<video controls\nsrc=\"https://video.example/embed/1?a=1&amp;b=2\">Too *old*.</video>":                                 "A video",
+		"Hear <audio src=\"https://video.example/embed/1?a=1&amp;b=2\">Too **old**.</audio> this.":                              "A recording",
+		"Hear <audio><source src=\"https://video.example/embed/1?a=1&amp;b=2\"><track src=x>\nToo old.</audio> this.":           "A recording",
+		"- see <iframe src=\"https://video.example/embed/1?a=1&amp;b=2\"></iframe>":                                             "Something to see in the browser",
+		"Unclosed <video src=\"https://video.example/embed/1?a=1&amp;b=2\"> here.":                                              "A video",
+		"<iframe\n  width=\"560\"\n  src=\"https://video.example/embed/1?a=1&amp;b=2\"\n  allowfullscreen>\n</iframe>\n\nMore.": "Something to see in the browser",
 	} {
-		e := issue(t, letter("Words.\n\n<div>\n"+markdown+"\n</div>"))
-		if want := `href="https://video.example/embed/1?a=1&amp;b=2"`; !strings.Contains(e.HTML, want) || !strings.Contains(e.Text, "\n"+target+"\n") {
-			t.Errorf("%s: the HTML lacks %s or the text the address:\n%s", markdown, want, e.Text)
+		l := letter(markdown + "\n\nWords of the letter.")
+		l.ViewURL = "https://news.example.org/skin/water"
+		e := issue(t, l)
+		if !strings.Contains(e.ArticleHTML, target) || strings.Contains(e.HTML, "video.example") || strings.Contains(e.Text, "video.example") {
+			t.Errorf("%s: the page lacks the address, or the letter has it:\n%s\n%s", markdown, e.ArticleHTML, e.Text)
+		}
+		if !regexp.MustCompile(`href="https://news.example.org/skin/water"[^>]*>`+words).MatchString(e.HTML) || !strings.Contains(e.Text, words) {
+			t.Errorf("%s: the letter lacks the link %q:\n%s", markdown, words, e.Text)
+		}
+		for _, s := range []string{e.HTML, e.Text, e.ArticleHTML, e.Preheader} {
+			for _, tag := range []string{"&lt;", "<video", "<audio", "<iframe", "</video", "</audio", "</iframe", "<source", "<track", " old"} {
+				if strings.Contains(s, tag) {
+					t.Errorf("%s: %q reaches a reader: %s", markdown, tag, s)
+				}
+			}
+		}
+		if strings.Contains(e.Preheader, "https:") {
+			t.Errorf("%s: the preheader is %q", markdown, e.Preheader)
 		}
 	}
-	if e := issue(t, letter("Words.\n\n<div>\n<iframe src=\"javascript:alert(1)\"></iframe>\n</div>")); strings.Contains(e.HTML, "javascript") {
-		t.Errorf("a script is linked: %s", e.HTML)
+	for _, markdown := range []string{"<div>\n<iframe src=\"javascript:alert(1)\"></iframe>\n</div>", "See <video src=\"javascript:alert(1)\"></video> this.", "See <video src=clip.mp4> this.</video>"} {
+		if e := issue(t, letter("Words.\n\n"+markdown)); strings.Contains(e.HTML+e.Text+e.ArticleHTML, "javascript") || strings.Contains(e.HTML+e.Text, "A video") {
+			t.Errorf("%s is linked: %s", markdown, e.HTML)
+		}
 	}
 }
 

@@ -18,6 +18,8 @@ func (s setting) forMail(source string) (string, error) {
 	for _, a := range elements(body, atom.A) {
 		if strings.HasPrefix(attribute(a, "href"), "#") {
 			dropAnchor(a)
+		} else if kindOfPlayer(a) != "" {
+			s.pointToPage(a)
 		}
 	}
 	for n := range body.Descendants() {

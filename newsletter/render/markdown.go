@@ -108,5 +108,5 @@ func (d document) html() (string, error) {
 	if err != nil {
 		return "", &FieldError{d.field, "can't be shown: " + err.Error()}
 	}
-	return clean, nil
+	return d.namePlayers(clean)
 }

@@ -90,7 +90,7 @@ func (mender) Transform(doc *ast.Document, reader text.Reader, context parser.Co
 			replacePicture(picture, reader.Source(), words)
 		}
 	}
-	mendTags(tags, reader.Source())
+	mendTags(replacePlayers(tags, reader.Source()), reader.Source())
 	for _, link := range links {
 		if merging {
 			link.Destination = merges.target(reader.Source(), offsetOf(link), link.Destination)
@@ -312,6 +312,7 @@ func (substitutes) RegisterFuncs(r renderer.NodeRendererFuncRegisterer) {
 		return ast.WalkContinue, nil
 	})
 	r.Register(kindCallout, writeCallout)
+	r.Register(kindPlayer, writePlayer)
 	r.Register(kindMerge, func(w util.BufWriter, _ []byte, n ast.Node, entering bool) (ast.WalkStatus, error) {
 		if entering {
 			_, _ = w.WriteString(template.HTMLEscapeString(n.(*mergeNode).value))
@@ -336,27 +337,24 @@ func cleanBlock(n *ast.HTMLBlock, source []byte) string {
 	if n.HasClosure() {
 		b.Write(n.ClosureLine.Value(source))
 	}
-	clean, err := sanitise(b.String(), nil, nil)
+	clean, err := cleanHTML(b.String())
 	if err != nil {
 		return template.HTMLEscapeString(b.String()) // nested too deeply to be markup that anyone meant
 	}
-	return clean + players(b.String())
+	return clean
 }
 
-// players are links to what raw HTML plays or frames, which no mail can show.
-func players(source string) string {
+// cleanHTML sanitises HTML in which players have become links.
+func cleanHTML(source string) (string, error) {
 	body, err := fragment(source)
 	if err != nil {
-		return ""
+		return "", err
 	}
-	var b strings.Builder
-	for _, n := range elements(body, atom.Iframe, atom.Video, atom.Audio, atom.Source, atom.Embed) {
-		if target := resolve(nil, attribute(n, "src")); strings.HasPrefix(target, "https://") {
-			target = template.HTMLEscapeString(target)
-			b.WriteString(`<p><a href="` + target + `">` + target + "</a></p>\n")
-		}
+	replacePlayerElements(body)
+	if source, err = inner(body); err != nil {
+		return "", err
 	}
-	return b.String()
+	return sanitise(source, nil, nil)
 }
 
 func checkbox(n *east.TaskCheckBox) string {

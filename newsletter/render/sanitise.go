@@ -13,7 +13,7 @@ import (
 )
 
 var (
-	ourClasses  = regexp.MustCompile(`^(data|lead|figure( captioned)?|caption|callout (info|tip|warning)|callout-title|sources|review|footnotes|footnote-ref|footnote-backref|align-(left|center|right))$`)
+	ourClasses  = regexp.MustCompile(`^(data|lead|figure( captioned)?|caption|callout (info|tip|warning)|callout-title|player (video|audio|frame)|sources|review|footnotes|footnote-ref|footnote-backref|align-(left|center|right))$`)
 	footnoteIDs = regexp.MustCompile(`^fn(ref)?[0-9]*:[0-9]+$`)
 	scopes      = regexp.MustCompile(`^(col|row)$`)
 	languages   = regexp.MustCompile(`^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$`)

@@ -198,6 +198,8 @@ func (w textWriter) inline(n ast.Node) string {
 		return pictureName(n, w.source, w.words)
 	case *mergeNode:
 		return n.value
+	case *player:
+		return w.player(n.kind, n.target)
 	case *ast.CodeSpan:
 		return strings.ReplaceAll(w.inlines(n), "\n", " ")
 	case *ast.AutoLink:

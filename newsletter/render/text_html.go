@@ -41,6 +41,8 @@ func (p *paragraphs) read(n *html.Node) {
 			p.open.WriteString(strings.ReplaceAll(child.Data, "\n", " "))
 		case child.DataAtom == atom.Br:
 			p.open.WriteString("\n")
+		case child.DataAtom == atom.A && kindOfPlayer(child) != "":
+			p.open.WriteString(p.w.player(kindOfPlayer(child), attribute(child, "href")))
 		case child.DataAtom == atom.A:
 			p.read(child)
 			if target := attribute(child, "href"); innerText(child) != target {
