@@ -18,11 +18,14 @@ import (
 
 // SendNow makes the next article (or the named one) an issue outside the slots and queues it; the coming slot then takes
 // the one after. In drip without a name everybody gets their own next: issue and article are those of the most readers.
-// readers is how many it goes to. With dryRun nothing is made. ErrNothing says why nothing can go.
+// readers is how many it goes to. With dryRun nothing is made. ErrNothing says why nothing can go, ErrImport for what it waits.
 func (p *Publisher) SendNow(ctx context.Context, seriesSlug, articleSlug string, dryRun bool) (issue string, article string, readers int64, err error) {
 	p.due.Lock()
 	defer p.due.Unlock()
 	s, err := series.BySlug(ctx, p.db, seriesSlug)
+	if err == nil {
+		err = allImported(ctx, p.db, s)
+	}
 	if err == nil && !dryRun {
 		err = p.mayLeave(ctx)
 	}
@@ -54,8 +57,7 @@ func (p *Publisher) sendArticle(ctx context.Context, s series.Series, slot serie
 	if err != nil {
 		return "", "", 0, err
 	}
-	if dryRun {
-		n, err := outbox.CountFill(ctx, p.db, s.ID, a.ID)
+	if n, err := wouldReach(ctx, p.db, s, a); err != nil || dryRun {
 		return "", a.Slug, n, err
 	}
 	frozen, err := p.writeCleared(ctx, s, a)
@@ -65,6 +67,23 @@ func (p *Publisher) sendArticle(ctx context.Context, s series.Series, slot serie
 	frozen.Slot, frozen.Kind = slot.Wall, "now"
 	name, n, err := p.freezeAndFill(ctx, frozen)
 	return name, a.Slug, n, err
+}
+
+// wouldReach counts whom an article of a series would go to now. It fails with ErrNothing where that is nobody.
+func wouldReach(ctx context.Context, q store.Querier, s series.Series, a series.Article) (int64, error) {
+	n, err := outbox.CountFill(ctx, q, s.ID, a.ID)
+	if err != nil || n > 0 {
+		return n, err
+	}
+	some, err := hasReaders(ctx, q, s)
+	why := "the series has no readers who can be mailed"
+	if some {
+		why = "every reader has had it"
+	}
+	if err == nil {
+		err = fmt.Errorf("series %s: %w: nobody would get “%s”, since %s; no issue was made, and the article keeps its turn", s.Slug, ErrNothing, a.Slug, why)
+	}
+	return 0, err
 }
 
 // freezeAndFill makes an issue outside the slots of what was rendered.
@@ -166,6 +185,9 @@ func (p *Publisher) Correct(ctx context.Context, issueName, note string, dryRun 
 	wrap := func(err error) error { return fmt.Errorf("correct %s: %w", issueName, err) }
 	s, a, err := p.corrected(ctx, issueName)
 	if err != nil {
+		return "", 0, wrap(err)
+	}
+	if err := allImported(ctx, p.db, s); err != nil {
 		return "", 0, wrap(err)
 	}
 	readers, err = outbox.CountCorrection(ctx, p.db, a.ID, a.Revision)
@@ -283,6 +305,9 @@ func (p *Publisher) addressed(ctx context.Context, a Announcement) ([]addressee,
 	for _, slug := range a.Series {
 		s, err := series.BySlug(ctx, p.db, slug)
 		if err != nil {
+			return nil, err
+		}
+		if err := allImported(ctx, p.db, s); err != nil {
 			return nil, err
 		}
 		to := addressee{Series: s, all: strings.TrimSpace(a.Where) == "", picked: map[int64]bool{}}

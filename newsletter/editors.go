@@ -42,6 +42,10 @@ func (p *Publisher) emptyWord(s series.Series, slot series.Slot, why string) wor
 	return p.word("empty "+slotName(s, slot), "empty", "series", s.Title, "when", p.at(s, slot.At), "why", why, "slug", s.Slug)
 }
 
+func (p *Publisher) nobodyWord(s series.Series, slot series.Slot, next series.Article) word {
+	return p.word("empty "+slotName(s, slot), "nobody", "series", s.Title, "when", p.at(s, slot.At), "article", next.Title, "slug", s.Slug)
+}
+
 func (p *Publisher) finishedWord(s series.Series, articles []series.Article) word {
 	last := int64(0)
 	for _, a := range articles {

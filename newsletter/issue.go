@@ -275,7 +275,12 @@ func (p *Publisher) holdSlot(ctx context.Context, tx *store.Tx, name string, on 
 func (p *Publisher) ReleaseIssue(ctx context.Context, name string) error {
 	p.due.Lock()
 	defer p.due.Unlock()
-	err := p.each(ctx, name, func(tx *store.Tx, id int64, now time.Time) error { return outbox.Release(ctx, tx, id, now) })
+	err := p.each(ctx, name, func(tx *store.Tx, id int64, now time.Time) error {
+		if err := p.mayRelease(ctx, tx, id); err != nil {
+			return err
+		}
+		return outbox.Release(ctx, tx, id, now)
+	})
 	if errors.Is(err, store.ErrNotFound) {
 		return p.releaseSlot(ctx, name)
 	}
@@ -291,6 +296,27 @@ func (p *Publisher) ReleaseIssue(ctx context.Context, name string) error {
 		if issue.State == series.IssueHeld {
 			return stillHeld(issue)
 		}
+	}
+	return err
+}
+
+// mayRelease refuses what would reach nobody, or would miss everybody whom an import brings: the readers of a live issue that was
+// held before any were queued are looked for when it is released.
+func (p *Publisher) mayRelease(ctx context.Context, q store.Querier, id int64) error {
+	issue, err := series.IssueByID(ctx, q, id)
+	if err != nil || issue.State != series.IssueHeld || issue.Kind != "slot" || issue.FillAfter != 0 {
+		return err
+	}
+	s, err := series.ByID(ctx, q, issue.SeriesID)
+	if err != nil || s.Mode != series.Live {
+		return err
+	}
+	if err := allImported(ctx, q, s); err != nil {
+		return err
+	}
+	some, err := hasReaders(ctx, q, s)
+	if err == nil && !some {
+		err = fmt.Errorf("it stays held: %w: the series has no readers who can be mailed", ErrNothing)
 	}
 	return err
 }
@@ -313,6 +339,9 @@ func (p *Publisher) releaseSlot(ctx context.Context, name string) error {
 		return p.db.InTx(ctx, func(tx *store.Tx) error { return p.holdSlot(ctx, tx, name, false, "") })
 	case slot.State != series.SlotHeld:
 		return fmt.Errorf("issue %s: %w; the slot is %s", name, series.ErrState, strings.TrimSpace(fmt.Sprintf("%s. %s", slot.State, slot.Reason)))
+	}
+	if err := allImported(ctx, p.db, s); err != nil {
+		return fmt.Errorf("issue %s: %w", name, err)
 	}
 	defer p.wake()
 	h, err := p.publish(ctx, s, slot, opening{state: series.IssueFilling})

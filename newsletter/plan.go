@@ -205,10 +205,17 @@ func (p *Publisher) obstacle(ctx context.Context, q store.Querier, s series.Seri
 		return err.Error(), nil
 	}
 	held, err := heldIssue(ctx, q, s)
-	if held != "" {
-		return held + " is held and keeps its turn; release or cancel it.", err
+	if err != nil {
+		return "", err
 	}
-	return "", err
+	if held != "" {
+		return held + " is held and keeps its turn; release or cancel it.", nil
+	}
+	importing, err := unfinished(ctx, q, s)
+	if importing != "" {
+		importing = "It waits for an import: " + importing + "."
+	}
+	return importing, err
 }
 
 // forecaster returns the function that decides one slot after the other, as if each were sent, and fills in its row.
@@ -220,8 +227,15 @@ func (p *Publisher) forecaster(ctx context.Context, q store.Querier, s series.Se
 	if err != nil {
 		return nil, err
 	}
+	some, err := hasReaders(ctx, q, s)
+	if err != nil {
+		return nil, err
+	}
 	return func(ctx context.Context, slot series.Slot, row *Planned) error {
 		d := step(facts, slot)
+		if !some && d.Outcome == series.Send {
+			row.Blocked, some = "Nobody gets it yet: the series has no readers. A slot without any sends nothing, and the article stays next.", true // once
+		}
 		if d.Outcome != series.Send {
 			row.Blocked = d.Why
 		}

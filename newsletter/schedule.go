@@ -27,7 +27,8 @@ type Happened struct {
 
 // RunDue does what is due at Now, once: plans slots, publishes or records each due slot, wakes paused enrolments, continues
 // interrupted fills, and shows the editors what goes tomorrow. Sending is the outbox worker's part; RunDue wakes it. What fails for one series doesn't stop the
-// others; the error joins all that failed. While MayLeave errs, due slots stay as they are, and its error is among them.
+// others; the error joins all that failed. While MayLeave errs, due slots stay as they are, and its error is among them; so do those of
+// a series with an unfinished import, with ErrImport.
 func (p *Publisher) RunDue(ctx context.Context) ([]Happened, error) {
 	p.due.Lock()
 	defer p.due.Unlock()
@@ -49,7 +50,9 @@ func (p *Publisher) RunDue(ctx context.Context) ([]Happened, error) {
 			all = append(all, happened...)
 			return err
 		})
-		if err != nil {
+		if errors.Is(err, ErrImport) {
+			errs = append(errs, err) // it waits, it doesn't fail
+		} else if err != nil {
 			errs = append(errs, err, p.tellFailing(ctx, slots[len(slots)-1], err))
 		}
 	}
@@ -149,13 +152,19 @@ func (p *Publisher) planSlots(ctx context.Context, now time.Time) error {
 func late(s series.Series, slot series.Slot, now time.Time) bool { return now.Sub(slot.At) > s.Grace }
 
 // runSlots does the due slots of one series, given by time: the last one sends, or is held where it is late; those before
-// it are recorded as missed, so that there is never a burst (rule 12).
+// it are recorded as missed, so that there is never a burst (rule 12). While an import of the series is not done they stay as they
+// are, up to the end of the grace period.
 func (p *Publisher) runSlots(ctx context.Context, due []series.Slot, now time.Time) ([]Happened, error) {
 	s, err := series.ByID(ctx, p.db, due[0].SeriesID)
 	if err != nil {
 		return nil, err
 	}
 	last := due[len(due)-1]
+	if !late(s, last, now) {
+		if err := allImported(ctx, p.db, s); err != nil {
+			return nil, fmt.Errorf("slot %s waits: %w", last.Wall, err)
+		}
+	}
 	all, err := p.miss(ctx, s, due[:len(due)-1])
 	if err != nil {
 		return nil, fmt.Errorf("series %s: slots before %s: %w", s.Slug, last.Wall, err)

@@ -143,6 +143,7 @@ func TestRule3Welcome(t *testing.T) {
 			}
 			s := w.series("skin", series.Change{Mode: &tt.mode, Welcome: &tt.kind})
 			w.articles(s, "one", "two", "three")
+			w.enrol(s, "ben") // without any reader a slot sends nothing
 			w.run(w.clock.now())
 			for n := 1; n <= tt.slots; n++ {
 				w.run(tuesday(n))
@@ -190,7 +191,7 @@ func TestRule13AndUndo(t *testing.T) {
 	w.check("visit", err)
 	equal(t, "state", []any{v.State, v.Everything, v.CanUndo}, []any{subscribers.Ended, false, true})
 	w.run(monday)
-	equal(t, "gone", w.run(tuesday(1)), []string{wall(1) + " issued 0"})
+	equal(t, "gone", w.run(tuesday(1)), []string{wall(1) + " empty 0"})
 	w.check("undo", w.p.UndoUnsubscribe(w.ctx, link, evidence()))
 	equal(t, "back", w.run(tuesday(2)), []string{wall(2) + " issued 1"})
 	w.check("leave everything", w.p.Unsubscribe(w.ctx, link, true, evidence()))

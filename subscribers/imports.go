@@ -294,3 +294,26 @@ func (im *importing) parts(ctx context.Context, q store.Querier) io.Reader {
 type readFunc func(p []byte) (int, error)
 
 func (f readFunc) Read(p []byte) (int, error) { return f(p) }
+
+// Unfinished is an import that was accepted and is not done: it is at work, or it was stopped. Nobody whom it brings is mailed until it is.
+type Unfinished struct {
+	File  string
+	Again time.Time // from when FinishImports goes on with it, unless it is at work
+}
+
+const selectUnfinished = `SELECT terms, touched FROM imports WHERE series_id = ?1 AND accepted IS NOT NULL AND done IS NULL ORDER BY id LIMIT 1`
+
+// UnfinishedImport is the first import of a series that is not done; store.ErrNotFound where all are.
+func UnfinishedImport(ctx context.Context, q store.Querier, seriesID int64) (Unfinished, error) {
+	var text string
+	var touched int64
+	err := q.QueryRow(ctx, selectUnfinished, seriesID).Scan(&text, &touched)
+	var t terms
+	if err == nil {
+		err = json.Unmarshal([]byte(text), &t)
+	}
+	if err != nil {
+		return Unfinished{}, fmt.Errorf("unfinished import of series %d: %w", seriesID, err)
+	}
+	return Unfinished{File: t.File, Again: instant(touched).Add(importStopped)}, nil
+}

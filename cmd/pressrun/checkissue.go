@@ -25,6 +25,11 @@ func (s *site) checkIssues(ctx context.Context) ([]finding, error) {
 			continue
 		}
 		next[row.Series] = row
+		if row.Blocked != "" {
+			all = append(all, finding{
+				What: row.Series + ": next slot", OK: true, Warning: true, Said: row.Blocked, Mend: "`pressrun plan " + row.Series + "` shows the coming slots.",
+			})
+		}
 		articles := row.Articles
 		if len(articles) == 0 && row.Article != "" {
 			articles = []newsletter.PlannedArticle{{Article: row.Article, Readers: row.Readers}}

@@ -72,6 +72,7 @@ func (a *app) runDue(cmd *cobra.Command, at string) error {
 // ranDue is what run-due prints.
 type ranDue struct {
 	Due      []newsletter.Happened `json:"due"`
+	Imports  []string              `json:"imports,omitempty"` // those that are not done, in words
 	Delivery delivery              `json:"delivery"`
 
 	failed bool
@@ -95,6 +96,9 @@ func steady(t, start time.Time) func() time.Time {
 func (s *site) runDue(ctx context.Context, progress io.Writer) (ran ranDue, err error) {
 	ran.Due, err = s.publisher.RunDue(ctx)
 	var failed error
+	if ran.Imports, failed = s.publisher.Unfinished(ctx); failed != nil {
+		err = errors.Join(err, failed)
+	}
 	ran.Delivery, failed = s.deliver(ctx, progress)
 	if err = errors.Join(err, failed); err == nil {
 		err = s.waiting(ctx, ran.Delivery)
@@ -125,6 +129,9 @@ func (r ranDue) print(w io.Writer) {
 		}
 	} else if !r.failed {
 		fmt.Fprintln(w, "No slot was due.")
+	}
+	for _, text := range r.Imports {
+		fmt.Fprintln(w, text)
 	}
 	fmt.Fprintln(w, r.Delivery.said())
 }

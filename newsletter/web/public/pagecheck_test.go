@@ -15,6 +15,7 @@ import (
 
 	"pressrun/newsletter/series"
 	"pressrun/newsletter/web/webtest"
+	"pressrun/subscribers/store"
 )
 
 // shownPage is a page as a checker can load it.
@@ -33,7 +34,11 @@ func everyPage(t *testing.T, s *webtest.Site, h http.Handler, lang string) (map[
 	s.AddSeries(t, "sleep", "Night")
 	later := s.AddSeries(t, "later", "Soon")
 	for range 3 {
-		s.Send(t, skin)
+		issue, err := series.IssueByName(t.Context(), s.DB, s.Send(t, skin))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.InTx(t, func(tx *store.Tx) error { return series.Reached(t.Context(), tx, issue.ID) })
 	}
 	if _, err := s.Publisher.Withdraw(t.Context(), "skin-3"); err != nil {
 		t.Fatal(err)

@@ -1,0 +1,177 @@
+package newsletter_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"pressrun/newsletter"
+	"pressrun/newsletter/series"
+	"pressrun/subscribers"
+)
+
+// stopImport imports many active people and stops midway, as a crash would.
+func (w *world) stopImport(s series.Series) (people int64) {
+	w.t.Helper()
+	const n = 20_000
+	var file strings.Builder
+	file.WriteString("email,status\n")
+	for i := range n {
+		fmt.Fprintf(&file, "r%d@reader.example,active\n", i)
+	}
+	ctx, stop := context.WithCancel(w.ctx)
+	defer stop()
+	o := subscribers.ImportOptions{SeriesID: s.ID, File: "people.csv", Because: "they signed"}
+	o.Progress = func(taken, _ int64) {
+		if taken > 0 {
+			stop()
+		}
+	}
+	if _, err := w.people.Import(ctx, w.db, strings.NewReader(file.String()), o); !errors.Is(err, context.Canceled) {
+		w.t.Fatalf("import: got %v, want it stopped", err)
+	}
+	return n
+}
+
+// runsInto does what is due at an instant and says the slots, and the error that kept others.
+func (w *world) runsInto(at time.Time) (slots int, err error) {
+	w.clock.set(at)
+	happened, err := w.p.RunDue(w.ctx)
+	return len(happened), err
+}
+
+func TestAnUnfinishedImportKeepsItsSeriesWaiting(t *testing.T) {
+	for _, mode := range []series.Mode{series.Live, series.Drip} {
+		t.Run(string(mode), func(t *testing.T) {
+			w := newWorld(t)
+			s, other := w.series("skin", series.Change{Mode: &mode}), w.series("gut", series.Change{Mode: &mode})
+			w.articles(s, "one", "two")
+			w.articles(other, "oats")
+			w.enrol(s, "ada")
+			w.enrol(other, "ben")
+			w.run(monday)
+			w.clock.set(tuesday(1).Add(-30 * time.Second))
+			n := w.stopImport(s)
+
+			_, _, _, err := w.p.SendNow(w.ctx, "skin", "", true)
+			if !errors.Is(err, newsletter.ErrImport) {
+				t.Fatalf("send by hand: got %v, want ErrImport", err)
+			}
+			contains(t, "send by hand", err.Error(), "people.csv", "pressrun run-due", "from 09:00:30 UTC on")
+			_, _, err = w.p.Announce(w.ctx, newsletter.Announcement{Series: []string{"gut", "skin"}, Title: "We move", Markdown: "Soon."}, true)
+			if !errors.Is(err, newsletter.ErrImport) {
+				t.Errorf("announce: got %v, want ErrImport", err)
+			}
+
+			slots, err := w.runsInto(tuesday(1))
+			if !errors.Is(err, newsletter.ErrImport) || slots != 1 {
+				t.Errorf("at the slot: got %d slots done and %v, want that of the other series and ErrImport", slots, err)
+			}
+			if told := strings.Join(w.notices("editors"), "\n"); strings.Contains(told, "skin letters: ") && strings.Contains(told, "fail") {
+				t.Errorf("editors were told of a failure: %s", told)
+			}
+			planned, err := w.p.Plan(w.ctx, "skin", 1, time.Time{})
+			w.check("plan", err)
+			contains(t, "plan", planned[0].Slot+" "+planned[0].Article+" "+planned[0].Blocked, wall(1), "one", "waits for an import", "people.csv")
+
+			equal(t, "once it may be gone on with", w.run(tuesday(1).Add(time.Minute)), []string{fmt.Sprintf("%s issued %d", wall(1), n+1)})
+			said, err := w.p.Unfinished(w.ctx)
+			w.check("unfinished", err)
+			equal(t, "unfinished", len(said), 0)
+		})
+	}
+}
+
+// TestAnUnfinishedImportPastTheGrace is a slot that waited for longer than its series allows, since the import could not be gone on with.
+func TestAnUnfinishedImportPastTheGrace(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{})
+	w.articles(s, "one")
+	w.enrol(s, "ada")
+	w.run(monday)
+	w.clock.set(tuesday(1).Add(7 * time.Hour))
+	n := w.stopImport(s)
+	equal(t, "late", w.run(w.clock.now()), []string{wall(1) + " held 0"})
+	if err := w.p.ReleaseIssue(w.ctx, "skin/"+wall(1)); !errors.Is(err, newsletter.ErrImport) {
+		t.Errorf("release: got %v, want ErrImport", err)
+	}
+	w.run(w.clock.now().Add(time.Minute))
+	w.check("release", w.p.ReleaseIssue(w.ctx, "skin/"+wall(1)))
+	equal(t, "released", w.issue("skin/"+wall(1)), fmt.Sprintf("sending pending=%d", n+1))
+}
+
+func TestACorrectionWaitsForAnImport(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{})
+	w.articles(s, "one")
+	w.enrol(s, "ada")
+	w.run(monday)
+	w.run(tuesday(1))
+	w.importArticles(s, series.Incoming{Slug: "one", Text: series.Text{Title: "About one", Markdown: "Better words."}})
+	w.stopImport(s)
+	if _, _, err := w.p.Correct(w.ctx, "skin/"+wall(1), "A figure was wrong.", true); !errors.Is(err, newsletter.ErrImport) {
+		t.Errorf("correct: got %v, want ErrImport", err)
+	}
+}
+
+func TestNoReadersNoIssue(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{})
+	w.articles(s, "one", "two")
+	w.run(monday)
+	equal(t, "plan: in the way of the first", w.plan("skin", 2), []string{wall(1) + " one 0 !", wall(2) + " two 0"})
+	for _, article := range []string{"", "two"} {
+		_, _, _, err := w.p.SendNow(w.ctx, "skin", article, false)
+		if !errors.Is(err, newsletter.ErrNothing) {
+			t.Fatalf("send %q: got %v, want ErrNothing", article, err)
+		}
+		contains(t, "send", err.Error(), "nobody would get", "keeps its turn")
+	}
+	equal(t, "slot", w.run(tuesday(1)), []string{wall(1) + " empty 0"})
+	contains(t, "editors", strings.Join(w.notices("editors"), "\n")+w.noticeText("editors"), "nobody to send to", "“About one” stays its next article", "pressrun subscriber import skin")
+	equal(t, "issues", len(w.issues()), 0)
+	w.enrol(s, "ada")
+	equal(t, "the slot after", w.run(tuesday(2)), []string{wall(2) + " issued 1"})
+	equal(t, "ada", w.deliveriesOf("ada"), []string{"one pending"})
+}
+
+// TestNoReadersAndAnEditorsHold: what an editor holds is held, with readers or without, and is not released to nobody.
+func TestNoReadersAndAnEditorsHold(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{})
+	w.articles(s, "one", "two")
+	w.run(monday)
+	name := "skin/" + wall(1)
+	w.check("hold", w.p.HoldIssue(w.ctx, name, "a figure is wrong"))
+	equal(t, "slot", w.run(tuesday(1)), []string{wall(1) + " held 0"})
+	if err := w.p.ReleaseIssue(w.ctx, name); !errors.Is(err, newsletter.ErrNothing) {
+		t.Errorf("release to nobody: got %v, want ErrNothing", err)
+	}
+	w.enrol(s, "ada")
+	w.check("release", w.p.ReleaseIssue(w.ctx, name))
+	equal(t, "released", w.issue(name), "sending pending=1")
+}
+
+// TestAnArticleThatAllHadIsPassed: it has no readers left, but the series has, and goes on.
+func TestAnArticleThatAllHadIsPassed(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{})
+	w.articles(s, "one", "two")
+	one, err := series.ArticleBySlug(w.ctx, w.db, "one")
+	w.check("article", err)
+	_, err = w.people.Import(w.ctx, w.db, strings.NewReader("email\nada@reader.example\n"), subscribers.ImportOptions{
+		SeriesID: s.ID, File: "people.csv", As: subscribers.Active, Because: "they signed", Reading: []int64{one.ID},
+	})
+	w.check("import", err)
+	w.run(monday)
+	_, _, _, err = w.p.SendNow(w.ctx, "skin", "one", false)
+	if !errors.Is(err, newsletter.ErrNothing) {
+		t.Fatalf("send: got %v, want ErrNothing", err)
+	}
+	contains(t, "send", err.Error(), "every reader has had it")
+	equal(t, "the slot", w.run(tuesday(1)), []string{wall(1) + " issued 0"})
+	equal(t, "the slot after", w.run(tuesday(2)), []string{wall(2) + " issued 1"})
+}
