@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -144,13 +145,44 @@ func (d *demo) folder(keep string) (string, error) {
 		}
 		return keep, nil
 	}
-	dir, err := os.MkdirTemp("", "pressrun-demo-")
+	if err := sweepDemos(d.app.now()); err != nil {
+		return "", err
+	}
+	dir, err := os.MkdirTemp("", demoFolder)
 	if err != nil {
 		return "", fmt.Errorf("make the demo's folder: %w", err)
 	}
 	d.closers = append(d.closers, func() error { return os.RemoveAll(dir) })
 	_, err = d.app.initSite(context.Background(), dir, demoOwner)
 	return dir, err
+}
+
+// demoFolder begins the names of folders that demos live in.
+const demoFolder = "pressrun-demo-"
+
+// sweepDemos removes what demos left that were killed: folders of ours from whose database nobody sends. Young ones stay, since a
+// demo that starts has no worker yet.
+func sweepDemos(now time.Time) (err error) {
+	const young = 10 * time.Minute
+	found, err := filepath.Glob(filepath.Join(os.TempDir(), demoFolder+"*"))
+	if err != nil {
+		return fmt.Errorf("look for old demos: %w", err)
+	}
+	for _, dir := range found {
+		info, gone := os.Lstat(dir)
+		if gone != nil || !info.IsDir() || now.Sub(info.ModTime()) < young {
+			continue
+		}
+		if owner, ok := info.Sys().(*syscall.Stat_t); !ok || int(owner.Uid) != os.Geteuid() {
+			continue
+		}
+		lock, running := outbox.TryLock(filepath.Join(dir, "pressrun.db"))
+		if running != nil {
+			continue
+		}
+		err = errors.Join(err, os.RemoveAll(dir), lock.Close())
+	}
+	return err
 }
 
 const demoOwner = "owner@harbour-clinic.example"
@@ -270,11 +302,20 @@ Inbox: %s
 Desk:  %s
        signs you in once; “next week” is a button there
 SMTP:  %s
-       takes the mail of a site of your own too, to show it in the inbox
+       takes the mail of a site of your own too, to show it in the inbox%s
 
 Ctrl-C ends the demo and removes everything.
-`, d.site.absoluteURL(inboxPath+"/"), d.site.cfg.BaseURL.String()+link, d.catcher.Addr())
+`, d.site.absoluteURL(inboxPath+"/"), d.site.cfg.BaseURL.String()+link, d.catcher.Addr(), d.otherPort())
 	return d.site.run(ctx, web.NewServer(handler, d.site.log), d.listener)
+}
+
+// otherPort says that the port was taken which a new site's configuration names; empty where it was not.
+func (d *demo) otherPort() string {
+	port := d.site.cfg.Relay.Port
+	if port == trialPort {
+		return ""
+	}
+	return fmt.Sprintf("\n       port %d was taken, by another demo perhaps: for this one such a site needs port = %d in [relay]", trialPort, port)
 }
 
 // report says what happened, for --once.
