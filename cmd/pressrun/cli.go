@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -105,7 +106,7 @@ func (a *app) root() *cobra.Command {
 func group(cmd *cobra.Command, subs ...*cobra.Command) *cobra.Command {
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		if len(args) > 0 {
-			return usagef(cmd, "unknown command %q", strings.Join(append(strings.Fields(cmd.CommandPath())[1:], args[0]), " "))
+			return usagef(cmd, "unknown command %q%s", strings.Join(append(strings.Fields(cmd.CommandPath())[1:], args[0]), " "), didYouMean(cmd, args[0]))
 		}
 		return nil
 	}
@@ -114,13 +115,28 @@ func group(cmd *cobra.Command, subs ...*cobra.Command) *cobra.Command {
 	return cmd
 }
 
-// args wraps a cobra check of positional arguments so that its fault is wrong usage.
+// didYouMean names the commands of a group that are written nearly so; empty where none is.
+func didYouMean(group *cobra.Command, typed string) string {
+	group.SuggestionsMinimumDistance = 2 // letters that differ
+	names := group.SuggestionsFor(typed)
+	if len(names) == 0 {
+		return ""
+	}
+	return ": did you mean " + strings.Join(names, " or ") + "?"
+}
+
+// args wraps a check of positional arguments so that its fault is wrong usage, and one of cobra's own is said in words.
 func args(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, given []string) error {
-		if err := check(cmd, given); err != nil {
-			return usageError{err: err, cmd: cmd}
+		err := check(cmd, given)
+		if err == nil {
+			return nil
 		}
-		return nil
+		if ours := (usageError{}); !errors.As(err, &ours) {
+			_, takes, _ := strings.Cut(strings.TrimSuffix(cmd.Use, " [flags]"), " ")
+			err = fmt.Errorf("%s takes %s, and %s given", cmd.CommandPath(), cmp.Or(takes, "no arguments"), countOf(int64(len(given)), "argument was", "arguments were"))
+		}
+		return usageError{err: err, cmd: cmd}
 	}
 }
 

@@ -251,7 +251,7 @@ func addressAlone(cmd *cobra.Command, given []string) error {
 		if strings.ContainsAny(series, "@.") {
 			series, who = who, series
 		}
-		return fmt.Errorf("only the address stands here, the series is a flag: %s %s --series %s", cmd.CommandPath(), who, series)
+		return usagef(cmd, "only the address stands here, the series is a flag: %s %s --series %s", cmd.CommandPath(), who, series)
 	}
 	return cobra.ExactArgs(1)(cmd, given)
 }
