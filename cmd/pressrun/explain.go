@@ -23,6 +23,20 @@ var (
 // errCopy is the hold of a database that may be a copy: only somebody's word lifts it.
 var errCopy = fmt.Errorf("%w", outbox.ErrHeld)
 
+// mustStop is outbox.ErrRunning for what can't be done beside a process that sends, whoever does the sending.
+type mustStop struct{ error }
+
+func (e mustStop) Unwrap() error { return e.error }
+
+// lockAlone takes the right to send for what must be alone with a database.
+func lockAlone(database string) (*outbox.Lock, error) {
+	lock, err := outbox.TryLock(database)
+	if errors.Is(err, outbox.ErrRunning) {
+		err = mustStop{err}
+	}
+	return lock, err
+}
+
 // explain adds to an error what was not lost and what to do, where the error alone doesn't say so.
 func explain(err error) string {
 	advice := []struct {
@@ -49,6 +63,9 @@ func explain(err error) string {
 		{series.ErrDisclaimer, "Nothing was changed. Every series needs one: --disclaimer TEXT or --disclaimer @FILE."},
 		{fs.ErrPermission, "Nothing was changed. Run it as the user whom the site's files belong to, or mend their permissions."},
 		{series.ErrSchedule, `Nothing was changed. Write --schedule "tuesdays 09:00" or a cron line such as "0 9 * * TUE", and the zone apart as --zone Europe/Berlin.`},
+	}
+	if stop := (mustStop{}); errors.As(err, &stop) {
+		return fmt.Sprintf("%v\nNothing was changed. Stop serve, or wait for the end of run-due, do this again, and start serve after it.", err)
 	}
 	for _, a := range advice {
 		if errors.Is(err, a.is) {

@@ -11,7 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"pressrun/newsletter/outbox"
 	"pressrun/subscribers"
 )
 
@@ -52,7 +51,7 @@ anything else, or confirms what is asked for later. Whoever has the database too
 
 // rotateKey writes the file before the database hears of the new secret: a crash between leaves a file that the database takes.
 func (a *app) rotateKey(cmd *cobra.Command, s *site) (err error) {
-	lock, err := outbox.TryLock(s.db.Path()) // a running serve would refuse the links that others make
+	lock, err := lockAlone(s.db.Path()) // a running serve would refuse the links that others make
 	if err != nil {
 		return err
 	}

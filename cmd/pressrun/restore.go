@@ -49,7 +49,7 @@ func (a *app) restore(cmd *cobra.Command, file string) (err error) {
 	if err := store.Check(ctx, file, true); err != nil {
 		return err
 	}
-	lock, err := outbox.TryLock(cfg.Database)
+	lock, err := lockAlone(cfg.Database)
 	if err != nil {
 		return err
 	}
