@@ -14,6 +14,7 @@ import (
 
 	"pressrun/newsletter/importer"
 	"pressrun/newsletter/series"
+	"pressrun/subscribers"
 	"pressrun/subscribers/store"
 )
 
@@ -282,14 +283,62 @@ pinned dates stay. A new disclaimer is a new version: issues that are frozen kee
 }
 
 func (a *app) setSeries(ctx context.Context, s *site, slug string, c series.Change) error {
-	var changed series.Series
+	var before, changed series.Series
+	var people subscribers.Counts
 	err := s.db.InTx(ctx, func(tx *store.Tx) (err error) {
-		changed, err = series.Set(ctx, tx, slug, c, s.now())
+		if before, err = series.BySlug(ctx, tx, slug); err != nil {
+			return err
+		}
+		if changed, err = series.Set(ctx, tx, slug, c, s.now()); err != nil {
+			return err
+		}
+		people, err = subscribers.Count(ctx, tx, changed.ID)
 		return err
 	})
 	if err != nil {
 		return err
 	}
+	if names := changedParts(before, changed); len(names) > 0 {
+		fmt.Fprintf(a.out, "Changed: %s.\n", strings.Join(names, ", "))
+	} else {
+		fmt.Fprintln(a.out, "Nothing was changed: it was so already.")
+	}
+	if here := people.Active + people.Paused; changed.Sensitive && !before.Sensitive && here > 0 {
+		fmt.Fprintf(a.out, "%s here from before it was sensitive, without the explicit consent to what it says of people that GDPR article 9 asks for.\n"+
+			"Nobody is taken out by this: ask for a new sign-up on its page, or be sure that what was agreed to covers it.\n", countOf(here, "reader is", "readers are"))
+	}
 	fmt.Fprintf(a.out, "Series %s: %s (%s), disclaimer version %d.\n", changed.Slug, series.DescribeSchedule(changed.Schedule), changed.Zone, changed.Disclaimer.Version)
 	return a.printNextSlot(changed, s.now())
+}
+
+// changedParts names what of a series is other than before.
+func changedParts(before, after series.Series) (names []string) {
+	for _, part := range []struct {
+		name string
+		is   func(series.Series) any
+	}{
+		{"title", func(s series.Series) any { return s.Title }},
+		{"sender", func(s series.Series) any { return [2]string{s.FromName, s.FromEmail} }},
+		{"reply-to", func(s series.Series) any { return s.ReplyTo }},
+		{"postal address", func(s series.Series) any { return s.PostalAddress }},
+		{"language", func(s series.Series) any { return s.Language }},
+		{"zone", func(s series.Series) any { return s.Zone }},
+		{"schedule", func(s series.Series) any { return strings.Join(s.Schedule, "\n") }},
+		{"start", func(s series.Series) any { return s.StartDate }},
+		{"mode", func(s series.Series) any { return s.Mode }},
+		{"welcome", func(s series.Series) any { return s.Welcome }},
+		{"min-gap", func(s series.Series) any { return s.MinGap }},
+		{"grace", func(s series.Series) any { return s.Grace }},
+		{"when-not-ready", func(s series.Series) any { return s.WhenNotReady }},
+		{"disclaimer", func(s series.Series) any { return s.Disclaimer.Text }},
+		{"disclaimer-place", func(s series.Series) any { return s.Disclaimer.Place }},
+		{"look", func(s series.Series) any { return s.Look }},
+		{"private", func(s series.Series) any { return s.Private }},
+		{"sensitive", func(s series.Series) any { return s.Sensitive }},
+	} {
+		if part.is(before) != part.is(after) {
+			names = append(names, part.name)
+		}
+	}
+	return names
 }
