@@ -25,9 +25,12 @@ func folded[T any](rows []T, series func(T) string, same func(a, b T) bool) []fo
 }
 
 // span writes the slots of a line by what slot says of each.
-func (f fold[T]) span(slot func(T) string) string {
+func (f fold[T]) span(slot func(T) string) string { return f.spanTo(slot, slot) }
+
+// spanTo is span with what last says of the last slot of several.
+func (f fold[T]) spanTo(slot, last func(T) string) string {
 	if f.n == 1 {
 		return slot(f.first)
 	}
-	return fmt.Sprintf("%s … %s (%d slots)", slot(f.first), slot(f.last), f.n)
+	return fmt.Sprintf("%s … %s (%d slots)", slot(f.first), last(f.last), f.n)
 }

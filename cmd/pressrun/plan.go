@@ -94,7 +94,7 @@ func printPlan(w io.Writer, planned []newsletter.Planned) {
 		if more := len(row.Articles) - 1; more > 0 {
 			article += fmt.Sprintf(" and %d more", more)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t", row.Series, line.span(plannedSlot), article, row.Readers)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t", row.Series, line.spanTo(plannedSlot, plannedDay), article, row.Readers)
 		if ends {
 			fmt.Fprintf(w, "%s\t", when(row.Ends))
 		}
@@ -108,5 +108,8 @@ func foldPlan(planned []newsletter.Planned) []fold[newsletter.Planned] {
 		return a.Article == "" && b.Article == "" && a.Blocked == b.Blocked
 	})
 }
+
+// plannedDay is short, since it makes the column wide for all lines.
+func plannedDay(row newsletter.Planned) string { return row.At.Format("01-02") }
 
 func plannedSlot(row newsletter.Planned) string { return row.At.Format(slotFormat) }

@@ -67,9 +67,16 @@ func keptNotes(all []candidate, shared string) []Problem {
 		return nil
 	}
 	return []Problem{{
-		File: all[first].file, What: fmt.Sprintf("the closing note stays in the text of %d Markdown articles", count),
+		File: all[first].file, What: "the closing note stays in the text of " + markdownArticles(count),
 		Mend: "take it out of them if the disclaimer of the series says it, or readers see it twice",
 	}}
+}
+
+func markdownArticles(n int) string {
+	if n == 1 {
+		return "1 Markdown article"
+	}
+	return fmt.Sprintf("%d Markdown articles", n)
 }
 
 // mostCommon is the first candidate with the words that most have, two at least unless there is but one; -1: none.

@@ -105,6 +105,14 @@ func mendPicture(err error) string {
 }
 
 // picture reads the picture that an article names: beside the article, or below the folder that is imported where the
+// mendLone is mendPicture for a picture that belongs to no article.
+func mendLone(err error) string {
+	if errors.Is(err, fs.ErrNotExist) {
+		return "name a file that is there"
+	}
+	return mendPicture(err)
+}
+
 // name begins with a slash.
 func (in *intake) picture(s source, name string) (series.Picture, error) {
 	if u, err := url.Parse(name); err == nil && (u.Scheme != "" || u.Host != "") {
@@ -158,11 +166,11 @@ func ReadPicture(file string) (series.Picture, error) {
 	defer root.Close()
 	raw, err := readPicture(root.FS(), name)
 	if err != nil {
-		return series.Picture{}, fmt.Errorf("%s: %s; %s", shown(file), cause(err), mendPicture(err))
+		return series.Picture{}, fmt.Errorf("%s: %s; %s", shown(file), cause(err), mendLone(err))
 	}
 	p, err := prepare(raw)
 	if err != nil {
-		return series.Picture{}, fmt.Errorf("%s: %s; %s", shown(file), cause(err), mendPicture(err))
+		return series.Picture{}, fmt.Errorf("%s: %s; %s", shown(file), cause(err), mendLone(err))
 	}
 	p.Path = file
 	return p, nil
