@@ -26,9 +26,7 @@ func (s *site) checkIssues(ctx context.Context) ([]finding, error) {
 		}
 		next[row.Series] = row
 		if row.Blocked != "" {
-			all = append(all, finding{
-				What: row.Series + ": next slot", OK: true, Warning: true, Said: row.Blocked, Mend: "`pressrun plan " + row.Series + "` shows the coming slots.",
-			})
+			all = append(all, finding{What: row.Series + ": next slot", OK: true, Warning: true, Said: row.Blocked})
 		}
 		articles := row.Articles
 		if len(articles) == 0 && row.Article != "" {
