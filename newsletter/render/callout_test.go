@@ -136,6 +136,8 @@ func TestPlayersAreLinks(t *testing.T) {
 		"Hear <audio src=\"https://video.example/embed/1?a=1&amp;b=2\">Too **old**.</audio> this.":                              "A recording",
 		"Hear <audio><source src=\"https://video.example/embed/1?a=1&amp;b=2\"><track src=x>\nToo old.</audio> this.":           "A recording",
 		"- see <iframe src=\"https://video.example/embed/1?a=1&amp;b=2\"></iframe>":                                             "Something to see in the browser",
+		"<iframe src=\"//video.example/embed/1?a=1&amp;b=2\"></iframe>":                                                         "Something to see in the browser",
+		"| a | b |\n|---|---|\n| <audio src=\"https://video.example/embed/1?a=1&amp;b=2\">Too old.</audio> | x |":               "A recording",
 		"Unclosed <video src=\"https://video.example/embed/1?a=1&amp;b=2\"> here.":                                              "A video",
 		"<iframe\n  width=\"560\"\n  src=\"https://video.example/embed/1?a=1&amp;b=2\"\n  allowfullscreen>\n</iframe>\n\nMore.": "Something to see in the browser",
 	} {

@@ -44,8 +44,12 @@ func playerKind(a atom.Atom) string {
 	return ""
 }
 
-// playable is a player's address as a link; empty where it is none of https.
+// playable is a player's address as a link; empty where it is none of https. One without a scheme, as many services give it
+// out, is of https.
 func playable(address string) string {
+	if address = strings.TrimSpace(address); strings.HasPrefix(address, "//") {
+		address = "https:" + address
+	}
 	if target := resolve(nil, address); strings.HasPrefix(target, "https://") {
 		return target
 	}
