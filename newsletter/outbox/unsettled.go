@@ -18,21 +18,10 @@ WHERE d.issue_id = i.id AND d.owner = '' AND d.state <> 'pending' AND d.state = 
 GROUP BY i.id ORDER BY i.id`
 
 // AllUnsettled lists the issues whose uncertain deliveries wait for somebody's word, oldest first.
-func AllUnsettled(ctx context.Context, q store.Querier) ([]Unsettled, error) {
-	rows, err := q.Query(ctx, selectUnsettled)
+func AllUnsettled(ctx context.Context, q store.Querier) (all []Unsettled, _ error) {
+	var u Unsettled
+	err := eachRow(ctx, q, selectUnsettled, []any{&u.Issue, &u.Deliveries}, func() { all = append(all, u) })
 	if err != nil {
-		return nil, fmt.Errorf("unsettled issues: %w", err)
-	}
-	defer rows.Close()
-	var all []Unsettled
-	for rows.Next() {
-		var u Unsettled
-		if err := rows.Scan(&u.Issue, &u.Deliveries); err != nil {
-			return nil, fmt.Errorf("unsettled issues: %w", err)
-		}
-		all = append(all, u)
-	}
-	if err := rows.Err(); err != nil {
 		return nil, fmt.Errorf("unsettled issues: %w", err)
 	}
 	return all, nil
