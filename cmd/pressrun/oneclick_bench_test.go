@@ -32,7 +32,7 @@ func BenchmarkOneClickWhileSending(b *testing.B) {
 }
 
 func clickWhileSending(b *testing.B, readers int) {
-	sink, taken := openSink(b)
+	sink, taken, begun := openSink(b)
 	site := newTrial(b)
 	_, port, err := splitAddr(sink)
 	if err != nil {
@@ -53,11 +53,16 @@ func clickWhileSending(b *testing.B, readers int) {
 	}
 	b.Setenv("PRESSRUN_LOG_LEVEL", "info") // serve says when it serves
 	stop := site.serve()
-	site.run("issue", "send", "bread", "--yes")
-	for taken() == 0 {
-		time.Sleep(time.Millisecond)
-	}
+	queued := make(chan error, 1)
+	go func() { queued <- site.try("issue", "send", "bread", "--yes") }() // it returns when serve has taken it up
+	<-begun
 	took, sent, over := clicks(b, site.base, key, readers, taken)
+	if err := <-queued; err != nil {
+		b.Fatal(err)
+	}
+	if len(took) == 0 {
+		b.Fatal("the issue was through before anybody could leave: give it more -readers")
+	}
 	stop()
 	wantLeft(b, len(took))
 	b.ReportMetric(quantileMS(took, 0.5), "p50-ms")
@@ -124,20 +129,22 @@ func quantileMS(all []time.Duration, q float64) float64 {
 	return float64(all[int(q*float64(len(all)-1))]) / float64(time.Millisecond)
 }
 
-// openSink is a mail server that takes everything, and how much it has taken.
-func openSink(b *testing.B) (addr string, taken func() int64) {
+// openSink is a mail server that takes everything, how much it has taken, and what is closed once somebody sends there.
+func openSink(b *testing.B) (addr string, taken func() int64, begun <-chan struct{}) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { l.Close() })
-	s := &sink{}
+	s, first := &sink{}, make(chan struct{})
+	begin := sync.OnceFunc(func() { close(first) })
 	go func() {
 		for {
 			conn, err := l.Accept()
 			if err != nil {
 				return
 			}
+			begin()
 			go s.serve(conn)
 		}
 	}()
@@ -145,5 +152,5 @@ func openSink(b *testing.B) (addr string, taken func() int64) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		return s.took.Messages
-	}
+	}, first
 }
