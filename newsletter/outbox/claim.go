@@ -117,7 +117,7 @@ func (c *laneClaim) lane(ctx context.Context, tx *store.Tx, lane pace.Lane, n in
 		if may <= 0 {
 			continue
 		}
-		rows, err := w.claimed(tx.Query(ctx, claimIssues, w.owner, c.lease, c.now.UnixMilli(), may, lane, s.only, s.not))
+		rows, err := w.claimed(tx.Query(ctx, claimIssues, w.owner, c.lease, c.now.UnixMilli(), may, lane, s.only, s.not, markRoom))
 		if err != nil {
 			return claimed, err
 		}
@@ -157,7 +157,7 @@ RETURNING id, epoch, owner, state, coalesce(issue_id, 0), coalesce(notice_id, 0)
 // The issue before its rows, so that the index on (issue_id, lane, next_try) gives them in order and nothing is sorted; "NOT
 // IN" says again what "sending" implies, since that is how the index of open issues is found. With each row comes to whom it
 // goes, if that person may be mailed now: the mark asks again, this is what a message is written from.
-const claimIssues = `UPDATE deliveries SET state = 'claimed', owner = ?1, epoch = epoch + 1, lease_until = ?2, updated = ?3
+const claimIssues = `UPDATE deliveries SET state = 'claimed', owner = ?1, epoch = epoch + 1, lease_until = ?2, updated = ?3, room = ?8
 WHERE id IN (
 	SELECT d.id FROM issues i CROSS JOIN deliveries d
 	WHERE i.state = 'sending' AND i.state NOT IN ('done', 'cancelled')
@@ -168,6 +168,9 @@ WHERE id IN (
 RETURNING id, epoch, issue_id, subscriber_id, series_id, cycle, tries, next_try, waited, coalesce(dated, 0), amb, lane,
 	(SELECT m.email || char(10) || m.name FROM mailable m
 	WHERE m.series_id = deliveries.series_id AND m.subscriber_id = deliveries.subscriber_id AND m.cycle = deliveries.cycle)`
+
+// markRoom is what a mark writes more than it takes away, about: hash, Message-ID and date.
+var markRoom = strings.Repeat(" ", 136)
 
 // claimed reads what claimIssues returns.
 func (w *Worker) claimed(rows *sql.Rows, err error) (all []row, _ error) {

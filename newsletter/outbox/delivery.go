@@ -56,7 +56,7 @@ const turnRow = `UPDATE deliveries SET
 	state = CASE WHEN ?5 <> 'pending' OR NOT EXISTS (SELECT 1 FROM issues i WHERE i.id = issue_id AND i.state = 'cancelled') THEN ?5
 		WHEN ?9 = 1 THEN 'uncertain' ELSE 'skipped' END,
 	tries = ?6, next_try = ?7, waited = ?8, amb = ?9, class = ?10, reply = CASE WHEN ?11 = '' THEN reply ELSE ?11 END,
-	epoch = epoch + ?12, owner = '', lease_until = 0, updated = ?13, lane = ?14
+	epoch = epoch + ?12, owner = '', lease_until = 0, updated = ?13, lane = ?14, room = ''
 WHERE id = ?1 AND owner = ?2 AND epoch = ?3 AND state = ?4
 RETURNING state`
 

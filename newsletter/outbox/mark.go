@@ -26,7 +26,7 @@ type person struct{ name, email string }
 // The view mailable decides about the person, as it stands at this moment. The empty texts keep SQLite from looking at what
 // name and address are to be, and with that from planning the statement anew for each: that took five times as long as the mark.
 const markIssues = `UPDATE deliveries SET state = 'inflight', tries = tries + 1, dated = coalesce(dated, v.column3), hash = v.column4,
-	message_id = v.column5, updated = ?1
+	message_id = v.column5, updated = ?1, room = ''
 FROM (VALUES %s) AS v
 WHERE deliveries.id = v.column1 AND owner = ?2 || '' AND epoch = v.column2 AND state = 'claimed'
 	AND EXISTS (SELECT 1 FROM issues i LEFT JOIN articles a ON a.id = i.article_id
