@@ -2,6 +2,7 @@ package outbox
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"pressrun/newsletter/mailer"
@@ -19,7 +20,8 @@ type connection struct {
 	conn   Conn      // nil: closed
 	used   int       // messages offered since it opened
 	next   *job      // prepared, and perhaps offered behind the last content
-	room   [2][]byte // of the messages at hand and next, by turns
+	after  *job      // prepared, for when next is under way; nil where messages are written fast
+	room   [3][]byte // of the messages at hand, next and after, by turns
 	turn   int
 	rest   time.Time
 	last   time.Time // when it was used, by the wall clock
@@ -76,19 +78,41 @@ func (c *connection) prepared(ctx context.Context, r row) *job {
 	return c.job(ctx, r, l)
 }
 
-// follow writes the message after the one at hand, if a row waits, while the disk works on that one's mark; its envelope can leave
-// with the content then. A row that needs more than writing is put off: a content that is marked waits for nothing else.
-func (c *connection) follow(ctx context.Context) (off row, putOff bool) {
+// follow writes one more message into place, if none stands there and a row waits, while c waits for something else. A row that needs
+// more than writing is put off: nothing else waits for that.
+func (c *connection) follow(ctx context.Context, place **job) (off row, putOff bool) {
+	if *place != nil {
+		return row{}, false
+	}
 	r, ok := c.w.take()
 	if !ok {
 		return row{}, false
 	}
+	began := time.Now()
 	l, ok := c.w.ready(ctx, r, c.room[c.turn])
 	if !ok {
 		return r, true
 	}
-	c.next = c.job(ctx, r, l)
+	c.w.writer.wrote(time.Since(began))
+	*place = c.job(ctx, r, l)
 	return row{}, false
+}
+
+// followAfter begins to write the message after the next while the relay works on the one at hand, if that takes so long that a
+// content which is marked would wait for it. Nothing else may be written before join has returned.
+func (c *connection) followAfter(ctx context.Context) (join func()) {
+	if c.next == nil || !c.w.writer.slowToWrite() {
+		return func() {}
+	}
+	var off row
+	var putOff bool
+	var beside sync.WaitGroup
+	beside.Go(func() { off, putOff = c.follow(ctx, &c.after) })
+	return func() {
+		if beside.Wait(); putOff {
+			c.after = c.prepared(ctx, off)
+		}
+	}
 }
 
 // job is what c does next with a message, unless its row went elsewhere meanwhile.
@@ -100,23 +124,25 @@ func (c *connection) job(ctx context.Context, r row, l letter) *job {
 	if cap(l.Bytes) > cap(c.room[c.turn]) {
 		c.room[c.turn] = l.Bytes
 	}
-	c.turn = 1 - c.turn
+	c.turn = (c.turn + 1) % len(c.room)
 	return &job{r, l}
 }
 
 // end gives back what is prepared, and closes.
 func (c *connection) end(hard context.Context) {
-	if c.next != nil {
-		c.w.giveBack(c.next.row, c.next.row.nextTry)
-		c.next = nil
+	for _, j := range []*job{c.next, c.after} {
+		if j != nil {
+			c.w.giveBack(j.row, j.row.nextTry)
+		}
 	}
+	c.next, c.after = nil, nil
 	c.quit(hard)
 }
 
 // deliverNext takes one delivery as far as it goes now. Afterwards its row is not ours any more, once the writer is through.
 func (c *connection) deliverNext(ctx, hard context.Context) {
 	r, l, since := c.next.row, c.next.letter, c.marked
-	c.next, c.last, c.marked = nil, time.Now(), time.Time{}
+	c.next, c.after, c.last, c.marked = c.after, nil, time.Now(), time.Time{}
 	defer func() { c.last = time.Now() }()
 	if c.barred() {
 		c.close() // its envelope may be on the way
@@ -137,7 +163,7 @@ func (c *connection) deliverNext(ctx, hard context.Context) {
 		return
 	}
 	mark := c.w.markAfter(r, l, since)
-	off, putOff := c.follow(ctx)
+	off, putOff := c.follow(ctx, &c.next)
 	if r, ok := mark.made(); ok {
 		c.marked = time.Now()
 		c.content(ctx, hard, r)
@@ -165,6 +191,7 @@ func (c *connection) content(ctx, hard context.Context, r row) {
 	if c.next != nil && c.used < c.w.cfg.PerConnection {
 		next = &c.next.letter.Message
 	}
+	join := c.followAfter(ctx)
 	out, err := c.conn.Content(hard, next)
 	if err != nil {
 		c.close()
@@ -181,6 +208,7 @@ func (c *connection) content(ctx, hard context.Context, r row) {
 		w.breaker.answered()
 	}
 	w.settle(ctx, r, inflight, out)
+	join()
 }
 
 // drop ends the transaction of a message that may not leave: the relay gets no content, and no dot.

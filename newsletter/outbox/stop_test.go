@@ -131,6 +131,45 @@ func TestStopDoesNotWaitForEver(t *testing.T) {
 	})
 }
 
+// TestSlowWritingHidesBehindTheRelay: where a message takes long to sign, the one after the next is written while the relay works, so
+// that a marked content never waits for it; and what was written ahead goes back when the worker stops.
+func TestSlowWritingHidesBehindTheRelay(t *testing.T) {
+	bubble(t, func(s *site) {
+		s.readers(s.skin, 6)
+		issue := s.issue(s.skin, "rest")
+		written, asked := make(chan struct{}, 6), make(chan struct{})
+		l := &line{takes: func(context.Context) mailer.Outcome {
+			select {
+			case <-written:
+			case <-time.After(time.Minute):
+				s.Error("the relay worked for a minute, and no further message was written")
+			}
+			asked <- struct{}{}
+			time.Sleep(time.Second)
+			return mailer.Outcome{State: mailer.Accepted, Reply: mailer.Reply{Code: 250}}
+		}}
+		cfg := s.config(l)
+		cfg.Connections = 1
+		unasked := 2 // the first before its envelope, the second beside its mark
+		cfg.Finish = func(m mailer.Message) (mailer.Message, error) {
+			time.Sleep(time.Second)
+			if unasked--; unasked < 0 {
+				written <- struct{}{}
+			}
+			return m, nil
+		}
+		w := s.start(cfg)
+		for range 2 {
+			<-asked
+		}
+		if err := w.Close(); err != nil {
+			s.Error(err)
+		}
+		s.wants(issue.ID, "4 pending, 2 sent")
+		checkInvariants(s, s.db, l.got, 0)
+	})
+}
+
 func TestIdleConnectionsSayGoodbye(t *testing.T) {
 	bubble(t, func(s *site) {
 		s.readers(s.skin, 3)

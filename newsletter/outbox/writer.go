@@ -47,6 +47,7 @@ type writer struct {
 	mu          sync.Mutex
 	asks, facts []*write
 	cost        time.Duration // of a commit, of late
+	writing     time.Duration // of a message, of late
 	absence     time.Duration // of a connection between its mark and its next, of late; 0: not known
 	err         error         // of the last commit; nil: all well
 	retryAt     time.Time
@@ -69,6 +70,20 @@ func (w *writer) markAfter(since time.Time, mark *write) <-chan error {
 		w.mu.Unlock()
 	}
 	return w.asked(mark)
+}
+
+// wrote notes how long a message took to write.
+func (w *writer) wrote(took time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.writing = lately(w.writing, took)
+}
+
+// slowToWrite says that a message takes too long to be written beside a commit, as a signed one does.
+func (w *writer) slowToWrite() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return 2*w.writing > w.cost
 }
 
 // lately is a mean in which the newest of the values counts for an eighth.
