@@ -350,7 +350,9 @@ func (h *history) change(kind string, s series.Series) {
 			continue
 		}
 		if kind == "release" {
-			h.check("release", h.p.ReleaseIssue(h.ctx, st.Issue.Name))
+			if err := h.p.ReleaseIssue(h.ctx, st.Issue.Name); !errors.Is(err, newsletter.ErrNothing) { // nobody is there: it stays held
+				h.check("release", err)
+			}
 		} else {
 			h.check("cancel", h.p.CancelIssue(h.ctx, st.Issue.Name, "by chance"))
 		}
