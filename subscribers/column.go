@@ -292,10 +292,18 @@ func (s *sheet) findColumns() columns {
 // places are names of a column of states that are as well those of where somebody lives, folded.
 func places() []string { return []string{"state", "estado", "etat"} }
 
-// dropPlaces takes a column called as in places for a field where none of its cells, in all of the file, is a state: one such cell
-// may be somebody who left.
+// addresses are names of columns beside which such a one says where somebody lives, folded.
+func addresses() []string {
+	return []string{
+		"city", "town", "zip", "zipcode", "postcode", "postalcode", "country", "address", "street", "ort", "stadt", "plz", "land", "strasse",
+		"ville", "codepostal", "pays", "adresse", "rue", "ciudad", "codigopostal", "pais", "direccion", "calle", "municipio",
+	}
+}
+
+// dropPlaces takes a column called as in places for a field where the file has another part of an address, and none of its cells, in all
+// of the file, is a state: one such cell may be somebody who left. Without an address its words may be states that are not known here.
 func (s *sheet) dropPlaces() error {
-	if s.ours || s.state < 0 || !slices.Contains(places(), fold(s.header[s.state])) {
+	if s.ours || s.state < 0 || !slices.Contains(places(), fold(s.header[s.state])) || s.column(addresses()...) < 0 {
 		return nil
 	}
 	errState := errors.New("a state")

@@ -181,26 +181,26 @@ func TestYesAndNoOfManyHands(t *testing.T) {
 	}
 }
 
-// TestStateOfACountry: a column that only says where people live is a field; one cell that says of somebody that they left is not passed
-// over, wherever it stands.
+// TestStateOfACountry: a column that only says where people live, beside another part of their address, is a field; one cell that says of
+// somebody that they left is not passed over, wherever it stands, nor is a word of a state that nobody knows.
 func TestStateOfACountry(t *testing.T) {
-	many := "Correo,Estado\n" + strings.Repeat("\n", 3)
+	many := "Correo,Estado,País\n" + strings.Repeat("\n", 3)
 	for i := range 5000 {
-		many += fmt.Sprintf("r%d@example.org,Jalisco\n", i)
+		many += fmt.Sprintf("r%d@example.org,Jalisco,México\n", i)
 	}
 	o := subscribers.ImportOptions{SeriesID: skin, File: "f", As: subscribers.Active, Because: "x"}
 	p := newPeople(t)
-	if _, err := p.Import(t.Context(), p.db, strings.NewReader(many+"out@example.org,dado de baja\n"), o); !errors.Is(err, subscribers.ErrImport) {
+	if _, err := p.Import(t.Context(), p.db, strings.NewReader(many+"out@example.org,dado de baja,México\n"), o); !errors.Is(err, subscribers.ErrImport) {
 		t.Errorf("with somebody who left: got %v, want it refused", err)
 	}
 	if _, err := p.Import(t.Context(), p.db, strings.NewReader(many), o); err != nil {
 		t.Fatal(err)
 	}
 	p.wantGets(skin, "r7@example.org", true, "imported")
-	if n := p.count(`SELECT count(*) FROM subscribers WHERE fields = '{"Estado":"Jalisco"}'`); n != 5000 {
+	if n := p.count(`SELECT count(*) FROM subscribers WHERE fields = '{"Estado":"Jalisco","País":"México"}'`); n != 5000 {
 		t.Errorf("%d people have the field, want all 5000", n)
 	}
-	for _, status := range []string{"Status", "Subscription status"} { // is never where somebody lives
+	for _, status := range []string{"Status", "Subscription status", "State", "Estado"} { // nobody says that it is where somebody lives
 		if _, err := p.Import(t.Context(), p.db, strings.NewReader("email,"+status+"\na@example.org,Jalisco\n"), o); !errors.Is(err, subscribers.ErrImport) {
 			t.Errorf("%s: got %v, want it refused", status, err)
 		}
