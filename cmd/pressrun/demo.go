@@ -146,7 +146,7 @@ func (d *demo) folder(keep string) (string, error) {
 		return keep, nil
 	}
 	if err := sweepDemos(d.app.now()); err != nil {
-		return "", err
+		fmt.Fprintf(d.app.err, "note: what killed demos left could not be removed, and stays: %v\n", err)
 	}
 	dir, err := os.MkdirTemp("", demoFolder)
 	if err != nil {

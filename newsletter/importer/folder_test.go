@@ -142,6 +142,8 @@ func TestWebPage(t *testing.T) {
 <h1>The <em>quiet</em> hour</h1><!-- note --><p>Text &amp; <b>more</b> *literal* 1 &lt; 2.</p>
 <ol><li><strong>Sit:</strong> down</li><li>Look</li></ol>
 <table><tr><th colspan="900000000">a</th></tr><tr><td>b</td></tr></table><iframe width=9 src="https://video.example/1?a=1&b=2">Old</iframe>
+<iframe src="https://count.example/1" height="1" width="1"></iframe><iframe src="https://count.example/2" style="border:0;display: none"></iframe>
+<iframe hidden src="https://count.example/3"></iframe><iframe src="about:blank"></iframe><iframe srcdoc="&lt;p&gt;x"></iframe>
 <p><em>Please note: not for sailors.</em></p>
 <p><a rel="prev" href="a">← Previous: Anchors away</a> <a rel="nofollow next" href="b">Next The long watch</a></p></main>
 <footer>Imprint</footer></body></html>`)
@@ -149,6 +151,10 @@ func TestWebPage(t *testing.T) {
 	want := "Text & **more** \\*literal* 1 &lt; 2.\n\n1. **Sit:** down\n2. Look\n\n| a |\n|---|\n| b |\n\n<iframe src=\"https://video.example/1?a=1&amp;b=2\"></iframe>"
 	if a.Markdown != want {
 		t.Errorf("Markdown = %q\nwant       %q", a.Markdown, want)
+	}
+	said := lines(f.Problems)
+	if len(said) != 1 || !strings.Contains(said[0], "no letter can show <iframe>") || !strings.Contains(said[0], "to https://video.example/1?a=1&b=2") {
+		t.Errorf("problems = %q, want the one frame that shows something, by its address", said)
 	}
 	if got, want := fmt.Sprint(a.Title, "|", a.Date, "|", a.Description, "|", f.Disclaimer), "The quiet hour|2027-03-30|Short.|Please note: not for sailors."; got != want {
 		t.Errorf("title|date|description|disclaimer = %s, want %s", got, want)

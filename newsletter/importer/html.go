@@ -95,7 +95,7 @@ func keepPlayers(body *html.Node) (problems []Problem) {
 		}
 		n.Attr = []html.Attribute{{Key: "src", Val: oneLine(address)}}
 		if len(problems) < maxLeftOut {
-			problems = append(problems, playedElsewhere(n.Data))
+			problems = append(problems, playedElsewhere(n.Data, oneLine(address)))
 		}
 	}
 	return problems
@@ -133,7 +133,7 @@ func oneOf(root *html.Node, kind atom.Atom) *html.Node {
 func clean(root *html.Node) {
 	var out []*html.Node
 	for n := range root.Descendants() {
-		if n.Type == html.CommentNode || n.Type == html.ElementNode && (noText(n.DataAtom) || leadsTo(n) != "") {
+		if n.Type == html.CommentNode || n.Type == html.ElementNode && (noText(n.DataAtom) || leadsTo(n) != "" || unseenFrame(n)) {
 			out = append(out, n)
 		}
 		attributes := n.Attr[:0]
@@ -148,6 +148,33 @@ func clean(root *html.Node) {
 		n.Parent.RemoveChild(n)
 	}
 }
+
+// unseenFrame tells frames that show nobody anything, such as those that count visitors.
+func unseenFrame(n *html.Node) bool {
+	if n.DataAtom != atom.Iframe && n.DataAtom != atom.Embed {
+		return false
+	}
+	if src := attribute(n, "src"); src == "" || strings.HasPrefix(src, "about:") {
+		return true
+	}
+	for _, a := range n.Attr {
+		switch a.Key {
+		case "hidden":
+			return true
+		case "width", "height":
+			if size := strings.TrimSuffix(a.Val, "px"); size == "0" || size == "1" {
+				return true
+			}
+		case "style":
+			if unseenStyle.MatchString(a.Val) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+var unseenStyle = regexp.MustCompile(`(?i)(display\s*:\s*none|visibility\s*:\s*hidden)`)
 
 func noText(a atom.Atom) bool {
 	switch a {

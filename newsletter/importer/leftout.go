@@ -1,6 +1,7 @@
 package importer
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"strings"
@@ -11,7 +12,7 @@ const maxLeftOut = 10
 
 var (
 	foreignTag = regexp.MustCompile(`(?i)<(button|canvas|form|img|input|link|meta|object|picture|script|select|style|svg|textarea)\b`)
-	playerTag  = regexp.MustCompile(`(?i)<(video|audio|iframe|embed)\b`)
+	playerTag  = regexp.MustCompile(`(?i)<(video|audio|iframe|embed)\b(?:[^>]*\ssrc\s*=\s*["']?([^"'\s>]+))?`)
 	deadLink   = regexp.MustCompile(`(?i)[^!]\[[^\]]*\]\(\s*<?(data|file|javascript|vbscript):`)
 	fenceLine  = regexp.MustCompile("^ {0,3}(```|~~~)")
 )
@@ -51,7 +52,7 @@ func leftOutOf(line string) []Problem {
 		})
 	}
 	if m := playerTag.FindStringSubmatch(line); m != nil {
-		problems = append(problems, playedElsewhere(strings.ToLower(m[1])))
+		problems = append(problems, playedElsewhere(strings.ToLower(m[1]), m[2]))
 	}
 	if m := deadLink.FindStringSubmatch(" " + line); m != nil {
 		problems = append(problems, Problem{
@@ -62,10 +63,10 @@ func leftOutOf(line string) []Problem {
 	return problems
 }
 
-// playedElsewhere says what becomes of what no mail can play.
-func playedElsewhere(tag string) Problem {
+// playedElsewhere says what becomes of what no mail can play. The address may be empty: it is somewhere below the tag.
+func playedElsewhere(tag, address string) Problem {
 	return Problem{
-		What: fmt.Sprintf("no letter can show <%s>: there it is a link to the article's page, and on that page one to its address", tag),
+		What: fmt.Sprintf("no letter can show <%s>: there it is a link to the article's page, and on that page one to %s", tag, cmp.Or(address, "its address")),
 		Mend: "see that its address begins with https://, or it is left out",
 	}
 }

@@ -104,7 +104,6 @@ func mendPicture(err error) string {
 	return "check the file"
 }
 
-// picture reads the picture that an article names: beside the article, or below the folder that is imported where the
 // mendLone is mendPicture for a picture that belongs to no article.
 func mendLone(err error) string {
 	if errors.Is(err, fs.ErrNotExist) {
@@ -113,6 +112,7 @@ func mendLone(err error) string {
 	return mendPicture(err)
 }
 
+// picture reads the picture that an article names: beside the article, or below the folder that is imported where the
 // name begins with a slash.
 func (in *intake) picture(s source, name string) (series.Picture, error) {
 	if u, err := url.Parse(name); err == nil && (u.Scheme != "" || u.Host != "") {
