@@ -42,8 +42,9 @@ func (p *Publisher) emptyWord(s series.Series, slot series.Slot, why string) wor
 	return p.word("empty "+slotName(s, slot), "empty", "series", s.Title, "when", p.at(s, slot.At), "why", why, "slug", s.Slug)
 }
 
-func (p *Publisher) nobodyWord(s series.Series, slot series.Slot, next series.Article) word {
-	return p.word("empty "+slotName(s, slot), "nobody", "series", s.Title, "when", p.at(s, slot.At), "article", next.Title, "slug", s.Slug)
+// nobodyWord is for a slot without readers; kept says what that means for its article.
+func (p *Publisher) nobodyWord(s series.Series, slot series.Slot, kept string) word {
+	return p.word("empty "+slotName(s, slot), "nobody", "series", s.Title, "when", p.at(s, slot.At), "kept", kept, "slug", s.Slug)
 }
 
 func (p *Publisher) finishedWord(s series.Series, articles []series.Article) word {

@@ -81,12 +81,6 @@ func eachReaders(ctx context.Context, q store.Querier, seriesID, after int64, f 
 	}
 }
 
-// hasReaders says whether anybody of a series is mailable.
-func hasReaders(ctx context.Context, q store.Querier, s series.Series) (bool, error) {
-	readers, err := outbox.Readers(ctx, q, s.ID, 0, 1)
-	return len(readers) > 0, err
-}
-
 // group is a number of readers of a drip series about whom Next can't tell a difference.
 type group struct {
 	facts   series.Facts

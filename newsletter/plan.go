@@ -231,13 +231,17 @@ func (p *Publisher) forecaster(ctx context.Context, q store.Querier, s series.Se
 	if err != nil {
 		return nil, err
 	}
+	decide := step
+	if !some { // no slot uses an article up
+		decide = func(f series.Facts, slot series.Slot) series.Decision { return series.Next(atSlot(f, slot)) }
+	}
 	return func(ctx context.Context, slot series.Slot, row *Planned) error {
-		d := step(facts, slot)
-		if !some && d.Outcome == series.Send {
-			row.Blocked, some = "Nobody gets it yet: the series has no readers. A slot without any sends nothing, and the article stays next.", true // once
-		}
-		if d.Outcome != series.Send {
+		d := decide(facts, slot)
+		switch {
+		case d.Outcome != series.Send:
 			row.Blocked = d.Why
+		case !some:
+			row.Blocked = nobodyThere
 		}
 		if d.Article.ID == 0 {
 			return nil

@@ -45,7 +45,7 @@ func (p *Publisher) publish(ctx context.Context, s series.Series, slot series.Sl
 	if some, err := hasReaders(ctx, p.db, s); err != nil {
 		return Happened{}, err
 	} else if byEditor := slot.Hold && o.state == series.IssueHeld; !some && !byEditor { // what an editor holds waits for their release
-		return p.unread(ctx, s, slot, decision.Article)
+		return p.unread(ctx, s, facts, slot, decision.Article)
 	}
 	frozen, err := p.writeCleared(ctx, s, decision.Article) // no lock held while rendering
 	if err != nil {
@@ -171,11 +171,6 @@ func (p *Publisher) idle(ctx context.Context, s series.Series, slot series.Slot,
 		return p.close(ctx, s, slot, series.SlotHeld, d.Why, p.draftWord(s, slot, d.Article))
 	}
 	return p.close(ctx, s, slot, series.SlotEmpty, d.Why, p.emptyWord(s, slot, d.Why))
-}
-
-// unread records a slot of a live series without readers: the article keeps its turn.
-func (p *Publisher) unread(ctx context.Context, s series.Series, slot series.Slot, next series.Article) (Happened, error) {
-	return p.close(ctx, s, slot, series.SlotEmpty, fmt.Sprintf("The series has no readers; “%s” stays next.", next.Title), p.nobodyWord(s, slot, next))
 }
 
 // hindered records a slot as held where an editor has to mend something first; any other error comes back.

@@ -122,7 +122,7 @@ func TestNoReadersNoIssue(t *testing.T) {
 	s := w.series("skin", series.Change{})
 	w.articles(s, "one", "two")
 	w.run(monday)
-	equal(t, "plan: in the way of the first", w.plan("skin", 2), []string{wall(1) + " one 0 !", wall(2) + " two 0"})
+	equal(t, "plan: in the way of all", w.plan("skin", 3), []string{wall(1) + " one 0 !", wall(2) + " one 0 !", wall(3) + " one 0 !"})
 	for _, article := range []string{"", "two"} {
 		_, _, _, err := w.p.SendNow(w.ctx, "skin", article, false)
 		if !errors.Is(err, newsletter.ErrNothing) {
@@ -131,7 +131,7 @@ func TestNoReadersNoIssue(t *testing.T) {
 		contains(t, "send", err.Error(), "nobody would get", "keeps its turn")
 	}
 	equal(t, "slot", w.run(tuesday(1)), []string{wall(1) + " empty 0"})
-	contains(t, "editors", strings.Join(w.notices("editors"), "\n")+w.noticeText("editors"), "nobody to send to", "“About one” stays its next article", "pressrun subscriber import skin")
+	contains(t, "editors", strings.Join(strings.Fields(w.noticeText("editors")), " "), "nobody to send to", "nobody who can be mailed is in the series", "“About one” keeps its turn", "pressrun subscriber import skin")
 	equal(t, "issues", len(w.issues()), 0)
 	w.enrol(s, "ada")
 	equal(t, "the slot after", w.run(tuesday(2)), []string{wall(2) + " issued 1"})
@@ -153,6 +153,24 @@ func TestNoReadersAndAnEditorsHold(t *testing.T) {
 	w.enrol(s, "ada")
 	w.check("release", w.p.ReleaseIssue(w.ctx, name))
 	equal(t, "released", w.issue(name), "sending pending=1")
+}
+
+// TestNoReadersAndAPinnedArticle: a date that is past is past for its pin too, and what is next then is said.
+func TestNoReadersAndAPinnedArticle(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{})
+	w.articles(s, "one", "two", "three")
+	w.enrol(s, "ada")
+	w.check("leave", w.p.Unsubscribe(w.ctx, w.link(s, "ada"), false, evidence()))
+	w.run(monday)
+	w.pin(s, 1, "three")
+	equal(t, "plan", w.plan("skin", 2), []string{wall(1) + " three 0 !", wall(2) + " one 0 !"})
+	equal(t, "slot", w.run(tuesday(1)), []string{wall(1) + " empty 0"})
+	slot, err := series.SlotByWall(w.ctx, w.db, s.ID, wall(1))
+	w.check("slot", err)
+	contains(t, "slot", slot.Reason, "Nobody who can be mailed", "“About three” was pinned to this date, which is past", "pressrun series pin skin DATE three", "Next is “About one”.")
+	contains(t, "editors", strings.Join(strings.Fields(w.noticeText("editors")), " "), "“About three” was pinned to this date, which is past", "Next is “About one”.")
+	equal(t, "plan of the slot after", w.plan("skin", 1), []string{wall(2) + " one 0 !"})
 }
 
 // TestAnArticleThatAllHadIsPassed: it has no readers left, but the series has, and goes on.

@@ -105,7 +105,7 @@ func printPlan(w io.Writer, planned []newsletter.Planned) {
 // foldPlan makes one line of a series' slots in a row that send nothing for the same reason.
 func foldPlan(planned []newsletter.Planned) []fold[newsletter.Planned] {
 	return folded(planned, func(row newsletter.Planned) string { return row.Series }, func(a, b newsletter.Planned) bool {
-		return a.Article == "" && b.Article == "" && a.Blocked == b.Blocked
+		return a.Article == b.Article && a.Pinned == b.Pinned && a.Readers+b.Readers == 0 && a.Blocked != "" && a.Blocked == b.Blocked
 	})
 }
 

@@ -197,11 +197,19 @@ func printSeries(w io.Writer, l seriesLine) {
 		if i == 0 {
 			name = "Next slots"
 		}
-		row(name, "%s  %s", line.span(plannedSlot), cmp.Or(line.first.Article, line.first.Blocked))
+		row(name, "%s  %s", line.span(plannedSlot), nextText(line.first))
 	}
 	fmt.Fprintf(w, "\nDisclaimer, version %d, at the %s of every letter:\n", l.Disclaimer.Version, strings.ReplaceAll(l.Disclaimer.Place, "both", "start and the end"))
 	fmt.Fprintf(w, "\n  %s\n", strings.ReplaceAll(l.Disclaimer.Text, "\n", "\n  "))
 	fmt.Fprintf(w, "\nThe sign-up form for any page on any site:\n\n  %s\n", strings.ReplaceAll(strings.TrimSpace(l.Form), "\n", "\n  "))
+}
+
+// nextText says what a coming slot is for and what is in its way.
+func nextText(row newsletter.Planned) string {
+	if row.Article != "" && row.Blocked != "" {
+		return row.Article + "; in its way: " + row.Blocked
+	}
+	return cmp.Or(row.Article, row.Blocked)
 }
 
 // seriesShown says who may see the page of a series.

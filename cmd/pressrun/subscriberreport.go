@@ -210,6 +210,8 @@ func sayNext(w io.Writer, next *newsletter.Planned) {
 	case next == nil:
 	case next.Article == "":
 		fmt.Fprintf(w, "The next slot, %s, sends nothing: %s\n", next.At.Format(slotFormat), next.Blocked)
+	case next.Blocked != "":
+		fmt.Fprintf(w, "The next slot, %s, is for %s; in its way: %s\n", next.At.Format(slotFormat), next.Article, next.Blocked)
 	default:
 		fmt.Fprintf(w, "The next slot, %s, sends %s to %s.\n", next.At.Format(slotFormat), next.Article, countOf(next.Readers, "reader", "readers"))
 	}

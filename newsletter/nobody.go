@@ -1,0 +1,50 @@
+package newsletter
+
+import (
+	"context"
+	"fmt"
+
+	"pressrun/newsletter/outbox"
+	"pressrun/newsletter/series"
+	"pressrun/subscribers/store"
+)
+
+// nobodyThere is why a slot sends nothing while nobody of its series is mailable (rules 11 and 13).
+const nobodyThere = "Nobody who can be mailed is in the series; without them a slot sends nothing, and no article is used up."
+
+// hasReaders says whether anybody of a series is mailable.
+func hasReaders(ctx context.Context, q store.Querier, s series.Series) (bool, error) {
+	readers, err := outbox.Readers(ctx, q, s.ID, 0, 1)
+	return len(readers) > 0, err
+}
+
+// unsent says what becomes of the article of a slot that sends it to nobody: it keeps its turn, but a pin is spent.
+func (p *Publisher) unsent(ctx context.Context, s series.Series, f series.Facts, slot series.Slot, a series.Article) (string, error) {
+	if a.ID != slot.PinnedID {
+		return fmt.Sprintf("“%s” keeps its turn.", a.Title), nil
+	}
+	said := fmt.Sprintf("“%s” was pinned to this date, which is past: pin it to another (pressrun series pin %s DATE %s).", a.Title, s.Slug, a.Slug)
+	slots, err := coming(ctx, p.db, s, slot.At, slotsAhead)
+	if err != nil {
+		return "", err
+	}
+	for _, after := range slots {
+		if after.State == series.SlotSkipped {
+			continue
+		}
+		if d := series.Next(atSlot(f, after)); d.Article.ID != 0 {
+			said += fmt.Sprintf(" Next is “%s”.", d.Article.Title)
+		}
+		break
+	}
+	return said, nil
+}
+
+// unread records a slot of a live series without readers.
+func (p *Publisher) unread(ctx context.Context, s series.Series, f series.Facts, slot series.Slot, a series.Article) (Happened, error) {
+	kept, err := p.unsent(ctx, s, f, slot, a)
+	if err != nil {
+		return Happened{}, err
+	}
+	return p.close(ctx, s, slot, series.SlotEmpty, nobodyThere+" "+kept, p.nobodyWord(s, slot, kept))
+}
