@@ -76,7 +76,7 @@ func wouldReach(ctx context.Context, q store.Querier, s series.Series, a series.
 		return n, err
 	}
 	some, err := hasReaders(ctx, q, s)
-	why := "the series has no readers who can be mailed"
+	why := "nobody who can be mailed is in the series"
 	if some {
 		why = "every reader has had it"
 	}

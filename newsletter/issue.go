@@ -314,9 +314,14 @@ func (p *Publisher) mayRelease(ctx context.Context, q store.Querier, id int64) e
 	if err := allImported(ctx, q, s); err != nil {
 		return err
 	}
+	return needsReaders(ctx, q, s)
+}
+
+// needsReaders refuses a release with ErrNothing while nobody of the series is mailable: a slot is used up by what it sends to nobody.
+func needsReaders(ctx context.Context, q store.Querier, s series.Series) error {
 	some, err := hasReaders(ctx, q, s)
 	if err == nil && !some {
-		err = fmt.Errorf("it stays held: %w: the series has no readers who can be mailed", ErrNothing)
+		err = fmt.Errorf("it stays held: %w: nobody who can be mailed is in the series", ErrNothing)
 	}
 	return err
 }
@@ -341,6 +346,9 @@ func (p *Publisher) releaseSlot(ctx context.Context, name string) error {
 		return fmt.Errorf("issue %s: %w; the slot is %s", name, series.ErrState, strings.TrimSpace(fmt.Sprintf("%s. %s", slot.State, slot.Reason)))
 	}
 	if err := allImported(ctx, p.db, s); err != nil {
+		return fmt.Errorf("issue %s: %w", name, err)
+	}
+	if err := needsReaders(ctx, p.db, s); err != nil {
 		return fmt.Errorf("issue %s: %w", name, err)
 	}
 	defer p.wake()
