@@ -244,12 +244,24 @@ func (d *drip) idle(ctx context.Context) (Happened, error) {
 	case d.outcomes[series.Blocked] > 0:
 		return d.p.close(ctx, d.s, d.slot, series.SlotHeld, d.reason(), d.p.draftWord(d.s, d.slot, d.draft))
 	case d.outcomes[series.TooSoon] > 0:
-		return d.p.close(ctx, d.s, d.slot, series.SlotEmpty, "Those with a next article had their welcome too short a time ago.")
+		return d.p.close(ctx, d.s, d.slot, series.SlotEmpty, welcomedLately, d.p.welcomedWord(d.s, d.slot))
 	case d.outcomes[series.Empty] > 0:
-		return d.p.close(ctx, d.s, d.slot, series.SlotEmpty, "Everybody has had everything.", d.p.finishedWord(d.s, d.facts.Articles))
+		return d.p.close(ctx, d.s, d.slot, series.SlotEmpty, allHadAll, d.p.finishedWord(d.s, d.facts.Articles))
 	}
-	return d.p.close(ctx, d.s, d.slot, series.SlotEmpty, "The series has no readers.")
+	var pinned series.Article
+	for _, a := range d.facts.Articles {
+		if a.ID == d.slot.PinnedID {
+			pinned = a
+		}
+	}
+	return d.p.unread(ctx, d.s, d.facts, d.slot, pinned)
 }
+
+// What an empty slot of a drip series with readers says, and the plan before it.
+const (
+	welcomedLately = "Those with a next article had their welcome too short a time ago."
+	allHadAll      = "Everybody has had everything."
+)
 
 // happened is what became of the slot.
 func (d *drip) happened(ctx context.Context, o opening) (Happened, error) {

@@ -47,6 +47,10 @@ func (p *Publisher) nobodyWord(s series.Series, slot series.Slot, kept string) w
 	return p.word("empty "+slotName(s, slot), "nobody", "series", s.Title, "when", p.at(s, slot.At), "kept", kept, "slug", s.Slug)
 }
 
+func (p *Publisher) welcomedWord(s series.Series, slot series.Slot) word {
+	return p.word("empty "+slotName(s, slot), "welcomed", "series", s.Title, "when", p.at(s, slot.At))
+}
+
 func (p *Publisher) finishedWord(s series.Series, articles []series.Article) word {
 	last := int64(0)
 	for _, a := range articles {

@@ -3,6 +3,7 @@ package newsletter
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"pressrun/newsletter/outbox"
 	"pressrun/newsletter/series"
@@ -18,8 +19,12 @@ func hasReaders(ctx context.Context, q store.Querier, s series.Series) (bool, er
 	return len(readers) > 0, err
 }
 
-// unsent says what becomes of the article of a slot that sends it to nobody: it keeps its turn, but a pin is spent.
+// unsent says what becomes of the article of a slot that sends it to nobody: it keeps its turn, but a pin is spent. Of no
+// article, as of a drip slot without a pin, there is nothing to say.
 func (p *Publisher) unsent(ctx context.Context, s series.Series, f series.Facts, slot series.Slot, a series.Article) (string, error) {
+	if a.ID == 0 {
+		return "", nil
+	}
 	if a.ID != slot.PinnedID {
 		return fmt.Sprintf("“%s” keeps its turn.", a.Title), nil
 	}
@@ -40,11 +45,11 @@ func (p *Publisher) unsent(ctx context.Context, s series.Series, f series.Facts,
 	return said, nil
 }
 
-// unread records a slot of a live series without readers.
+// unread records a slot without readers; a is the article that it had, zero in drip where none was pinned.
 func (p *Publisher) unread(ctx context.Context, s series.Series, f series.Facts, slot series.Slot, a series.Article) (Happened, error) {
 	kept, err := p.unsent(ctx, s, f, slot, a)
 	if err != nil {
 		return Happened{}, err
 	}
-	return p.close(ctx, s, slot, series.SlotEmpty, nobodyThere+" "+kept, p.nobodyWord(s, slot, kept))
+	return p.close(ctx, s, slot, series.SlotEmpty, strings.TrimSpace(nobodyThere+" "+kept), p.nobodyWord(s, slot, kept))
 }

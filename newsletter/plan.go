@@ -264,22 +264,29 @@ func (p *Publisher) dripForecaster(ctx context.Context, q store.Querier, s serie
 	return func(_ context.Context, slot series.Slot, row *Planned) error {
 		sent := map[int64]int64{}
 		waiting := map[int64]int64{}
+		idle := nobodyThere
 		for _, g := range readers {
 			switch d := step(g.facts, slot); d.Outcome {
 			case series.Send:
 				sent[d.Article.ID] += g.readers
 			case series.Blocked:
 				waiting[d.Article.ID] += g.readers
+			case series.TooSoon:
+				idle = welcomedLately
+			case series.Empty:
+				if idle == nobodyThere {
+					idle = allHadAll
+				}
 			}
 		}
 		row.Pinned = sent[slot.PinnedID] > 0
-		row.tally(facts.Articles, sent, waiting)
+		row.tally(facts.Articles, sent, waiting, idle)
 		return nil
 	}, nil
 }
 
-// tally fills in a drip slot's articles with their readers, those of the most readers first.
-func (row *Planned) tally(articles []series.Article, sent, waiting map[int64]int64) {
+// tally fills in a drip slot's articles with their readers, those of the most readers first; idle says why there are none.
+func (row *Planned) tally(articles []series.Article, sent, waiting map[int64]int64, idle string) {
 	most := int64(0)
 	for _, a := range articles {
 		if n := sent[a.ID]; n > 0 {
@@ -295,6 +302,6 @@ func (row *Planned) tally(articles []series.Article, sent, waiting map[int64]int
 	}
 	slices.SortStableFunc(row.Articles, func(a, b PlannedArticle) int { return cmp.Compare(b.Readers, a.Readers) })
 	if len(row.Articles) == 0 && row.Blocked == "" {
-		row.Blocked = "Nobody has a next article then."
+		row.Blocked = idle
 	}
 }

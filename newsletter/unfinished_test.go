@@ -155,6 +155,60 @@ func TestNoReadersAndAnEditorsHold(t *testing.T) {
 	equal(t, "released", w.issue(name), "sending pending=1")
 }
 
+// TestNoReadersAndADraftsSlot: a slot that a draft holds stays held while nobody is there, and is released once somebody is.
+func TestNoReadersAndADraftsSlot(t *testing.T) {
+	for _, mode := range []series.Mode{series.Live, series.Drip} {
+		t.Run(string(mode), func(t *testing.T) {
+			w := newWorld(t)
+			s := w.series("skin", series.Change{Mode: &mode, WhenNotReady: ptr("hold")})
+			w.articles(s, "one?", "two")
+			w.enrol(s, "ada")
+			w.run(monday)
+			equal(t, "slot", w.run(tuesday(1)), []string{wall(1) + " held 0"})
+			w.article("one", series.MarkReady)
+			w.check("leave", w.p.Unsubscribe(w.ctx, w.link(s, "ada"), false, evidence()))
+			name := "skin/" + wall(1)
+			err := w.p.ReleaseIssue(w.ctx, name)
+			if !errors.Is(err, newsletter.ErrNothing) {
+				t.Fatalf("release to nobody: got %v, want ErrNothing", err)
+			}
+			contains(t, "release", err.Error(), "it stays held", "nobody who can be mailed")
+			w.enrol(s, "ben")
+			w.check("release", w.p.ReleaseIssue(w.ctx, name))
+			equal(t, "ben", w.deliveriesOf("ben"), []string{"one pending"})
+		})
+	}
+}
+
+// TestADripSlotThatIsEmptyIsTold: the editors hear of it as of a live one, and the plan said it in the same words.
+func TestADripSlotThatIsEmptyIsTold(t *testing.T) {
+	for _, tt := range []struct {
+		name, subject, why string
+		readers            func(w *world, s series.Series)
+	}{
+		{"nobody there", "The skin letters: nobody to send to", "Nobody who can be mailed is in the series", func(*world, series.Series) {}},
+		{"welcomed lately", "The skin letters: nothing to send", "had their welcome too short a time ago", func(w *world, s series.Series) { w.join(s, "ada") }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t)
+			s := w.series("skin", series.Change{Mode: ptr(series.Drip), Welcome: ptr("first")})
+			w.articles(s, "one", "two")
+			tt.readers(w, s)
+			w.run(monday)
+			planned, err := w.p.Plan(w.ctx, "skin", 1, time.Time{})
+			w.check("plan", err)
+			contains(t, "plan", planned[0].Blocked, tt.why)
+			equal(t, "slot", w.run(tuesday(1)), []string{wall(1) + " empty 0"})
+			slot, err := series.SlotByWall(w.ctx, w.db, s.ID, wall(1))
+			w.check("slot", err)
+			equal(t, "slot", slot.Reason, planned[0].Blocked)
+			equal(t, "editors", w.notices("editors"), []string{tt.subject})
+			w.run(tuesday(1).Add(time.Hour))
+			equal(t, "editors, once", w.notices("editors"), []string{tt.subject})
+		})
+	}
+}
+
 // TestNoReadersAndAPinnedArticle: a date that is past is past for its pin too, and what is next then is said.
 func TestNoReadersAndAPinnedArticle(t *testing.T) {
 	w := newWorld(t)
