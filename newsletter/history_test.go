@@ -350,12 +350,22 @@ func (h *history) change(kind string, s series.Series) {
 			continue
 		}
 		if kind == "release" {
-			if err := h.p.ReleaseIssue(h.ctx, st.Issue.Name); !errors.Is(err, newsletter.ErrNothing) { // nobody is there: it stays held
-				h.check("release", err)
-			}
+			h.release(st.Issue.Name)
 		} else {
 			h.check("cancel", h.p.CancelIssue(h.ctx, st.Issue.Name, "by chance"))
 		}
+	}
+}
+
+// release goes without effect where nobody can be mailed: then the issue is still held.
+func (h *history) release(issue string) {
+	err := h.p.ReleaseIssue(h.ctx, issue)
+	if !errors.Is(err, newsletter.ErrNothing) {
+		h.check("release", err)
+		return
+	}
+	if st, err := h.p.Issue(h.ctx, issue); err != nil || st.Issue.State != series.IssueHeld {
+		h.rt.Fatalf("released for nobody: got %s (%v), want it held", st.Issue.State, err)
 	}
 }
 
