@@ -157,7 +157,7 @@ RETURNING id, epoch, owner, state, coalesce(issue_id, 0), coalesce(notice_id, 0)
 // The issue before its rows, so that the index on (issue_id, lane, next_try) gives them in order and nothing is sorted; "NOT
 // IN" says again what "sending" implies, since that is how the index of open issues is found. With each row comes to whom it
 // goes, if that person may be mailed now: the mark asks again, this is what a message is written from.
-const claimIssues = `UPDATE deliveries SET state = 'claimed', owner = ?1, epoch = epoch + 1, lease_until = ?2, updated = ?3, room = ?8
+const claimIssues = `UPDATE deliveries SET state = 'claimed', owner = ?1, epoch = epoch + 1, lease_until = ?2, updated = ?3, room = CASE hash WHEN '' THEN ?8 ELSE '' END
 WHERE id IN (
 	SELECT d.id FROM issues i CROSS JOIN deliveries d
 	WHERE i.state = 'sending' AND i.state NOT IN ('done', 'cancelled')
@@ -169,7 +169,7 @@ RETURNING id, epoch, issue_id, subscriber_id, series_id, cycle, tries, next_try,
 	(SELECT m.email || char(10) || m.name FROM mailable m
 	WHERE m.series_id = deliveries.series_id AND m.subscriber_id = deliveries.subscriber_id AND m.cycle = deliveries.cycle)`
 
-// markRoom is what a mark writes more than it takes away, about: hash, Message-ID and date.
+// markRoom is about what the first mark of a row writes more than it takes away: hash, Message-ID and date.
 var markRoom = strings.Repeat(" ", 136)
 
 // claimed reads what claimIssues returns.

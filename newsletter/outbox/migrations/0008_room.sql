@@ -1,4 +1,4 @@
 -- +goose Up
--- A mark makes its row longer than a claimed one by half. Without room kept for that, every third mark split a page of the table, and
--- each commit wrote a third more pages.
-ALTER TABLE deliveries ADD COLUMN room TEXT NOT NULL DEFAULT ''; -- of claimed rows: as many spaces as the mark will write octets
+-- The first mark of a row more than doubles it. Without room kept for that, pages overflowed at the mark, and commits of marks wrote
+-- twice the pages. Of claimed rows of issues: as many spaces as that mark adds octets.
+ALTER TABLE deliveries ADD COLUMN room TEXT NOT NULL DEFAULT '' CHECK (room = '' OR state = 'claimed');
