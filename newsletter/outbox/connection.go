@@ -21,6 +21,7 @@ type connection struct {
 	used   int       // messages offered since it opened
 	next   *job      // prepared, and perhaps offered behind the last content
 	after  *job      // prepared, for when next is under way; nil where messages are written fast
+	off    *row      // claimed, and needs more than writing: prepared once nothing stands before it
 	room   [3][]byte // of the messages at hand, next and after, by turns
 	turn   int
 	rest   time.Time
@@ -44,6 +45,12 @@ func (c *connection) run(ctx, hard context.Context) {
 			c.w.writer.crowd.Add(1)
 			c.deliverNext(ctx, hard)
 			c.w.writer.crowd.Add(-1)
+			continue
+		}
+		if c.off != nil {
+			off := *c.off
+			c.off = nil
+			c.next = c.prepared(ctx, off)
 			continue
 		}
 		c.marked = time.Time{}
@@ -79,40 +86,34 @@ func (c *connection) prepared(ctx context.Context, r row) *job {
 }
 
 // follow writes one more message into place, if none stands there and a row waits, while c waits for something else. A row that needs
-// more than writing is put off: nothing else waits for that.
-func (c *connection) follow(ctx context.Context, place **job) (off row, putOff bool) {
-	if *place != nil {
-		return row{}, false
+// more than writing is put off, for nothing may wait for that.
+func (c *connection) follow(ctx context.Context, place **job, take func() (row, bool)) {
+	if *place != nil || c.off != nil {
+		return
 	}
-	r, ok := c.w.take()
+	r, ok := take()
 	if !ok {
-		return row{}, false
+		return
 	}
 	began := time.Now()
 	l, ok := c.w.ready(ctx, r, c.room[c.turn])
 	if !ok {
-		return r, true
+		c.off = &r
+		return
 	}
 	c.w.writer.wrote(time.Since(began))
 	*place = c.job(ctx, r, l)
-	return row{}, false
 }
 
-// followAfter begins to write the message after the next while the relay works on the one at hand, if that takes so long that a
-// content which is marked would wait for it. Nothing else may be written before join has returned.
+// followAfter begins to write the message after the next while the relay works on the one at hand, if messages are slow to write.
+// Nothing else may be written before join has returned. Notices don't stand in that line.
 func (c *connection) followAfter(ctx context.Context) (join func()) {
 	if c.next == nil || !c.w.writer.slowToWrite() {
 		return func() {}
 	}
-	var off row
-	var putOff bool
 	var beside sync.WaitGroup
-	beside.Go(func() { off, putOff = c.follow(ctx, &c.after) })
-	return func() {
-		if beside.Wait(); putOff {
-			c.after = c.prepared(ctx, off)
-		}
-	}
+	beside.Go(func() { c.follow(ctx, &c.after, c.w.takeOfIssues) })
+	return beside.Wait
 }
 
 // job is what c does next with a message, unless its row went elsewhere meanwhile.
@@ -135,7 +136,10 @@ func (c *connection) end(hard context.Context) {
 			c.w.giveBack(j.row, j.row.nextTry)
 		}
 	}
-	c.next, c.after = nil, nil
+	if c.off != nil {
+		c.w.giveBack(*c.off, c.off.nextTry)
+	}
+	c.next, c.after, c.off = nil, nil, nil
 	c.quit(hard)
 }
 
@@ -163,25 +167,23 @@ func (c *connection) deliverNext(ctx, hard context.Context) {
 		return
 	}
 	mark := c.w.markAfter(r, l, since)
-	off, putOff := c.follow(ctx, &c.next)
+	c.follow(ctx, &c.next, c.w.take)
 	if r, ok := mark.made(); ok {
 		c.marked = time.Now()
 		c.content(ctx, hard, r)
 	} else {
 		c.drop(hard)
 	}
-	if putOff {
-		c.next = c.prepared(ctx, off)
-	}
 	if c.used >= c.w.cfg.PerConnection {
 		c.quit(hard)
 	}
 }
 
-// barred says that nothing may be tried now: the relay is away, or what it answers could not be written.
+// barred says that nothing may be tried now: the relay is away or takes no further connection, or what it answers could not be
+// written.
 func (c *connection) barred() bool {
 	away, _ := c.w.breaker.state(c.w.now())
-	return away || c.w.writer.trouble() != nil
+	return away || c.w.now().Before(c.rest) || c.w.writer.trouble() != nil
 }
 
 // content hands over the message that is marked, and notes what the relay says to it.

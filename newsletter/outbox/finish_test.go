@@ -3,6 +3,7 @@ package outbox_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"strings"
 	"sync/atomic"
@@ -142,4 +143,26 @@ func TestAContentWaitsForNoKey(t *testing.T) {
 	close(found)
 	s.drain(w)
 	s.wants(issue.ID, "2 sent")
+}
+
+// TestFinishedAhead: up to three messages of a connection are in memory while one of them is on the line, and each arrives whole.
+func TestFinishedAhead(t *testing.T) {
+	s, srv := newSite(t), smtptest.New(t)
+	s.readers(s.skin, 100)
+	issue := s.issue(s.skin, "rest")
+	cfg := s.config(relay(srv))
+	cfg.Connections, cfg.PerConnection = 3, 17
+	cfg.Finish = func(m mailer.Message) (mailer.Message, error) {
+		for range 1500 { // as long as a signature takes
+			sha256.Sum256(m.Bytes)
+		}
+		return m, nil
+	}
+	w := s.start(cfg)
+	s.drain(w)
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s.wants(issue.ID, "100 sent")
+	checkInvariants(s, s.db, taken(srv), 0)
 }

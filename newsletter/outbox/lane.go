@@ -83,10 +83,10 @@ func (w *Worker) strayed(r row) bool {
 
 const (
 	anyStop   = `SELECT EXISTS (SELECT 1 FROM stops)`
-	isStopped = `SELECT EXISTS (SELECT 1 FROM stops WHERE issue_id = ?1 AND lane = ?2)`
+	isStopped = `SELECT EXISTS (SELECT 1 FROM stops WHERE issue_id = ?1 AND (lane = ?2 OR lane = -1))`
 )
 
-// stoppedMeanwhile says that a delivery's provider was stopped after it was claimed, and gives it back.
+// stoppedMeanwhile says that a delivery's provider, or all of its issue, was stopped after it was claimed, and gives it back.
 func (w *Worker) stoppedMeanwhile(ctx context.Context, r row) (yes bool) {
 	if r.issue == 0 || !w.halts.Load() {
 		return false

@@ -302,6 +302,7 @@ func (w *Worker) stopIssue(ctx context.Context, tx *store.Tx, issueID int64, out
 	if err != nil || issue.State != series.IssueSending {
 		return err
 	}
+	w.halts.Store(true)
 	w.log.Error("issue paused", "issue", issueID, "class", string(out.Class), "code", out.Reply.Code, "enhanced", out.Reply.Enhanced, "why", out.Reply.Text)
 	if err := stop(ctx, tx, issueID, everyLane, out, w.now()); err != nil {
 		return err

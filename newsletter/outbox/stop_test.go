@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,6 +17,7 @@ import (
 // line is a relay without network, for tests of what takes minutes: synctest can't wait for sockets.
 type line struct {
 	mu       sync.Mutex
+	offered  func() mailer.Outcome                    // answers envelopes; nil: all are accepted
 	takes    func(ctx context.Context) mailer.Outcome // answers content
 	got      []took
 	connects int
@@ -35,17 +37,20 @@ func (l *line) Connect(context.Context) (outbox.Conn, error) {
 
 type lineConn struct {
 	*line
-	offered mailer.Message
+	open mailer.Message
 }
 
 func (c *lineConn) Envelope(_ context.Context, m mailer.Message) (mailer.Outcome, error) {
-	c.offered = m
+	c.open = m
+	if c.offered != nil {
+		return c.offered(), nil
+	}
 	return mailer.Outcome{State: mailer.Accepted}, nil
 }
 
 func (c *lineConn) Content(ctx context.Context, _ *mailer.Message) (mailer.Outcome, error) {
 	c.mu.Lock()
-	c.got = append(c.got, took{messageID: c.offered.MessageID, hash: c.offered.Hash})
+	c.got = append(c.got, took{messageID: c.open.MessageID, hash: c.open.Hash})
 	c.mu.Unlock()
 	if c.takes == nil {
 		return mailer.Outcome{State: mailer.Accepted, Reply: mailer.Reply{Code: 250}}, nil
@@ -131,8 +136,17 @@ func TestStopDoesNotWaitForEver(t *testing.T) {
 	})
 }
 
+// slowly is a Finish that takes a second, as signing would on a slow machine; more is asked what becomes of the nth message.
+func slowly(more func(n int) error) func(mailer.Message) (mailer.Message, error) {
+	var n atomic.Int64
+	return func(m mailer.Message) (mailer.Message, error) {
+		time.Sleep(time.Second)
+		return m, more(int(n.Add(1)))
+	}
+}
+
 // TestSlowWritingHidesBehindTheRelay: where a message takes long to sign, the one after the next is written while the relay works, so
-// that a marked content never waits for it; and what was written ahead goes back when the worker stops.
+// that a marked content does not wait for it.
 func TestSlowWritingHidesBehindTheRelay(t *testing.T) {
 	bubble(t, func(s *site) {
 		s.readers(s.skin, 6)
@@ -150,14 +164,12 @@ func TestSlowWritingHidesBehindTheRelay(t *testing.T) {
 		}}
 		cfg := s.config(l)
 		cfg.Connections = 1
-		unasked := 2 // the first before its envelope, the second beside its mark
-		cfg.Finish = func(m mailer.Message) (mailer.Message, error) {
-			time.Sleep(time.Second)
-			if unasked--; unasked < 0 {
+		cfg.Finish = slowly(func(n int) error {
+			if n > 2 { // the first is written before its envelope, the second beside its mark
 				written <- struct{}{}
 			}
-			return m, nil
-		}
+			return nil
+		})
 		w := s.start(cfg)
 		for range 2 {
 			<-asked
@@ -166,6 +178,68 @@ func TestSlowWritingHidesBehindTheRelay(t *testing.T) {
 			s.Error(err)
 		}
 		s.wants(issue.ID, "4 pending, 2 sent")
+		checkInvariants(s, s.db, l.got, 0)
+	})
+}
+
+// TestSlowWritingStopsWithItsIssue: what was written ahead doesn't meet the refusal that stopped its issue.
+func TestSlowWritingStopsWithItsIssue(t *testing.T) {
+	bubble(t, func(s *site) {
+		s.readers(s.skin, 12)
+		issue := s.issue(s.skin, "rest")
+		offered := 0
+		l := &line{offered: func() mailer.Outcome {
+			if offered++; offered <= 4 {
+				return mailer.Outcome{State: mailer.Accepted}
+			}
+			return mailer.Outcome{State: mailer.Refused, Class: mailer.ClassConfig, Reply: mailer.Reply{Code: 550, Text: "not from you"}}
+		}}
+		cfg := s.config(l)
+		cfg.Connections = 1
+		cfg.Finish = slowly(func(int) error { return nil })
+		w := s.start(cfg)
+		s.drain(w)
+		if err := w.Close(); err != nil {
+			s.Error(err)
+		}
+		s.wants(issue.ID, "7 pending, 4 sent, 1 failed")
+		if offered != 5 {
+			s.Errorf("the relay was offered %d envelopes, want none after the fifth, which stopped the issue", offered)
+		}
+		checkInvariants(s, s.db, l.got, 0)
+	})
+}
+
+// TestSlowWritingPutsOff: while the key of a message is looked for, those written before it leave, also the one whose envelope is
+// with the relay.
+func TestSlowWritingPutsOff(t *testing.T) {
+	bubble(t, func(s *site) {
+		s.readers(s.skin, 6)
+		issue := s.issue(s.skin, "rest")
+		l, found := &line{}, make(chan struct{})
+		cfg := s.config(l)
+		cfg.Connections = 1
+		cfg.Finish = slowly(func(n int) error {
+			select {
+			case <-found:
+			default:
+				if n > 3 {
+					return mailer.ErrUnsigned
+				}
+			}
+			return nil
+		})
+		cfg.Unsigned = func(context.Context) { <-found }
+		w := s.start(cfg)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		s.wants(issue.ID, "3 claimed, 3 sent")
+		close(found)
+		s.drain(w)
+		if err := w.Close(); err != nil {
+			s.Error(err)
+		}
+		s.wants(issue.ID, "6 sent")
 		checkInvariants(s, s.db, l.got, 0)
 	})
 }

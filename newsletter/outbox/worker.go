@@ -344,7 +344,12 @@ func (w *Worker) take() (r row, ok bool) {
 	case r = <-w.urgent:
 		return r, true
 	default:
+		return w.takeOfIssues()
 	}
+}
+
+// takeOfIssues is take that leaves notices to others.
+func (w *Worker) takeOfIssues() (r row, ok bool) {
 	select {
 	case r = <-w.rows:
 		w.refill()
