@@ -12,5 +12,5 @@
 //
 // After a crash: what a function wrote in its caller's transaction is there if that transaction was committed, whole. An
 // import is many transactions: it is forgotten where its file was not accepted yet, and FinishImports brings it to its end
-// where it was; until then nobody new of it is mailable.
+// where it was; until then nobody new of it is mailable, and never where ForgetImport gave it up.
 package subscribers

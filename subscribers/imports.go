@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"pressrun/subscribers/store"
@@ -14,7 +15,7 @@ import (
 // An import happens or it doesn't, though none of its transactions is long. Its file is stored in parts that nobody looks at,
 // and one short transaction accepts it. From then on its rows are taken some at a time, and in the end all of them are: by
 // Import itself, or, where that was stopped, by FinishImports. Then one more transaction makes them count together. What was
-// never accepted is forgotten.
+// never accepted is forgotten. What can't be brought to its end is given up by ForgetImport: then it stays as it was stopped.
 
 const (
 	partSize      = 512 << 10        // octets of a file that one transaction stores
@@ -22,8 +23,8 @@ const (
 	importLost    = 10 * time.Minute // one that was never accepted, likewise
 )
 
-// errImportTaken says that another process goes on with an import.
-var errImportTaken = errors.New("another process goes on with it")
+// errImportTaken says that an import is not this process's any more.
+var errImportTaken = errors.New("another process goes on with it, or it was given up")
 
 // terms are what an import's row keeps of its options.
 type terms struct {
@@ -41,6 +42,7 @@ func (im *importing) run(ctx context.Context, db *store.DB, then func(store.Quer
 		return errors.Join(err, im.forget(context.WithoutCancel(ctx), db))
 	}
 	if err := im.takeAll(ctx, db); err != nil {
+		err = errors.Join(err, im.noteFailed(ctx, db, err))
 		return fmt.Errorf("stopped after %d of %d rows: nothing is lost and nobody new of it is mailed yet; "+
 			"serve, or the next run-due, brings it to its end: %w", im.taken, im.rows, err)
 	}
@@ -112,8 +114,13 @@ func short(ctx context.Context, db *store.DB, f func(*store.Tx) error) error {
 }
 
 const (
-	advanceImport = `UPDATE imports SET taken = ?3, taken_sum = ?4, touched = ?5 WHERE id = ?1 AND taken = ?2 AND done IS NULL`
-	finishImport  = `UPDATE imports SET done = ?2 WHERE id = ?1`
+	advanceImport = `UPDATE imports SET taken = ?3, taken_sum = ?4, touched = ?5, failed = ''
+WHERE id = ?1 AND taken = ?2 AND done IS NULL AND given_up IS NULL`
+	finishImport = `UPDATE imports SET done = ?2, failed = '' WHERE id = ?1 AND given_up IS NULL`
+	// All whom the stopped one brought were here before this one began, which has taken them over.
+	replaceImports = `UPDATE imports SET given_up = ?2
+WHERE id <> ?1 AND accepted IS NOT NULL AND done IS NULL AND given_up IS NULL AND touched < ?3
+	AND (series_id, sum, terms) = (SELECT x.series_id, x.sum, x.terms FROM imports x WHERE x.id = ?1)`
 )
 
 // advance notes, in the transaction of some rows, that they are taken, and the sum over all that are. It fails where another process
@@ -133,10 +140,16 @@ func (im *importing) startOver(ctx context.Context, db *store.DB) error {
 	return err
 }
 
-// finish makes all rows count and drops the file.
+// finish makes all rows count and drops the file. Imports of the same that were stopped before it began have nothing left to bring.
 func (im *importing) finish(ctx context.Context, db *store.DB) error {
 	err := db.InTx(ctx, func(tx *store.Tx) error {
-		_, err := tx.Exec(ctx, finishImport, im.id, im.clock().UnixMilli())
+		n, err := tx.Exec(ctx, finishImport, im.id, im.clock().UnixMilli())
+		if err == nil && n == 0 {
+			err = errImportTaken
+		}
+		if err == nil {
+			_, err = tx.Exec(ctx, replaceImports, im.id, im.clock().UnixMilli(), im.now().UnixMilli())
+		}
 		return err
 	})
 	if err != nil {
@@ -174,42 +187,68 @@ func (im *importing) forget(ctx context.Context, db *store.DB) error {
 	})
 }
 
-const selectStoppedImports = `SELECT id, series_id, sum, terms, begun, accepted IS NOT NULL, done IS NOT NULL, taken, taken_sum, touched
+const selectStoppedImports = `SELECT id, series_id, sum, terms, begun, accepted IS NOT NULL, done IS NOT NULL OR given_up IS NOT NULL, taken, taken_sum, touched
 FROM imports
 WHERE (accepted IS NULL AND touched <= ?1)
-	OR (accepted IS NOT NULL AND touched <= ?2 AND (done IS NULL OR EXISTS (SELECT 1 FROM import_parts p WHERE p.import_id = imports.id)))
+	OR (accepted IS NOT NULL AND touched <= ?2 AND (done IS NULL AND given_up IS NULL OR EXISTS (SELECT 1 FROM import_parts p WHERE p.import_id = imports.id)))
 ORDER BY id`
 
 // stopped is an import that ended before its end.
 type stopped struct {
 	importing
-	accepted, done bool
+	accepted, ended bool // ended: done or given up
 	sum            string
 	touched        int64
 }
 
 // FinishImports brings imports to their end that were stopped after they were accepted, and forgets those that never were.
-// It returns how many it finished.
+// One that fails stops no other; it is tried again in a minute, and UnfinishedImport says why it failed. It returns how many it
+// finished, also where it errs.
 func (r *Registry) FinishImports(ctx context.Context, db *store.DB) (finished int, err error) {
 	all, err := r.stoppedImports(ctx, db)
 	if err != nil {
 		return 0, fmt.Errorf("stopped imports: %w", err)
 	}
+	var errs []error
 	for _, s := range all {
-		switch {
-		case s.done:
-			err = s.dropParts(ctx, db)
-		case !s.accepted:
-			err = s.forget(ctx, db)
-		default:
-			err = s.goOn(ctx, db)
+		done, err := s.end(ctx, db)
+		if done {
 			finished++
 		}
 		if err != nil {
-			return 0, fmt.Errorf("import %d, stopped after %d rows: %w", s.id, s.taken, err)
+			errs = append(errs, fmt.Errorf("import %d of %s, stopped after %d rows: %w", s.id, s.o.File, s.taken, err))
 		}
 	}
-	return finished, nil
+	return finished, errors.Join(errs...)
+}
+
+// end does what is left to do of an import, and says whether all of it is in by that.
+func (s *stopped) end(ctx context.Context, db *store.DB) (finished bool, err error) {
+	switch {
+	case s.ended:
+		return false, s.dropParts(ctx, db)
+	case !s.accepted:
+		return false, s.forget(ctx, db)
+	}
+	finished, err = s.goOn(ctx, db)
+	if err != nil && !finished {
+		err = errors.Join(err, s.noteFailed(ctx, db, err))
+	}
+	return finished, err
+}
+
+const failImport = `UPDATE imports SET failed = ?2 WHERE id = ?1 AND done IS NULL`
+
+// noteFailed keeps why a try failed. One that was stopped, or lost to another process, is no failure.
+func (im *importing) noteFailed(ctx context.Context, db *store.DB, cause error) error {
+	if ctx.Err() != nil || errors.Is(cause, errImportTaken) {
+		return nil
+	}
+	what, _, _ := strings.Cut(cause.Error(), "\n")
+	return db.InTx(ctx, func(tx *store.Tx) error {
+		_, err := tx.Exec(ctx, failImport, im.id, what)
+		return err
+	})
 }
 
 func (r *Registry) stoppedImports(ctx context.Context, q store.Querier) ([]*stopped, error) {
@@ -223,7 +262,7 @@ func (r *Registry) stoppedImports(ctx context.Context, q store.Querier) ([]*stop
 		s := &stopped{importing: importing{clock: r.now, report: &ImportReport{}}}
 		var text string
 		var begun int64
-		if err := rows.Scan(&s.id, &s.o.SeriesID, &s.sum, &text, &begun, &s.accepted, &s.done, &s.taken, &s.order, &s.touched); err != nil {
+		if err := rows.Scan(&s.id, &s.o.SeriesID, &s.sum, &text, &begun, &s.accepted, &s.ended, &s.taken, &s.order, &s.touched); err != nil {
 			return nil, err
 		}
 		var t terms
@@ -237,35 +276,38 @@ func (r *Registry) stoppedImports(ctx context.Context, q store.Querier) ([]*stop
 	return all, rows.Err()
 }
 
-const claimImport = `UPDATE imports SET touched = ?3 WHERE id = ?1 AND touched = ?2`
+const claimImport = `UPDATE imports SET touched = ?3 WHERE id = ?1 AND touched = ?2 AND given_up IS NULL`
 
-// goOn takes the rows that are left, unless another process just began to.
-func (s *stopped) goOn(ctx context.Context, db *store.DB) error {
+// goOn takes the rows that are left, unless another process just began to, and says whether all are in then.
+func (s *stopped) goOn(ctx context.Context, db *store.DB) (finished bool, err error) {
 	var ours int64
-	err := db.InTx(ctx, func(tx *store.Tx) (err error) {
+	err = db.InTx(ctx, func(tx *store.Tx) (err error) {
 		ours, err = tx.Exec(ctx, claimImport, s.id, s.touched, s.clock().UnixMilli())
 		return err
 	})
 	if err != nil || ours == 0 {
-		return err
+		return false, err
 	}
 	kept, err := newSpool(beside(db.Path()), s.parts(ctx, db))
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer kept.Close()
 	kept.sum = s.sum
 	if s.sheet, err = readSheet(kept); err != nil {
-		return err
+		return false, err
 	}
 	faults, err := s.examine()
 	if err == nil {
 		err = s.takeAll(ctx, db)
 	}
-	if err == nil && faults != nil {
+	if err != nil {
+		return false, err
+	}
+	if faults != nil {
 		err = fmt.Errorf("it is done, but %s that the version which accepted it had not found: import the file again to see which", s.faults())
 	}
-	return err
+	return true, err
 }
 
 const selectPart = `SELECT data FROM import_parts WHERE import_id = ?1 AND number = ?2`
@@ -297,17 +339,20 @@ func (f readFunc) Read(p []byte) (int, error) { return f(p) }
 
 // Unfinished is an import that was accepted and is not done: it is at work, or it was stopped. Nobody whom it brings is mailed until it is.
 type Unfinished struct {
-	File  string
-	Again time.Time // from when FinishImports goes on with it, unless it is at work
+	File   string
+	Again  time.Time // from when FinishImports goes on with it, unless it is at work
+	Failed string    // why the last try to go on with it failed; empty: it didn't
 }
 
-const selectUnfinished = `SELECT terms, touched FROM imports WHERE series_id = ?1 AND accepted IS NOT NULL AND done IS NULL ORDER BY id LIMIT 1`
+const selectUnfinished = `SELECT terms, touched, failed FROM imports
+WHERE series_id = ?1 AND accepted IS NOT NULL AND done IS NULL AND given_up IS NULL ORDER BY failed = '', id LIMIT 1`
 
-// UnfinishedImport is the first import of a series that is not done; store.ErrNotFound where all are.
+// UnfinishedImport is the import of a series that is not done, of several the first that failed; store.ErrNotFound where all are.
 func UnfinishedImport(ctx context.Context, q store.Querier, seriesID int64) (Unfinished, error) {
+	var u Unfinished
 	var text string
 	var touched int64
-	err := q.QueryRow(ctx, selectUnfinished, seriesID).Scan(&text, &touched)
+	err := q.QueryRow(ctx, selectUnfinished, seriesID).Scan(&text, &touched, &u.Failed)
 	var t terms
 	if err == nil {
 		err = json.Unmarshal([]byte(text), &t)
@@ -315,5 +360,65 @@ func UnfinishedImport(ctx context.Context, q store.Querier, seriesID int64) (Unf
 	if err != nil {
 		return Unfinished{}, fmt.Errorf("unfinished import of series %d: %w", seriesID, err)
 	}
-	return Unfinished{File: t.File, Again: instant(touched).Add(importStopped)}, nil
+	u.File, u.Again = t.File, instant(touched).Add(importStopped)
+	return u, nil
+}
+
+const (
+	selectToForget = `SELECT id, terms, taken FROM imports
+WHERE series_id = ?1 AND accepted IS NOT NULL AND done IS NULL AND given_up IS NULL ORDER BY id`
+	giveUpImport = `UPDATE imports SET given_up = ?2 WHERE id = ?1`
+)
+
+// ForgetImport gives up the imports of a file into a series that are not done, and returns how many of their rows were taken.
+// These stay: who came by them as active counts as pending until they confirm, or another import brings them; who is gone by
+// them stays gone; who was in before stays in. Of the rows that were not taken nothing happens any more, also where a process is at
+// work on them. store.ErrNotFound where no such import is.
+func (r *Registry) ForgetImport(ctx context.Context, db *store.DB, seriesID int64, file string) (taken int64, err error) {
+	var ids []int64
+	err = db.InTx(ctx, func(tx *store.Tx) (err error) {
+		ids, taken, err = toForget(ctx, tx, seriesID, file)
+		for _, id := range ids {
+			if err == nil {
+				_, err = tx.Exec(ctx, giveUpImport, id, r.now().UnixMilli())
+			}
+		}
+		return err
+	})
+	if err == nil && len(ids) == 0 {
+		err = fmt.Errorf("no import of it waits: %w", store.ErrNotFound)
+	}
+	for _, id := range ids {
+		if err == nil {
+			err = (&importing{id: id}).dropParts(ctx, db)
+		}
+	}
+	if err != nil {
+		return 0, fmt.Errorf("forget the import of %s: %w", file, err)
+	}
+	return taken, nil
+}
+
+// toForget finds the imports of a file that are not done, and how many of their rows were taken.
+func toForget(ctx context.Context, q store.Querier, seriesID int64, file string) (ids []int64, taken int64, err error) {
+	rows, err := q.Query(ctx, selectToForget, seriesID)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id, n int64
+		var text string
+		var t terms
+		if err := rows.Scan(&id, &text, &n); err != nil {
+			return nil, 0, err
+		}
+		if err := json.Unmarshal([]byte(text), &t); err != nil {
+			return nil, 0, fmt.Errorf("terms of import %d: %w", id, err)
+		}
+		if t.File == file {
+			ids, taken = append(ids, id), taken+n
+		}
+	}
+	return ids, taken, rows.Err()
 }

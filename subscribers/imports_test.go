@@ -199,8 +199,9 @@ func TestImportThatAnotherVersionFindsFaultsIn(t *testing.T) {
 		return err
 	})
 	p.pass(time.Minute)
-	if _, err := p.FinishImports(t.Context(), p.db); err == nil || !strings.Contains(err.Error(), "it is done, but 1 of 20001 rows has a fault") {
-		t.Errorf("got %v, want one row with a fault", err)
+	finished, err := p.FinishImports(t.Context(), p.db)
+	if finished != 1 || err == nil || !strings.Contains(err.Error(), "it is done, but 1 of 20001 rows has a fault") {
+		t.Errorf("got %d finished, %v; want one, and that a row has a fault", finished, err)
 	}
 	if mailable := p.count(`SELECT count(*) FROM mailable`); mailable != n-1 {
 		t.Errorf("%d people are mailable, want %d", mailable, n-1)
@@ -231,5 +232,164 @@ func TestImportTakenForStopped(t *testing.T) {
 	p.wantTraces("at the end", 1, 0, n+1, n+1, 0)
 	if mailable := p.count(`SELECT count(*) FROM mailable`); mailable != n {
 		t.Errorf("%d people are mailable, want %d", mailable, n)
+	}
+}
+
+// breakImport makes the file that is kept of the first import that is not done unreadable, so that nobody can go on with it.
+func (p *people) breakImport() {
+	p.Helper()
+	p.must(func(tx *store.Tx) error {
+		_, err := tx.Exec(p.Context(), `UPDATE import_parts SET data = ?1
+			WHERE import_id = (SELECT min(id) FROM imports WHERE done IS NULL)`, []byte("name\nAda\n"))
+		return err
+	})
+}
+
+func (p *people) unfinished() (subscribers.Unfinished, error) {
+	return subscribers.UnfinishedImport(p.Context(), p.db, skin)
+}
+
+// TestImportBehindOneThatFails: it comes to its end, and the one that fails says why.
+func TestImportBehindOneThatFails(t *testing.T) {
+	const n = 20_000
+	p := newPeople(t)
+	p.stopAfter(manyPeople(n), 100)
+	p.breakImport()
+	p.stopAfter(strings.ReplaceAll(manyPeople(n), "@example.org", "@other.example"), 100)
+	p.pass(time.Minute)
+	finished, err := p.FinishImports(t.Context(), p.db)
+	if finished != 1 || err == nil || !strings.Contains(err.Error(), "no column is called email") {
+		t.Errorf("got %d finished, %v; want the second finished and the first's error", finished, err)
+	}
+	if mailable := p.count(`SELECT count(*) FROM mailable`); mailable != n {
+		t.Errorf("%d people are mailable, want the %d of the second", mailable, n)
+	}
+	if u, err := p.unfinished(); err != nil || !strings.Contains(u.Failed, "no column is called email") {
+		t.Errorf("unfinished: got %+v, %v; want why it failed", u, err)
+	}
+}
+
+// TestImportThatFailsSaysWhyAtOnce: before anybody tried to go on with it.
+func TestImportThatFailsSaysWhyAtOnce(t *testing.T) {
+	p := newPeople(t)
+	p.must(func(tx *store.Tx) error {
+		_, err := tx.Exec(t.Context(), `CREATE TRIGGER fault BEFORE INSERT ON enrolments BEGIN SELECT RAISE(FAIL, 'no enrolment here'); END`)
+		return err
+	})
+	if _, err := p.imports("email,status\nada@example.org,active\n", onWord); err == nil {
+		t.Fatal("the import went through")
+	}
+	if u, err := p.unfinished(); err != nil || !strings.Contains(u.Failed, "no enrolment here") {
+		t.Errorf("unfinished: got %+v, %v; want why it failed", u, err)
+	}
+	p.must(func(tx *store.Tx) error { _, err := tx.Exec(t.Context(), `DROP TRIGGER fault`); return err })
+	p.pass(time.Minute)
+	if finished := p.finishImports(); finished != 1 {
+		t.Errorf("%d imports finished, want 1", finished)
+	}
+	if _, err := p.unfinished(); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("unfinished: got %v, want none", err)
+	}
+}
+
+// TestForgetImport gives up an import that stopped midway: nobody who was in is lost, who came by it stays pending until they or another
+// import say more, and who left by it stays out.
+func TestForgetImport(t *testing.T) {
+	const n = 20_000
+	p := newPeople(t)
+	p.active(skin, "reader@example.org")
+	p.active(skin, "r0@example.org")
+	file := manyPeople(n)
+	taken := p.stopAfter(file, 100)
+	p.breakImport()
+	if _, err := p.ForgetImport(t.Context(), p.db, skin, "another.csv"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("another file: got %v, want ErrNotFound", err)
+	}
+	if _, err := p.ForgetImport(t.Context(), p.db, skin+1, "people.csv"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("another series: got %v, want ErrNotFound", err)
+	}
+	got, err := p.ForgetImport(t.Context(), p.db, skin, "people.csv")
+	if err != nil || got != int64(taken) {
+		t.Fatalf("forget: got %d rows, %v; want %d", got, err, taken)
+	}
+	if _, err := p.unfinished(); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("unfinished: got %v, want none", err)
+	}
+	p.pass(time.Hour)
+	if finished := p.finishImports(); finished != 0 {
+		t.Errorf("%d imports finished, want none", finished)
+	}
+	count := func(when string, want subscribers.Counts) {
+		t.Helper()
+		if got, err := subscribers.Count(t.Context(), p.db, skin); err != nil || got != want {
+			t.Errorf("%s: got %+v, %v; want %+v", when, got, err, want)
+		}
+	}
+	if parts := p.count(`SELECT count(*) FROM import_parts`); parts != 0 {
+		t.Errorf("%d parts of the file are left", parts)
+	}
+	p.wantGets(skin, "reader@example.org", true, "forgotten")
+	p.wantGets(skin, "r0@example.org", true, "forgotten")
+	p.wantGets(skin, "gone@example.org", false, "forgotten")
+	pending := int64(p.count(`SELECT count(*) FROM enrolled WHERE state = 'pending'`))
+	count("forgotten", subscribers.Counts{Active: 2, Pending: pending, Ended: 1, Mailable: 2})
+	if _, err := p.imports(file, onWord); err != nil {
+		t.Fatal(err)
+	}
+	count("imported again", subscribers.Counts{Active: n + 1, Ended: 1, Mailable: n + 1})
+}
+
+// TestForgetImportAtWork: the import that is at work takes no row more.
+func TestForgetImportAtWork(t *testing.T) {
+	p := newPeople(t)
+	forgotten := int64(0)
+	o := subscribers.ImportOptions{SeriesID: skin, File: "people.csv", Because: "they signed"}
+	o.Progress = func(taken, _ int64) {
+		if taken > 1 && forgotten == 0 {
+			var err error
+			if forgotten, err = p.ForgetImport(t.Context(), p.db, skin, "people.csv"); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	_, err := p.Import(t.Context(), p.db, strings.NewReader(manyPeople(20_000)), o)
+	if err == nil || !strings.Contains(err.Error(), "it was given up") {
+		t.Errorf("import: got %v, want it to say that it was given up", err)
+	}
+	if people := int64(p.count(`SELECT count(*) FROM enrolments`)); people != forgotten {
+		t.Errorf("%d people are here, want the %d of before", people, forgotten)
+	}
+	if mailable := p.count(`SELECT count(*) FROM mailable`); mailable != 0 {
+		t.Errorf("%d people are mailable, want none", mailable)
+	}
+}
+
+// TestImportAgainReplacesTheStoppedOne: the same file by the same terms has brought all whom the stopped one would; by others it hasn't.
+func TestImportAgainReplacesTheStoppedOne(t *testing.T) {
+	const n = 20_000
+	for _, tt := range []struct {
+		because  string
+		replaced bool
+	}{{"they signed", true}, {"they wrote", false}} {
+		t.Run(tt.because, func(t *testing.T) {
+			p := newPeople(t)
+			p.stopAfter(manyPeople(n), 100)
+			p.pass(time.Second)
+			o := subscribers.ImportOptions{SeriesID: skin, File: "people.csv", Because: tt.because, Reading: []int64{4}}
+			if _, err := p.Import(t.Context(), p.db, strings.NewReader(manyPeople(n)), o); err != nil {
+				t.Fatal(err)
+			}
+			if mailable := p.count(`SELECT count(*) FROM mailable`); mailable != n {
+				t.Errorf("%d people are mailable, want %d", mailable, n)
+			}
+			if _, err := p.unfinished(); errors.Is(err, store.ErrNotFound) != tt.replaced {
+				t.Errorf("unfinished: got %v; want it replaced: %t", err, tt.replaced)
+			}
+			p.pass(time.Minute)
+			p.finishImports()
+			if parts := p.count(`SELECT count(*) FROM import_parts`); parts != 0 {
+				t.Errorf("%d parts of files are left", parts)
+			}
+		})
 	}
 }

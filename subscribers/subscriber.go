@@ -36,7 +36,7 @@ type Subscriber struct {
 }
 
 // Registry holds what the functions about people need besides the transaction. Its methods never open transactions of
-// their own but Import and FinishImports: the caller's transaction decides what happens together.
+// their own but Import, FinishImports and ForgetImport: the caller's transaction decides what happens together.
 type Registry struct {
 	Key Key
 	Now func() time.Time // nil means time.Now
