@@ -24,7 +24,7 @@ func (p *Publisher) SendNow(ctx context.Context, seriesSlug, articleSlug string,
 	defer p.due.Unlock()
 	s, err := series.BySlug(ctx, p.db, seriesSlug)
 	if err == nil {
-		err = allImported(ctx, p.db, s)
+		err = p.allImported(ctx, p.db, s)
 	}
 	if err == nil && !dryRun {
 		err = p.mayLeave(ctx)
@@ -187,7 +187,7 @@ func (p *Publisher) Correct(ctx context.Context, issueName, note string, dryRun 
 	if err != nil {
 		return "", 0, wrap(err)
 	}
-	if err := allImported(ctx, p.db, s); err != nil {
+	if err := p.allImported(ctx, p.db, s); err != nil {
 		return "", 0, wrap(err)
 	}
 	readers, err = outbox.CountCorrection(ctx, p.db, a.ID, a.Revision)
@@ -307,7 +307,7 @@ func (p *Publisher) addressed(ctx context.Context, a Announcement) ([]addressee,
 		if err != nil {
 			return nil, err
 		}
-		if err := allImported(ctx, p.db, s); err != nil {
+		if err := p.allImported(ctx, p.db, s); err != nil {
 			return nil, err
 		}
 		to := addressee{Series: s, all: strings.TrimSpace(a.Where) == "", picked: map[int64]bool{}}

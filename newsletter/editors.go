@@ -85,6 +85,11 @@ func (p *Publisher) failingWord(s series.Series, slot series.Slot, what string) 
 	return p.word("failing "+slotName(s, slot), "failing", "series", s.Title, "when", p.at(s, slot.At), "problem", what)
 }
 
+// importWord is for a slot that waits for an import; the command forget gives that up.
+func (p *Publisher) importWord(s series.Series, slot series.Slot, why, forget string) word {
+	return p.word("import "+slotName(s, slot), "import", "series", s.Title, "when", p.at(s, slot.At), "problem", why, "forget", forget)
+}
+
 func (p *Publisher) uncertainWord(issue series.Issue, counts outbox.Counts) word {
 	return p.word("uncertain "+issue.Name, "uncertain", "subject", outbox.ForNobody(issue).Subject, "n", counts.Uncertain,
 		"total", counts.Total(), "issue", issue.Name)

@@ -16,6 +16,12 @@ func (p *Publisher) Inspect(ctx context.Context, f series.Frozen, at time.Time) 
 	return p.inspect(ctx, f, at)
 }
 
+// Turns returns what Run does in each of its turns, so that tests need not wait for the next.
+func (p *Publisher) Turns() func(context.Context) {
+	known := watch{troubles: said{}, waits: said{}}
+	return func(ctx context.Context) { p.turn(ctx, &known) }
+}
+
 // WithAsking lets tests shorten the time in which own pages are asked.
 func WithAsking(ctx context.Context, left time.Duration) context.Context {
 	return withAsking(ctx, left)

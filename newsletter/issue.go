@@ -311,7 +311,7 @@ func (p *Publisher) mayRelease(ctx context.Context, q store.Querier, id int64) e
 	if err != nil || s.Mode != series.Live {
 		return err
 	}
-	if err := allImported(ctx, q, s); err != nil {
+	if err := p.allImported(ctx, q, s); err != nil {
 		return err
 	}
 	return needsReaders(ctx, q, s)
@@ -345,7 +345,7 @@ func (p *Publisher) releaseSlot(ctx context.Context, name string) error {
 	case slot.State != series.SlotHeld:
 		return fmt.Errorf("issue %s: %w; the slot is %s", name, series.ErrState, strings.TrimSpace(fmt.Sprintf("%s. %s", slot.State, slot.Reason)))
 	}
-	if err := allImported(ctx, p.db, s); err != nil {
+	if err := p.allImported(ctx, p.db, s); err != nil {
 		return fmt.Errorf("issue %s: %w", name, err)
 	}
 	if err := needsReaders(ctx, p.db, s); err != nil {

@@ -211,11 +211,11 @@ func (p *Publisher) obstacle(ctx context.Context, q store.Querier, s series.Seri
 	if held != "" {
 		return held + " is held and keeps its turn; release or cancel it.", nil
 	}
-	importing, err := unfinished(ctx, q, s)
-	if importing != "" {
-		importing = "It waits for an import: " + importing + "."
+	u, err := unfinished(ctx, q, s)
+	if err != nil || u == nil {
+		return "", err
 	}
-	return importing, err
+	return "It waits for an import: " + u.words(p.now()) + ".", nil
 }
 
 // forecaster returns the function that decides one slot after the other, as if each were sent, and fills in its row.

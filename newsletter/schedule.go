@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime/debug"
 	"strings"
 	"sync"
@@ -30,6 +31,12 @@ type Happened struct {
 // others; the error joins all that failed. While MayLeave errs, due slots stay as they are, and its error is among them; so do those of
 // a series with an unfinished import, with ErrImport.
 func (p *Publisher) RunDue(ctx context.Context) ([]Happened, error) {
+	all, waits, err := p.runDue(ctx)
+	return all, errors.Join(err, waits)
+}
+
+// runDue is RunDue with the slots apart that only wait for an import which may be at work: nothing failed there.
+func (p *Publisher) runDue(ctx context.Context) (all []Happened, waits, err error) {
 	p.due.Lock()
 	defer p.due.Unlock()
 	defer p.wake()
@@ -40,24 +47,30 @@ func (p *Publisher) RunDue(ctx context.Context) ([]Happened, error) {
 	errs = append(errs, err)
 	if len(due) > 0 {
 		if err := p.mayLeave(ctx); err != nil {
-			return []Happened{}, errors.Join(append(errs, fmt.Errorf("due slots that wait, %d: %w", len(due), err))...)
+			return []Happened{}, nil, errors.Join(append(errs, fmt.Errorf("due slots that wait, %d: %w", len(due), err))...)
 		}
 	}
-	all := []Happened{}
+	all = []Happened{}
 	for _, slots := range bySeries(due) {
 		err := guarded(func() error {
 			happened, err := p.runSlots(ctx, slots, now)
 			all = append(all, happened...)
 			return err
 		})
-		if errors.Is(err, ErrImport) {
-			errs = append(errs, err) // it waits, it doesn't fail
-		} else if err != nil {
-			errs = append(errs, err, p.tellFailing(ctx, slots[len(slots)-1], err))
+		last := slots[len(slots)-1]
+		switch wait := (importWait{}); {
+		case err == nil:
+		case !errors.As(err, &wait):
+			errs = append(errs, err, p.tellFailing(ctx, last, err))
+		case wait.Failed != "":
+			errs = append(errs, err, p.tellWaiting(ctx, last, wait))
+		default:
+			waits = errors.Join(waits, err)
+			errs = append(errs, p.tellWaiting(ctx, last, wait))
 		}
 	}
 	errs = append(errs, p.prove(ctx), p.compact(ctx, now))
-	return all, errors.Join(errs...)
+	return all, waits, errors.Join(errs...)
 }
 
 // tellFailing tells the editors of a slot that fails for a reason which nobody foresaw. It is tried again in every run.
@@ -161,7 +174,11 @@ func (p *Publisher) runSlots(ctx context.Context, due []series.Slot, now time.Ti
 	}
 	last := due[len(due)-1]
 	if !late(s, last, now) {
-		if err := allImported(ctx, p.db, s); err != nil {
+		u, err := unfinished(ctx, p.db, s)
+		if err == nil && u != nil {
+			err = importWait{u}
+		}
+		if err != nil {
 			return nil, fmt.Errorf("slot %s waits: %w", last.Wall, err)
 		}
 	}
@@ -196,11 +213,25 @@ func (p *Publisher) runSlot(ctx context.Context, slot series.Slot, now time.Time
 	case s.Paused:
 		return Happened{}, fmt.Errorf("the series is paused: %w", series.ErrSlot)
 	case late(s, slot, now):
-		o = opening{series.IssueHeld, fmt.Sprintf("It is %s late, and the series allows %s.", span(now.Sub(slot.At)), span(s.Grace))}
+		reason, err := p.lateReason(ctx, s, slot, now)
+		if err != nil {
+			return Happened{}, err
+		}
+		o = opening{series.IssueHeld, reason}
 	case slot.Hold:
 		o = opening{series.IssueHeld, slot.Reason}
 	}
 	return p.publish(ctx, s, slot, o)
+}
+
+// lateReason says why a late slot is held, and which import of its series is in the way of its release.
+func (p *Publisher) lateReason(ctx context.Context, s series.Series, slot series.Slot, now time.Time) (string, error) {
+	reason := fmt.Sprintf("It is %s late, and the series allows %s.", span(now.Sub(slot.At)), span(s.Grace))
+	u, err := unfinished(ctx, p.db, s)
+	if err != nil || u == nil {
+		return reason, err
+	}
+	return reason + " It waits for an import: " + u.lasting() + ".", nil
 }
 
 // miss records slots as missed, all together.
@@ -253,28 +284,54 @@ const longestWait = 30 * time.Second
 // Run does RunDue at every slot and at least every 30 seconds by the wall clock, until ctx ends. Errors are logged and
 // retried. It returns nil when ctx ends.
 func (p *Publisher) Run(ctx context.Context) error {
-	var said string
-	var alarm alarm
+	known := watch{troubles: said{}, waits: said{}}
 	var door sync.WaitGroup
 	door.Go(func() { p.takeWhenAsked(ctx) })
 	defer door.Wait()
 	for ctx.Err() == nil {
-		happened, err := p.RunDue(ctx)
-		for _, h := range happened {
-			// Not the reason: editors write it, and may name people.
-			p.log.InfoContext(ctx, "slot done", "series", h.Series, "slot", h.Slot, "state", h.State, "deliveries", h.Readers)
-		}
-		// The same trouble every 30 seconds is one line, not thousands.
-		if text := fmt.Sprint(err); err != nil && ctx.Err() == nil && text != said {
-			p.log.ErrorContext(ctx, "scheduler", "error", err)
-			said = text
-		} else if err == nil {
-			said = ""
-		}
-		p.watchRelay(ctx, &alarm)
+		p.turn(ctx, &known)
 		p.sleep(ctx)
 	}
 	return nil
+}
+
+// watch is what Run has said already.
+type watch struct {
+	troubles, waits said
+	alarm           alarm
+}
+
+// turn does what is due, once, and logs what Run has not said lately.
+func (p *Publisher) turn(ctx context.Context, known *watch) {
+	happened, waits, err := p.runDue(ctx)
+	for _, h := range happened {
+		// Not the reason: editors write it, and may name people.
+		p.log.InfoContext(ctx, "slot done", "series", h.Series, "slot", h.Slot, "state", h.State, "deliveries", h.Readers)
+	}
+	if ctx.Err() == nil && known.troubles.isNew(err, p.now()) {
+		p.log.ErrorContext(ctx, "scheduler", "error", err)
+	}
+	if ctx.Err() == nil && known.waits.isNew(waits, p.now()) {
+		p.log.InfoContext(ctx, "slots wait for an import", "why", waits)
+	}
+	p.watchRelay(ctx, &known.alarm)
+}
+
+// quiet is for how long a trouble must have been away to be said again.
+const quiet = 5 * time.Minute
+
+// said is when each trouble was there last, by its text: the same one in every run, or in every second, is one line, not thousands.
+type said map[string]time.Time
+
+// isNew says whether a trouble wasn't there lately; nil never is.
+func (s said) isNew(trouble error, now time.Time) bool {
+	maps.DeleteFunc(s, func(_ string, last time.Time) bool { return now.Sub(last) >= quiet })
+	if trouble == nil {
+		return false
+	}
+	_, known := s[trouble.Error()]
+	s[trouble.Error()] = now
+	return !known
 }
 
 // sleep waits until the next slot, 30 seconds at most.

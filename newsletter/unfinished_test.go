@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"pressrun/newsletter"
 	"pressrun/newsletter/series"
 	"pressrun/subscribers"
+	"pressrun/subscribers/store"
 )
 
 // stopImport imports many active people and stops midway, as a crash would.
@@ -101,6 +103,142 @@ func TestAnUnfinishedImportPastTheGrace(t *testing.T) {
 	w.run(w.clock.now().Add(time.Minute))
 	w.check("release", w.p.ReleaseIssue(w.ctx, "skin/"+wall(1)))
 	equal(t, "released", w.issue("skin/"+wall(1)), fmt.Sprintf("sending pending=%d", n+1))
+}
+
+// breakImport makes the kept file of a stopped import unreadable, so that nobody can go on with it.
+func (w *world) breakImport() {
+	w.t.Helper()
+	w.tx("break the import", func(tx *store.Tx) error {
+		_, err := tx.Exec(w.ctx, `UPDATE import_parts SET data = ?1`, []byte("name\nAda\n"))
+		return err
+	})
+}
+
+// TestAnImportThatFails keeps its series waiting until somebody gives it up, and says so wherever they look.
+func TestAnImportThatFails(t *testing.T) {
+	for _, mode := range []series.Mode{series.Live, series.Drip} {
+		t.Run(string(mode), func(t *testing.T) {
+			w := newWorld(t)
+			s := w.series("skin", series.Change{Mode: &mode})
+			w.articles(s, "one")
+			w.enrol(s, "ada")
+			w.run(monday)
+			w.clock.set(tuesday(1).Add(-2 * time.Minute))
+			w.stopImport(s)
+			w.breakImport()
+
+			for _, past := range []time.Duration{0, 30 * time.Second, time.Minute, time.Hour} {
+				slots, err := w.runsInto(tuesday(1).Add(past))
+				if !errors.Is(err, newsletter.ErrImport) || slots != 0 {
+					t.Fatalf("%s past the slot: got %d slots done and %v, want ErrImport", past, slots, err)
+				}
+			}
+			why := []string{"people.csv", "the last try failed: nothing was imported: no column is called email", "`pressrun subscriber import skin people.csv --forget` gives it up"}
+			equal(t, "editors", w.notices("editors"), []string{"The skin letters: a slot waits for an import"})
+			contains(t, "the editors' mail", strings.Join(strings.Fields(w.noticeText("editors")), " "), why...)
+			_, _, _, err := w.p.SendNow(w.ctx, "skin", "", true)
+			contains(t, "send by hand", fmt.Sprint(err), why...)
+			planned, err := w.p.Plan(w.ctx, "skin", 1, time.Time{})
+			w.check("plan", err)
+			contains(t, "plan", planned[0].Blocked, why...)
+
+			w.clock.set(tuesday(1).Add(7 * time.Hour))
+			happened, err := w.p.RunDue(w.ctx)
+			if len(happened) != 1 || happened[0].State != "held" {
+				t.Fatalf("past the grace: got %+v, %v; want it held", happened, err)
+			}
+			contains(t, "held", happened[0].Reason, append(why, "It is 7 h late, and the series allows 6 h. It waits for an import: people.csv is not all in yet")...)
+			if mode == series.Live { // in drip its readers are those of the slot, and whom the import brings have their own next
+				err = w.p.ReleaseIssue(w.ctx, "skin/"+wall(1))
+				if !errors.Is(err, newsletter.ErrImport) {
+					t.Errorf("release: got %v, want ErrImport", err)
+				}
+				contains(t, "release", fmt.Sprint(err), why...)
+			}
+
+			_, err = w.people.ForgetImport(w.ctx, w.db, s.ID, "people.csv")
+			w.check("forget", err)
+			w.check("release", w.p.ReleaseIssue(w.ctx, "skin/"+wall(1)))
+			equal(t, "ada", w.deliveriesOf("ada"), []string{"one pending"})
+		})
+	}
+}
+
+// TestAnImportThatWasStoppedSaysWhen names the day where it isn't today, and no time that is past.
+func TestAnImportThatWasStoppedSaysWhen(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{})
+	w.articles(s, "one")
+	midnight := time.Date(2027, 3, 3, 0, 0, 0, 0, time.UTC)
+	w.clock.set(midnight.Add(-30 * time.Second))
+	w.stopImport(s)
+	for _, tt := range []struct {
+		at   time.Time
+		want string
+	}{
+		{midnight.Add(-20 * time.Second), "goes on with it from 2027-03-03 00:00:30 UTC on"},
+		{midnight.Add(20 * time.Second), "goes on with it from 00:00:30 UTC on"},
+		{midnight.Add(30 * time.Second), "its import was stopped: serve, or the next `pressrun run-due`, goes on with it."},
+	} {
+		w.clock.set(tt.at)
+		said, err := w.p.Unfinished(w.ctx)
+		w.check("unfinished", err)
+		contains(t, tt.at.String(), strings.Join(said, "\n"), tt.want)
+	}
+}
+
+// TestTheLogOfWaitingForAnImport has one line, at INFO, of an import that is at work for long, and one at ERROR of one that fails in
+// each try, though it isn't tried in each run.
+func TestTheLogOfWaitingForAnImport(t *testing.T) {
+	for _, tt := range []struct {
+		fails     bool
+		infos     int
+		errors    int
+		forEditor int
+	}{{false, 1, 0, 1}, {true, 0, 2, 1}} {
+		t.Run(fmt.Sprintf("fails %t", tt.fails), func(t *testing.T) {
+			w := newWorld(t)
+			s := w.series("skin", series.Change{})
+			w.articles(s, "one")
+			w.enrol(s, "ada")
+			w.run(monday)
+			w.clock.set(tuesday(1).Add(-time.Minute))
+			w.stopImport(s)
+			if tt.fails {
+				w.breakImport()
+			}
+			levels := map[slog.Level]int{}
+			w.cfg.Log = slog.New(leveled{slog.DiscardHandler, levels})
+			turn := w.publisher(w.cfg).Turns()
+			for i := range 30 {
+				w.clock.set(tuesday(1).Add(time.Duration(i) * 30 * time.Second))
+				if !tt.fails { // as who is at work on it does
+					w.tx("touch", func(tx *store.Tx) error {
+						_, err := tx.Exec(w.ctx, `UPDATE imports SET touched = ?1`, w.clock.now().UnixMilli())
+						return err
+					})
+				}
+				turn(w.ctx)
+			}
+			if levels[slog.LevelInfo] != tt.infos || levels[slog.LevelError] != tt.errors {
+				t.Errorf("lines by level: %v, want %d INFO and %d ERROR", levels, tt.infos, tt.errors)
+			}
+			equal(t, "editors", len(w.notices("editors")), tt.forEditor)
+		})
+	}
+}
+
+// leveled counts lines by their level.
+type leveled struct {
+	slog.Handler
+	lines map[slog.Level]int
+}
+
+func (l leveled) Enabled(context.Context, slog.Level) bool { return true }
+
+func (l leveled) Handle(_ context.Context, r slog.Record) error {
+	l.lines[r.Level]++
+	return nil
 }
 
 func TestACorrectionWaitsForAnImport(t *testing.T) {

@@ -197,8 +197,8 @@ ORDER BY id`
 type stopped struct {
 	importing
 	accepted, ended bool // ended: done or given up
-	sum            string
-	touched        int64
+	sum             string
+	touched         int64
 }
 
 // FinishImports brings imports to their end that were stopped after they were accepted, and forgets those that never were.
