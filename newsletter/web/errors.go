@@ -69,6 +69,8 @@ func ProblemOf(err error) Problem {
 		return Problem{Status: http.StatusTooManyRequests, Name: "many"}
 	case errors.Is(err, series.ErrState), errors.Is(err, series.ErrInvalid), errors.Is(err, newsletter.ErrNothing):
 		return Problem{Status: http.StatusConflict, Name: "state", Detail: err.Error()}
+	case errors.Is(err, newsletter.ErrImport):
+		return Problem{Status: http.StatusConflict, Name: "import", Detail: err.Error()}
 	case errors.Is(err, store.ErrBusy), errors.Is(err, store.ErrDisk):
 		return Problem{Status: http.StatusServiceUnavailable, Name: "disk"}
 	}

@@ -38,6 +38,7 @@ func TestProblemOf(t *testing.T) {
 		{web.ErrMany, 429, "many"},
 		{series.ErrState, 409, "state"},
 		{newsletter.ErrNothing, 409, "state"},
+		{newsletter.ErrImport, 409, "import"},
 		{store.ErrBusy, 503, "disk"},
 		{store.ErrDisk, 503, "disk"},
 		{errors.New("anything else"), 500, "broken"},

@@ -60,6 +60,31 @@ func TestHoldComingSlot(t *testing.T) {
 	wants(t, "released", o.change(t, c, "release", slot, nil), 200, "Released.", "sending")
 }
 
+// TestReleaseWaitsForAnImport says on the page what is in the way, and that nothing was sent.
+func TestReleaseWaitsForAnImport(t *testing.T) {
+	o := open(t)
+	skin := o.AddSeries(t, "skin", "Water", "Sleep")
+	o.AddReader(t, skin, "ada@example.org")
+	c := o.signIn(t, "mara@example.org", desk.Editor)
+	slot := "skin/2027-03-02T09:00"
+	o.change(t, c, "hold", slot, nil)
+	o.Pass(24 * time.Hour)
+	if _, err := o.Publisher.RunDue(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	err := o.DB.InTx(t.Context(), func(tx *store.Tx) error {
+		_, err := tx.Exec(t.Context(), `INSERT INTO imports (series_id, sum, terms, begun, accepted, touched, failed)
+			VALUES (?1, '', '{"file": "people.csv"}', ?2, ?2, ?2, 'no room on the disk')`, skin.ID, o.Now().UnixMilli())
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c = o.signIn(t, "mara@example.org", desk.Editor)
+	wants(t, "release", o.post(t, c, "/desk/release/"+slot, nil), 409,
+		"It waits for an import", "people.csv", "no room on the disk", "pressrun subscriber import skin people.csv --forget", "Nothing was sent")
+}
+
 func TestLetterFrame(t *testing.T) {
 	o := open(t)
 	skin := o.AddSeries(t, "skin", "Water", "Sleep")
