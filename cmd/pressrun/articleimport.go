@@ -317,14 +317,8 @@ func (r *importReport) printDisclaimer(w io.Writer) {
 
 // printNext says what the next slot sends, so that nothing is sent by surprise.
 func (r *importReport) printNext(w io.Writer) {
-	switch n := r.Next; {
-	case n == nil:
+	if r.Next == nil {
 		fmt.Fprintf(w, "%s has no slot to come.\n", r.Series)
-	case n.Article == "":
-		fmt.Fprintf(w, "The next slot, %s, sends nothing: %s\n", n.At.Format(slotFormat), n.Blocked)
-	case n.Blocked != "":
-		fmt.Fprintf(w, "The next slot, %s, is for %s; in its way: %s\n", n.At.Format(slotFormat), n.Article, n.Blocked)
-	default:
-		fmt.Fprintf(w, "The next slot, %s, sends %s to %s.\n", n.At.Format(slotFormat), n.Article, countOf(n.Readers, "reader", "readers"))
 	}
+	sayNext(w, r.Next)
 }
