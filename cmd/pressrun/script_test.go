@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"mime/quotedprintable"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"pressrun/newsletter/mailer/smtptest"
+	"pressrun/subscribers/store"
 )
 
 func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"pressrun": main}) }
@@ -19,7 +21,8 @@ func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"pressrun": m
 // TestScript runs testdata/script/*.txtar: the program as its users meet it. $RELAY_PORT is a mail server on loopback of the
 // script's own; `mails N` asserts how many messages it took, `mail N FILE` writes one as a file, and `relay WHERE REPLY` has it
 // answer otherwise there. DNS is asked of a server of the script's own too: `record NAME TYPE VALUE` puts a record into it,
-// `publish FILE` the one that `dkim new` printed; `front` makes the site reachable by https.
+// `publish FILE` the one that `dkim new` printed; `front` makes the site reachable by https. `unfinish` has the last import stopped right
+// before its end, without the file that it would need.
 func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
@@ -31,7 +34,7 @@ func TestScript(t *testing.T) {
 			"mail":   scriptMail,
 			"relay":  scriptRelay,
 			"record": scriptRecord, "publish": scriptPublish,
-			"front": scriptFront,
+			"front": scriptFront, "unfinish": scriptUnfinish,
 		},
 	})
 }
@@ -55,6 +58,19 @@ func scriptSetup(env *testscript.Env) error {
 	env.Setenv("PRESSRUN_RELAY_PORT", strconv.Itoa(port))
 	env.Setenv("TZ", "UTC")
 	return nil
+}
+
+func scriptUnfinish(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) > 0 {
+		ts.Fatalf("usage: unfinish")
+	}
+	db, err := store.Open(context.Background(), ts.MkAbs("pressrun.db"))
+	ts.Check(err)
+	defer db.Close()
+	ts.Check(db.InTx(context.Background(), func(tx *store.Tx) error {
+		_, err := tx.Exec(context.Background(), `UPDATE imports SET done = NULL WHERE id = (SELECT max(id) FROM imports)`)
+		return err
+	}))
 }
 
 func scriptServer(ts *testscript.TestScript) *smtptest.Server {

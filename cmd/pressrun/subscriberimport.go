@@ -20,6 +20,7 @@ import (
 func (a *app) subscriberImportCommand() *cobra.Command {
 	var o subscribers.ImportOptions
 	var as, through string
+	var forget bool
 	cmd := &cobra.Command{
 		Use:   "import SERIES FILE",
 		Short: "Bring people from a CSV file",
@@ -30,11 +31,19 @@ an import. FILE may be - for standard input.
 
 All of the file is imported or, where a row has a fault, nothing; with --good-rows all but the rows with a fault. The same file
 again, with the same flags, changes nothing. On a terminal the import is tried first, and asks when it has said what the next
-slot would then send to how many; --yes leaves that out.`,
+slot would then send to how many; --yes leaves that out.
+
+An import that was stopped is gone on with by serve and run-due, and its series waits for it. Where they can't, --forget gives the
+import of FILE up, by its name: who came by it as active so far counts as pending then, who is gone by it stays gone, and the series
+goes on. The same file imported again brings all of them.`,
 		Example: "  pressrun subscriber import skin people.csv --dry-run\n" +
-			"  pressrun subscriber import skin people.csv --as active --because \"moved from listmonk, double opt-in there\"",
+			"  pressrun subscriber import skin people.csv --as active --because \"moved from listmonk, double opt-in there\"\n" +
+			"  pressrun subscriber import skin people.csv --forget",
 		Args: args(cobra.ExactArgs(2)),
 		RunE: func(cmd *cobra.Command, given []string) error {
+			if forget {
+				return a.forgetImport(cmd, given[0], filepath.Base(given[1]))
+			}
 			switch o.As = subscribers.State(as); o.As {
 			case subscribers.Pending:
 			case subscribers.Active, subscribers.Suppressed:
@@ -52,9 +61,41 @@ slot would then send to how many; --yes leaves that out.`,
 	cmd.Flags().StringVar(&through, "received-through", "", "they had all articles up to this one already")
 	cmd.Flags().BoolVar(&o.DryRun, "dry-run", false, "print what would happen to each row and change nothing")
 	cmd.Flags().BoolVar(&o.GoodRows, "good-rows", false, "import the other rows where some have a fault")
+	cmd.Flags().BoolVar(&forget, "forget", false, "give up an import of FILE that was stopped and can't be gone on with")
 	a.yesFlag(cmd)
 	a.jsonFlag(cmd)
 	return cmd
+}
+
+// forgottenImport is what import --forget prints.
+type forgottenImport struct {
+	Series string `json:"series"`
+	File   string `json:"file"`
+	Taken  int64  `json:"taken"` // rows, before it was given up
+}
+
+func (a *app) forgetImport(cmd *cobra.Command, slug, file string) error {
+	for _, other := range []string{"as", "because", "received-through", "dry-run", "good-rows"} {
+		if cmd.Flags().Changed(other) {
+			return usagef(cmd, "--forget imports nothing: leave out --%s", other)
+		}
+	}
+	ctx := cmd.Context()
+	var taken int64
+	err := a.with(ctx, func(s *site) error {
+		of, err := series.BySlug(ctx, s.db, slug)
+		if err == nil {
+			taken, err = s.people.ForgetImport(ctx, s.db, of.ID, file)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return a.print(forgottenImport{slug, file, taken}, func(w io.Writer) {
+		fmt.Fprintf(w, "The import of %s is given up after %s; %s no longer waits for it.\n", oneLine(file), countOf(taken, "row", "rows"), slug)
+		fmt.Fprintln(w, "Who came by it as active counts as pending: nobody writes to them before they confirm or the file is imported again. Who is gone by it stays gone.")
+	})
 }
 
 var (
