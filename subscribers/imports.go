@@ -41,7 +41,11 @@ func (im *importing) run(ctx context.Context, db *store.DB, then func(store.Quer
 	if err := im.keep(ctx, db); err != nil {
 		return errors.Join(err, im.forget(context.WithoutCancel(ctx), db))
 	}
-	if err := im.takeAll(ctx, db); err != nil {
+	err := im.takeAll(ctx, db)
+	switch {
+	case errors.Is(err, errImportTaken):
+		return fmt.Errorf("stopped after %d of %d rows: %w", im.taken, im.rows, err)
+	case err != nil:
 		err = errors.Join(err, im.noteFailed(ctx, db, err))
 		return fmt.Errorf("stopped after %d of %d rows: nothing is lost and nobody new of it is mailed yet; "+
 			"serve, or the next run-due, brings it to its end: %w", im.taken, im.rows, err)
