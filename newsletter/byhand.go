@@ -53,11 +53,11 @@ func (p *Publisher) thisMinute(s series.Series) series.Slot {
 
 // sendArticle sends one article to everybody mailable who has not had it.
 func (p *Publisher) sendArticle(ctx context.Context, s series.Series, slot series.Slot, slug string, dryRun bool) (string, string, int64, error) {
-	a, over, err := p.articleNow(ctx, s, slot, slug)
+	a, err := p.articleNow(ctx, s, slot, slug)
 	if err != nil {
 		return "", "", 0, err
 	}
-	if n, err := wouldReach(ctx, p.db, s, slot, a); err != nil || dryRun {
+	if n, err := wouldReach(ctx, p.db, s, a); err != nil || dryRun {
 		return "", a.Slug, n, err
 	}
 	frozen, err := p.writeCleared(ctx, s, a)
@@ -65,36 +65,29 @@ func (p *Publisher) sendArticle(ctx context.Context, s series.Series, slot serie
 		return "", "", 0, err
 	}
 	frozen.Slot, frozen.Kind = slot.Wall, "now"
-	name, n, err := p.freezeAndFill(ctx, frozen, over)
+	name, n, err := p.freezeAndFill(ctx, frozen)
 	return name, a.Slug, n, err
 }
 
 // wouldReach counts whom an article of a series would go to now. It fails with ErrNothing where that is nobody.
-func wouldReach(ctx context.Context, q store.Querier, s series.Series, slot series.Slot, a series.Article) (int64, error) {
+func wouldReach(ctx context.Context, q store.Querier, s series.Series, a series.Article) (int64, error) {
 	n, err := outbox.CountFill(ctx, q, s.ID, a.ID)
 	if err != nil || n > 0 {
 		return n, err
 	}
 	some, err := hasReaders(ctx, q, s)
-	if err != nil {
-		return 0, err
-	}
-	why := "nobody who can be mailed is in the series; no issue was made, and the article keeps its turn"
+	why := "nobody who can be mailed is in the series"
 	if some {
-		why = "everybody who can be mailed has had it; no issue was made"
-		facts, err := slotFacts(ctx, q, s)
-		if err != nil {
-			return 0, err
-		}
-		if d := series.Next(atSlot(facts, slot)); s.Mode == series.Live && d.Outcome == series.Send {
-			why += fmt.Sprintf(". The first that somebody would get is “%s”: pressrun issue send %s", d.Article.Slug, s.Slug)
-		}
+		why = "every reader has had it"
 	}
-	return 0, fmt.Errorf("series %s: %w: nobody would get “%s”, since %s", s.Slug, ErrNothing, a.Slug, why)
+	if err == nil {
+		err = fmt.Errorf("series %s: %w: nobody would get “%s”, since %s; no issue was made, and the article keeps its turn", s.Slug, ErrNothing, a.Slug, why)
+	}
+	return 0, err
 }
 
-// freezeAndFill makes an issue outside the slots of what was rendered, and puts what it passed over behind it.
-func (p *Publisher) freezeAndFill(ctx context.Context, f series.Frozen, over []series.Article) (name string, readers int64, err error) {
+// freezeAndFill makes an issue outside the slots of what was rendered.
+func (p *Publisher) freezeAndFill(ctx context.Context, f series.Frozen) (name string, readers int64, err error) {
 	var issue series.Issue
 	err = p.db.InTx(ctx, func(tx *store.Tx) error {
 		if f.Kind == "now" {
@@ -102,10 +95,8 @@ func (p *Publisher) freezeAndFill(ctx context.Context, f series.Frozen, over []s
 				return err
 			}
 		}
-		if issue, err = series.Freeze(ctx, tx, f, p.now()); err != nil {
-			return sameMinute(err)
-		}
-		return series.GoPast(ctx, tx, over, issue)
+		issue, err = series.Freeze(ctx, tx, f, p.now())
+		return sameMinute(err)
 	})
 	if err != nil {
 		return "", 0, err
@@ -122,34 +113,33 @@ func sameMinute(err error) error {
 	return err
 }
 
-// articleNow is the article that goes now: the named one, which must be ready and, in live, not issued yet; else the next, and
-// what is passed over for it.
-func (p *Publisher) articleNow(ctx context.Context, s series.Series, slot series.Slot, slug string) (a series.Article, over []series.Article, err error) {
-	facts, err := slotFacts(ctx, p.db, s)
+// articleNow is the article that goes now: the named one, which must be ready and, in live, not issued yet; else the next.
+func (p *Publisher) articleNow(ctx context.Context, s series.Series, slot series.Slot, slug string) (series.Article, error) {
+	facts, err := liveFacts(ctx, p.db, s)
 	if err != nil {
-		return a, nil, err
+		return series.Article{}, err
 	}
 	if slug != "" {
 		a, err := p.articleOf(ctx, s, slug)
 		issued, had := facts.Had[a.ID]
 		switch {
 		case err != nil:
-			return a, nil, err
+			return a, err
 		case a.State != series.Ready:
-			return a, nil, fmt.Errorf("%w: article %s is %s; make it ready first", ErrNothing, slug, a.State)
+			return a, fmt.Errorf("%w: article %s is %s; make it ready first", ErrNothing, slug, a.State)
 		case had && s.Mode == series.Live:
-			return a, nil, fmt.Errorf("%w: article %s had its issue on %s", ErrNothing, slug, at(s, issued))
+			return a, fmt.Errorf("%w: article %s had its issue on %s", ErrNothing, slug, at(s, issued))
 		}
-		return a, nil, nil
+		return a, nil
 	}
 	if held, err := heldIssue(ctx, p.db, s); err != nil || held != "" {
-		return a, nil, errors.Join(err, fmt.Errorf("%w: %s is held and keeps its turn; release or cancel it first", ErrNothing, held))
+		return series.Article{}, errors.Join(err, fmt.Errorf("%w: %s is held and keeps its turn; release or cancel it first", ErrNothing, held))
 	}
 	d := series.Next(atSlot(facts, slot))
 	if d.Outcome != series.Send {
-		return a, nil, fmt.Errorf("series %s: %w: %s", s.Slug, ErrNothing, d.Why)
+		return series.Article{}, fmt.Errorf("series %s: %w: %s", s.Slug, ErrNothing, d.Why)
 	}
-	return d.Article, series.PassedOver(atSlot(facts, slot)), nil
+	return d.Article, nil
 }
 
 // dripNow gives every reader of a drip series their next article now.
@@ -226,7 +216,7 @@ func (p *Publisher) Correct(ctx context.Context, issueName, note string, dryRun 
 		return "", 0, wrap(err)
 	}
 	frozen.Slot, frozen.Kind = p.thisMinute(s).Wall, "correction"
-	issue, readers, err = p.freezeAndFill(ctx, frozen, nil)
+	issue, readers, err = p.freezeAndFill(ctx, frozen)
 	if err != nil {
 		return "", 0, wrap(err)
 	}

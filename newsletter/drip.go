@@ -254,7 +254,7 @@ func (d *drip) idle(ctx context.Context) (Happened, error) {
 			pinned = a
 		}
 	}
-	return d.p.unread(ctx, d.s, d.facts, d.slot, pinned, nobodyThere)
+	return d.p.unread(ctx, d.s, d.facts, d.slot, pinned)
 }
 
 // What an empty slot of a drip series with readers says, and the plan before it.

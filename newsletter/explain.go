@@ -165,7 +165,7 @@ func (p *Publisher) decider(ctx context.Context, s series.Series, subscriberID i
 		facts = readerFacts(facts, reader)
 		return func(slot series.Slot) series.Decision { return explained(atSlot(facts, slot), step(facts, slot)) }, nil
 	}
-	facts, err := slotFacts(ctx, p.db, s)
+	facts, err := liveFacts(ctx, p.db, s)
 	if err != nil {
 		return nil, err
 	}

@@ -23,7 +23,6 @@ type Planned struct {
 	Title    string           `json:"title,omitempty"`
 	Pinned   bool             `json:"pinned,omitempty"`   // the article goes by its pin, not by its turn
 	Articles []PlannedArticle `json:"articles,omitempty"` // drip: all of the slot's articles with their readers
-	Passed   []string         `json:"passed,omitempty"`   // live: articles that it passes over, since everybody mailable has had them
 	Ends     time.Time        `json:"ends,omitzero"`      // when its last message leaves at the pace that is set
 }
 
@@ -224,7 +223,7 @@ func (p *Publisher) forecaster(ctx context.Context, q store.Querier, s series.Se
 	if s.Mode == series.Drip {
 		return p.dripForecaster(ctx, q, s)
 	}
-	facts, err := slotFacts(ctx, q, s)
+	facts, err := liveFacts(ctx, q, s)
 	if err != nil {
 		return nil, err
 	}
@@ -236,13 +235,7 @@ func (p *Publisher) forecaster(ctx context.Context, q store.Querier, s series.Se
 	if !some { // no slot uses an article up
 		decide = func(f series.Facts, slot series.Slot) series.Decision { return series.Next(atSlot(f, slot)) }
 	}
-	said := map[int64]bool{}
 	return func(ctx context.Context, slot series.Slot, row *Planned) error {
-		for _, a := range series.PassedOver(atSlot(facts, slot)) {
-			if !said[a.ID] {
-				row.Passed, said[a.ID] = append(row.Passed, a.Slug), true
-			}
-		}
 		d := decide(facts, slot)
 		switch {
 		case d.Outcome != series.Send:
@@ -255,9 +248,6 @@ func (p *Publisher) forecaster(ctx context.Context, q store.Querier, s series.Se
 		}
 		row.Article, row.Title, row.Pinned = d.Article.Slug, d.Article.Title, d.Article.ID == slot.PinnedID
 		row.Readers, err = outbox.CountFill(ctx, q, s.ID, d.Article.ID)
-		if row.Readers == 0 && row.Blocked == "" {
-			row.Blocked = allHadIt
-		}
 		return err
 	}, nil
 }

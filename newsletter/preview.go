@@ -129,7 +129,7 @@ func (p *Publisher) articleFor(ctx context.Context, s series.Series, slug string
 	if len(slots) > 0 {
 		slot = slots[0]
 	}
-	facts, err := slotFacts(ctx, p.db, s)
+	facts, err := liveFacts(ctx, p.db, s)
 	if err == nil && s.Mode == series.Drip {
 		facts, err = p.dripFacts(ctx, s, subscriberID)
 	}

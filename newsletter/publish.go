@@ -1,7 +1,6 @@
 package newsletter
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,7 +34,7 @@ func (p *Publisher) publish(ctx context.Context, s series.Series, slot series.Sl
 	if s.Mode == series.Drip {
 		return p.publishDrip(ctx, s, slot, o)
 	}
-	facts, err := slotFacts(ctx, p.db, s)
+	facts, err := liveFacts(ctx, p.db, s)
 	if err != nil {
 		return Happened{}, err
 	}
@@ -43,26 +42,21 @@ func (p *Publisher) publish(ctx context.Context, s series.Series, slot series.Sl
 	if decision.Outcome != series.Send {
 		return p.idle(ctx, s, slot, decision)
 	}
-	if byEditor := slot.Hold && o.state == series.IssueHeld; !byEditor { // what an editor holds waits for their release
-		why, err := noneFor(ctx, p.db, s, slot, decision.Article)
-		if err != nil {
-			return Happened{}, err
-		}
-		if why != "" {
-			return p.unread(ctx, s, facts, slot, decision.Article, why)
-		}
+	if some, err := hasReaders(ctx, p.db, s); err != nil {
+		return Happened{}, err
+	} else if byEditor := slot.Hold && o.state == series.IssueHeld; !some && !byEditor { // what an editor holds waits for their release
+		return p.unread(ctx, s, facts, slot, decision.Article)
 	}
-	over := series.PassedOver(atSlot(facts, slot))
 	frozen, err := p.writeCleared(ctx, s, decision.Article) // no lock held while rendering
 	if err != nil {
 		return p.hindered(ctx, s, slot, err)
 	}
 	frozen.Slot, frozen.Kind, frozen.State, frozen.Reason = slot.Wall, "slot", o.state, o.reason
-	issue, err := p.freeze(ctx, frozen, slot, over, p.issueWords(ctx, facts, frozen, slot)...)
+	issue, err := p.freeze(ctx, frozen, slot, p.issueWords(ctx, facts, frozen, slot)...)
 	if err != nil {
 		return p.hindered(ctx, s, slot, err)
 	}
-	h := happened(s, slot, series.SlotIssued, cmp.Or(o.reason, passedReason(over)))
+	h := happened(s, slot, series.SlotIssued, o.reason)
 	h.Issues = []string{issue.Name}
 	if o.state == series.IssueHeld {
 		h.State = string(series.IssueHeld)
@@ -75,8 +69,8 @@ func (p *Publisher) publish(ctx context.Context, s series.Series, slot series.Sl
 	return h, p.tellHeld(ctx, s, issue.ID)
 }
 
-// freeze makes the issue of a slot, puts what it passed over behind it, ends the slot and queues words to the editors, all in one transaction.
-func (p *Publisher) freeze(ctx context.Context, frozen series.Frozen, slot series.Slot, over []series.Article, words ...word) (issue series.Issue, err error) {
+// freeze makes the issue of a slot, ends the slot and queues words to the editors, all in one transaction.
+func (p *Publisher) freeze(ctx context.Context, frozen series.Frozen, slot series.Slot, words ...word) (issue series.Issue, err error) {
 	notices := p.notices(ctx, words...)
 	err = p.db.InTx(ctx, func(tx *store.Tx) error {
 		if err := errors.Join(stillOpen(ctx, tx, slot), notIssued(ctx, tx, frozen), notReserved(ctx, tx, frozen, slot)); err != nil {
@@ -85,10 +79,7 @@ func (p *Publisher) freeze(ctx context.Context, frozen series.Frozen, slot serie
 		if issue, err = series.Freeze(ctx, tx, frozen, p.now()); err != nil { // checks again: revision, state, disclaimer
 			return err
 		}
-		if err := series.GoPast(ctx, tx, over, issue); err != nil {
-			return err
-		}
-		if err := series.RecordSlot(ctx, tx, slot.ID, series.SlotIssued, passedReason(over), p.now()); err != nil {
+		if err := series.RecordSlot(ctx, tx, slot.ID, series.SlotIssued, "", p.now()); err != nil {
 			return err
 		}
 		return p.enqueue(ctx, tx, notices)

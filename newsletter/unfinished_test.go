@@ -365,114 +365,23 @@ func TestNoReadersAndAPinnedArticle(t *testing.T) {
 	equal(t, "plan of the slot after", w.plan("skin", 1), []string{wall(2) + " one 0 !"})
 }
 
-// readBefore imports active people who had articles before they came.
-func (w *world) readBefore(s series.Series, through []string, names ...string) {
-	w.t.Helper()
-	var read []int64
-	for _, slug := range through {
-		a, err := series.ArticleBySlug(w.ctx, w.db, slug)
-		w.check("article", err)
-		read = append(read, a.ID)
-	}
-	var file strings.Builder
-	file.WriteString("email\n")
-	for _, name := range names {
-		file.WriteString(name + "@reader.example\n")
-	}
-	_, err := w.people.Import(w.ctx, w.db, strings.NewReader(file.String()), subscribers.ImportOptions{
-		SeriesID: s.ID, File: "people.csv", As: subscribers.Active, Because: "they signed", Reading: read,
-	})
-	w.check("import", err)
-}
-
-// TestWhatAllHadIsPassedOver: nobody waits while articles go by that nobody would get, and who joins later starts where the series is.
-func TestWhatAllHadIsPassedOver(t *testing.T) {
+// TestAnArticleThatAllHadIsPassed: it has no readers left, but the series has, and goes on.
+func TestAnArticleThatAllHadIsPassed(t *testing.T) {
 	w := newWorld(t)
 	s := w.series("skin", series.Change{})
-	w.articles(s, "one", "two", "three", "four", "five", "six")
-	w.readBefore(s, []string{"one", "two"}, "ada", "ben")
-	w.readBefore(s, []string{"one", "two", "three"}, "cyd")
+	w.articles(s, "one", "two")
+	one, err := series.ArticleBySlug(w.ctx, w.db, "one")
+	w.check("article", err)
+	_, err = w.people.Import(w.ctx, w.db, strings.NewReader("email\nada@reader.example\n"), subscribers.ImportOptions{
+		SeriesID: s.ID, File: "people.csv", As: subscribers.Active, Because: "they signed", Reading: []int64{one.ID},
+	})
+	w.check("import", err)
 	w.run(monday)
-	equal(t, "plan", w.plan("skin", 2), []string{wall(1) + " three 2", wall(2) + " four 3"})
-	planned, err := w.p.Plan(w.ctx, "skin", 2, time.Time{})
-	w.check("plan", err)
-	equal(t, "passed over", [][]string{planned[0].Passed, planned[1].Passed}, [][]string{{"one", "two"}, nil})
-	lines, err := w.p.Explain(w.ctx, "ada@reader.example", 1)
-	w.check("explain", err)
-	contains(t, "explain", lines[0].Article+" "+lines[0].Why, "three", "“About one” and 1 more are passed over, since everybody who can be mailed has had them")
 	_, _, _, err = w.p.SendNow(w.ctx, "skin", "one", false)
 	if !errors.Is(err, newsletter.ErrNothing) {
 		t.Fatalf("send: got %v, want ErrNothing", err)
 	}
-	contains(t, "send", err.Error(), "everybody who can be mailed has had it", "The first that somebody would get is “three”: pressrun issue send skin")
-
-	equal(t, "the slot", w.run(tuesday(1)), []string{wall(1) + " issued 2"})
-	slot, err := series.SlotByWall(w.ctx, w.db, s.ID, wall(1))
-	w.check("slot", err)
-	contains(t, "the slot", slot.Reason, "Passed over", "“About one”, “About two”.")
-	w.enrol(s, "dora") // lacks them, and doesn't hold up the others
-	equal(t, "plan", w.plan("skin", 2), []string{wall(2) + " four 4", wall(3) + " five 4"})
-	equal(t, "the slot after", w.run(tuesday(2)), []string{wall(2) + " issued 4"})
-	w.article("one", series.Backfill)
-	equal(t, "one that is asked for goes to who lacks it", w.run(tuesday(3)), []string{wall(3) + " issued 1"})
-	equal(t, "ada", w.deliveriesOf("ada"), []string{"three pending", "four pending"})
-	equal(t, "dora", w.deliveriesOf("dora"), []string{"four pending", "one pending"})
-}
-
-// TestOneThatLacksItGetsIt: what one reader lacks is not passed over, also where all others have had it.
-func TestOneThatLacksItGetsIt(t *testing.T) {
-	w := newWorld(t)
-	s := w.series("skin", series.Change{})
-	w.articles(s, "one", "two")
-	w.readBefore(s, []string{"one"}, "ada", "ben")
-	w.enrol(s, "cyd")
-	w.run(monday)
-	equal(t, "plan", w.plan("skin", 2), []string{wall(1) + " one 1", wall(2) + " two 3"})
-	equal(t, "the slot", w.run(tuesday(1)), []string{wall(1) + " issued 1"})
-	equal(t, "the slot after", w.run(tuesday(2)), []string{wall(2) + " issued 3"})
-}
-
-// TestAllHadAll: there is nothing that somebody would get, and no issue goes to nobody.
-func TestAllHadAll(t *testing.T) {
-	w := newWorld(t)
-	s := w.series("skin", series.Change{})
-	w.articles(s, "one", "two?")
-	w.readBefore(s, []string{"one", "two"}, "ada")
-	w.run(monday)
-	equal(t, "plan", w.plan("skin", 1), []string{wall(1) + "  0 !"})
-	equal(t, "the slot", w.run(tuesday(1)), []string{wall(1) + " empty 0"})
-	contains(t, "editors", strings.Join(strings.Fields(w.noticeText("editors")), " "), "No ready article is left", "“About one” and 1 more are passed over")
-	equal(t, "issues", len(w.issues()), 0)
-}
-
-// TestByHandPassesOverToo: issue send without a name is as the slot, and what it passed stays behind.
-func TestByHandPassesOverToo(t *testing.T) {
-	w := newWorld(t)
-	s := w.series("skin", series.Change{})
-	w.articles(s, "one", "two", "three")
-	w.readBefore(s, []string{"one"}, "ada")
-	w.run(monday)
-	_, article, n, err := w.p.SendNow(w.ctx, "skin", "", false)
-	w.check("send", err)
-	equal(t, "sent", fmt.Sprint(article, n), "two1")
-	w.enrol(s, "ben")
-	equal(t, "the slot", w.plan("skin", 1), []string{wall(1) + " three 2"})
-}
-
-// TestAPinnedArticleThatAllHad is the editors' word: nothing else goes in its place, and nothing goes to nobody.
-func TestAPinnedArticleThatAllHad(t *testing.T) {
-	w := newWorld(t)
-	s := w.series("skin", series.Change{})
-	w.articles(s, "one", "two", "three")
-	w.readBefore(s, []string{"one", "three"}, "ada")
-	w.run(monday)
-	w.pin(s, 1, "three")
-	planned, err := w.p.Plan(w.ctx, "skin", 2, time.Time{})
-	w.check("plan", err)
-	contains(t, "plan", planned[0].Article+" "+planned[0].Blocked, "three", "Everybody who can be mailed has had it: nobody gets it.")
-	equal(t, "plan of the slot after", w.plan("skin", 2)[1], wall(2)+" two 1")
-	equal(t, "the slot", w.run(tuesday(1)), []string{wall(1) + " empty 0"})
-	contains(t, "editors", strings.Join(strings.Fields(w.noticeText("editors")), " "), "nobody gets it", "pin it to another", "Next is “About two”.")
+	contains(t, "send", err.Error(), "every reader has had it")
+	equal(t, "the slot", w.run(tuesday(1)), []string{wall(1) + " issued 0"})
 	equal(t, "the slot after", w.run(tuesday(2)), []string{wall(2) + " issued 1"})
-	equal(t, "ada", w.deliveriesOf("ada"), []string{"two pending"})
 }

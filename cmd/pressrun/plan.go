@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,9 +19,9 @@ func (a *app) planCommand() *cobra.Command {
 		Use:   "plan [SERIES]",
 		Short: "The coming slots: when, which article, how many readers, what is in the way",
 		Long: `Forecasts the coming slots by the decision that the sender itself uses, article after article as if all went well: what is
-in the way of a slot is taken to be mended in time. A live series passes over what everybody who can be mailed has had. In a drip
-series the readers are at different articles: the one of the most readers is named, and --json lists them all. Where a pace is set
-([relay] rate, window, warm_up), ENDS is when the last message of a slot leaves, if nothing else is sent at the time and nobody refuses.`,
+in the way of a slot is taken to be mended in time. In a drip series the readers are at different articles: the one of the most
+readers is named, and --json lists them all. Where a pace is set ([relay] rate, window, warm_up), ENDS is when the last message of a
+slot leaves, if nothing else is sent at the time and nobody refuses.`,
 		Example: "  pressrun plan\n  pressrun plan skin --slots 4 --from 2027-03-28",
 		Args:    args(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
@@ -100,11 +99,6 @@ func printPlan(w io.Writer, planned []newsletter.Planned) {
 			fmt.Fprintf(w, "%s\t", when(row.Ends))
 		}
 		fmt.Fprintf(w, "%s\n", row.Blocked)
-	}
-	for _, row := range planned {
-		if len(row.Passed) > 0 {
-			fmt.Fprintf(w, "Passed over in %s, since everybody who can be mailed has had them: %s\n", row.Series, strings.Join(row.Passed, ", "))
-		}
 	}
 }
 

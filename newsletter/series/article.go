@@ -186,19 +186,6 @@ func Move(ctx context.Context, tx *store.Tx, articleID int64, before bool, other
 	return nil
 }
 
-const goPast = `UPDATE articles SET placed = ?2, backfill = 0 WHERE id = ?1`
-
-// GoPast puts articles of a live series behind an issue that passed them over (PassedOver): whoever joins later starts where the
-// series is, and doesn't hold it up for those who have had them. A backfill brings one back.
-func GoPast(ctx context.Context, tx *store.Tx, passed []Article, issue Issue) error {
-	for _, a := range passed {
-		if _, err := tx.Exec(ctx, goPast, a.ID, millis(issue.Frozen)+1); err != nil { // rule 4: later than what was had
-			return fmt.Errorf("article %s: %w", a.Slug, err)
-		}
-	}
-	return nil
-}
-
 // ranked is an article's place.
 type ranked struct{ id, rank int64 }
 

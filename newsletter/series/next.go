@@ -1,9 +1,6 @@
 package series
 
-import (
-	"fmt"
-	"time"
-)
+import "time"
 
 // Facts is all that the decision needs, as values. For a live series it describes the series as if it were one reader;
 // for drip one subscriber.
@@ -13,7 +10,6 @@ type Facts struct {
 	Articles     []Article           // by rank; the text is not looked at
 	Had          map[int64]time.Time // article number -> when it was had; in live: when its issue was frozen
 	Before       map[int64]bool      // articles had before they came to us (received-through); nil: none
-	HadByAll     map[int64]bool      // live: articles that everybody mailable has had, so that their issue would reach nobody; nil: none
 	Pinned       int64               // article pinned to the slot; 0: none
 	Pins         []Pin               // of all planned slots, by time: what is pinned to one after At waits for it
 	Welcomed     time.Time           // drip: when a welcome was had last; zero: never
@@ -79,7 +75,6 @@ func (f Facts) choose(passed map[int64]Decision) Decision {
 	pin, aside := f.pin()
 	past := f.past()
 	rule, why, waiting := 1, f.sendWhy(), ""
-	var over []Article
 	for i, a := range f.Articles {
 		out, because := f.out(a, past[i])
 		reserved, waits := f.Reserved(a.ID)
@@ -88,74 +83,30 @@ func (f Facts) choose(passed map[int64]Decision) Decision {
 			return *pin
 		case out != 0:
 			note(a, out, because)
-			if out == ruleOnce && f.Mode == Live {
-				over = append(over, a)
-			}
 		case pin != nil:
 			note(a, 10, "Another article is pinned to this slot; this one keeps its turn.")
 		case waits:
 			rule, waiting = 10, waiting+reserved.aside(a)
 			note(a, 10, "It is pinned to "+reserved.date()+" and waits for that date.")
 		case a.State == Ready:
-			if len(over) > 0 && rule == 1 {
-				rule = ruleOnce
-			}
-			return Decision{Outcome: Send, Article: a, Rule: rule, Why: why + passedOver(over) + waiting + aside}
+			return Decision{Outcome: Send, Article: a, Rule: rule, Why: why + waiting + aside}
 		case f.WhenNotReady == "skip":
 			if rule == 1 {
 				rule, why = 11, why+"; a draft stands before it, and this series does not wait for drafts"
 			}
 			note(a, 11, "It is a draft, and this series goes on with the next ready article.")
 		default:
-			return Decision{Outcome: Blocked, Article: a, Rule: 11, Why: "The next article is still a draft, and this series waits for it" + passedOver(over) + waiting + aside}
+			return Decision{Outcome: Blocked, Article: a, Rule: 11, Why: "The next article is still a draft, and this series waits for it" + waiting + aside}
 		}
 	}
-	return Decision{Outcome: Empty, Rule: 11, Why: "No ready article is left" + passedOver(over) + waiting + aside}
-}
-
-// ruleOnce is the rule that nobody gets an article twice.
-const ruleOnce = 14
-
-// passedOver ends the sentence of a decision in a live series by the articles that nobody would get.
-func passedOver(all []Article) string {
-	switch len(all) {
-	case 0:
-		return ""
-	case 1:
-		return fmt.Sprintf("; “%s” is passed over, since everybody who can be mailed has had it", all[0].Title)
-	}
-	return fmt.Sprintf("; “%s” and %d more are passed over, since everybody who can be mailed has had them", all[0].Title, len(all)-1)
-}
-
-// PassedOver are the articles before the decision for a live slot that have no issue, and get none since everybody mailable
-// has had them: once it is sent they are behind, see GoPast. A pinned article goes out of turn and passes none.
-func PassedOver(f Facts) (over []Article) {
-	passed := Passed(f)
-	d := Next(f)
-	for _, a := range f.Articles {
-		if f.Mode == Live && passed[a.ID].Rule == ruleOnce && (f.Pinned == 0 || d.Article.ID != f.Pinned) {
-			over = append(over, a)
-		}
-	}
-	return over
-}
-
-// InTurn are the articles that nothing takes out of next: those that are ready or drafts in turn, also where they wait for a date.
-func (f Facts) InTurn() (all []Article) {
-	past := f.past()
-	for i, a := range f.Articles {
-		if rule, _ := f.out(a, past[i]); rule == 0 {
-			all = append(all, a)
-		}
-	}
-	return all
+	return Decision{Outcome: Empty, Rule: 11, Why: "No ready article is left" + waiting + aside}
 }
 
 // out says which rule takes an article out of next, whatever stands around it; 0: none, it is ready or a draft in turn.
 func (f Facts) out(a Article, past had) (rule int, why string) {
 	switch at, issued := f.Had[a.ID]; {
 	case issued && f.Mode == Drip:
-		return ruleOnce, "It was had on " + at.UTC().Format(time.DateOnly) + ", and nobody gets an article twice."
+		return 14, "It was had on " + at.UTC().Format(time.DateOnly) + ", and nobody gets an article twice."
 	case issued:
 		return 1, "It had its issue on " + at.UTC().Format(time.DateOnly) + "."
 	case f.Before[a.ID]:
@@ -164,8 +115,6 @@ func (f Facts) out(a Article, past had) (rule int, why string) {
 		return 8, "It is withdrawn."
 	case a.Elsewhere && f.Mode == Live:
 		return 5, "It was published elsewhere before; it is in the archive only."
-	case f.HadByAll[a.ID] && f.Mode == Live:
-		return ruleOnce, "It has no issue, and everybody who can be mailed has had it."
 	case a.Backfill || !past.any:
 		return 0, ""
 	case a.State == Draft: // once ready it would have been placed later than all that was had
