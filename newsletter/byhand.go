@@ -76,14 +76,36 @@ func wouldReach(ctx context.Context, q store.Querier, s series.Series, a series.
 		return n, err
 	}
 	some, err := hasReaders(ctx, q, s)
-	why := "nobody who can be mailed is in the series"
+	if err != nil {
+		return 0, err
+	}
+	why := "nobody who can be mailed is in the series; no issue was made, and the article keeps its turn"
 	if some {
-		why = "every reader has had it"
+		why = "everybody who can be mailed has had it; no issue was made"
+		other, err := firstLacked(ctx, q, s)
+		if err != nil {
+			return 0, err
+		}
+		if other != "" {
+			why += fmt.Sprintf(". The first that somebody would get is “%s”: pressrun issue send %s --article %s", other, s.Slug, other)
+		}
 	}
-	if err == nil {
-		err = fmt.Errorf("series %s: %w: nobody would get “%s”, since %s; no issue was made, and the article keeps its turn", s.Slug, ErrNothing, a.Slug, why)
+	return 0, fmt.Errorf("series %s: %w: nobody would get “%s”, since %s", s.Slug, ErrNothing, a.Slug, why)
+}
+
+// firstLacked is the first ready article without issue that somebody mailable would get; empty: there is none.
+func firstLacked(ctx context.Context, q store.Querier, s series.Series) (slug string, err error) {
+	facts, err := liveFacts(ctx, q, s)
+	for _, a := range facts.Articles {
+		if _, issued := facts.Had[a.ID]; issued || a.State != series.Ready || err != nil {
+			continue
+		}
+		var n int64
+		if n, err = outbox.CountFill(ctx, q, s.ID, a.ID); n > 0 {
+			return a.Slug, err
+		}
 	}
-	return 0, err
+	return "", err
 }
 
 // freezeAndFill makes an issue outside the slots of what was rendered.

@@ -13,10 +13,26 @@ import (
 // nobodyThere is why a slot sends nothing while nobody of its series is mailable (rules 11 and 13).
 const nobodyThere = "Nobody who can be mailed is in the series; without them a slot sends nothing, and no article is used up."
 
+// allHadIt is why a live slot reaches nobody while readers are there: its article is used up all the same, or the series would
+// stand still.
+const allHadIt = "Everybody who can be mailed has had it: its slot reaches nobody, and the series goes on with the next."
+
 // hasReaders says whether anybody of a series is mailable.
 func hasReaders(ctx context.Context, q store.Querier, s series.Series) (bool, error) {
 	readers, err := outbox.Readers(ctx, q, s.ID, 0, 1)
 	return len(readers) > 0, err
+}
+
+// nobodyFor says that a slot reaches nobody, now or once it is released: nobody is mailable, and where it is held neither its editor nor
+// an import of its series can change that.
+func (p *Publisher) nobodyFor(ctx context.Context, s series.Series, slot series.Slot, o opening) (bool, error) {
+	some, err := hasReaders(ctx, p.db, s)
+	held := o.state == series.IssueHeld
+	if err != nil || some || held && slot.Hold {
+		return false, err
+	}
+	u, err := unfinished(ctx, p.db, s)
+	return u == nil || !held, err
 }
 
 // unsent says what becomes of the article of a slot that sends it to nobody: it keeps its turn, but a pin is spent. Of no

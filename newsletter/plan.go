@@ -248,6 +248,9 @@ func (p *Publisher) forecaster(ctx context.Context, q store.Querier, s series.Se
 		}
 		row.Article, row.Title, row.Pinned = d.Article.Slug, d.Article.Title, d.Article.ID == slot.PinnedID
 		row.Readers, err = outbox.CountFill(ctx, q, s.ID, d.Article.ID)
+		if row.Readers == 0 && row.Blocked == "" {
+			row.Blocked = allHadIt
+		}
 		return err
 	}, nil
 }

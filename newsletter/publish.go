@@ -42,9 +42,11 @@ func (p *Publisher) publish(ctx context.Context, s series.Series, slot series.Sl
 	if decision.Outcome != series.Send {
 		return p.idle(ctx, s, slot, decision)
 	}
-	if some, err := hasReaders(ctx, p.db, s); err != nil {
+	none, err := p.nobodyFor(ctx, s, slot, o)
+	if err != nil {
 		return Happened{}, err
-	} else if byEditor := slot.Hold && o.state == series.IssueHeld; !some && !byEditor { // what an editor holds waits for their release
+	}
+	if none {
 		return p.unread(ctx, s, facts, slot, decision.Article)
 	}
 	frozen, err := p.writeCleared(ctx, s, decision.Article) // no lock held while rendering
@@ -65,6 +67,10 @@ func (p *Publisher) publish(ctx context.Context, s series.Series, slot series.Sl
 	h.Readers, err = outbox.FillLive(ctx, p.db, issue.ID, p.now) // rows in short chunks, then one flip makes them real
 	if err != nil {
 		return h, err
+	}
+	if h.Readers == 0 {
+		w := p.emptyWord(s, slot, fmt.Sprintf("“%s”: %s", decision.Article.Title, allHadIt))
+		return h, p.Tell(ctx, w.dedupe, w.subject, w.paragraphs)
 	}
 	return h, p.tellHeld(ctx, s, issue.ID)
 }

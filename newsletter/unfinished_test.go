@@ -87,22 +87,25 @@ func TestAnUnfinishedImportKeepsItsSeriesWaiting(t *testing.T) {
 	}
 }
 
-// TestAnUnfinishedImportPastTheGrace is a slot that waited for longer than its series allows, since the import could not be gone on with.
+// TestAnUnfinishedImportPastTheGrace is a slot that waited for longer than its series allows, since the import could not be gone on with;
+// of a new series it is the first import.
 func TestAnUnfinishedImportPastTheGrace(t *testing.T) {
-	w := newWorld(t)
-	s := w.series("skin", series.Change{})
-	w.articles(s, "one")
-	w.enrol(s, "ada")
-	w.run(monday)
-	w.clock.set(tuesday(1).Add(7 * time.Hour))
-	n := w.stopImport(s)
-	equal(t, "late", w.run(w.clock.now()), []string{wall(1) + " held 0"})
-	if err := w.p.ReleaseIssue(w.ctx, "skin/"+wall(1)); !errors.Is(err, newsletter.ErrImport) {
-		t.Errorf("release: got %v, want ErrImport", err)
+	for _, before := range [][]string{{"ada"}, nil} {
+		w := newWorld(t)
+		s := w.series("skin", series.Change{})
+		w.articles(s, "one")
+		w.enrol(s, before...)
+		w.run(monday)
+		w.clock.set(tuesday(1).Add(7 * time.Hour))
+		n := w.stopImport(s) + int64(len(before))
+		equal(t, "late", w.run(w.clock.now()), []string{wall(1) + " held 0"})
+		if err := w.p.ReleaseIssue(w.ctx, "skin/"+wall(1)); !errors.Is(err, newsletter.ErrImport) {
+			t.Errorf("release: got %v, want ErrImport", err)
+		}
+		w.run(w.clock.now().Add(time.Minute))
+		w.check("release", w.p.ReleaseIssue(w.ctx, "skin/"+wall(1)))
+		equal(t, "released", w.issue("skin/"+wall(1)), fmt.Sprintf("sending pending=%d", n))
 	}
-	w.run(w.clock.now().Add(time.Minute))
-	w.check("release", w.p.ReleaseIssue(w.ctx, "skin/"+wall(1)))
-	equal(t, "released", w.issue("skin/"+wall(1)), fmt.Sprintf("sending pending=%d", n+1))
 }
 
 // breakImport makes the kept file of a stopped import unreadable, so that nobody can go on with it.
@@ -381,7 +384,14 @@ func TestAnArticleThatAllHadIsPassed(t *testing.T) {
 	if !errors.Is(err, newsletter.ErrNothing) {
 		t.Fatalf("send: got %v, want ErrNothing", err)
 	}
-	contains(t, "send", err.Error(), "every reader has had it")
+	contains(t, "send", err.Error(), "everybody who can be mailed has had it", "pressrun issue send skin --article two")
+	planned, err := w.p.Plan(w.ctx, "skin", 2, time.Time{})
+	w.check("plan", err)
+	if planned[0].Article != "one" || !strings.Contains(planned[0].Blocked, "Everybody who can be mailed has had it") || planned[1].Blocked != "" {
+		t.Errorf("plan: got %q blocked by %q, then %q; want one had by all, then nothing", planned[0].Article, planned[0].Blocked, planned[1].Blocked)
+	}
 	equal(t, "the slot", w.run(tuesday(1)), []string{wall(1) + " issued 0"})
+	equal(t, "editors", w.notices("editors"), []string{"The skin letters: one article left", "The skin letters: nothing to send"})
+	contains(t, "the editors' mail", strings.Join(strings.Fields(w.noticeText("editors")), " "), "“About one”: Everybody who can be mailed has had it")
 	equal(t, "the slot after", w.run(tuesday(2)), []string{wall(2) + " issued 1"})
 }

@@ -369,7 +369,7 @@ func UnfinishedImport(ctx context.Context, q store.Querier, seriesID int64) (Unf
 }
 
 const (
-	selectToForget = `SELECT id, terms, taken FROM imports
+	selectToForget = `SELECT id, terms, taken, failed <> '' OR touched <= ?2 FROM imports
 WHERE series_id = ?1 AND accepted IS NOT NULL AND done IS NULL AND given_up IS NULL ORDER BY id`
 	giveUpImport = `UPDATE imports SET given_up = ?2 WHERE id = ?1`
 )
@@ -381,7 +381,7 @@ WHERE series_id = ?1 AND accepted IS NOT NULL AND done IS NULL AND given_up IS N
 func (r *Registry) ForgetImport(ctx context.Context, db *store.DB, seriesID int64, file string) (taken int64, err error) {
 	var ids []int64
 	err = db.InTx(ctx, func(tx *store.Tx) (err error) {
-		ids, taken, err = toForget(ctx, tx, seriesID, file)
+		ids, taken, err = toForget(ctx, tx, seriesID, file, r.now())
 		for _, id := range ids {
 			if err == nil {
 				_, err = tx.Exec(ctx, giveUpImport, id, r.now().UnixMilli())
@@ -403,26 +403,33 @@ func (r *Registry) ForgetImport(ctx context.Context, db *store.DB, seriesID int6
 	return taken, nil
 }
 
-// toForget finds the imports of a file that are not done, and how many of their rows were taken.
-func toForget(ctx context.Context, q store.Querier, seriesID int64, file string) (ids []int64, taken int64, err error) {
-	rows, err := q.Query(ctx, selectToForget, seriesID)
+// toForget finds the imports of a file that are not done, and how many of their rows were taken: those that failed or were stopped,
+// and only where there are none those at work.
+func toForget(ctx context.Context, q store.Querier, seriesID int64, file string, now time.Time) (ids []int64, taken int64, err error) {
+	rows, err := q.Query(ctx, selectToForget, seriesID, now.Add(-importStopped).UnixMilli())
 	if err != nil {
 		return nil, 0, err
 	}
 	defer rows.Close()
+	wait := false
 	for rows.Next() {
 		var id, n int64
 		var text string
+		var waits bool
 		var t terms
-		if err := rows.Scan(&id, &text, &n); err != nil {
+		if err := rows.Scan(&id, &text, &n, &waits); err != nil {
 			return nil, 0, err
 		}
 		if err := json.Unmarshal([]byte(text), &t); err != nil {
 			return nil, 0, fmt.Errorf("terms of import %d: %w", id, err)
 		}
-		if t.File == file {
-			ids, taken = append(ids, id), taken+n
+		switch {
+		case t.File != file, wait && !waits:
+			continue
+		case waits && !wait:
+			ids, taken, wait = nil, 0, true
 		}
+		ids, taken = append(ids, id), taken+n
 	}
 	return ids, taken, rows.Err()
 }

@@ -364,6 +364,27 @@ func TestForgetImportAtWork(t *testing.T) {
 	}
 }
 
+// TestForgetImportOfTwo: of two imports of one name the one that was stopped is given up, not the one at work.
+func TestForgetImportOfTwo(t *testing.T) {
+	const n = 20_000
+	p := newPeople(t)
+	taken := p.stopAfter(manyPeople(n), 100)
+	p.pass(2 * time.Minute)
+	forgotten := int64(0)
+	o := subscribers.ImportOptions{SeriesID: skin, File: "people.csv", Because: "they signed"}
+	o.Progress = func(now, _ int64) {
+		if now > 1 && forgotten == 0 {
+			var err error
+			if forgotten, err = p.ForgetImport(t.Context(), p.db, skin, "people.csv"); err != nil || forgotten != int64(taken) {
+				t.Errorf("forget: got %d rows, %v; want the %d of the stopped one", forgotten, err, taken)
+			}
+		}
+	}
+	if _, err := p.Import(t.Context(), p.db, strings.NewReader(manyPeople(n+1)), o); err != nil {
+		t.Errorf("import: got %v, want it brought to its end", err)
+	}
+}
+
 // TestImportAgainReplacesTheStoppedOne: the same file by the same terms has brought all whom the stopped one would; by others it hasn't.
 func TestImportAgainReplacesTheStoppedOne(t *testing.T) {
 	const n = 20_000
