@@ -83,7 +83,7 @@ func (w *Worker) strayed(r row) bool {
 
 const (
 	anyStop   = `SELECT EXISTS (SELECT 1 FROM stops)`
-	isStopped = `SELECT EXISTS (SELECT 1 FROM stops WHERE issue_id = ?1 AND (lane = ?2 OR lane = -1))`
+	isStopped = `SELECT EXISTS (SELECT 1 FROM stops WHERE issue_id = ?1 AND (lane = ?2 OR lane = ?3))`
 )
 
 // stoppedMeanwhile says that a delivery's provider, or all of its issue, was stopped after it was claimed, and gives it back.
@@ -91,7 +91,7 @@ func (w *Worker) stoppedMeanwhile(ctx context.Context, r row) (yes bool) {
 	if r.issue == 0 || !w.halts.Load() {
 		return false
 	}
-	if err := w.cfg.DB.QueryRow(ctx, isStopped, r.issue, r.lane).Scan(&yes); err != nil {
+	if err := w.cfg.DB.QueryRow(ctx, isStopped, r.issue, r.lane, everyLane).Scan(&yes); err != nil {
 		yes = true // it is looked at again when it is claimed the next time
 	}
 	if yes {

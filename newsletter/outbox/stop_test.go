@@ -4,7 +4,6 @@ import (
 	"context"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -136,13 +135,30 @@ func TestStopDoesNotWaitForEver(t *testing.T) {
 	})
 }
 
-// slowly is a Finish that takes a second, as signing would on a slow machine; more is asked what becomes of the nth message.
-func slowly(more func(n int) error) func(mailer.Message) (mailer.Message, error) {
-	var n atomic.Int64
-	return func(m mailer.Message) (mailer.Message, error) {
+// startSlow starts a worker with one connection whose messages take a second of the bubble's time to write, as signing would on a slow
+// machine; finish is asked what becomes of the nth.
+func (s *site) startSlow(l *line, unsigned func(context.Context), finish func(n int) error) *outbox.Worker {
+	s.Helper()
+	cfg := s.config(l)
+	cfg.Connections, cfg.Unsigned = 1, unsigned
+	n := 0
+	cfg.Finish = func(m mailer.Message) (mailer.Message, error) {
 		time.Sleep(time.Second)
-		return m, more(int(n.Add(1)))
+		n++
+		return m, finish(n)
 	}
+	return s.start(cfg)
+}
+
+// endSlow has all of it sent that can be, and looks at what became of the issue.
+func (s *site) endSlow(w *outbox.Worker, l *line, issue int64, want string) {
+	s.Helper()
+	s.drain(w)
+	if err := w.Close(); err != nil {
+		s.Error(err)
+	}
+	s.wants(issue, want)
+	checkInvariants(s, s.db, l.taken(), 0)
 }
 
 // TestSlowWritingHidesBehindTheRelay: where a message takes long to sign, the one after the next is written while the relay works, so
@@ -151,34 +167,24 @@ func TestSlowWritingHidesBehindTheRelay(t *testing.T) {
 	bubble(t, func(s *site) {
 		s.readers(s.skin, 6)
 		issue := s.issue(s.skin, "rest")
-		written, asked := make(chan struct{}, 6), make(chan struct{})
+		written, contents := make(chan struct{}, 6), 0
 		l := &line{takes: func(context.Context) mailer.Outcome {
-			select {
-			case <-written:
-			case <-time.After(time.Minute):
-				s.Error("the relay worked for a minute, and no further message was written")
+			if contents++; contents <= 4 { // behind the fifth and sixth there is none to write
+				select {
+				case <-written:
+				case <-time.After(time.Minute):
+					s.Errorf("the relay worked at content %d for a minute, and no further message was written", contents)
+				}
 			}
-			asked <- struct{}{}
-			time.Sleep(time.Second)
 			return mailer.Outcome{State: mailer.Accepted, Reply: mailer.Reply{Code: 250}}
 		}}
-		cfg := s.config(l)
-		cfg.Connections = 1
-		cfg.Finish = slowly(func(n int) error {
+		w := s.startSlow(l, nil, func(n int) error {
 			if n > 2 { // the first is written before its envelope, the second beside its mark
 				written <- struct{}{}
 			}
 			return nil
 		})
-		w := s.start(cfg)
-		for range 2 {
-			<-asked
-		}
-		if err := w.Close(); err != nil {
-			s.Error(err)
-		}
-		s.wants(issue.ID, "4 pending, 2 sent")
-		checkInvariants(s, s.db, l.got, 0)
+		s.endSlow(w, l, issue.ID, "6 sent")
 	})
 }
 
@@ -194,19 +200,11 @@ func TestSlowWritingStopsWithItsIssue(t *testing.T) {
 			}
 			return mailer.Outcome{State: mailer.Refused, Class: mailer.ClassConfig, Reply: mailer.Reply{Code: 550, Text: "not from you"}}
 		}}
-		cfg := s.config(l)
-		cfg.Connections = 1
-		cfg.Finish = slowly(func(int) error { return nil })
-		w := s.start(cfg)
-		s.drain(w)
-		if err := w.Close(); err != nil {
-			s.Error(err)
-		}
-		s.wants(issue.ID, "7 pending, 4 sent, 1 failed")
+		w := s.startSlow(l, nil, func(int) error { return nil })
+		s.endSlow(w, l, issue.ID, "7 pending, 4 sent, 1 failed")
 		if offered != 5 {
 			s.Errorf("the relay was offered %d envelopes, want none after the fifth, which stopped the issue", offered)
 		}
-		checkInvariants(s, s.db, l.got, 0)
 	})
 }
 
@@ -216,10 +214,8 @@ func TestSlowWritingPutsOff(t *testing.T) {
 	bubble(t, func(s *site) {
 		s.readers(s.skin, 6)
 		issue := s.issue(s.skin, "rest")
-		l, found := &line{}, make(chan struct{})
-		cfg := s.config(l)
-		cfg.Connections = 1
-		cfg.Finish = slowly(func(n int) error {
+		l, looked, found := &line{}, make(chan struct{}), make(chan struct{})
+		w := s.startSlow(l, func(context.Context) { close(looked); <-found }, func(n int) error {
 			select {
 			case <-found:
 			default:
@@ -229,18 +225,12 @@ func TestSlowWritingPutsOff(t *testing.T) {
 			}
 			return nil
 		})
-		cfg.Unsigned = func(context.Context) { <-found }
-		w := s.start(cfg)
-		time.Sleep(time.Minute)
-		synctest.Wait()
-		s.wants(issue.ID, "3 claimed, 3 sent")
-		close(found)
-		s.drain(w)
-		if err := w.Close(); err != nil {
-			s.Error(err)
+		<-looked
+		if got := len(l.taken()); got != 3 {
+			s.Errorf("the relay has %d messages while the key of the fourth is looked for, want 3", got)
 		}
-		s.wants(issue.ID, "6 sent")
-		checkInvariants(s, s.db, l.got, 0)
+		close(found)
+		s.endSlow(w, l, issue.ID, "6 sent")
 	})
 }
 
