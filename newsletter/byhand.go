@@ -96,16 +96,18 @@ func wouldReach(ctx context.Context, q store.Querier, s series.Series, a series.
 // firstLacked is the first ready article without issue that somebody mailable would get; empty: there is none.
 func firstLacked(ctx context.Context, q store.Querier, s series.Series) (slug string, err error) {
 	facts, err := liveFacts(ctx, q, s)
+	if err != nil {
+		return "", err
+	}
 	for _, a := range facts.Articles {
-		if _, issued := facts.Had[a.ID]; issued || a.State != series.Ready || err != nil {
+		if _, issued := facts.Had[a.ID]; issued || a.State != series.Ready {
 			continue
 		}
-		var n int64
-		if n, err = outbox.CountFill(ctx, q, s.ID, a.ID); n > 0 {
+		if n, err := outbox.CountFill(ctx, q, s.ID, a.ID); err != nil || n > 0 {
 			return a.Slug, err
 		}
 	}
-	return "", err
+	return "", nil
 }
 
 // freezeAndFill makes an issue outside the slots of what was rendered.
