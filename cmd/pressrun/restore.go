@@ -7,11 +7,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"pressrun/newsletter/outbox"
+	"pressrun/newsletter/web/desk"
 	"pressrun/subscribers"
 	"pressrun/subscribers/store"
 )
@@ -26,6 +28,9 @@ was made with, and that serve is stopped.
 Who unsubscribed, was suppressed or was erased since the backup was made is out in it too: the journal of leaves beside the database
 (DATABASE` + subscribers.JournalSuffix + `) says who. On another machine bring that file along, if the old disk can be read, and put it there first. Who came back
 after such a leave, and whose new confirmation is later than the backup, has to confirm once more: its proof is lost.
+
+Users of the desk are those of the backup: who was added since is missing, and who was removed since is back, so they are listed.
+Everybody is signed out, and "pressrun user link" lets somebody in.
 
 The restored site is on hold: it doesn't know what was sent since the backup. "pressrun go-live" asks whether it may go on, and "pressrun go-live --yes" says so.`,
 		Example: "  pressrun restore backups/pressrun-2027-03-29.db",
@@ -64,7 +69,7 @@ func (a *app) restore(cmd *cobra.Command, file string) (err error) {
 	if err := r.swap(); err != nil {
 		return err
 	}
-	return a.with(ctx, func(s *site) error { return a.sayRestored(s, r) })
+	return a.with(ctx, func(s *site) error { return a.sayRestored(ctx, s, r) })
 }
 
 // asideName is where a database is kept: by the second, and never where one is kept already.
@@ -108,7 +113,7 @@ func (r restoring) prepare(ctx context.Context, key subscribers.Key) error {
 	}
 	if err == nil {
 		err = db.InTx(ctx, func(tx *store.Tx) error {
-			if err := (&subscribers.Registry{Key: key}).SkipNumbers(ctx, tx); err != nil {
+			if err := takesPlace(key)(ctx, tx); err != nil {
 				return err
 			}
 			return outbox.HoldAll(ctx, tx, "this is a restored backup: what was sent since it was made, it does not know")
@@ -159,7 +164,7 @@ func (r restoring) swap() error {
 	return errors.Join(folder.Sync(), folder.Close())
 }
 
-func (a *app) sayRestored(s *site, r restoring) error {
+func (a *app) sayRestored(ctx context.Context, s *site, r restoring) error {
 	fmt.Fprintf(a.out, "Restored %s as %s.\n", r.from, r.database)
 	if _, err := os.Lstat(r.aside); err == nil {
 		fmt.Fprintf(a.out, "What was there is kept as %s; remove it once you don't need it.\n", r.aside)
@@ -175,6 +180,28 @@ func (a *app) sayRestored(s *site, r restoring) error {
 	}
 	fmt.Fprintf(a.out, "Links are made by line %d of %s, its last. If the key was rotated since the backup, put the file with more lines there before you go live:\n"+
 		"links that are out by its later lines don't work without it.\n", s.key.TokenKeys(), s.cfg.KeyFile)
+	if err := a.sayUsers(ctx, s); err != nil {
+		return err
+	}
 	_, err := fmt.Fprintln(a.out, "The site is on hold: nothing leaves until you look at it (pressrun plan, pressrun issue list) and say `pressrun go-live --yes`.")
+	return err
+}
+
+// sayUsers says who may sign in, whom a restore may have brought back, and how.
+func (a *app) sayUsers(ctx context.Context, s *site) error {
+	users, err := desk.Users(ctx, s.db)
+	if err != nil {
+		return err
+	}
+	if len(users) == 0 {
+		_, err := fmt.Fprintln(a.out, "Nobody may sign in at the desk: pressrun user add EMAIL --role owner")
+		return err
+	}
+	names := make([]string, len(users))
+	for i, u := range users {
+		names[i] = fmt.Sprintf("%s (%s)", u.Email, u.Role)
+	}
+	_, err = fmt.Fprintf(a.out, "Everybody is signed out of the desk; `pressrun user link EMAIL` lets somebody in. As in the backup, these may: %s.\n"+
+		"Who should not: `pressrun user remove EMAIL`.\n", strings.Join(names, ", "))
 	return err
 }

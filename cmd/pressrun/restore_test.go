@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -41,30 +42,36 @@ func TestMondayOnThursday(t *testing.T) {
 	}
 }
 
+// restores are the ways in which monday.db takes the database's place.
+var restores = map[string]func(site *trial){
+	"restored": func(site *trial) { site.run("restore", "monday.db", "--yes") },
+	"copied into the file": func(site *trial) {
+		site.place(func(backup, database string) error {
+			data, err := os.ReadFile(backup)
+			return errors.Join(err, os.WriteFile(database, data, 0o600))
+		})
+	},
+	"moved into its place": func(site *trial) { site.place(os.Rename) },
+}
+
+// place puts monday.db in the database's place by hand.
+func (s *trial) place(put func(backup, database string) error) {
+	s.t.Helper()
+	for _, suffix := range databaseFiles[1:] {
+		if err := os.Remove("pressrun.db" + suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+			s.t.Fatal(err)
+		}
+	}
+	if err := put("monday.db", "pressrun.db"); err != nil {
+		s.t.Fatal(err)
+	}
+	s.run("go-live", "--yes")
+}
+
 // TestLinksOfBeforeARestore is somebody who came after the backup: the link in their letter must not become that of whoever comes
 // after the restore, also where the backup was put in place by hand.
 func TestLinksOfBeforeARestore(t *testing.T) {
-	byHand := func(site *trial, place func(backup, database string) error) {
-		for _, suffix := range databaseFiles[1:] {
-			if err := os.Remove("pressrun.db" + suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
-				t.Fatal(err)
-			}
-		}
-		if err := place("monday.db", "pressrun.db"); err != nil {
-			t.Fatal(err)
-		}
-		site.run("go-live", "--yes")
-	}
-	for name, restore := range map[string]func(site *trial){
-		"restored": func(site *trial) { site.run("restore", "monday.db", "--yes") },
-		"copied into the file": func(site *trial) {
-			byHand(site, func(backup, database string) error {
-				data, err := os.ReadFile(backup)
-				return errors.Join(err, os.WriteFile(database, data, 0o600))
-			})
-		},
-		"moved into its place": func(site *trial) { byHand(site, os.Rename) },
-	} {
+	for name, restore := range restores {
 		t.Run(name, func(t *testing.T) {
 			site := newTrial(t)
 			site.bread()
@@ -85,6 +92,76 @@ func TestLinksOfBeforeARestore(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestSignedOutByARestore is an owner who is in the backup, signed in and with a link unused, and was removed since: neither is good
+// any more, and somebody can sign in.
+func TestSignedOutByARestore(t *testing.T) {
+	for name, restore := range restores {
+		t.Run(name, func(t *testing.T) {
+			site := newTrial(t)
+			site.bread()
+			site.run("user", "add", "eve@bakery.example", "--role", "owner")
+			unused := strings.TrimSpace(site.run("user", "link", "eve@bakery.example"))
+			stop := site.serve()
+			eve := site.signIn(strings.TrimSpace(site.run("user", "link", "eve@bakery.example")))
+			if eve == nil || site.desk(eve) != http.StatusOK {
+				t.Fatal("eve can't sign in")
+			}
+			stop()
+			site.run("backup", "monday.db")
+			stop = site.serve()
+			site.run("user", "remove", "eve@bakery.example", "--yes")
+			stop()
+
+			restore(site)
+			stop = site.serve()
+			defer stop()
+			if got := site.desk(eve); got != http.StatusSeeOther {
+				t.Errorf("the session of before: got %d, want 303 to the way in", got)
+			}
+			if c := site.signIn(unused); c != nil {
+				t.Error("the link of before signs in")
+			}
+			if c := site.signIn(strings.TrimSpace(site.run("user", "link"))); c == nil || site.desk(c) != http.StatusOK {
+				t.Error("nobody can sign in any more")
+			}
+		})
+	}
+}
+
+// signIn presses the button of a login link and returns the cookie that it gives; nil: none.
+func (s *trial) signIn(link string) *http.Cookie {
+	s.t.Helper()
+	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, link, nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	res, err := http.DefaultTransport.RoundTrip(req)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	for _, c := range res.Cookies() {
+		return c
+	}
+	return nil
+}
+
+// desk is the status of the desk's first page for whoever has a cookie.
+func (s *trial) desk(c *http.Cookie) int {
+	s.t.Helper()
+	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, s.base+"/desk/", nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	req.AddCookie(c)
+	res, err := http.DefaultTransport.RoundTrip(req)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	return res.StatusCode
 }
 
 // TestAsideIsKept: restores in the same second keep each database that was there.

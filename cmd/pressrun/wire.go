@@ -125,8 +125,19 @@ func (s *site) prepare(ctx context.Context) error {
 		return err
 	}
 	// By the machine's own clock: the one of a demo or of run-due --now proves nothing about a restored database.
-	_, err := outbox.CheckInstance(ctx, s.db, time.Now(), (&subscribers.Registry{Key: s.key}).SkipNumbers)
+	_, err := outbox.CheckInstance(ctx, s.db, time.Now(), takesPlace(s.key))
 	return err
+}
+
+// takesPlace is what a database needs that may stand in the place of a younger one: what was given since, numbers in links and
+// sessions of the desk, must not come to mean somebody else or be good again.
+func takesPlace(key subscribers.Key) store.Hook {
+	return func(ctx context.Context, tx *store.Tx) error {
+		if err := (&subscribers.Registry{Key: key}).SkipNumbers(ctx, tx); err != nil {
+			return err
+		}
+		return desk.SignOutAll(ctx, tx)
+	}
 }
 
 // keepJournal has leaves kept beside the database, and says what the database learned from there.

@@ -2,7 +2,7 @@
 // desk, their sessions and login links, and nothing else: what an issue may do, newsletter.Publisher decides.
 //
 // GET and HEAD change nothing but a session's note of its last use. A session ends at sign-out, after twelve idle hours,
-// after seven days, and when its user's role changes. After a crash, who was signed in still is.
+// after seven days, and when its user's role changes. After a crash, who was signed in still is; after a restore nobody is.
 package desk
 
 import (

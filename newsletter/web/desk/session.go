@@ -82,3 +82,19 @@ func endSessions(ctx context.Context, tx *store.Tx, userID int64) error {
 	}
 	return nil
 }
+
+const (
+	deleteSessions = `DELETE FROM sessions`
+	deleteLinks    = `DELETE FROM links`
+)
+
+// SignOutAll ends every session and every login link: in a database that takes the place of a younger one they may be those
+// of somebody who was removed since.
+func SignOutAll(ctx context.Context, tx *store.Tx) error {
+	for _, query := range []string{deleteSessions, deleteLinks} {
+		if _, err := tx.Exec(ctx, query); err != nil {
+			return fmt.Errorf("sign everybody out: %w", err)
+		}
+	}
+	return nil
+}
