@@ -28,7 +28,9 @@ const (
 	maxPictureFile = 20 << 20   // bytes
 	maxPixels      = 40_000_000 // a picture of more is refused before it is decoded
 	maxSide        = 20_000     // pixels, likewise: the work of making it smaller grows with the longer side
-	pictureWidth   = 1200       // pixels: twice the width of a letter
+	maxScans       = 50         // of a JPEG, likewise: each goes over all its pixels; cameras and optimizers make 20 at most
+	maxScanned     = 20 * maxPixels
+	pictureWidth   = 1200 // pixels: twice the width of a letter
 	pictureHeight  = 3000
 	goodSize       = 200 << 10 // bytes: what mail programs load at once
 )
@@ -78,6 +80,7 @@ var (
 	errPixels   = errors.New("it has more than 40 megapixels")
 	errSide     = errors.New("one of its sides has more than 20000 pixels")
 	errFileSize = errors.New("it has more than 20 MB")
+	errScans    = errors.New("it is a JPEG of too many scans, which takes far too long to open")
 	errDense    = errors.New("it has too much in it to be made small enough for a letter")
 	errOutside  = errors.New("it lies outside the folder")
 	errForeign  = errors.New("it is on another server, and letters load nothing from there")
@@ -94,6 +97,8 @@ func mendPicture(err error) string {
 		return "make two articles of it"
 	case errors.Is(err, errDense):
 		return "save it as JPEG"
+	case errors.Is(err, errScans):
+		return "save it anew as a plain JPEG, not a progressive one"
 	case errors.Is(err, errPicture):
 		return "save it as JPEG or PNG"
 	case errors.Is(err, errPixels), errors.Is(err, errSide), errors.Is(err, errFileSize):
@@ -197,8 +202,9 @@ func readPicture(fsys fs.FS, name string) ([]byte, error) {
 }
 
 // prepare makes a picture one that letters can show: JPEG or PNG, upright, at most 1200 pixels across, without what its
-// camera noted (the place, for one). What is so already stays as it is, so that an export comes back the same. The size is
-// looked at before anything is decoded.
+// camera noted (the place, for one). What is so already stays as it is, so that an export comes back the same. Size and scans
+// are looked at before anything is decoded. PNG, GIF and WebP have nothing that is gone through again and again like scans: the
+// work grows with the file and its pixels.
 func prepare(raw []byte) (series.Picture, error) {
 	cfg, format, err := image.DecodeConfig(bytes.NewReader(raw))
 	if err != nil || cfg.Width < 1 || cfg.Height < 1 {
@@ -209,6 +215,9 @@ func prepare(raw []byte) (series.Picture, error) {
 	}
 	if max(cfg.Width, cfg.Height) > maxSide {
 		return series.Picture{}, errSide
+	}
+	if n := scans(raw); format == "jpeg" && (n > maxScans || n*cfg.Width*cfg.Height > maxScanned) {
+		return series.Picture{}, errScans
 	}
 	fits := cfg.Width <= pictureWidth && cfg.Height <= pictureHeight
 	if (format == "jpeg" || format == "png") && fits && len(raw) <= goodSize && isBare(raw, format) {
