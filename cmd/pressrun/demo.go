@@ -21,7 +21,6 @@ import (
 	"pressrun/newsletter/importer"
 	"pressrun/newsletter/mailer/catcher"
 	"pressrun/newsletter/outbox"
-	"pressrun/newsletter/web"
 )
 
 //go:embed samples
@@ -288,7 +287,7 @@ func (d *demo) watch(ctx context.Context, name string) error {
 // serve shows desk and inbox until ctx ends.
 func (d *demo) serve(ctx context.Context) error {
 	inbox := d.catcher.Inbox(inboxPath, "/desk/")
-	handler, err := d.site.handler(pages{trouble: d.site.hindrance, nextWeek: d.week, inbox: inbox})
+	handler, err := d.site.faces(pages{trouble: d.site.hindrance, nextWeek: d.week, inbox: inbox})
 	if err != nil {
 		return err
 	}
@@ -306,7 +305,7 @@ SMTP:  %s
 
 Ctrl-C ends the demo and removes everything.
 `, d.site.absoluteURL(inboxPath+"/"), d.site.cfg.BaseURL.String()+link, d.catcher.Addr(), d.otherPort())
-	return d.site.run(ctx, web.NewServer(handler, d.site.log), d.listener)
+	return d.site.run(ctx, handler, d.listener)
 }
 
 // otherPort says that the port was taken which a new site's configuration names; empty where it was not.

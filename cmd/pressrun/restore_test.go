@@ -130,40 +130,6 @@ func TestSignedOutByARestore(t *testing.T) {
 	}
 }
 
-// signIn presses the button of a login link and returns the cookie that it gives; nil: none.
-func (s *trial) signIn(link string) *http.Cookie {
-	s.t.Helper()
-	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, link, nil)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	res, err := http.DefaultTransport.RoundTrip(req)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	defer res.Body.Close()
-	for _, c := range res.Cookies() {
-		return c
-	}
-	return nil
-}
-
-// desk is the status of the desk's first page for whoever has a cookie.
-func (s *trial) desk(c *http.Cookie) int {
-	s.t.Helper()
-	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, s.base+"/desk/", nil)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	req.AddCookie(c)
-	res, err := http.DefaultTransport.RoundTrip(req)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	defer res.Body.Close()
-	return res.StatusCode
-}
-
 // TestAsideIsKept: restores in the same second keep each database that was there.
 func TestAsideIsKept(t *testing.T) {
 	database := filepath.Join(t.TempDir(), "pressrun.db")

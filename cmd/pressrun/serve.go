@@ -49,7 +49,7 @@ func (s *site) serve(ctx context.Context) (err error) {
 		return errors.Join(err, listener.Close())
 	}
 	defer func() { err = errors.Join(err, stop()) }()
-	handler, err := s.handler(pages{trouble: s.hindrance})
+	handler, err := s.faces(pages{trouble: s.hindrance})
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -57,22 +57,26 @@ func (s *site) serve(ctx context.Context) (err error) {
 		s.log.WarnContext(ctx, "issues wait", "because", err)
 	}
 	s.log.InfoContext(ctx, "serving", "listen", listener.Addr().String(), "base_url", s.cfg.BaseURL.String())
-	err = s.run(ctx, web.NewServer(handler, s.log), listener)
+	err = s.run(ctx, handler, listener)
 	waiting, _, counted := outbox.CountPending(context.WithoutCancel(ctx), s.db)
 	s.log.InfoContext(ctx, "stopped: what waits goes out after the next start", "waiting", waiting)
 	return errors.Join(err, counted)
 }
 
 // run serves pages and publishes slots until ctx ends or one of them can't go on.
-func (s *site) run(ctx context.Context, server *http.Server, listener net.Listener) error {
+func (s *site) run(ctx context.Context, f faces, listener net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	server := web.NewServer(f, s.log)
 	ended := make(chan error, 2)
 	go func() { ended <- server.Serve(listener) }()
 	go func() { ended <- s.publisher.Run(ctx) }()
 	var beside sync.WaitGroup
-	beside.Go(func() { s.keepBackups(ctx) })
 	defer beside.Wait()
+	beside.Go(func() { s.keepBackups(ctx) })
+	mailing, quiet := context.WithCancel(context.WithoutCancel(ctx))
+	defer quiet() // once no page can be asked any more
+	beside.Go(func() { f.editors.MailLinks(mailing) })
 	var first error
 	left := 2
 	select {
@@ -143,14 +147,19 @@ type pages struct {
 
 const inboxPath = "/inbox"
 
-// handler is every page of the site.
-func (s *site) handler(p pages) (http.Handler, error) {
+// faces are all pages of the site; run serves them.
+type faces struct {
+	http.Handler
+	editors *desk.Desk
+}
+
+func (s *site) faces(p pages) (faces, error) {
 	mux := http.NewServeMux()
 	readers, err := public.New(public.Config{
 		DB: s.db, Publisher: s.publisher, Site: s.cfg.site(), BaseURL: s.cfg.BaseURL, Now: s.now, Log: s.log,
 	})
 	if err != nil {
-		return nil, err
+		return faces{}, err
 	}
 	cfg := desk.Config{
 		DB: s.db, Publisher: s.publisher, BaseURL: s.cfg.BaseURL, Now: s.now, Log: s.log, Trouble: p.trouble, NextWeek: p.nextWeek,
@@ -161,11 +170,11 @@ func (s *site) handler(p pages) (http.Handler, error) {
 	}
 	editors, err := desk.New(cfg)
 	if err != nil {
-		return nil, err
+		return faces{}, err
 	}
 	mux.Handle("/desk/", editors)
 	mux.Handle("/", readers)
-	return web.ClientAddress(mux, s.cfg.TrustedProxies), nil
+	return faces{web.ClientAddress(mux, s.cfg.TrustedProxies), editors}, nil
 }
 
 // logTo is the program's log: text, to where errors go.

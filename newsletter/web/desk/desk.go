@@ -47,17 +47,24 @@ type desk struct {
 	answer  web.Answerer
 	cookie  web.Cookie
 	logins  *web.Limiter
+	asked   chan string   // addresses that a login link is asked for
 	streams chan struct{} // a place for each stream of progress
 }
 
-// New is the handler of everything under /desk/; routes.go lists it. The style sheet and the script are served by the
-// public pages, under /static/.
-func New(cfg Config) (http.Handler, error) {
+// Desk is the handler of everything under /desk/; routes.go lists it. The style sheet and the script are served by the public
+// pages, under /static/. MailLinks belongs beside it.
+type Desk struct {
+	http.Handler
+	desk *desk
+}
+
+// New checks cfg.
+func New(cfg Config) (*Desk, error) {
 	d, err := newDesk(cfg)
 	if err != nil {
 		return nil, err
 	}
-	return d.routes(), nil
+	return &Desk{Handler: d.routes(), desk: d}, nil
 }
 
 func newDesk(cfg Config) (*desk, error) {
@@ -80,6 +87,7 @@ func newDesk(cfg Config) (*desk, error) {
 	d := &desk{
 		Config: cfg, assets: assets, cookie: web.NewCookie(cfg.BaseURL),
 		logins: web.NewLimiter(cfg.SessionNow, loginsPerNetwork, loginsInAll), streams: make(chan struct{}, maxStreams),
+		asked: make(chan string, maxAsked),
 	}
 	d.answer = web.Answerer{Log: cfg.Log, Page: d.showTrouble}
 	return d, nil

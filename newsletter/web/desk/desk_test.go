@@ -17,7 +17,7 @@ import (
 // office is a desk with a site under it.
 type office struct {
 	*webtest.Site
-	http.Handler
+	*desk.Desk
 	weeks   int
 	trouble error
 }
@@ -32,7 +32,8 @@ func openAt(t *testing.T, plan pace.Plan) *office {
 	t.Helper()
 	o := &office{Site: webtest.New(t, desk.Migrate)}
 	o.Pace(t, plan)
-	h, err := desk.New(desk.Config{
+	var err error
+	o.Desk, err = desk.New(desk.Config{
 		DB: o.DB, Publisher: o.Publisher, BaseURL: o.Base, Now: o.Now, SessionNow: o.Now, Log: o.Log.Logger(), InboxURL: "/inbox/",
 		Trouble:  func() error { return o.trouble },
 		NextWeek: func(context.Context) error { o.weeks++; return nil },
@@ -40,8 +41,15 @@ func openAt(t *testing.T, plan pace.Plan) *office {
 	if err != nil {
 		t.Fatalf("desk: %v", err)
 	}
-	o.Handler = h
 	return o
+}
+
+// mailLinks mails the login links that were asked for.
+func (o *office) mailLinks(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	o.MailLinks(ctx)
 }
 
 func (o *office) add(t *testing.T, email string, role desk.Role) {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"pressrun/newsletter/web"
+	"pressrun/subscribers"
 	"pressrun/subscribers/store"
 	"pressrun/templates"
 )
@@ -15,7 +16,11 @@ func (d *desk) login(w http.ResponseWriter, r *http.Request, _ User) error {
 	return web.Show(w, http.StatusOK, page.Write)
 }
 
-// askLogin answers first and looks afterwards: neither the page nor the time it takes tells who may sign in.
+// maxAsked is how many login links may wait to be mailed.
+const maxAsked = 100
+
+// askLogin looks at nobody: MailLinks does, beside all requests, so that neither the page nor its time, nor that of the next
+// request on the same connection, tells who may sign in. Where too many wait, nobody gets a link, and nobody is told.
 func (d *desk) askLogin(w http.ResponseWriter, r *http.Request, _ User) error {
 	if err := web.ParseForm(w, r); err != nil {
 		return err
@@ -27,11 +32,42 @@ func (d *desk) askLogin(w http.ResponseWriter, r *http.Request, _ User) error {
 	if err := web.Show(w, http.StatusOK, page.Write); err != nil {
 		return err
 	}
-	_ = http.NewResponseController(w).Flush() // fails only where the visitor has gone
-	if err := d.mailLink(web.Lasting(r), r.PostForm.Get("email")); err != nil {
-		d.Log.ErrorContext(r.Context(), "no login link mailed", "cause", err)
+	address, err := subscribers.ParseAddress(r.PostForm.Get("email"))
+	if err != nil {
+		return nil // nobody's
+	}
+	select {
+	case d.asked <- address.Typed:
+	default:
+		d.Log.WarnContext(r.Context(), "no login link mailed: too many wait")
 	}
 	return nil
+}
+
+// MailLinks mails the login links that are asked for, until ctx ends; then those that wait still. What waits in a crash has to
+// be asked for again.
+func (d *Desk) MailLinks(ctx context.Context) {
+	for {
+		select {
+		case email := <-d.desk.asked:
+			d.desk.mailAsked(ctx, email)
+		case <-ctx.Done():
+			for {
+				select {
+				case email := <-d.desk.asked:
+					d.desk.mailAsked(ctx, email)
+				default:
+					return
+				}
+			}
+		}
+	}
+}
+
+func (d *desk) mailAsked(ctx context.Context, email string) {
+	if err := d.mailLink(context.WithoutCancel(ctx), email); err != nil {
+		d.Log.ErrorContext(ctx, "no login link mailed", "cause", err)
+	}
 }
 
 func (d *desk) mailLink(ctx context.Context, email string) error {

@@ -1,6 +1,7 @@
 package desk_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -91,6 +92,7 @@ func TestAskForLink(t *testing.T) {
 			t.Errorf("%q: the answer differs from a user's", email)
 		}
 	}
+	o.mailLinks(t)
 	var to, text string
 	if err := o.DB.QueryRow(t.Context(), `SELECT to_email, text FROM notices WHERE kind = 'login'`).Scan(&to, &text); err != nil {
 		t.Fatalf("no mail: %v", err)
@@ -103,6 +105,7 @@ func TestAskForLink(t *testing.T) {
 	for i := range 30 { // from many networks
 		ask("mara@example.org", fmt.Sprintf("192.0.%d.1", i+3))
 	}
+	o.mailLinks(t)
 	if n := o.Count(t, `SELECT count(*) FROM notices WHERE kind = 'login'`); n != 5 {
 		t.Errorf("got %d mails to one user in an hour, want 5", n)
 	}
@@ -110,6 +113,74 @@ func TestAskForLink(t *testing.T) {
 		ask("nobody@example.org", "198.51.100.1")
 	}
 	wants(t, "one network", ask("nobody@example.org", "198.51.100.2"), 429, "A little slower")
+}
+
+// The page waits for nothing that is done for a user, and not for anybody else: the database is busy, and it is there.
+func TestAskingTellsNothingByItsTime(t *testing.T) {
+	o := open(t)
+	o.AddSeries(t, "skin")
+	o.add(t, "mara@example.org", desk.Editor)
+	begun, finish := make(chan struct{}), make(chan struct{})
+	held := make(chan error, 1)
+	go func() {
+		held <- o.DB.InTx(context.Background(), func(*store.Tx) error { close(begun); <-finish; return nil })
+	}()
+	<-begun
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { o.MailLinks(ctx); close(ended) }()
+	answered := make(chan int, 1)
+	go func() { answered <- o.post(t, nil, "/desk/login", url.Values{"email": {"mara@example.org"}}).Status }()
+	select {
+	case status := <-answered:
+		if status != 200 {
+			t.Errorf("got status %d, want 200", status)
+		}
+	case <-time.After(time.Minute):
+		t.Error("the page waits for what is done for a user")
+	}
+	cancel() // who was told to look into their mailbox gets the mail all the same
+	close(finish)
+	<-ended
+	if err := <-held; err != nil {
+		t.Fatal(err)
+	}
+	if n := o.Count(t, `SELECT count(*) FROM notices WHERE kind = 'login'`); n != 1 {
+		t.Errorf("got %d mails, want 1", n)
+	}
+}
+
+// Where more links are asked for than can be mailed, users and strangers see the same, and nothing piles up.
+func TestAskingTooOften(t *testing.T) {
+	o := open(t)
+	o.AddSeries(t, "skin")
+	o.add(t, "mara@example.org", desk.Editor)
+	asked := 0
+	ask := func(email string) webtest.Answer {
+		asked++
+		return o.do(t, nil, webtest.Request{Method: "POST", Path: "/desk/login", Form: url.Values{"email": {email}}, From: fmt.Sprintf("192.0.%d.1", asked)})
+	}
+	first := ask("nobody@example.org")
+	for range 150 {
+		ask("nobody@example.org")
+	}
+	for _, email := range []string{"nobody@example.org", "mara@example.org"} {
+		if got := ask(email); got.Status != first.Status || got.Body != first.Body {
+			t.Errorf("%s: got %d and another page than at first:\n%s", email, got.Status, got.Body)
+		}
+	}
+	o.mailLinks(t)
+	if n := o.Count(t, `SELECT count(*) FROM notices WHERE kind = 'login'`); n != 0 {
+		t.Errorf("got %d mails, want none: 100 were waiting", n)
+	}
+	if !strings.Contains(o.Log.String(), "too many wait") {
+		t.Error("the log doesn't say why no link was mailed")
+	}
+	ask("mara@example.org")
+	o.mailLinks(t)
+	if n := o.Count(t, `SELECT count(*) FROM notices WHERE kind = 'login'`); n != 1 {
+		t.Errorf("afterwards: got %d mails, want 1", n)
+	}
 }
 
 func TestStrangersAreShownIn(t *testing.T) {

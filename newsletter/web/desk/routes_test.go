@@ -159,6 +159,7 @@ func TestLogsKeepSecrets(t *testing.T) {
 	do := func() {
 		o.get(t, nil, link)
 		o.post(t, nil, "/desk/login", url.Values{"email": {"mara@example.org"}})
+		o.mailLinks(t)
 		o.post(t, c, "/desk/pause/"+issue, nil)
 		o.post(t, nil, link, nil)
 		o.get(t, c, "/desk/")
