@@ -105,7 +105,9 @@ func TestNoticeOncePerDedupe(t *testing.T) {
 // TestNoticeIsForgottenOnceThrough: its links are secrets, and the database is copied for backups.
 func TestNoticeIsForgottenOnceThrough(t *testing.T) {
 	s, srv := newSite(t), smtptest.New(t)
-	s.enqueue(s.notice("login", "sent"))
+	for _, dedupe := range []string{"sent", "sent by the same worker", "sent by it too"} {
+		s.enqueue(s.notice("login", dedupe))
+	}
 	s.send(srv)
 	srv.At("RCPT").Reply("550 5.1.1 no").Times(1)
 	s.enqueue(s.notice("login", "failed"))

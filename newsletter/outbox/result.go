@@ -166,12 +166,14 @@ func (w *Worker) away(err error) {
 func (w *Worker) settle(ctx context.Context, r row, from state, out mailer.Outcome) {
 	t := arrow(r, from, out, w.cfg.ShelfLife, w.now())
 	w.logAttempt(ctx, t, out)
-	_, t.reached = w.reached.Load(r.issue)
+	if r.issue != 0 { // a notice always has to be told
+		_, t.reached = w.reached.Load(r.issue)
+	}
 	w.pacer.Judge(r.lane, w.warming(ctx, r.issue), answer(out))
 	stop := w.halted(r, out)
 	if stop == nil {
 		one := &write{issue: r.issue, do: func(ctx context.Context, tx *store.Tx) error { return w.make(ctx, tx, t, out) }, then: func(error) {
-			if t.to == sent && !t.reached {
+			if r.issue != 0 && t.to == sent && !t.reached {
 				w.reached.Store(r.issue, nil)
 			}
 			w.end(r)
