@@ -276,7 +276,9 @@ func (s *suspects) clear() {
 
 // halted is what an answer stops, to be written with it; nil: nothing.
 func (w *Worker) halted(r row, out mailer.Outcome) func(context.Context, *store.Tx) error {
-	switch w.streaks.judge(r, out) {
+	stops := w.streaks.judge(r, out)
+	out.Reply = saidOf(r.to, out.Reply) // an issue keeps it
+	switch stops {
 	case provider:
 		return func(ctx context.Context, tx *store.Tx) error { return w.stopProvider(ctx, tx, r, out) }
 	case wholeIssue:

@@ -31,7 +31,7 @@ func Backoff(tries int, random float64) time.Duration {
 // arrow says where what the relay answered takes a delivery. From claimed it is the envelope's outcome, from inflight the
 // content's.
 func arrow(r row, from state, out mailer.Outcome, shelf time.Duration, now time.Time) turn {
-	t := turn{row: r, from: from, reply: out.Reply.String()}
+	t := turn{row: r, from: from, reply: saidOf(r.to, out.Reply).String()}
 	switch out.State {
 	case mailer.Accepted:
 		t.to = sent
