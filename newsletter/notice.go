@@ -58,11 +58,16 @@ func (p *Publisher) noticesTo(ctx context.Context, w word, button, to string, af
 	var all []outbox.Notice
 	for _, to := range p.site.NotifyTo {
 		all = append(all, outbox.Notice{
-			Kind: "editors", Dedupe: w.dedupe + " to " + to, ToEmail: to, FromName: from.FromName, FromEmail: cmp.Or(from.FromEmail, to),
+			Kind: "editors", Dedupe: p.keyTo(w.dedupe, to), ToEmail: to, FromName: from.FromName, FromEmail: cmp.Or(from.FromEmail, to),
 			Subject: mail.Subject, HTML: mail.HTML, Text: mail.Text, Expires: p.now().Add(editorsExpire),
 		})
 	}
 	return all
+}
+
+// keyTo is the key of a word to somebody. It stays when they are no editor any more, so their address isn't in it.
+func (p *Publisher) keyTo(dedupe, email string) string {
+	return fmt.Sprintf("%s to %x", dedupe, p.key.MAC("editor", email)[:8])
 }
 
 // note renders a note with what all of the site's notes share.

@@ -99,7 +99,7 @@ func (p *Publisher) told(ctx context.Context, w word) (bool, error) {
 	if len(p.site.NotifyTo) == 0 {
 		return true, nil
 	}
-	return outbox.Queued(ctx, p.db, w.dedupe+" to "+p.site.NotifyTo[0])
+	return outbox.Queued(ctx, p.db, p.keyTo(w.dedupe, p.site.NotifyTo[0]))
 }
 
 func stopWord(issue series.Issue, s outbox.Stop) word {

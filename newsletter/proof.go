@@ -56,7 +56,7 @@ func (p *Publisher) proveSeries(ctx context.Context, s series.Series) error {
 		return nil
 	}
 	p.proofs[name] = now
-	told, err := outbox.Queued(ctx, p.db, proofKey(name)+" to "+p.site.NotifyTo[0])
+	told, err := outbox.Queued(ctx, p.db, p.keyTo(proofKey(name), p.site.NotifyTo[0]))
 	if err != nil || told {
 		return err
 	}
@@ -132,7 +132,7 @@ func (p *Publisher) proofLetters(ctx context.Context, s series.Series, a series.
 	var all []outbox.Notice
 	for _, to := range p.site.NotifyTo {
 		all = append(all, outbox.Notice{
-			Kind: "test", Dedupe: fmt.Sprintf("proof %s %d %d to %s", a.Slug, a.Revision, s.Disclaimer.ID, to), ToEmail: to,
+			Kind: "test", Dedupe: p.keyTo(fmt.Sprintf("proof %s %d %d", a.Slug, a.Revision, s.Disclaimer.ID), to), ToEmail: to,
 			FromName: s.FromName, FromEmail: s.FromEmail, ReplyTo: s.ReplyTo,
 			Subject: templates.InMail(cmp.Or(s.Language, p.site.Language)).T("preflight.proof.letter", "subject", subject),
 			HTML:    html, Text: text, Expires: p.now().Add(proofAhead),
