@@ -172,7 +172,7 @@ func (p *Publisher) AskAddress(ctx context.Context, token, email, language strin
 		if _, masked = subscribers.MaskedApart(from, to); link == "" {
 			return nil
 		}
-		return p.enqueue(ctx, tx, []outbox.Notice{p.linkNotice(ctx, mail, link, outbox.Notice{ToEmail: to.Typed})})
+		return p.enqueue(ctx, tx, []outbox.Notice{p.linkNotice(ctx, mail, link, outbox.Notice{SubscriberID: person.ID, ToEmail: to.Typed})})
 	})
 	if err != nil {
 		return "", err
@@ -215,11 +215,11 @@ func (p *Publisher) ChangeAddress(ctx context.Context, token string, e subscribe
 		return fmt.Errorf("change address: %w", err)
 	}
 	err = p.db.InTx(ctx, func(tx *store.Tx) error {
-		old, err := p.people.ChangeAddress(ctx, tx, token, e)
+		id, old, err := p.people.ChangeAddress(ctx, tx, token, e)
 		if err != nil {
 			return err
 		}
-		n := p.linkNotice(ctx, mail, "moved "+token, outbox.Notice{ToEmail: old})
+		n := p.linkNotice(ctx, mail, "moved "+token, outbox.Notice{SubscriberID: id, ToEmail: old})
 		n.Expires = p.now().Add(requestLives)
 		return p.enqueue(ctx, tx, []outbox.Notice{n})
 	})

@@ -131,21 +131,21 @@ func (r *Registry) NewAddress(ctx context.Context, q store.Querier, token string
 	return l.person.Subscriber, to, err
 }
 
-// ChangeAddress makes the change that AskAddress began, and returns the old address. What stands against the person goes
+// ChangeAddress makes the change that AskAddress began, and returns whose it was and the old address. What stands against the person goes
 // along: their leaves, complaints and what an owner set. Leaves and bounces of the new address are lifted from what they get
 // now: they have just proved that it is theirs and that mail reaches it. The old one is left with an unsubscribe from everything,
 // so that no import brings it back. ErrTaken where the new address has a history here, ErrSuppressed where an owner or a
 // complaint keeps it out.
-func (r *Registry) ChangeAddress(ctx context.Context, tx *store.Tx, token string, e Evidence) (old string, err error) {
+func (r *Registry) ChangeAddress(ctx context.Context, tx *store.Tx, token string, e Evidence) (subscriberID int64, old string, err error) {
 	l, err := r.openLink(ctx, tx, token, PurposeAddress, "address")
 	if err == nil {
 		old = l.person.Email
 		err = r.changeAddress(ctx, tx, l, e)
 	}
 	if err != nil {
-		return "", fmt.Errorf("change address: %w", err)
+		return 0, "", fmt.Errorf("change address: %w", err)
 	}
-	return old, nil
+	return l.person.ID, old, nil
 }
 
 const (

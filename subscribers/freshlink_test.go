@@ -32,7 +32,7 @@ func (p *people) newAddress(id int64, email string) (token string) {
 func (p *people) changeAddress(token string) error {
 	p.Helper()
 	return p.tx(func(tx *store.Tx) error {
-		_, err := p.ChangeAddress(p.Context(), tx, token, subscribers.Evidence{IP: "192.0.2.8"})
+		_, _, err := p.ChangeAddress(p.Context(), tx, token, subscribers.Evidence{IP: "192.0.2.8"})
 		return err
 	})
 }

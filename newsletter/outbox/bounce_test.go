@@ -175,7 +175,7 @@ func (s *site) moves(subscriber int64, email string) {
 		if err != nil {
 			return err
 		}
-		_, err = s.people.ChangeAddress(ctx, tx, token, subscribers.Evidence{})
+		_, _, err = s.people.ChangeAddress(ctx, tx, token, subscribers.Evidence{})
 		return err
 	})
 }

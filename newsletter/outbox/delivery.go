@@ -170,13 +170,18 @@ const selectDeliveries = `SELECT d.id, coalesce(d.issue_id, 0), d.subscriber_id,
 FROM deliveries d LEFT JOIN issues i ON i.id = d.issue_id
 WHERE d.subscriber_id = ?1
 UNION ALL
+SELECT d.id, 0, n.subscriber_id, coalesce(d.series_id, 0), 0, d.cycle, d.kind, d.state, d.class, d.reply, d.message_id, '', d.tries, d.dated,
+	d.next_try, d.updated
+FROM notices n JOIN deliveries d ON d.notice_id = n.id
+WHERE n.subscriber_id = ?1 AND d.subscriber_id IS NULL
+UNION ALL
 SELECT 0, k.issue_id, k.subscriber_id, k.series_id, coalesce(k.article_id, 0), k.cycle, 'issue', CASE k.sent WHEN 1 THEN 'sent' ELSE 'failed' END,
 	CASE k.sent WHEN 1 THEN '' ELSE 'content' END, '', '', i.name, 0, k.at, 0, k.at
 FROM kept k JOIN issues i ON i.id = k.issue_id
 WHERE k.subscriber_id = ?1
 ORDER BY 1, 16, 2`
 
-// DeliveriesOf lists a person's deliveries, oldest first. NextTry means something for pending ones only. Those that Compact
+// DeliveriesOf lists a person's deliveries, oldest first, with their notices to addresses that they move to or from. NextTry means something for pending ones only. Those that Compact
 // took away have the number 0, and of their evidence nothing but when they were sent.
 func DeliveriesOf(ctx context.Context, q store.Querier, subscriberID int64) ([]Delivery, error) {
 	rows, err := q.Query(ctx, selectDeliveries, subscriberID)

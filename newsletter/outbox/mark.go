@@ -155,7 +155,9 @@ func (w *Worker) noticeTo(ctx context.Context, q store.Querier, n Notice) (to pe
 		if err != nil {
 			return to, v, err
 		}
-		to = person{"", s.Email} // anybody can type a name beside somebody else's address: it never leads to a mail that says it
+		if n.ToEmail == "" {
+			to = person{"", s.Email} // anybody can type a name beside somebody else's address: it never leads to a mail that says it
+		}
 	}
 	if n.Kind == kindConfirmation {
 		asking, err := subscribers.Asking(ctx, q, n.SubscriberID, n.SeriesID)

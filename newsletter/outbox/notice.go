@@ -16,9 +16,9 @@ const kindConfirmation = "confirmation"
 type Notice struct {
 	Kind                string // confirmation, login, test, editors
 	Dedupe              string
-	SubscriberID        int64 // whose address it goes to; 0: ToEmail
-	SeriesID            int64 // of the enrolment it is about; 0: none
-	ToName, ToEmail     string
+	SubscriberID        int64  // whose it is: once they are erased it isn't sent any more; 0: nobody's
+	SeriesID            int64  // of the enrolment it is about; 0: none
+	ToName, ToEmail     string // empty: to the subscriber's address as it is then
 	FromName, FromEmail string
 	ReplyTo             string
 	Subject, HTML, Text string
@@ -35,7 +35,8 @@ RETURNING id`
 VALUES ('notice', ?1, ?2, ?3, ?4, ?4, ?4)`
 )
 
-// Enqueue queues a notice; queued is false where the same Dedupe was queued before.
+// Enqueue queues a notice; queued is false where the same Dedupe was queued before. Its delivery is the subscriber's only where it goes to
+// the address they have: what becomes of it elsewhere says nothing of that.
 func Enqueue(ctx context.Context, tx *store.Tx, n Notice, now time.Time) (queued bool, err error) {
 	var id int64
 	subscriber, seriesID := orNull(n.SubscriberID), orNull(n.SeriesID)
@@ -43,6 +44,9 @@ func Enqueue(ctx context.Context, tx *store.Tx, n Notice, now time.Time) (queued
 		n.Subject, n.HTML, n.Text, n.Expires.UnixMilli(), now.UnixMilli()).Scan(&id)
 	if errors.Is(err, store.ErrNotFound) {
 		return false, nil
+	}
+	if n.ToEmail != "" {
+		subscriber = orNull(0)
 	}
 	if err == nil {
 		_, err = tx.Exec(ctx, insertNoticeDelivery, id, subscriber, seriesID, now.UnixMilli())
@@ -71,9 +75,11 @@ func noticeByID(ctx context.Context, q store.Querier, id int64) (Notice, error) 
 	return n, nil
 }
 
-const blankNotice = `UPDATE notices SET html = '', text = '' WHERE id = ?1`
+const blankNotice = `UPDATE notices SET from_email = CASE WHEN from_email = to_email THEN '' ELSE from_email END,
+	to_name = '', to_email = '', html = '', text = '' WHERE id = ?1`
 
-// emptyNotice forgets what a notice said once it is through: the links in it are secrets.
+// emptyNotice forgets what a notice said, and to whom, once it is over: the links in it are secrets, and an erasure knows only addresses
+// that are a subscriber's now. What is left is that there was one; its Message-ID stays with its delivery.
 func emptyNotice(ctx context.Context, tx *store.Tx, id int64) error {
 	_, err := tx.Exec(ctx, blankNotice, id)
 	return err
