@@ -297,7 +297,7 @@ func (p *Publisher) Announce(ctx context.Context, a Announcement, dryRun bool) (
 		return "", 0, wrap(err)
 	}
 	if dryRun {
-		readers, err = p.countAnnouncement(ctx, to, frozen.Article.ID, had)
+		readers, err = p.countAnnouncement(ctx, to, frozen.Article, had)
 		return "", readers, err
 	}
 	if err := p.mayLeave(ctx); err != nil {
@@ -421,15 +421,34 @@ func (p *Publisher) hadSame(ctx context.Context, f series.Frozen) (map[int64]boo
 	return had, nil
 }
 
-// countAnnouncement counts the people whom an announcement would go to, but for those who had it.
-func (p *Publisher) countAnnouncement(ctx context.Context, to []addressee, articleID int64, had map[int64]bool) (int64, error) {
+// eachLacking calls f with the readers of one series whom an announcement goes to, some at a time: none who had its article, in
+// whatever series (rule 14), or who had the same words.
+func (p *Publisher) eachLacking(ctx context.Context, s addressee, a series.Article, same map[int64]bool, f func(ids []int64) error) error {
+	return eachReaders(ctx, p.db, s.ID, 0, func(readers []outbox.Reader) error {
+		had := same
+		if a.ID != 0 {
+			var err error
+			if had, err = outbox.HadBy(ctx, p.db, a.SeriesID, a.ID, readers[0].SubscriberID, readers[len(readers)-1].SubscriberID); err != nil {
+				return err
+			}
+		}
+		ids := make([]int64, 0, len(readers))
+		for _, r := range readers {
+			if !had[r.SubscriberID] && s.has(r.SubscriberID) {
+				ids = append(ids, r.SubscriberID)
+			}
+		}
+		return f(ids)
+	})
+}
+
+// countAnnouncement counts the people whom an announcement would go to.
+func (p *Publisher) countAnnouncement(ctx context.Context, to []addressee, a series.Article, same map[int64]bool) (int64, error) {
 	people := map[int64]bool{}
 	for _, s := range to {
-		err := eachReaders(ctx, p.db, s.ID, 0, func(readers []outbox.Reader) error {
-			for _, r := range readers {
-				if _, article := r.Had[articleID]; !article && !r.Before[articleID] && !had[r.SubscriberID] && s.has(r.SubscriberID) {
-					people[r.SubscriberID] = true
-				}
+		err := p.eachLacking(ctx, s, a, same, func(ids []int64) error {
+			for _, id := range ids {
+				people[id] = true
 			}
 			return nil
 		})
@@ -440,8 +459,12 @@ func (p *Publisher) countAnnouncement(ctx context.Context, to []addressee, artic
 	return int64(len(people)), nil
 }
 
-// fillAnnouncement freezes the issue, writes its rows in chunks and opens it.
-func (p *Publisher) fillAnnouncement(ctx context.Context, f series.Frozen, to []addressee, had map[int64]bool) (name string, readers int64, err error) {
+// fillAnnouncement freezes the issue, writes its rows in chunks and opens it. Who reads several of its series gets it as a reader of
+// the article's own, whose sender it has; else of the first.
+func (p *Publisher) fillAnnouncement(ctx context.Context, f series.Frozen, to []addressee, same map[int64]bool) (name string, readers int64, err error) {
+	if own := slices.IndexFunc(to, func(s addressee) bool { return s.ID == f.Article.SeriesID }); own > 0 {
+		to[0], to[own] = to[own], to[0]
+	}
 	var issue series.Issue
 	err = p.db.InTx(ctx, func(tx *store.Tx) error {
 		issue, err = series.Freeze(ctx, tx, f, p.now())
@@ -451,7 +474,7 @@ func (p *Publisher) fillAnnouncement(ctx context.Context, f series.Frozen, to []
 		return "", 0, err
 	}
 	for i, s := range to {
-		n, err := p.addReaders(ctx, issue, s, had)
+		n, err := p.addReaders(ctx, issue, s, f.Article, same)
 		readers += n
 		if err == nil && readers == 0 && i == len(to)-1 {
 			err = fmt.Errorf("%w: nobody is there who has not had it (to say it again within a week, change the words)", ErrNothing)
@@ -466,15 +489,9 @@ func (p *Publisher) fillAnnouncement(ctx context.Context, f series.Frozen, to []
 	return issue.Name, readers, p.db.InTx(ctx, func(tx *store.Tx) error { return outbox.Open(ctx, tx, p.now(), issue.ID) })
 }
 
-// addReaders writes the rows of an announcement for the readers of one series but those who had it, and says how many.
-func (p *Publisher) addReaders(ctx context.Context, issue series.Issue, s addressee, had map[int64]bool) (added int64, err error) {
-	err = eachReaders(ctx, p.db, s.ID, 0, func(some []outbox.Reader) error {
-		ids := make([]int64, 0, len(some))
-		for _, r := range some {
-			if !r.Before[issue.ArticleID] && !had[r.SubscriberID] && s.has(r.SubscriberID) {
-				ids = append(ids, r.SubscriberID)
-			}
-		}
+// addReaders writes the rows of an announcement for the readers of one series, and says how many.
+func (p *Publisher) addReaders(ctx context.Context, issue series.Issue, s addressee, a series.Article, same map[int64]bool) (added int64, err error) {
+	err = p.eachLacking(ctx, s, a, same, func(ids []int64) error {
 		return p.db.InTx(ctx, func(tx *store.Tx) error {
 			n, err := outbox.AddFor(ctx, tx, issue.ID, s.ID, ids, p.now())
 			added += n

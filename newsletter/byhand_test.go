@@ -2,6 +2,7 @@ package newsletter_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -82,6 +83,69 @@ func TestRule18AnAnnouncementMovesNobody(t *testing.T) {
 	if name, readers, err := w.p.Announce(w.ctx, newsletter.Announcement{Series: []string{"skin"}, Article: "one"}, false); !errors.Is(err, newsletter.ErrNothing) {
 		t.Errorf("announce it once more: got %s for %d readers, %v, want ErrNothing", name, readers, err)
 	}
+}
+
+// TestRule14AnAnnouncementToAnotherSeriesCounts: whoever reads both gets the article once, whichever comes first.
+func TestRule14AnAnnouncementToAnotherSeriesCounts(t *testing.T) {
+	for _, mode := range []series.Mode{series.Drip} {
+		t.Run(string(mode), func(t *testing.T) {
+			w := newWorld(t)
+			skin, gut := w.series("skin", series.Change{Mode: &mode}), w.series("gut", series.Change{})
+			w.articles(skin, "one", "two")
+			w.enrol(skin, "ada", "ben")
+			w.enrol(gut, "ben", "cyd")
+			w.run(monday)
+			announce := func(article string, to ...string) int64 {
+				t.Helper()
+				a := newsletter.Announcement{Series: to, Article: article}
+				_, would, err := w.p.Announce(w.ctx, a, true)
+				w.check("dry run", err)
+				_, did, err := w.p.Announce(w.ctx, a, false)
+				w.check("announce", err)
+				equal(t, "announced as counted before", did, would)
+				return did
+			}
+			equal(t, "one to the readers of gut", announce("one", "gut"), int64(2))
+			lines, err := w.p.Explain(w.ctx, "ben@reader.example", 1)
+			w.check("explain", err)
+			for _, line := range lines {
+				if line.Series == "skin" && line.Article == "one" {
+					t.Errorf("explain: got %+v, want that ben had it", line)
+				}
+			}
+			w.run(tuesday(1))
+			equal(t, "ada", w.deliveriesOf("ada"), []string{"one pending"})
+			ben := []string{"one pending"}
+			if mode == series.Drip {
+				ben = append(ben, "two pending")
+			}
+			equal(t, "ben", w.deliveriesOf("ben"), ben)
+
+			w.run(tuesday(2))
+			w.enrol(gut, "ada") // who has both by now
+			equal(t, "two to the readers of gut", announce("two", "gut", "skin"), int64(1))
+			equal(t, "ada", w.deliveriesOf("ada"), []string{"one pending", "two pending"})
+			equal(t, "ben", w.deliveriesOf("ben"), []string{"one pending", "two pending"})
+			equal(t, "cyd", w.deliveriesOf("cyd"), []string{"one pending", "two pending"})
+		})
+	}
+}
+
+func TestRule14ReadElsewhereIsNotAnnounced(t *testing.T) {
+	w := newWorld(t)
+	skin, gut := w.series("skin", series.Change{Mode: ptr(series.Drip)}), w.series("gut", series.Change{})
+	w.articles(skin, "one", "two")
+	w.enrol(gut, "ada", "ben")
+	one, err := series.ArticleBySlug(w.ctx, w.db, "one")
+	w.check("one", err)
+	_, err = w.people.Import(w.ctx, w.db, strings.NewReader("email\nada@reader.example\n"), subscribers.ImportOptions{
+		SeriesID: skin.ID, File: "people.csv", As: subscribers.Active, Because: "they signed", Reading: []int64{one.ID},
+	})
+	w.check("import", err)
+	_, readers, err := w.p.Announce(w.ctx, newsletter.Announcement{Series: []string{"gut"}, Article: "one"}, false)
+	w.check("announce", err)
+	equal(t, "readers", readers, int64(1))
+	equal(t, "ada", w.deliveriesOf("ada"), []string{})
 }
 
 func TestRule18AnAnnouncementToASegment(t *testing.T) {

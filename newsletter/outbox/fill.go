@@ -35,7 +35,7 @@ func nextChunk(size int64, took time.Duration) int64 {
 const welcome = "welcome"
 
 // FillLive writes the rows of an issue in state planned (which becomes filling) or filling: everybody mailable in its series
-// who has not had its article in this cycle, nor read it before they came; of a correction, those who had the article in an
+// who has not had its article in this cycle, nor by an announcement to another series, nor read it before they came; of a correction, those who had the article in an
 // earlier revision and no correction with this one. It works in short transactions and goes on where an interrupted call stopped. The last one opens the
 // issue as Open does. It returns how many rows the issue has. Two calls at once, of two processes, do it together; an issue
 // that was filled to the end is left as it is.
@@ -75,6 +75,7 @@ type fill struct {
 	issue  series.Issue
 	read   string // readings that have the article, as ",3,17,"
 	kept   bool   // some of those who had it are in kept
+	told   bool   // an announcement carries it, so that somebody may have had it as a reader of another series
 	oldest bool   // who confirmed longest ago comes first
 	size   int64  // people in a chunk
 	full   bool
@@ -107,8 +108,11 @@ func (f *fill) chunk(ctx context.Context, tx *store.Tx, now time.Time) error {
 		f.full = true
 		return Open(ctx, tx, now, issue.ID)
 	}
-	// In this transaction: what was moved there meanwhile is not in deliveries any more.
+	// In this transaction: what was moved there meanwhile is not in deliveries any more, and what was announced meanwhile is.
 	if f.kept, err = isKept(ctx, tx, issue.ArticleID); err != nil {
+		return err
+	}
+	if f.told, err = isAnnounced(ctx, tx, issue.ArticleID); err != nil {
 		return err
 	}
 	if err := f.insert(ctx, tx, *first, *last, now); err != nil {
@@ -126,7 +130,9 @@ FROM mailable m
 WHERE m.series_id = ?2 AND m.subscriber_id BETWEEN ?5 AND ?6
 	AND (m.reading_id IS NULL OR ?7 NOT LIKE '%,' || m.reading_id || ',%')
 	AND (?8 = 0 OR NOT EXISTS (SELECT 1 FROM kept k
-		WHERE k.subscriber_id = m.subscriber_id AND k.series_id = ?2 AND k.article_id = ?3 AND k.cycle = m.cycle))
+		WHERE k.subscriber_id = m.subscriber_id AND k.article_id = ?3 AND (k.series_id <> ?2 OR k.cycle = m.cycle)))
+	AND (?10 = 0 OR NOT EXISTS (SELECT 1 FROM deliveries d
+		WHERE d.subscriber_id = m.subscriber_id AND d.series_id <> ?2 AND d.article_id = ?3 AND d.gone = 0))
 ORDER BY (m.subscriber_id * 7919) % 1009
 ON CONFLICT DO NOTHING`
 	insertCorrected = `INSERT INTO deliveries (kind, issue_id, subscriber_id, series_id, cycle, next_try, created, updated, lane)
@@ -135,10 +141,10 @@ SELECT 'issue', ?1, m.subscriber_id, ?2, m.cycle, CASE WHEN ?9 = 1 THEN m.active
 FROM mailable m
 WHERE m.series_id = ?2 AND m.subscriber_id BETWEEN ?5 AND ?6
 	AND (EXISTS (SELECT 1 FROM deliveries d JOIN issues i ON i.id = d.issue_id
-			WHERE d.subscriber_id = m.subscriber_id AND d.series_id = ?2 AND d.article_id = ?3 AND i.revision < ?7
+			WHERE d.subscriber_id = m.subscriber_id AND d.article_id = ?3 AND i.revision < ?7
 				AND d.state IN ('pending', 'claimed', 'inflight', 'sent', 'uncertain'))
 		OR (?8 = 1 AND EXISTS (SELECT 1 FROM kept k JOIN issues i ON i.id = k.issue_id
-			WHERE k.subscriber_id = m.subscriber_id AND k.series_id = ?2 AND k.article_id = ?3 AND i.revision < ?7 AND k.sent = 1)))
+			WHERE k.subscriber_id = m.subscriber_id AND k.article_id = ?3 AND i.revision < ?7 AND k.sent = 1)))
 	AND NOT EXISTS (SELECT 1 FROM deliveries d JOIN issues i ON i.id = d.issue_id
 		WHERE d.subscriber_id = m.subscriber_id AND d.series_id = ?2 AND i.kind = 'correction' AND i.article_id = ?3
 			AND i.revision >= ?7 AND d.state IN ('pending', 'claimed', 'inflight', 'sent', 'uncertain'))
@@ -149,12 +155,12 @@ ON CONFLICT DO NOTHING`
 )
 
 func (f *fill) insert(ctx context.Context, tx *store.Tx, first, last int64, now time.Time) error {
-	query, extra := insertReaders, any(f.read)
+	row := []any{f.issue.ID, f.issue.SeriesID, orNull(f.issue.ArticleID), now.UnixMilli(), first, last}
 	if f.issue.Kind == "correction" {
-		query, extra = insertCorrected, f.issue.Revision
+		_, err := tx.Exec(ctx, insertCorrected, append(row, f.issue.Revision, flag(f.kept), flag(f.oldest))...)
+		return err
 	}
-	_, err := tx.Exec(ctx, query, f.issue.ID, f.issue.SeriesID, orNull(f.issue.ArticleID), now.UnixMilli(), first, last, extra,
-		flag(f.kept), flag(f.oldest))
+	_, err := tx.Exec(ctx, insertReaders, append(row, f.read, flag(f.kept), flag(f.oldest), flag(f.told))...)
 	return err
 }
 
@@ -195,17 +201,22 @@ WHERE m.series_id = ?1 AND (m.reading_id IS NULL OR ?3 NOT LIKE '%,' || m.readin
 		WHERE d.subscriber_id = m.subscriber_id AND d.series_id = ?1 AND d.article_id = ?2 AND d.cycle = m.cycle
 			AND (d.state IN ('pending', 'claimed', 'inflight', 'sent', 'uncertain') OR (d.state = 'failed' AND d.class = 'content')))
 	AND (?4 = 0 OR NOT EXISTS (SELECT 1 FROM kept k
-		WHERE k.subscriber_id = m.subscriber_id AND k.series_id = ?1 AND k.article_id = ?2 AND k.cycle = m.cycle))`
+		WHERE k.subscriber_id = m.subscriber_id AND k.article_id = ?2 AND (k.series_id <> ?1 OR k.cycle = m.cycle)))
+	AND (?5 = 0 OR NOT EXISTS (SELECT 1 FROM deliveries d
+		WHERE d.subscriber_id = m.subscriber_id AND d.series_id <> ?1 AND d.article_id = ?2 AND d.gone = 0))`
 
 // CountFill counts the rows that FillLive would write for an article now.
 func CountFill(ctx context.Context, q store.Querier, seriesID, articleID int64) (n int64, err error) {
 	read, err := readingsWith(ctx, q, seriesID, articleID)
-	kept := false
+	kept, told := false, false
 	if err == nil {
 		kept, err = isKept(ctx, q, articleID)
 	}
 	if err == nil {
-		err = q.QueryRow(ctx, countReaders, seriesID, articleID, read, flag(kept)).Scan(&n)
+		told, err = isAnnounced(ctx, q, articleID)
+	}
+	if err == nil {
+		err = q.QueryRow(ctx, countReaders, seriesID, articleID, read, flag(kept), flag(told)).Scan(&n)
 	}
 	if err != nil {
 		return 0, fmt.Errorf("article %d: count readers: %w", articleID, err)
@@ -215,10 +226,10 @@ func CountFill(ctx context.Context, q store.Querier, seriesID, articleID int64) 
 
 const countCorrected = `SELECT count(*) FROM articles a JOIN mailable m ON m.series_id = a.series_id
 WHERE a.id = ?1 AND (EXISTS (SELECT 1 FROM deliveries d JOIN issues i ON i.id = d.issue_id
-			WHERE d.subscriber_id = m.subscriber_id AND d.series_id = m.series_id AND d.article_id = ?1 AND i.revision < ?2
+			WHERE d.subscriber_id = m.subscriber_id AND d.article_id = ?1 AND i.revision < ?2
 				AND d.state IN ('pending', 'claimed', 'inflight', 'sent', 'uncertain'))
 		OR EXISTS (SELECT 1 FROM kept k JOIN issues i ON i.id = k.issue_id
-			WHERE k.subscriber_id = m.subscriber_id AND k.series_id = m.series_id AND k.article_id = ?1 AND i.revision < ?2 AND k.sent = 1))
+			WHERE k.subscriber_id = m.subscriber_id AND k.article_id = ?1 AND i.revision < ?2 AND k.sent = 1))
 	AND NOT EXISTS (SELECT 1 FROM deliveries d JOIN issues i ON i.id = d.issue_id
 		WHERE d.subscriber_id = m.subscriber_id AND d.series_id = m.series_id AND i.kind = 'correction' AND i.article_id = ?1
 			AND i.revision >= ?2 AND d.state IN ('pending', 'claimed', 'inflight', 'sent', 'uncertain'))
@@ -246,11 +257,14 @@ SELECT 'issue', ?1, m.subscriber_id, ?2, ?3, m.cycle, CASE WHEN ?6 = 1 THEN m.ac
 	coalesce((SELECT l.lane FROM addressed a JOIN lane_domains l ON l.domain = a.domain WHERE a.subscriber_id = m.subscriber_id), 0)
 FROM mailable m WHERE m.series_id = ?2 AND m.subscriber_id = ?5
 	AND NOT EXISTS (SELECT 1 FROM kept k
-		WHERE k.subscriber_id = ?5 AND (k.issue_id = ?1 OR (k.series_id = ?2 AND k.article_id = ?3 AND k.cycle = m.cycle)))
+		WHERE k.subscriber_id = ?5 AND (k.issue_id = ?1 OR (k.article_id = ?3 AND (k.series_id <> ?2 OR k.cycle = m.cycle))))
+	AND NOT EXISTS (SELECT 1 FROM deliveries d
+		WHERE d.subscriber_id = ?5 AND d.series_id <> ?2 AND d.article_id = ?3 AND d.gone = 0)
 ON CONFLICT DO NOTHING`
 
 // AddFor is Add for an announcement, which belongs to no series: the people get it as readers of seriesID, and its
-// unsubscribe link leaves that one. Who reads several of the announcement's series has one row.
+// unsubscribe link leaves that one. Who reads several of the announcement's series has one row. It counts as had in its article's
+// series, in whatever cycle, since the row has the cycle of seriesID.
 func AddFor(ctx context.Context, tx *store.Tx, issueID, seriesID int64, subscriberIDs []int64, now time.Time) (added int64, err error) {
 	issue, err := series.IssueByID(ctx, tx, issueID)
 	if err == nil {

@@ -296,6 +296,53 @@ func TestAnnouncement(t *testing.T) {
 	checkInvariants(t, s.db, taken(srv), 0)
 }
 
+// TestAnnouncedToAnotherSeries: a row of another series' reader counts as had in the article's own, by whatever way it is looked at.
+func TestAnnouncedToAnotherSeries(t *testing.T) {
+	for _, compacted := range []bool{false, true} {
+		s, srv := newSite(t), smtptest.New(t)
+		gut := s.addSeries("gut")
+		both := s.readers(s.skin, 3)[:2] // the third reads skin alone
+		s.readers(gut, 2)
+		article := s.article(s.skin, "rest")
+		f := s.frozen(s.skin, article)
+		f.Kind = "announcement"
+		told := s.freeze(f)
+		s.tx(func(ctx context.Context, tx *store.Tx) error {
+			if n, err := outbox.AddFor(ctx, tx, told.ID, gut.ID, both, s.now()); err != nil || n != 2 {
+				t.Errorf("announce: got %d, %v, want 2", n, err)
+			}
+			return outbox.Open(ctx, tx, s.now(), told.ID)
+		})
+		s.send(srv)
+		s.exec(`UPDATE enrolments SET cycle = 2 WHERE series_id = ?1`, gut.ID) // that one's, not skin's
+		if compacted {
+			s.finish()
+			s.advance(time.Hour)
+			if moved := s.compact(s.now()); moved != 2 {
+				t.Fatalf("got %d rows compacted, want 2", moved)
+			}
+		}
+		if had, err := outbox.HadBy(t.Context(), s.db, s.skin.ID, article.ID, both[0], both[1]+1); err != nil || len(had) != 2 {
+			t.Errorf("had by: got %v, %v, want two", had, err)
+		}
+		if r, err := outbox.ReaderOf(t.Context(), s.db, s.skin.ID, both[0]); err != nil || r.Had[article.ID].IsZero() {
+			t.Errorf("reader: got %+v, %v, want the article had", r, err)
+		}
+		if n, err := outbox.CountFill(t.Context(), s.db, s.skin.ID, article.ID); n != 1 || err != nil {
+			t.Errorf("count: got %d, %v, want the third alone", n, err)
+		}
+		f.Kind = "welcome"
+		hello := s.freeze(f)
+		if n, err := s.add(hello.ID, both...); n != 0 || err != nil {
+			t.Errorf("welcome: got %d, %v, want nobody", n, err)
+		}
+		f.Kind = "slot"
+		if n, err := s.fill(s.freeze(f).ID); n != 1 || err != nil {
+			t.Errorf("fill: got %d, %v, want the third alone", n, err)
+		}
+	}
+}
+
 func TestCorrectionGoesToWhoHadLess(t *testing.T) {
 	s, srv := newSite(t), smtptest.New(t)
 	s.readers(s.skin, 4)
@@ -424,6 +471,35 @@ func TestRetrySkipsWhoHadItSince(t *testing.T) {
 	s.wants(one.ID, "1 sent, 1 failed")
 	s.wants(two.ID, "1 sent")
 	checkInvariants(t, s.db, taken(srv), 0)
+}
+
+// TestRetrySkipsWhoHadItAnnounced: the same where the other issue was announced to another series.
+func TestRetrySkipsWhoHadItAnnounced(t *testing.T) {
+	s, srv := newSite(t), smtptest.New(t)
+	gut := s.addSeries("gut")
+	ids := s.readers(s.skin, 2)
+	s.readers(gut, 1)
+	srv.At("RCPT").Reply("550 5.7.1 blocked").Times(2)
+	one := s.issue(s.skin, "rest")
+	s.send(srv)
+	f := s.frozen(s.skin, must(series.ArticleBySlug(t.Context(), s.db, "rest")))
+	f.Kind = "announcement"
+	told := s.freeze(f)
+	s.tx(func(ctx context.Context, tx *store.Tx) error {
+		if _, err := outbox.AddFor(ctx, tx, told.ID, gut.ID, ids[:1], s.now()); err != nil {
+			return err
+		}
+		if err := outbox.Open(ctx, tx, s.now(), told.ID); err != nil {
+			return err
+		}
+		if n, err := outbox.Retry(ctx, tx, one.ID, s.now()); n != 1 || err != nil {
+			t.Errorf("got %d retried, %v, want 1", n, err)
+		}
+		return nil
+	})
+	s.send(srv)
+	s.wants(one.ID, "1 sent, 1 failed")
+	s.wants(told.ID, "1 sent")
 }
 
 func TestSettleRefusesOtherWords(t *testing.T) {

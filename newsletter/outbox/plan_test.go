@@ -38,6 +38,8 @@ func TestPlans(t *testing.T) {
 		{"correct", insertCorrected, "(series_id=? AND subscriber_id>? AND subscriber_id<?)"},
 		{"add", insertReader, "(series_id=? AND subscriber_id=?)"},
 		{"had", selectHad, "deliveries_by_subscriber (subscriber_id>? AND subscriber_id<?)"},
+		{"had by", hadBy, "deliveries_by_subscriber (subscriber_id>? AND subscriber_id<?)"},
+		{"announced", anyAnnounced, "issues_by_article (article_id=?)"},
 		{"retry", retryFailed, "deliveries_ended (issue_id=? AND state=?)"},
 		{"count", countStates, "COVERING INDEX deliveries_ended (issue_id=?)"},
 		{"midway", selectMidway, "deliveries_leased"},

@@ -13,7 +13,7 @@ import (
 // Reader is one mailable subscriber of a series with the facts that series.Next needs in drip.
 type Reader struct {
 	SubscriberID, Cycle int64
-	Had                 map[int64]time.Time // article -> when: rows that count as had, of this cycle
+	Had                 map[int64]time.Time // article -> when: rows that count as had, of this cycle or announced to another series
 	Before              map[int64]bool      // had before they came (readings)
 	Welcomed            time.Time           // when a welcome of this series was had; zero: never
 }
@@ -97,14 +97,16 @@ func addFacts(ctx context.Context, q store.Querier, seriesID int64, all []factua
 }
 
 // The plus keeps the planner to the people at hand: the index of what counts as had would bring all of the series.
-const selectHad = `SELECT d.subscriber_id, d.cycle, d.article_id, i.kind, coalesce(d.dated, d.created)
+const selectHad = `SELECT d.subscriber_id, d.series_id, d.cycle, d.article_id, i.kind, coalesce(d.dated, d.created)
 FROM deliveries d JOIN issues i ON i.id = d.issue_id
-WHERE d.subscriber_id BETWEEN ?2 AND ?3 AND +d.series_id = ?1 AND d.article_id IS NOT NULL
+WHERE d.subscriber_id BETWEEN ?2 AND ?3 AND d.article_id IS NOT NULL
+	AND (+d.series_id = ?1 OR (i.kind = 'announcement' AND EXISTS (SELECT 1 FROM articles a WHERE a.id = d.article_id AND a.series_id = ?1)))
 	AND (d.state IN ('pending', 'claimed', 'inflight', 'sent', 'uncertain') OR (d.state = 'failed' AND d.class = 'content'))
 UNION ALL
-SELECT k.subscriber_id, k.cycle, k.article_id, i.kind, k.at
+SELECT k.subscriber_id, k.series_id, k.cycle, k.article_id, i.kind, k.at
 FROM kept k JOIN issues i ON i.id = k.issue_id
-WHERE k.subscriber_id BETWEEN ?2 AND ?3 AND k.series_id = ?1 AND k.article_id IS NOT NULL`
+WHERE k.subscriber_id BETWEEN ?2 AND ?3 AND k.article_id IS NOT NULL
+	AND (k.series_id = ?1 OR (i.kind = 'announcement' AND EXISTS (SELECT 1 FROM articles a WHERE a.id = k.article_id AND a.series_id = ?1)))`
 
 func addHad(ctx context.Context, q store.Querier, seriesID, first, last int64, at map[int64]*Reader) error {
 	rows, err := q.Query(ctx, selectHad, seriesID, first, last)
@@ -113,18 +115,18 @@ func addHad(ctx context.Context, q store.Querier, seriesID, first, last int64, a
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var subscriber, cycle, article int64
+		var subscriber, of, cycle, article int64
 		var kind string
 		var when sql.NullInt64
-		if err := rows.Scan(&subscriber, &cycle, &article, &kind, &when); err != nil {
+		if err := rows.Scan(&subscriber, &of, &cycle, &article, &kind, &when); err != nil {
 			return err
 		}
 		r := at[subscriber]
 		if r == nil {
 			continue // not mailable, between two who are
 		}
-		if had := instant(when); cycle == r.Cycle {
-			r.Had[article] = had
+		if cycle == r.Cycle || of != seriesID { // that one's cycle says nothing of this
+			r.Had[article] = instant(when)
 		}
 		if kind == welcome && instant(when).After(r.Welcomed) {
 			r.Welcomed = instant(when)

@@ -90,8 +90,8 @@ const retryFailed = `UPDATE deliveries SET state = 'pending', class = '', waited
 WHERE issue_id = ?1 AND state = 'failed' AND owner = '' AND state <> 'pending' AND class IN ('blocked', 'config', 'expired')
 	AND (article_id IS NULL OR NOT EXISTS (
 		SELECT 1 FROM deliveries o
-		WHERE o.series_id = deliveries.series_id AND o.article_id = deliveries.article_id
-			AND o.subscriber_id = deliveries.subscriber_id AND o.cycle = deliveries.cycle AND o.id <> deliveries.id
+		WHERE o.subscriber_id = deliveries.subscriber_id AND o.article_id = deliveries.article_id
+			AND (o.series_id <> deliveries.series_id OR o.cycle = deliveries.cycle) AND o.id <> deliveries.id
 			AND (o.state IN ('pending', 'claimed', 'inflight', 'sent', 'uncertain') OR (o.state = 'failed' AND o.class = 'content'))))`
 
 // Retry makes failed rows of class blocked, config or expired pending again, but for people who had the article through
