@@ -277,6 +277,12 @@ type Announcement struct {
 	Title, Markdown string   // a text of its own
 }
 
+// Everybody says whether an announcement goes to all readers of a series. Of the article's own series it is the article's issue then,
+// as one sent by hand is; else the article keeps its turn there, and those who had it are left out.
+func (a Announcement) Everybody(series string) bool {
+	return strings.TrimSpace(a.Where) == "" && slices.Contains(a.Series, series)
+}
+
 // Announce sends an article, or a Markdown text with a title, to the active readers of the given series, or a segment of them,
 // outside the order (rule 18), once to each person: who had the same words within a week is left out, so that a command that is run again
 // mails nobody twice. It carries the disclaimers of all of these series; the sender is the article's series, else the first.
@@ -384,6 +390,7 @@ func (p *Publisher) announcement(ctx context.Context, to []addressee, said Annou
 		err = p.cleared(ctx, frozen)
 	}
 	frozen.Slot, frozen.Kind = p.thisMinute(series.Series{Zone: p.site.Zone}).Wall, "announcement"
+	frozen.Everybody = a.ID != 0 && said.Everybody(from.Slug)
 	return frozen, err
 }
 

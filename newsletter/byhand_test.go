@@ -87,7 +87,7 @@ func TestRule18AnAnnouncementMovesNobody(t *testing.T) {
 
 // TestRule14AnAnnouncementToAnotherSeriesCounts: whoever reads both gets the article once, whichever comes first.
 func TestRule14AnAnnouncementToAnotherSeriesCounts(t *testing.T) {
-	for _, mode := range []series.Mode{series.Drip} {
+	for _, mode := range []series.Mode{series.Live, series.Drip} {
 		t.Run(string(mode), func(t *testing.T) {
 			w := newWorld(t)
 			skin, gut := w.series("skin", series.Change{Mode: &mode}), w.series("gut", series.Change{})
@@ -146,6 +146,77 @@ func TestRule14ReadElsewhereIsNotAnnounced(t *testing.T) {
 	w.check("announce", err)
 	equal(t, "readers", readers, int64(1))
 	equal(t, "ada", w.deliveriesOf("ada"), []string{})
+}
+
+func TestRule7ACorrectionGoesToWhoHadItAnnounced(t *testing.T) {
+	w := newWorld(t)
+	skin, gut := w.series("skin", series.Change{}), w.series("gut", series.Change{})
+	w.articles(skin, "one", "two")
+	w.enrol(skin, "ada", "ben")
+	w.enrol(gut, "ben")
+	_, _, err := w.p.Announce(w.ctx, newsletter.Announcement{Series: []string{"gut"}, Article: "one"}, false)
+	w.check("announce", err)
+	name, _, readers, err := w.p.SendNow(w.ctx, "skin", "one", false)
+	w.check("send", err)
+	equal(t, "who lacks it", readers, int64(1))
+	w.importArticles(skin, series.Incoming{Slug: "one", Text: series.Text{Title: "About one", Markdown: "Better words."}})
+	_, would, err := w.p.Correct(w.ctx, name, "It was wrong.", true)
+	w.check("dry run", err)
+	_, readers, err = w.p.Correct(w.ctx, name, "It was wrong.", false)
+	w.check("correct", err)
+	equal(t, "corrected", []int64{would, readers}, []int64{2, 2})
+}
+
+// TestRule18AnAnnouncementToSomeKeepsTheTurn: who lacks the article gets it in its turn, in the slot or by hand.
+func TestRule18AnAnnouncementToSomeKeepsTheTurn(t *testing.T) {
+	for name, to := range map[string]newsletter.Announcement{
+		"a segment":      {Series: []string{"skin"}, Where: "email ~ ada", Article: "one"},
+		"another series": {Series: []string{"gut"}, Article: "one"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			skin, gut := w.series("skin", series.Change{}), w.series("gut", series.Change{Schedule: []string{"0 9 1 1 *"}})
+			w.articles(skin, "one", "two")
+			w.enrol(skin, "ada", "ben", "cyd")
+			w.enrol(gut, "ada")
+			_, readers, err := w.p.Announce(w.ctx, to, false)
+			w.check("announce", err)
+			equal(t, "readers", readers, int64(1))
+			equal(t, "plan", w.plan("skin", 2), []string{wall(1) + " one 2", wall(2) + " two 3"})
+			_, article, readers, err := w.p.SendNow(w.ctx, "skin", "one", true)
+			w.check("by hand", err)
+			equal(t, "by hand", []any{article, readers}, []any{"one", int64(2)})
+			w.run(monday)
+			equal(t, "slots", [][]string{w.run(tuesday(1)), w.run(tuesday(2))}, [][]string{{wall(1) + " issued 2"}, {wall(2) + " issued 3"}})
+			equal(t, "ada", w.deliveriesOf("ada"), []string{"one pending", "two pending"})
+			equal(t, "ben", w.deliveriesOf("ben"), []string{"one pending", "two pending"})
+		})
+	}
+}
+
+// TestRule18AnAnnouncementIsNoPlace: what goes outside the order puts nothing behind, neither a draft at the head nor what is
+// inserted before it.
+func TestRule18AnAnnouncementIsNoPlace(t *testing.T) {
+	for _, mode := range []series.Mode{series.Live, series.Drip} {
+		t.Run(string(mode), func(t *testing.T) {
+			w := newWorld(t)
+			skin := w.series("skin", series.Change{Mode: &mode, WhenNotReady: ptr("hold")})
+			w.articles(skin, "one?", "two", "three")
+			w.enrol(skin, "ada", "ben")
+			w.run(monday)
+			_, _, err := w.p.Announce(w.ctx, newsletter.Announcement{Series: []string{"skin"}, Article: "two"}, false)
+			w.check("announce", err)
+			w.clock.set(monday.Add(time.Hour))
+			one, err := series.ArticleBySlug(w.ctx, w.db, "one")
+			w.check("one", err)
+			past, _, err := w.p.PastIn(w.ctx, w.db, one)
+			w.check("past", err)
+			equal(t, "readers past the draft", past, int64(0))
+			equal(t, "the draft holds", w.run(tuesday(1)), []string{wall(1) + " held 0"})
+			w.article("one", series.MarkReady)
+			equal(t, "plan", w.plan("skin", 2), []string{wall(2) + " one 2", wall(3) + " three 2"})
+		})
+	}
 }
 
 func TestRule18AnAnnouncementToASegment(t *testing.T) {

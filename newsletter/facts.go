@@ -33,7 +33,7 @@ func liveFacts(ctx context.Context, q store.Querier, s series.Series) (series.Fa
 	if err != nil {
 		return f, err
 	}
-	if f.Had, err = series.Had(ctx, q, s.ID); err != nil {
+	if f.Had, f.Announced, err = series.Had(ctx, q, s.ID); err != nil {
 		return f, fmt.Errorf("series %s: facts: %w", s.Slug, err)
 	}
 	return f, nil
@@ -41,7 +41,7 @@ func liveFacts(ctx context.Context, q store.Querier, s series.Series) (series.Fa
 
 // readerFacts are the facts of one reader of a series whose common facts are f. A forecast may add to Had.
 func readerFacts(f series.Facts, r outbox.Reader) series.Facts {
-	f.Had, f.Before, f.Welcomed = r.Had, r.Before, r.Welcomed
+	f.Had, f.Announced, f.Before, f.Welcomed = r.Had, r.Announced, r.Before, r.Welcomed
 	if f.Had == nil {
 		f.Had = map[int64]time.Time{}
 	}
@@ -124,14 +124,17 @@ func placements(articles []series.Article) []int64 {
 }
 
 // signature is equal for two readers exactly when Next decides the same for both at every slot after now: same articles
-// had and read before, on the same side of every placement (rule 4), and the same welcome while it still counts (rule 3).
+// had and read before, on the same side of every placement (rule 4) unless by an announcement (rule 18), and the same welcome while it
+// still counts (rule 3).
 func signature(f series.Facts, placed []int64, now time.Time) string {
 	var key []byte
 	for _, a := range f.Articles {
 		if at, ok := f.Had[a.ID]; ok {
-			side, _ := slices.BinarySearch(placed, at.UnixMilli()+1)
 			key = strconv.AppendInt(append(key, 'h'), a.ID, 10)
-			key = strconv.AppendInt(append(key, '/'), int64(side), 10)
+			if !f.Announced[a.ID] {
+				side, _ := slices.BinarySearch(placed, at.UnixMilli()+1)
+				key = strconv.AppendInt(append(key, '/'), int64(side), 10)
+			}
 		}
 		if f.Before[a.ID] {
 			key = strconv.AppendInt(append(key, 'b'), a.ID, 10)

@@ -454,10 +454,10 @@ func (p *Publisher) PastIn(ctx context.Context, q store.Querier, a series.Articl
 	return past, before, err
 }
 
-// isPast says whether an article that ranks after a was had.
+// isPast says whether an article that ranks after a was had, but by an announcement, which is no place in the order (rule 18).
 func isPast(f series.Facts, a series.Article) bool {
 	for _, x := range f.Articles {
-		if _, had := f.Had[x.ID]; x.Rank > a.Rank && (had || f.Before[x.ID]) {
+		if _, had := f.Had[x.ID]; x.Rank > a.Rank && (had && !f.Announced[x.ID] || f.Before[x.ID]) {
 			return true
 		}
 	}

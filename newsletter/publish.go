@@ -110,7 +110,7 @@ func notIssued(ctx context.Context, q store.Querier, f series.Frozen) error {
 	if f.Series.Mode != series.Live {
 		return nil
 	}
-	had, err := series.Had(ctx, q, f.Series.ID)
+	had, _, err := series.Had(ctx, q, f.Series.ID)
 	if _, issued := had[f.Article.ID]; err == nil && issued {
 		err = fmt.Errorf("article %s was issued meanwhile: %w", f.Article.Slug, series.ErrState)
 	}

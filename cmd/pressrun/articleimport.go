@@ -200,7 +200,7 @@ func (s *site) takeIn(ctx context.Context, tx *store.Tx, r *importReport, in []s
 	if err := errors.Join(faults...); err != nil {
 		return err
 	}
-	had, err := series.Had(ctx, tx, r.of.ID)
+	had, _, err := series.Had(ctx, tx, r.of.ID)
 	if err != nil {
 		return err
 	}

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"pressrun/newsletter"
 	"pressrun/newsletter/importer"
+	"pressrun/newsletter/series"
 )
 
 func (a *app) issueCorrectCommand() *cobra.Command {
@@ -48,6 +50,9 @@ func (a *app) issueAnnounceCommand() *cobra.Command {
 		Long: `Sends an article, or the text of a file, to everybody active in the series, once to each; nobody's next article moves by it. Who had
 the same words within a week is left out, so a command that is run again mails nobody twice.
 
+An article counts as had by whoever gets it, also in its own series where that is another one. Sent to the whole of its own live series it
+had its issue, and the slots go on without it; sent to some of them, or to another series, it keeps its turn for the others.
+
 ` + filterHelp,
 		Example: "  pressrun issue announce skin sleep --file moving-house.md --yes\n" +
 			"  pressrun issue announce skin --article leaky-gut --yes\n" +
@@ -78,7 +83,7 @@ the same words within a week is left out, so a command that is run again mails n
 					return q, err
 				}
 				return a.sendIssue(cmd, s, send, func(q queued) string {
-					return fmt.Sprintf("Send this announcement to %s?", countOf(q.Readers, "reader", "readers"))
+					return fmt.Sprintf("Send this announcement to %s?%s", countOf(q.Readers, "reader", "readers"), a.also(s.saidTurn(cmd.Context(), to)))
 				})
 			})
 		},
@@ -89,4 +94,20 @@ the same words within a week is left out, so a command that is run again mails n
 	a.yesFlag(cmd)
 	a.jsonFlag(cmd)
 	return cmd
+}
+
+// saidTurn says what an announcement does to the turn of its article in its own series; empty: it has none, or there is nothing to say.
+func (s *site) saidTurn(ctx context.Context, to newsletter.Announcement) string {
+	a, err := series.ArticleBySlug(ctx, s.db, to.Article)
+	if err != nil {
+		return ""
+	}
+	of, err := series.ByID(ctx, s.db, a.SeriesID)
+	switch {
+	case err != nil || of.Mode != series.Live:
+		return ""
+	case to.Everybody(of.Slug):
+		return fmt.Sprintf(" It counts as the issue of “%s” in %s, whose slots go on without it.", a.Slug, of.Slug)
+	}
+	return fmt.Sprintf(" “%s” keeps its turn in %s, for those who lack it then.", a.Slug, of.Slug)
 }

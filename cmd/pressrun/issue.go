@@ -58,10 +58,7 @@ func (a *app) issueSendCommand() *cobra.Command {
 					return q, err
 				}
 				return a.sendIssue(cmd, s, send, func(q queued) string {
-					ends := s.saidCourse(cmd.Context(), given[0], q.Readers)
-					if a.yes && ends != "" { // nobody is asked, but it is said all the same
-						fmt.Fprintln(a.err, strings.TrimSpace(ends))
-					}
+					ends := a.also(s.saidCourse(cmd.Context(), given[0], q.Readers))
 					return fmt.Sprintf("Send “%s” to %s of %s now?%s", q.Article, countOf(q.Readers, "reader", "readers"), given[0], ends)
 				})
 			})
@@ -74,6 +71,14 @@ alone, with "delivery" in it.`
 	a.yesFlag(cmd)
 	a.jsonFlag(cmd)
 	return cmd
+}
+
+// also is what a question ends with. Where nobody is asked it is said all the same.
+func (a *app) also(said string) string {
+	if a.yes && said != "" {
+		fmt.Fprintln(a.err, strings.TrimSpace(said))
+	}
+	return said
 }
 
 // sendIssue says what would be sent, asks, sends and delivers.

@@ -14,6 +14,7 @@ import (
 type Reader struct {
 	SubscriberID, Cycle int64
 	Had                 map[int64]time.Time // article -> when: rows that count as had, of this cycle or announced to another series
+	Announced           map[int64]bool      // of Had: by an announcement; nil: none
 	Before              map[int64]bool      // had before they came (readings)
 	Welcomed            time.Time           // when a welcome of this series was had; zero: never
 }
@@ -127,10 +128,20 @@ func addHad(ctx context.Context, q store.Querier, seriesID, first, last int64, a
 		}
 		if cycle == r.Cycle || of != seriesID { // that one's cycle says nothing of this
 			r.Had[article] = instant(when)
+			if kind == "announcement" {
+				r.announced(article)
+			}
 		}
 		if kind == welcome && instant(when).After(r.Welcomed) {
 			r.Welcomed = instant(when)
 		}
 	}
 	return rows.Err()
+}
+
+func (r *Reader) announced(article int64) {
+	if r.Announced == nil {
+		r.Announced = map[int64]bool{}
+	}
+	r.Announced[article] = true
 }

@@ -18,6 +18,7 @@ import (
 type reader struct {
 	active   bool
 	had      map[int64]time.Time // of this cycle
+	told     map[int64]bool      // of them, by an announcement
 	before   map[int64]bool
 	welcomed time.Time
 }
@@ -36,6 +37,7 @@ type history struct {
 	lastID   int64
 	now      time.Time
 	issued   map[int64]time.Time // live: articles with an issue
+	told     map[int64]bool      // of them, by an announcement to everybody
 	last     int64               // live: article of the newest issue; 0: none
 	readers  []*reader
 	pins     map[int]int64 // slot, counted from now -> article
@@ -49,7 +51,7 @@ const gap = 72 * time.Hour
 
 func newHistory(draw func(n int) int, decided map[int]int) *history {
 	h := &history{
-		draw: draw, decided: decided, now: day0, issued: map[int64]time.Time{}, mode: series.Live, notReady: "hold", pins: map[int]int64{},
+		draw: draw, decided: decided, now: day0, issued: map[int64]time.Time{}, told: map[int64]bool{}, mode: series.Live, notReady: "hold", pins: map[int]int64{},
 		facts: func(f series.Facts) series.Facts { return f },
 	}
 	if draw(2) == 1 {
@@ -90,6 +92,7 @@ func (h *history) step() {
 		{"leave or return", h.leave},
 		{"start again", h.startAgain},
 		{"pin", h.pin},
+		{"announce", h.announce},
 		{"skip the next slot", func() { h.skipped = true }},
 		{"cancel", h.cancel},
 		{"change when_not_ready", func() { h.notReady = []string{"hold", "skip"}[h.draw(2)] }},
@@ -198,7 +201,7 @@ func (h *history) slotOver() {
 
 // join adds a reader, perhaps one who read up to some article elsewhere, perhaps with a welcome.
 func (h *history) join() {
-	r := &reader{active: true, had: map[int64]time.Time{}, before: map[int64]bool{}}
+	r := &reader{active: true, had: map[int64]time.Time{}, told: map[int64]bool{}, before: map[int64]bool{}}
 	h.readers = append(h.readers, r)
 	if h.draw(3) == 0 && len(h.articles) > 0 {
 		for _, a := range h.articles[:h.draw(len(h.articles))] {
@@ -223,7 +226,24 @@ func (h *history) leave() {
 
 func (h *history) startAgain() {
 	r := h.readers[h.draw(len(h.readers))]
-	r.had, r.before, r.active = map[int64]time.Time{}, nil, true
+	r.had, r.told, r.before, r.active = map[int64]time.Time{}, map[int64]bool{}, nil, true
+}
+
+// announce sends a ready article outside the order, to everybody active or to about half of them.
+func (h *history) announce() {
+	a := h.any(is(series.Ready))
+	if a == nil {
+		return
+	}
+	everybody := h.draw(2) == 0
+	if _, had := h.issued[a.ID]; everybody && !had {
+		h.issued[a.ID], h.told[a.ID] = h.now, true
+	}
+	for _, r := range h.readers {
+		if _, had := r.had[a.ID]; r.active && !had && !r.before[a.ID] && (everybody || h.draw(2) == 0) {
+			r.had[a.ID], r.told[a.ID] = h.now, true
+		}
+	}
 }
 
 // cancel takes the newest live issue back before anybody had it.
@@ -248,7 +268,7 @@ func (h *history) slot() {
 	}
 	h.slots++
 	if h.mode == series.Live {
-		if id := h.decide(h.issued, nil, time.Time{}); id != 0 {
+		if id := h.decide(h.issued, h.told, nil, time.Time{}); id != 0 {
 			h.issued[id], h.last = h.now, id
 			for _, r := range h.readers {
 				if _, had := r.had[id]; r.active && !had && !r.before[id] {
@@ -263,7 +283,7 @@ func (h *history) slot() {
 		if !r.active {
 			continue
 		}
-		if id := h.decide(r.had, r.before, r.welcomed); id != 0 {
+		if id := h.decide(r.had, r.told, r.before, r.welcomed); id != 0 {
 			r.had[id] = h.now
 			h.mails++
 		}
@@ -271,10 +291,10 @@ func (h *history) slot() {
 }
 
 // decide asks Next and judges the answer. It returns the article to send; 0: none.
-func (h *history) decide(had map[int64]time.Time, before map[int64]bool, welcomed time.Time) int64 {
+func (h *history) decide(had map[int64]time.Time, told, before map[int64]bool, welcomed time.Time) int64 {
 	truth := series.Facts{
-		Mode: h.mode, WhenNotReady: h.notReady, Articles: slices.Clone(h.articles), Had: maps.Clone(had), Before: maps.Clone(before),
-		Pinned: h.pins[0], Pins: h.pinned(), Welcomed: welcomed, MinGap: gap, At: h.now,
+		Mode: h.mode, WhenNotReady: h.notReady, Articles: slices.Clone(h.articles), Had: maps.Clone(had), Announced: maps.Clone(told),
+		Before: maps.Clone(before), Pinned: h.pins[0], Pins: h.pinned(), Welcomed: welcomed, MinGap: gap, At: h.now,
 	}
 	seen := h.facts(truth)
 	d := series.Next(seen)
@@ -369,6 +389,7 @@ func isBehind(f series.Facts, i int) bool {
 	a := f.Articles[i]
 	for j := i + 1; j < len(f.Articles); j++ {
 		at, had := f.Had[f.Articles[j].ID]
+		had = had && !f.Announced[f.Articles[j].ID]
 		if f.Before[f.Articles[j].ID] || had && (a.State == series.Draft || at.Before(a.Placed)) {
 			return !a.Backfill
 		}
@@ -382,8 +403,8 @@ func (h *history) finish() {
 	for range len(h.articles) + len(h.pins) + 2 {
 		h.slot()
 	}
-	everything := func(who string, had map[int64]time.Time, before map[int64]bool) {
-		f := series.Facts{Mode: h.mode, Articles: h.articles, Had: had, Before: before}
+	everything := func(who string, had map[int64]time.Time, told, before map[int64]bool) {
+		f := series.Facts{Mode: h.mode, Articles: h.articles, Had: had, Announced: told, Before: before}
 		for i, a := range h.articles {
 			if a.State == series.Ready && inTurn(f, i) {
 				h.fail("%s never got article %d though it is not behind", who, a.ID)
@@ -391,12 +412,12 @@ func (h *history) finish() {
 		}
 	}
 	if h.mode == series.Live {
-		everything("the live series", h.issued, nil)
+		everything("the live series", h.issued, h.told, nil)
 		return
 	}
 	for i, r := range h.readers {
 		if r.active {
-			everything(fmt.Sprintf("reader %d", i), r.had, r.before)
+			everything(fmt.Sprintf("reader %d", i), r.had, r.told, r.before)
 		}
 	}
 }
@@ -423,7 +444,7 @@ func TestHistories(t *testing.T) {
 			}
 		})
 	}
-	for _, rule := range []int{1, 3, 4, 5, 8, 10, 11, 14} {
+	for _, rule := range []int{1, 3, 4, 5, 8, 10, 11, 14, 18} {
 		t.Logf("rule %2d decided %6d times", rule, decided[rule])
 		if decided[rule] < 100 {
 			t.Errorf("rule %d decided %d times, want 100 at least", rule, decided[rule])
@@ -471,6 +492,7 @@ func TestHistoriesNeedEachRule(t *testing.T) {
 				a.State = series.Ready
 			}
 		})},
+		{"18: what was announced has no place in the order", func(f series.Facts) series.Facts { f.Announced = nil; return f }},
 		{"14: once per cycle in drip", func(f series.Facts) series.Facts {
 			if f.Mode == series.Drip {
 				f.Had = nil

@@ -55,6 +55,7 @@ type Frozen struct {
 	Subject     string
 	HTML, Text  string
 	ArticleHTML string
+	Everybody   bool // of an announcement: it goes to everybody of its article's series, and counts as the article's issue there
 }
 
 // Freeze makes the issue, named by DELIVERY's rule (NAME/ARTICLE in drip). It fails with ErrSlot where the slot has one,
@@ -126,8 +127,8 @@ func (f Frozen) check() error {
 }
 
 const freeze = `INSERT INTO issues (name, series_id, article_id, revision, slot, kind, state, reason, subject, html, text, article_html,
-	disclaimer_id, from_name, from_email, reply_to, language, frozen, updated)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?18)
+	disclaimer_id, from_name, from_email, reply_to, language, frozen, updated, everybody)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?18, ?19)
 ON CONFLICT DO NOTHING RETURNING id`
 
 func (f Frozen) insert(ctx context.Context, tx *store.Tx, name string, now time.Time) (id int64, err error) {
@@ -138,7 +139,7 @@ func (f Frozen) insert(ctx context.Context, tx *store.Tx, name string, now time.
 	for _, name := range f.candidates(name) {
 		err = tx.QueryRow(ctx, freeze, name, orNull(series), orNull(f.Article.ID), orNull(f.Article.Revision), f.Slot, f.Kind, string(f.State),
 			f.Reason, f.Subject, f.HTML, f.Text, f.ArticleHTML, f.Series.Disclaimer.ID, f.Series.FromName, f.Series.FromEmail,
-			f.Series.ReplyTo, f.Series.Language, millis(now)).Scan(&id)
+			f.Series.ReplyTo, f.Series.Language, millis(now), flag(f.Everybody)).Scan(&id)
 		if !errors.Is(err, store.ErrNotFound) {
 			return id, err
 		}
@@ -330,21 +331,31 @@ func Filled(ctx context.Context, tx *store.Tx, issueID, subscriberID int64) erro
 	return nil
 }
 
-const hadArticles = `SELECT i.article_id, min(i.frozen) FROM issues i JOIN articles a ON a.id = i.article_id
-WHERE a.series_id = ?1 AND i.kind IN ('slot', 'now', 'announcement') AND NOT (i.state = 'cancelled' AND i.reached = 0)
+const hadArticles = `SELECT i.article_id, min(i.frozen), min(CASE i.kind WHEN 'announcement' THEN 1 ELSE 0 END)
+FROM issues i JOIN articles a ON a.id = i.article_id
+WHERE a.series_id = ?1 AND (i.kind = 'slot' OR i.kind = 'now' OR (i.kind = 'announcement' AND i.everybody = 1))
+	AND NOT (i.state = 'cancelled' AND i.reached = 0)
 GROUP BY i.article_id`
 
 // Had says for each article of the series that counts as issued (rule 1: one cancelled before anybody had it aside)
-// when that was first: the facts of a live series. Welcomes and corrections don't count, announcements do (rule 18).
-func Had(ctx context.Context, q store.Querier, seriesID int64) (map[int64]time.Time, error) {
-	type issued struct{ article, at int64 }
-	all, err := collect(ctx, q, func(x *issued, scan func(dest ...any) error) error { return scan(&x.article, &x.at) }, hadArticles, seriesID)
-	if err != nil {
-		return nil, fmt.Errorf("issued articles of series %d: %w", seriesID, err)
+// when that was first: the facts of a live series. Welcomes and corrections don't count, and of announcements only those to everybody
+// of the series (rule 18); announced are the articles that count by such a one alone.
+func Had(ctx context.Context, q store.Querier, seriesID int64) (had map[int64]time.Time, announced map[int64]bool, err error) {
+	type issued struct {
+		article, at int64
+		announced   bool
 	}
-	had := make(map[int64]time.Time, len(all))
+	scan := func(x *issued, scan func(dest ...any) error) error { return scan(&x.article, &x.at, &x.announced) }
+	all, err := collect(ctx, q, scan, hadArticles, seriesID)
+	if err != nil {
+		return nil, nil, fmt.Errorf("issued articles of series %d: %w", seriesID, err)
+	}
+	had, announced = make(map[int64]time.Time, len(all)), map[int64]bool{}
 	for _, x := range all {
 		had[x.article] = instant(x.at)
+		if x.announced {
+			announced[x.article] = true
+		}
 	}
-	return had, nil
+	return had, announced, nil
 }

@@ -382,22 +382,25 @@ func TestHad(t *testing.T) {
 	s := add(t, db, weekly())
 	for _, tt := range []struct {
 		kind      string
+		everybody bool
 		cancelled bool
 		reached   bool
 		want      bool
 	}{
-		{"slot", false, false, true},
-		{"slot", true, false, false}, // gives its article back
-		{"slot", true, true, true},
-		{"now", false, false, true},
-		{"announcement", false, false, true},
-		{"welcome", false, false, false},
-		{"correction", false, false, false},
+		{"slot", false, false, false, true},
+		{"slot", false, true, false, false}, // gives its article back
+		{"slot", false, true, true, true},
+		{"now", false, false, false, true},
+		{"announcement", false, false, false, false}, // to some, or to another series
+		{"announcement", true, false, false, true},
+		{"announcement", true, true, false, false},
+		{"welcome", false, false, false, false},
+		{"correction", false, false, false, false},
 	} {
 		n := len(order(t, db, s.ID))
 		a := article(t, db, importOne(t, db, s.ID, fmt.Sprintf("a%d", n)))
 		f := letter(s, a, disclaimer)
-		f.Kind, f.Slot = tt.kind, day(n).Format("2006-01-02T15:04")
+		f.Kind, f.Slot, f.Everybody = tt.kind, day(n).Format("2006-01-02T15:04"), tt.everybody
 		issue := freeze(t, db, f, day(n))
 		in(t, db, func(ctx context.Context, tx *store.Tx) error {
 			if tt.reached {
@@ -410,7 +413,7 @@ func TestHad(t *testing.T) {
 			}
 			return nil
 		})
-		had, err := series.Had(t.Context(), db, s.ID)
+		had, announced, err := series.Had(t.Context(), db, s.ID)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -418,6 +421,18 @@ func TestHad(t *testing.T) {
 		if ok != tt.want || ok && !at.Equal(day(n)) {
 			t.Errorf("%+v: got %v at %s", tt, ok, at)
 		}
+		if announced[a.ID] != (tt.kind == "announcement" && tt.want) {
+			t.Errorf("%+v: got announced %v", tt, announced[a.ID])
+		}
+	}
+	a := article(t, db, importOne(t, db, s.ID, "both"))
+	for n, kind := range []string{"announcement", "slot"} {
+		f := letter(s, a, disclaimer)
+		f.Kind, f.Slot, f.Everybody = kind, day(40+n).Format("2006-01-02T15:04"), kind == "announcement"
+		freeze(t, db, f, day(40+n))
+	}
+	if had, announced, err := series.Had(t.Context(), db, s.ID); err != nil || !had[a.ID].Equal(day(40)) || announced[a.ID] {
+		t.Errorf("announced, then sent in a slot: got %v, announced %v, %v", had[a.ID], announced[a.ID], err)
 	}
 }
 
@@ -427,7 +442,7 @@ func TestCancelledGivesItsArticleBack(t *testing.T) {
 	s := add(t, db, weekly())
 	a := article(t, db, importOne(t, db, s.ID, "a"))
 	next := func() series.Decision {
-		had, err := series.Had(t.Context(), db, s.ID)
+		had, _, err := series.Had(t.Context(), db, s.ID)
 		if err != nil {
 			t.Fatal(err)
 		}

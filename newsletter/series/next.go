@@ -9,6 +9,7 @@ type Facts struct {
 	WhenNotReady string              // hold: a draft at the head holds; skip: the next ready one goes
 	Articles     []Article           // by rank; the text is not looked at
 	Had          map[int64]time.Time // article number -> when it was had; in live: when its issue was frozen
+	Announced    map[int64]bool      // of Had: by an announcement alone, outside the order; nil: none
 	Before       map[int64]bool      // articles had before they came to us (received-through); nil: none
 	Pinned       int64               // article pinned to the slot; 0: none
 	Pins         []Pin               // of all planned slots, by time: what is pinned to one after At waits for it
@@ -107,6 +108,8 @@ func (f Facts) out(a Article, past had) (rule int, why string) {
 	switch at, issued := f.Had[a.ID]; {
 	case issued && f.Mode == Drip:
 		return 14, "It was had on " + at.UTC().Format(time.DateOnly) + ", and nobody gets an article twice."
+	case issued && f.Announced[a.ID]:
+		return 18, "It was announced to the whole series on " + at.UTC().Format(time.DateOnly) + "."
 	case issued:
 		return 1, "It had its issue on " + at.UTC().Format(time.DateOnly) + "."
 	case f.Before[a.ID]:
@@ -132,7 +135,7 @@ type had struct {
 }
 
 // past finds for each article when one that ranks after it was had first. What was read before the enrolment was had
-// before anything here was placed: the zero time.
+// before anything here was placed: the zero time. An announcement moves nobody's next: it has no place in the order (rule 18).
 func (f Facts) past() []had {
 	past := make([]had, len(f.Articles))
 	var later had
@@ -140,6 +143,7 @@ func (f Facts) past() []had {
 		past[i] = later
 		id := f.Articles[i].ID
 		at, ok := f.Had[id]
+		ok = ok && !f.Announced[id]
 		if f.Before[id] {
 			at, ok = time.Time{}, true
 		}

@@ -83,6 +83,15 @@ func TestNext(t *testing.T) {
 		{"inserted before what was read before the enrolment: behind", series.Facts{
 			Mode: series.Drip, Articles: articles{ready(3, 0), ready(1, 0), ready(2, 0)}, Before: map[int64]bool{1: true},
 		}, series.Send, 2, 1},
+		{"announced: had, but no place in the order", series.Facts{
+			Articles: articles{ready(3, 8), ready(1, 0), ready(2, 0)}, Had: on(1, 7), Announced: map[int64]bool{1: true},
+		}, series.Send, 3, 1},
+		{"announced in drip", series.Facts{
+			Mode: series.Drip, Articles: articles{ready(3, 8), ready(1, 0), ready(2, 0)}, Had: on(1, 7, 3, 8), Announced: map[int64]bool{1: true},
+		}, series.Send, 2, 1},
+		{"a draft before what was announced holds", series.Facts{
+			Articles: articles{draft(1, 0), ready(2, 0)}, Had: on(2, 7), Announced: map[int64]bool{2: true}, WhenNotReady: "hold",
+		}, series.Blocked, 1, 11},
 		{"a draft at the head holds", series.Facts{Articles: articles{ready(1, 0), draft(2, 0), ready(3, 0)}, Had: on(1, 7), WhenNotReady: "hold"}, series.Blocked, 2, 11},
 		{"or is skipped", series.Facts{Articles: articles{ready(1, 0), draft(2, 0), ready(3, 0)}, Had: on(1, 7), WhenNotReady: "skip"}, series.Send, 3, 11},
 		{"a draft behind an eligible article does not hold", series.Facts{Articles: articles{ready(1, 0), draft(2, 0)}, WhenNotReady: "hold"}, series.Send, 1, 1},
@@ -147,6 +156,10 @@ func TestPassed(t *testing.T) {
 		{"held", func(f series.Facts) series.Facts { f.WhenNotReady = "hold"; return f }, map[int64]int{1: 5, 2: 4, 3: 8, 4: 1}},
 		{"pinned", func(f series.Facts) series.Facts { f.Pinned = 7; return f }, map[int64]int{1: 5, 2: 4, 3: 8, 4: 1, 5: 10, 6: 10}},
 		{"pinned to a later slot", func(f series.Facts) series.Facts { f.Pins = pins(6, 21); return f }, map[int64]int{1: 5, 2: 4, 3: 8, 4: 1, 5: 11, 6: 10}},
+		{"announced", func(f series.Facts) series.Facts {
+			f.Announced, f.Articles = map[int64]bool{4: true}, []series.Article{ready(4, 0), ready(2, 8)}
+			return f
+		}, map[int64]int{4: 18}},
 		{"drip", func(f series.Facts) series.Facts {
 			f.Mode, f.Had = series.Drip, on(1, 1, 2, 8, 4, 7)
 			return f

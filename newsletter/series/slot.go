@@ -344,7 +344,7 @@ func (s Series) checkPin(ctx context.Context, q store.Querier, articleID int64) 
 	if err != nil {
 		return err
 	}
-	had, err := Had(ctx, q, s.ID)
+	had, _, err := Had(ctx, q, s.ID)
 	if err != nil {
 		return err
 	}

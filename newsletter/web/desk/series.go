@@ -62,7 +62,7 @@ func (d *desk) articles(ctx context.Context, s series.Series, coming []templates
 	}
 	issued := map[int64]time.Time{}
 	if s.Mode == series.Live {
-		if issued, err = series.Had(ctx, d.DB, s.ID); err != nil {
+		if issued, _, err = series.Had(ctx, d.DB, s.ID); err != nil {
 			return nil, err
 		}
 	}
