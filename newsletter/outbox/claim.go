@@ -16,7 +16,10 @@ import (
 const perConnection = 16
 
 // room is how many rows may be claimed now: notices, issues' rows, and all together.
-type room struct{ notices, issues, most int }
+type room struct {
+	notices, issues, most int
+	newest                bool // of the newest issue first
+}
 
 // claim makes rows ours, as many as may leave now: notices first, then the oldest sending issue's by next_try, of each
 // provider its share. With held set only what may leave before go-live is claimed: tests and login links.
@@ -45,7 +48,7 @@ func (w *Worker) claim(r room, held bool) (got []row, err error) {
 		}
 		w.pacer.TakeNotices(len(got), now)
 		if n := min(r.issues, r.most-len(got)); !held && n > 0 {
-			c := laneClaim{w: w, now: now, lease: lease, n: n}
+			c := laneClaim{w: w, now: now, lease: lease, n: n, newest: r.newest}
 			err = c.claim(ctx, tx)
 			more := c.merged()
 			taken = append(taken, more...)
@@ -71,6 +74,7 @@ type laneClaim struct {
 	now    time.Time
 	lease  int64
 	n      int // rows still wanted
+	newest bool
 	shares []share
 	got    [][]row // of each lane
 }
@@ -117,7 +121,11 @@ func (c *laneClaim) lane(ctx context.Context, tx *store.Tx, lane pace.Lane, n in
 		if may <= 0 {
 			continue
 		}
-		rows, err := w.claimed(tx.Query(ctx, claimIssues, w.owner, c.lease, c.now.UnixMilli(), may, lane, s.only, s.not, markRoom))
+		query := claimIssues
+		if c.newest {
+			query = claimNewest
+		}
+		rows, err := w.claimed(tx.Query(ctx, query, w.owner, c.lease, c.now.UnixMilli(), may, lane, s.only, s.not, markRoom))
 		if err != nil {
 			return claimed, err
 		}
@@ -169,10 +177,12 @@ RETURNING id, epoch, issue_id, subscriber_id, series_id, cycle, tries, next_try,
 	(SELECT m.email || char(10) || m.name FROM mailable m
 	WHERE m.series_id = deliveries.series_id AND m.subscriber_id = deliveries.subscriber_id AND m.cycle = deliveries.cycle)`
 
+var claimNewest = strings.Replace(claimIssues, "ORDER BY i.id,", "ORDER BY i.id DESC,", 1)
+
 // markRoom is about what the first mark of a row writes more than it takes away: hash, Message-ID and date.
 var markRoom = strings.Repeat(" ", 136)
 
-// claimed reads what claimIssues returns.
+// claimed reads what claimIssues and claimNewest return.
 func (w *Worker) claimed(rows *sql.Rows, err error) (all []row, _ error) {
 	if err != nil {
 		return nil, err

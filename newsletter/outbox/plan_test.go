@@ -19,6 +19,7 @@ func TestPlans(t *testing.T) {
 	for _, tt := range []struct{ name, query, want string }{
 		{"claim notices", claimNotices, "SEARCH d USING INDEX deliveries_due (issue_id=? AND lane=? AND next_try<?)"},
 		{"claim issues", claimIssues, "SEARCH d USING COVERING INDEX deliveries_due (issue_id=? AND lane=? AND next_try<?)"},
+		{"claim newest", claimNewest, "SEARCH d USING COVERING INDEX deliveries_due (issue_id=? AND lane=? AND next_try<?)"},
 		{"any due", anyDue, "SEARCH d USING COVERING INDEX deliveries_due (issue_id=? AND lane=? AND next_try<?)"},
 		{"clamp notices", clampNotices, "deliveries_due (issue_id=? AND lane=? AND next_try>?)"},
 		{"clamp issues", clampIssues, "deliveries_due (issue_id=? AND lane=? AND next_try>?)"},

@@ -34,9 +34,10 @@ const (
 	breakerFirst = time.Minute
 	breakerLimit = 30 * time.Minute
 	alarmAfter   = 10 * time.Minute
-	// lostInARow is how many fresh connections may be lost in the envelope, with no message handed over between, before
+	// lostInARow is how many deliveries may lose a fresh connection in the envelope, with no envelope answered between, before
 	// it is the relay that is away and not something about one recipient.
 	lostInARow = 3
+	mostLost   = 4096 // that are remembered
 	// unansweredInARow is how many contents may go unanswered, with none answered between, before nothing leaves but one
 	// probe after each wait.
 	unansweredInARow = 3
@@ -51,7 +52,9 @@ type breaker struct {
 	since   time.Time // when the trouble began
 	alarmed bool
 
-	lost, unanswered int // in a row
+	lost       map[int64]bool // deliveries, in a row
+	lostBefore map[int64]bool // deliveries, ever
+	unanswered int            // in a row
 }
 
 // trouble is the relay's last error; nil when it works.
@@ -82,12 +85,17 @@ func (b *breaker) failed(err error, now time.Time) {
 	b.until = now.Add(b.wait)
 }
 
-// lostOne counts a fresh connection that was lost in the envelope and says whether they are too many in a row.
-func (b *breaker) lostOne() bool {
+// lostOne notes that a fresh connection was lost in the envelope of a delivery. again: it was not the first one; away: those of
+// too many deliveries were, in a row.
+func (b *breaker) lostOne(delivery int64) (again, away bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.lost++
-	return b.lost >= lostInARow
+	again = b.lostBefore[delivery]
+	if b.lostBefore == nil || len(b.lostBefore) >= mostLost {
+		b.lost, b.lostBefore = map[int64]bool{}, map[int64]bool{}
+	}
+	b.lost[delivery], b.lostBefore[delivery] = true, true
+	return again, len(b.lost) >= lostInARow
 }
 
 // unansweredOne counts a content that nobody answered and says whether they are too many in a row.
@@ -102,7 +110,7 @@ func (b *breaker) unansweredOne() bool {
 func (b *breaker) works() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.lost = 0
+	clear(b.lost)
 	if b.unanswered < unansweredInARow {
 		b.err, b.alarmed = nil, false
 	}
@@ -112,7 +120,8 @@ func (b *breaker) works() {
 func (b *breaker) answered() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.err, b.alarmed, b.lost, b.unanswered = nil, false, 0, 0
+	b.err, b.alarmed, b.unanswered = nil, false, 0
+	clear(b.lost)
 }
 
 // alarm says once in each time of trouble that it has lasted for ten minutes.

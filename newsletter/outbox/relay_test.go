@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"pressrun/newsletter/mailer"
@@ -209,6 +210,50 @@ func TestPoisonousRecipient(t *testing.T) {
 	}
 	s.wants(issue.ID, "1 pending, 29 sent")
 	checkInvariants(t, s.db, taken(srv), 0)
+}
+
+// TestPoisonousRecipients: whom the relay can't stand, for hours, costs those of later issues no more than a probe or two; and their
+// own rows end when their shelf life does.
+func TestPoisonousRecipients(t *testing.T) {
+	for _, poisonous := range []int{1, 4} {
+		t.Run(fmt.Sprint(poisonous), func(t *testing.T) {
+			bubble(t, func(s *site) {
+				s.readers(s.skin, 20)
+				l := &line{offered: func(to string) mailer.Outcome {
+					for i := range poisonous {
+						if to == address(1+i) {
+							return mailer.Outcome{State: mailer.Away, Reply: mailer.Reply{Code: 421, Enhanced: "4.7.0", Text: "go away"}}
+						}
+					}
+					return mailer.Outcome{State: mailer.Accepted}
+				}}
+				first := s.issue(s.skin, "rest")
+				cfg := s.config(l)
+				cfg.Connections, cfg.ShelfLife = 2, 30*time.Minute
+				w := s.start(cfg)
+				time.Sleep(15 * time.Minute)
+				synctest.Wait()
+				s.wants(first.ID, fmt.Sprintf("%d pending, %d sent", poisonous, 20-poisonous))
+				second := s.issue(s.skin, "more")
+				w.Wake()
+				time.Sleep(time.Hour)
+				synctest.Wait()
+				if n := s.counts(second.ID).Sent; n != int64(20-poisonous) {
+					s.Errorf("got %d of the next issue sent within the hour, want %d", n, 20-poisonous)
+				}
+				for hours := 0; hours < 48 && s.counts(first.ID).Pending+s.counts(second.ID).Pending > 0; hours++ {
+					time.Sleep(time.Hour)
+					synctest.Wait()
+				}
+				for _, issue := range []series.Issue{first, second} {
+					s.wants(issue.ID, fmt.Sprintf("%d sent, %d failed", 20-poisonous, poisonous))
+				}
+				if err := w.Close(); err != nil {
+					s.Error(err)
+				}
+			})
+		})
+	}
 }
 
 func TestConnectionsAreReused(t *testing.T) {

@@ -136,11 +136,19 @@ func (w *Worker) unsigned(ctx context.Context, r row, why error) {
 }
 
 // lost deals with a fresh connection that was lost in the envelope: one more word on a relay that may be away. The row waits
-// a minute, so that a recipient whom a relay can't stand doesn't stand in the way of all others.
+// a minute, so that a recipient whom a relay can't stand doesn't stand in the way of all others; where it happens to it again,
+// that is a try, as after a 4xx, and one day the last.
 func (w *Worker) lost(ctx context.Context, r row, out mailer.Outcome, err error) {
-	out.State = mailer.Away
-	if w.breaker.lostOne() {
+	again, away := w.breaker.lostOne(r.id)
+	if away {
 		w.away(cmp.Or[error](err, &mailer.RelayError{Phase: "envelope", Reply: out.Reply}))
+	}
+	out.State = mailer.Away
+	if again {
+		out.State = mailer.Deferred
+		if out.Reply.String() == "" {
+			out.Reply.Text = "the relay closed the connection when it was offered this recipient"
+		}
 	}
 	w.settle(ctx, r, claimed, out)
 }

@@ -16,7 +16,7 @@ import (
 // line is a relay without network, for tests of what takes minutes: synctest can't wait for sockets.
 type line struct {
 	mu       sync.Mutex
-	offered  func() mailer.Outcome                    // answers envelopes; nil: all are accepted
+	offered  func(to string) mailer.Outcome           // answers envelopes, Away by hanging up; nil: all are accepted
 	takes    func(ctx context.Context) mailer.Outcome // answers content
 	got      []took
 	connects int
@@ -41,10 +41,14 @@ type lineConn struct {
 
 func (c *lineConn) Envelope(_ context.Context, m mailer.Message) (mailer.Outcome, error) {
 	c.open = m
-	if c.offered != nil {
-		return c.offered(), nil
+	if c.offered == nil {
+		return mailer.Outcome{State: mailer.Accepted}, nil
 	}
-	return mailer.Outcome{State: mailer.Accepted}, nil
+	out := c.offered(m.To)
+	if out.State == mailer.Away {
+		return out, &mailer.RelayError{Phase: "rcpt", Reply: out.Reply}
+	}
+	return out, nil
 }
 
 func (c *lineConn) Content(ctx context.Context, _ *mailer.Message) (mailer.Outcome, error) {
@@ -194,7 +198,7 @@ func TestSlowWritingStopsWithItsIssue(t *testing.T) {
 		s.readers(s.skin, 12)
 		issue := s.issue(s.skin, "rest")
 		offered := 0
-		l := &line{offered: func() mailer.Outcome {
+		l := &line{offered: func(string) mailer.Outcome {
 			if offered++; offered <= 4 {
 				return mailer.Outcome{State: mailer.Accepted}
 			}

@@ -108,6 +108,7 @@ type Worker struct {
 	lanes    lanes
 	clock    clockWatch  // keep's alone
 	turn     int         // feed's alone: whose lane is first
+	probed   int         // feed's alone: claims of one row, to see whether the relay is back
 	halts    atomic.Bool // providers may be stopped
 
 	urgent chan row // claimed notices: they go first
@@ -305,7 +306,7 @@ func answerAll(drains []chan error, err error) {
 // next claims as many rows as may be tried now, and hands them to the connections: none while the relay is away, one to see
 // whether it is back, else those there is room for. hold is why issues may not leave.
 func (w *Worker) next(ctx context.Context) (claimed int, hold, err error) {
-	r := room{cap(w.urgent) - len(w.urgent), cap(w.rows) - len(w.rows), math.MaxInt}
+	r := room{notices: cap(w.urgent) - len(w.urgent), issues: cap(w.rows) - len(w.rows), most: math.MaxInt}
 	if r.issues < cap(w.rows)/2 {
 		r.issues = 0
 	}
@@ -315,7 +316,9 @@ func (w *Worker) next(ctx context.Context) (claimed int, hold, err error) {
 	case probing && w.held.Load() > 0:
 		return 0, nil, nil
 	case probing:
-		r.most = 1
+		// Of the newest issue every other time: what is left of the oldest may be just what the relay can't stand.
+		r.most, r.newest = 1, w.probed%2 == 1
+		w.probed++
 	}
 	if w.cfg.MayLeave != nil {
 		hold = w.cfg.MayLeave(ctx)
