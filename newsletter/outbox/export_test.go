@@ -115,3 +115,6 @@ func (w *writer) until(asks int) {
 		w.mu.Unlock()
 	}
 }
+
+// AnyStop is what a claim asks to know whether refusals stopped something.
+const AnyStop = anyStop

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -445,32 +446,47 @@ func TestReaders(t *testing.T) {
 
 // TestRetrySkipsWhoHadItSince: a failed row is not sent again to somebody who got the article through another issue.
 func TestRetrySkipsWhoHadItSince(t *testing.T) {
-	s, srv := newSite(t), smtptest.New(t)
-	ids := s.readers(s.skin, 2)
-	srv.At("RCPT").Reply("550 5.7.1 blocked").Times(2)
-	one := s.issue(s.skin, "rest")
-	s.send(srv)
-	s.wants(one.ID, "2 failed")
-	f := s.frozen(s.skin, must(series.ArticleBySlug(t.Context(), s.db, "rest")))
-	f.Kind = "now"
-	two := s.freeze(f)
-	if _, err := s.add(two.ID, ids[0]); err != nil {
-		t.Fatal(err)
+	for _, compacted := range []bool{false, true} {
+		t.Run(fmt.Sprint("compacted ", compacted), func(t *testing.T) {
+			s, srv := newSite(t), smtptest.New(t)
+			ids := s.readers(s.skin, 2)
+			srv.At("RCPT").Reply("550 5.7.1 blocked").Times(2)
+			one := s.issue(s.skin, "rest")
+			s.send(srv)
+			s.wants(one.ID, "2 failed")
+			f := s.frozen(s.skin, must(series.ArticleBySlug(t.Context(), s.db, "rest")))
+			f.Kind = "now"
+			two := s.freeze(f)
+			if _, err := s.add(two.ID, ids[0]); err != nil {
+				t.Fatal(err)
+			}
+			s.tx(func(ctx context.Context, tx *store.Tx) error { return outbox.Open(ctx, tx, s.now(), two.ID) })
+			if compacted {
+				s.tx(func(ctx context.Context, tx *store.Tx) error { return outbox.Pause(ctx, tx, one.ID, "", s.now()) })
+				s.send(srv)
+				s.finish()
+				if s.compact(s.now().Add(time.Hour)) != 1 {
+					t.Error("what the other issue sent was not compacted")
+				}
+			}
+			s.tx(func(ctx context.Context, tx *store.Tx) error {
+				n, err := outbox.Retry(ctx, tx, one.ID, s.now())
+				if n != 1 {
+					t.Errorf("got %d retried, want 1", n)
+				}
+				if err == nil && compacted {
+					err = outbox.Resume(ctx, tx, one.ID, s.now())
+				}
+				return err
+			})
+			s.send(srv)
+			s.wants(one.ID, "1 sent, 1 failed")
+			s.wants(two.ID, "1 sent")
+			if n := len(srv.Messages()); n != 2 {
+				t.Errorf("got %d messages, want one to each", n)
+			}
+		})
 	}
-	s.tx(func(ctx context.Context, tx *store.Tx) error {
-		if err := outbox.Open(ctx, tx, s.now(), two.ID); err != nil {
-			return err
-		}
-		n, err := outbox.Retry(ctx, tx, one.ID, s.now())
-		if n != 1 {
-			t.Errorf("got %d retried, want 1", n)
-		}
-		return err
-	})
-	s.send(srv)
-	s.wants(one.ID, "1 sent, 1 failed")
-	s.wants(two.ID, "1 sent")
-	checkInvariants(t, s.db, taken(srv), 0)
 }
 
 // TestRetrySkipsWhoHadItAnnounced: the same where the other issue was announced to another series.

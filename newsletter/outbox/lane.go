@@ -82,7 +82,7 @@ func (w *Worker) strayed(r row) bool {
 }
 
 const (
-	anyStop   = `SELECT EXISTS (SELECT 1 FROM stops)`
+	anyStop   = `SELECT EXISTS (SELECT 1 FROM stops s JOIN issues i ON i.id = s.issue_id WHERE i.state NOT IN ('done', 'cancelled'))`
 	isStopped = `SELECT EXISTS (SELECT 1 FROM stops WHERE issue_id = ?1 AND (lane = ?2 OR lane = ?3))`
 )
 
@@ -158,11 +158,24 @@ func (s *streaks) judge(r row, out mailer.Outcome) halt {
 	case out.Class == mailer.ClassConfig:
 		return wholeIssue
 	case out.Class == mailer.ClassDead:
-		return s.countDead(streak{r.issue, out.Class, ""})
+		return s.begunAnew(s.countDead(streak{r.issue, out.Class, ""}), streak{r.issue, out.Class, ""})
 	case slices.Contains(judgedClasses, out.Class):
-		return s.count(streak{r.issue, out.Class, r.place()})
+		here := streak{r.issue, out.Class, r.place()}
+		return s.begunAnew(s.count(here), here)
 	}
 	return nothing
+}
+
+// begunAnew forgets the refusals that stop something: after an editor had it go on, one more doesn't stop it again.
+func (s *streaks) begunAnew(stops halt, here streak) halt {
+	switch stops {
+	case provider:
+		delete(s.row, here)
+	case wholeIssue:
+		maps.DeleteFunc(s.row, func(k streak, _ int) bool { return k.issue == here.issue && k.class == here.class })
+		delete(s.places, streak{here.issue, here.class, ""})
+	}
+	return stops
 }
 
 func (s *streaks) countDead(all streak) halt {

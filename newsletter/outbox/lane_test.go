@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"pressrun/newsletter/mailer"
 	"pressrun/newsletter/mailer/smtptest"
 	"pressrun/newsletter/outbox"
 	"pressrun/newsletter/pace"
@@ -138,6 +139,37 @@ func TestARelayThatKnowsNobodyPausesTheIssue(t *testing.T) {
 	got := s.state(issue.ID)
 	if c := s.counts(issue.ID); c.Failed < 25 || c.Failed > 45 || got.State != series.IssuePaused || !strings.Contains(got.Reason, "don't exist") {
 		t.Errorf("got %s of an issue that is %s, %q; want it paused soon after 25", words(c), got.State, got.Reason)
+	}
+}
+
+// TestResumedAfterRefusals: what an editor has had go on isn't stopped again by the next refusal, but by as many as before.
+func TestResumedAfterRefusals(t *testing.T) {
+	for _, tt := range []struct {
+		class  mailer.Class
+		failed []int64
+	}{{mailer.ClassDead, []int64{25, 50}}, {mailer.ClassBlocked, []int64{5, 10}}} {
+		t.Run(string(tt.class), func(t *testing.T) {
+			s := newSite(t)
+			s.subscribe(s.skin, many(80, "reader.example")...)
+			issue := s.issue(s.skin, "rest")
+			cfg := s.config(&line{offered: func(string) mailer.Outcome { return mailer.Outcome{State: mailer.Refused, Class: tt.class} }})
+			cfg.Connections = 1
+			w := s.start(cfg)
+			for _, failed := range tt.failed {
+				s.drain(w)
+				s.wants(issue.ID, fmt.Sprintf("%d pending, %d failed", 80-failed, failed))
+				s.tx(func(ctx context.Context, tx *store.Tx) error { return outbox.Resume(ctx, tx, issue.ID, s.now()) })
+				w.Wake()
+			}
+			s.drain(w)
+			s.tx(func(ctx context.Context, tx *store.Tx) error { return outbox.Cancel(ctx, tx, issue.ID, "", s.now()) })
+			if s.countOf("SELECT count(*) FROM stops") == 0 || s.countOf(outbox.AnyStop) != 0 {
+				t.Error("stops of a cancelled issue are still heeded")
+			}
+			if err := w.Close(); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }
 

@@ -92,7 +92,11 @@ WHERE issue_id = ?1 AND state = 'failed' AND owner = '' AND state <> 'pending' A
 		SELECT 1 FROM deliveries o
 		WHERE o.subscriber_id = deliveries.subscriber_id AND o.article_id = deliveries.article_id
 			AND (o.series_id <> deliveries.series_id OR o.cycle = deliveries.cycle) AND o.id <> deliveries.id
-			AND (o.state IN ('pending', 'claimed', 'inflight', 'sent', 'uncertain') OR (o.state = 'failed' AND o.class = 'content'))))`
+			AND (o.state IN ('pending', 'claimed', 'inflight', 'sent', 'uncertain') OR (o.state = 'failed' AND o.class = 'content'))))
+	AND (article_id IS NULL OR NOT EXISTS (
+		SELECT 1 FROM kept k
+		WHERE k.subscriber_id = deliveries.subscriber_id AND k.article_id = deliveries.article_id
+			AND (k.series_id <> deliveries.series_id OR k.cycle = deliveries.cycle)))`
 
 // Retry makes failed rows of class blocked, config or expired pending again, but for people who had the article through
 // another issue since, and has a done issue send again, to providers that were stopped too. It returns how many rows those are. A cancelled issue fails with
