@@ -188,6 +188,27 @@ func TestUnknownAddressesAmongOthersPauseNothing(t *testing.T) {
 	}
 }
 
+// TestAClockThatWasAhead: what left under it is no word on the days to come.
+func TestAClockThatWasAhead(t *testing.T) {
+	s := newSite(t)
+	s.readers(s.skin, 1)
+	cfg := s.config(&line{})
+	cfg.Pace = pace.Plan{Relay: rate("10/s 2000/d"), Connections: 1}
+	for _, step := range []time.Duration{365 * 24 * time.Hour, -365 * 24 * time.Hour, time.Minute} {
+		s.advance(step)
+		issue := s.issue(s.skin, fmt.Sprint("article", s.now().Unix()))
+		w := s.start(cfg)
+		s.drain(w)
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		s.wants(issue.ID, "1 sent")
+	}
+	if n := s.countOf(`SELECT count(*) FROM handed WHERE until > ?1`, s.now().Add(time.Hour).UnixMilli()); n != 0 {
+		t.Errorf("%d entries of a time that has not come are kept", n)
+	}
+}
+
 // TestADailyLimitCarriesOverMidnightAndRestart: a limit holds in every 24 hours, whoever starts in between, and what waits for
 // it has neither tried nor aged.
 func TestADailyLimitCarriesOverMidnightAndRestart(t *testing.T) {

@@ -65,7 +65,8 @@ const (
 	updateSpeed  = `UPDATE lanes SET speed = ?2, clean = ?3 WHERE id = ?1`
 	insertHanded = `INSERT INTO handed (scope, per, until, n) VALUES (?1, ?2, ?3, ?4)
 ON CONFLICT (scope, per, until) DO UPDATE SET n = excluded.n`
-	deleteHanded = `DELETE FROM handed WHERE until + per <= ?1`
+	// Or what was counted under a clock that was ahead: it was counted anew since.
+	deleteHanded = `DELETE FROM handed WHERE until + per <= ?1 OR until > ?1 + per`
 	updateWarmUp = `UPDATE warm_ups SET step = ?2, day = ?3, taken = ?4, judged = ?5, refused = ?6 WHERE domain = ?1`
 )
 

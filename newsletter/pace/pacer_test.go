@@ -87,6 +87,44 @@ func TestNeverMoreThanTheLimit(t *testing.T) {
 }
 
 // TestNextIsNotNowWhileNothingMayLeave: as long as what was granted is not through, nobody need ask again at once.
+// TestAClockThatWasAhead holds up what is paced no longer than its limits are long, also over a restart.
+func TestAClockThatWasAhead(t *testing.T) {
+	plan := pace.Plan{Relay: rate("10/s 2000/d")}
+	right := start
+	ahead := right.AddDate(1, 0, 0)
+	p := pace.New(plan, pace.Kept{})
+	p.TakeNotices(10, ahead)
+	for range 2 {
+		if n := p.MayNotices(right); n != 0 {
+			t.Errorf("got %d, want none beside those that seem to have left just now", n)
+		}
+		if at := p.NextNotice(right); at.Sub(right) > 2*time.Second {
+			t.Errorf("the next may leave %v later, want within two seconds", at.Sub(right))
+		}
+		if n := p.MayNotices(right.Add(2 * time.Second)); n != 10 {
+			t.Errorf("got %d two seconds later, want ten", n)
+		}
+		p = pace.New(plan, p.Keep(true))
+		p.TakeNotices(10, right)
+	}
+}
+
+func TestAWarmUpByAClockThatWasAhead(t *testing.T) {
+	const domain = "new.example"
+	p := pace.New(pace.Plan{WarmUp: []string{domain}}, pace.Kept{})
+	p.Take(pace.Rest, domain, 50, start.AddDate(1, 0, 0))
+	for day := range 2 {
+		now := start.AddDate(0, 0, day)
+		if n := p.May(pace.Rest, domain, now); n != 50 {
+			t.Errorf("day %d: got %d, want the fifty of the first step", day, n)
+		}
+		p.Take(pace.Rest, domain, 20, now)
+		if n := p.May(pace.Rest, domain, now); n != 30 {
+			t.Errorf("day %d: got %d after twenty, want thirty", day, n)
+		}
+	}
+}
+
 func TestNextIsNotNowWhileNothingMayLeave(t *testing.T) {
 	for name, plan := range map[string]pace.Plan{
 		"a provider's connections": {Adapt: true, Connections: 4},

@@ -32,7 +32,10 @@ func (w Warming) Refusing() bool { return w.Judged >= fewJudged && 20*w.Refused 
 // On is the plan on the day of t, in its zone.
 func (w Warming) On(t time.Time) Warming {
 	today := t.Format(dayForm)
-	if today <= w.Day { // also where the clock went back
+	switch {
+	case w.Day > tomorrow(t).Format(dayForm): // the clock was ahead
+		return Warming{Step: w.Step, Day: today}
+	case today <= w.Day: // also where the clock went back a little
 		return w
 	}
 	if n, warm := w.Allowance(); !warm && 2*w.Judged >= n && !w.Refusing() {

@@ -28,15 +28,45 @@ func (w *window) left(now time.Time, keep int) int {
 	return max(n, 0)
 }
 
-// forget drops what left longer ago than the window is long.
+// forget drops what left longer ago than the window is long. What left under a clock that was ahead, left now at the latest.
 func (w *window) forget(now time.Time) {
 	for len(w.slices) > 0 && !now.Before(w.slices[0].Until.Add(w.Per)) {
 		w.slices = w.slices[1:]
 	}
+	end, ahead := w.end(now), 0
+	for last := len(w.slices) - 1; last >= 0 && w.slices[last].Until.After(end); last-- {
+		ahead += w.slices[last].N
+		w.slices = w.slices[:last]
+	}
+	w.add(ahead, end)
+}
+
+// end is that of the slice in which now is.
+func (w *window) end(now time.Time) time.Time {
+	slice := max(w.Per/slicesOf, time.Millisecond)
+	end := now.Truncate(slice)
+	if end.Before(now) {
+		end = end.Add(slice)
+	}
+	return end
+}
+
+// add counts n in the slice with the given end, which is the last one or comes after it.
+func (w *window) add(n int, end time.Time) {
+	if n <= 0 {
+		return
+	}
+	w.changed = true
+	if last := len(w.slices) - 1; last >= 0 && !w.slices[last].Until.Before(end) {
+		w.slices[last].N += n
+		return
+	}
+	w.slices = append(w.slices, Slice{end, n})
 }
 
 // next is when left is more than 0 again: now or later.
 func (w *window) next(now time.Time, keep int) time.Time {
+	w.forget(now)
 	over := w.N - keep - 1
 	for i := len(w.slices) - 1; i >= 0; i-- {
 		if over -= w.slices[i].N; over < 0 {
@@ -48,20 +78,8 @@ func (w *window) next(now time.Time, keep int) time.Time {
 
 // take notes that n leave now.
 func (w *window) take(n int, now time.Time) {
-	if n <= 0 {
-		return
-	}
-	w.changed = true
-	slice := max(w.Per/slicesOf, time.Millisecond)
-	until := now.Truncate(slice)
-	if until.Before(now) {
-		until = until.Add(slice)
-	}
-	if last := len(w.slices) - 1; last >= 0 && !w.slices[last].Until.Before(until) {
-		w.slices[last].N += n // also where the clock went back
-		return
-	}
-	w.slices = append(w.slices, Slice{until, n})
+	w.forget(now)
+	w.add(n, w.end(now))
 }
 
 func later(a, b time.Time) time.Time {
