@@ -25,12 +25,12 @@ type room struct {
 // provider its share. With held set only what may leave before go-live is claimed: tests and login links.
 func (w *Worker) claim(r room, held bool) (got []row, err error) {
 	stray := w.doubt && w.held.Load() == 0
-	var taken []row
-	forget := func() {
-		for _, r := range taken {
-			w.pacer.Done(r.lane)
+	var granted []grant
+	forget := func() { // nothing of it leaves
+		for _, g := range granted {
+			g.giveBack(w.pacer)
 		}
-		taken = nil
+		granted = nil
 	}
 	err = w.writer.ask(0, func(ctx context.Context, tx *store.Tx) error {
 		got = nil
@@ -47,12 +47,12 @@ func (w *Worker) claim(r room, held bool) (got []row, err error) {
 			return err
 		}
 		w.pacer.TakeNotices(len(got), now)
+		granted = append(granted, grant{n: len(got), notices: true})
 		if n := min(r.issues, r.most-len(got)); !held && n > 0 {
 			c := laneClaim{w: w, now: now, lease: lease, n: n, newest: r.newest}
 			err = c.claim(ctx, tx)
-			more := c.merged()
-			taken = append(taken, more...)
-			got = append(got, more...)
+			granted = append(granted, c.granted...)
+			got = append(got, c.merged()...)
 		}
 		if err == nil && !w.cfg.Pace.Off() {
 			err = keepPace(ctx, tx, w.pacer.Keep(w.doubt), now)
@@ -68,6 +68,22 @@ func (w *Worker) claim(r room, held bool) (got []row, err error) {
 	return got, nil
 }
 
+// grant is what the pace let leave.
+type grant struct {
+	n       int
+	notices bool
+	lane    pace.Lane // of issues
+	warming string
+}
+
+func (g grant) giveBack(p *pace.Pacer) {
+	if g.notices {
+		p.GiveBackNotices(g.n)
+	} else {
+		p.GiveBack(g.lane, g.warming, g.n)
+	}
+}
+
 // laneClaim is one claim of issues' rows, lane by lane, so that no provider's rows stand behind those of one that has to wait.
 type laneClaim struct {
 	w      *Worker
@@ -77,6 +93,8 @@ type laneClaim struct {
 	newest bool
 	shares []share
 	got    [][]row // of each lane
+
+	granted []grant
 }
 
 // claim gives each lane an equal part at first, and what is left to those that had more. After each claim that found something
@@ -130,6 +148,7 @@ func (c *laneClaim) lane(ctx context.Context, tx *store.Tx, lane pace.Lane, n in
 			return claimed, err
 		}
 		w.pacer.Take(lane, s.warming, len(rows), c.now)
+		c.granted = append(c.granted, grant{n: len(rows), lane: lane, warming: s.warming})
 		claimed += len(rows)
 		if len(rows) > 0 {
 			c.got = append(c.got, rows)

@@ -148,7 +148,7 @@ func (c *connection) deliverNext(ctx, hard context.Context) {
 	r, l, since := c.next.row, c.next.letter, c.marked
 	c.next, c.after, c.last, c.marked = c.after, nil, time.Now(), time.Time{}
 	defer func() { c.last = time.Now() }()
-	if c.barred() {
+	if c.barred() || c.w.afterHours(r) {
 		c.close() // its envelope may be on the way
 		c.w.giveBack(r, r.nextTry)
 		return

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"pressrun/newsletter/mailer"
@@ -186,6 +188,96 @@ func TestUnknownAddressesAmongOthersPauseNothing(t *testing.T) {
 	if c := s.counts(issue.ID); c.Failed != 40 || c.Sent != 40 {
 		t.Errorf("got %s, want half sent and half failed", words(c))
 	}
+}
+
+// TestAFeedThatWaitsForRoom looks again when a row is through, and not each millisecond: within hours, and with one probe on its way
+// to a relay that was away.
+func TestAFeedThatWaitsForRoom(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		plan  pace.Plan
+		away  bool
+		after time.Duration
+	}{
+		{"hours", pace.Plan{Hours: must(pace.ParseHours("00:00-23:59", time.UTC)), Connections: 4}, false, 5 * time.Second},
+		{"probe", pace.Plan{Relay: rate("10/s"), Connections: 4}, true, 75 * time.Second},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			bubble(t, func(s *site) {
+				s.readers(s.skin, 400)
+				s.issue(s.skin, "rest")
+				l := &line{away: tt.away, takes: func(context.Context) mailer.Outcome {
+					time.Sleep(200 * time.Millisecond)
+					return mailer.Outcome{State: mailer.Accepted, Reply: mailer.Reply{Code: 250}}
+				}}
+				var rounds, tries atomic.Int64
+				cfg := s.config(outbox.RelayFunc(func(ctx context.Context) (outbox.Conn, error) {
+					if tries.Add(1) > 1 && tt.away {
+						<-ctx.Done()
+					}
+					return l.Connect(ctx)
+				}))
+				cfg.Connections, cfg.Pace = 4, tt.plan
+				cfg.MayLeave = func(context.Context) error { rounds.Add(1); return nil }
+				w := s.start(cfg)
+				time.Sleep(tt.after)
+				before, statements := rounds.Load(), s.db.Statements()
+				time.Sleep(5 * time.Second)
+				if n := rounds.Load() - before; n > 200 { // a hundred rows end
+					s.Errorf("the feed looked %d times in five seconds", n)
+				}
+				if n := s.db.Statements() - statements; n > 1000 {
+					s.Errorf("%d statements in five seconds", n)
+				}
+				if err := w.Close(); err != nil {
+					s.Error(err)
+				}
+			})
+		})
+	}
+}
+
+// TestHoursEnd: what was claimed before their end waits like all the rest.
+func TestHoursEnd(t *testing.T) {
+	bubble(t, func(s *site) {
+		s.readers(s.skin, 60)
+		issue := s.issue(s.skin, "rest")
+		l := &line{takes: func(context.Context) mailer.Outcome {
+			time.Sleep(10 * time.Second)
+			return mailer.Outcome{State: mailer.Accepted, Reply: mailer.Reply{Code: 250}}
+		}}
+		cfg := s.config(l)
+		cfg.Connections, cfg.Pace = 1, pace.Plan{Hours: must(pace.ParseHours("00:00-00:01", time.UTC)), Connections: 1}
+		w := s.start(cfg)
+		time.Sleep(5 * time.Minute)
+		synctest.Wait()
+		s.wants(issue.ID, "54 pending, 6 sent")
+		if err := w.Close(); err != nil {
+			s.Error(err)
+		}
+	})
+}
+
+// TestClaimsThatFailUseUpNoPace: what could not be claimed has not left, however often it was tried.
+func TestClaimsThatFailUseUpNoPace(t *testing.T) {
+	bubble(t, func(s *site) {
+		s.readers(s.skin, 200)
+		issue := s.issue(s.skin, "rest")
+		s.exec(`CREATE TRIGGER broken BEFORE INSERT ON handed BEGIN SELECT RAISE(ABORT, 'made by the test'); END`)
+		cfg := s.config(&line{})
+		cfg.Connections, cfg.Pace = 2, pace.Plan{Relay: rate("50/d"), Connections: 2}
+		w := s.start(cfg)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		s.wants(issue.ID, "200 pending")
+		s.exec(`DROP TRIGGER broken`)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		s.wants(issue.ID, "151 pending, 49 sent") // one is kept for notices
+		if err := w.Close(); err != nil {
+			s.Error(err)
+		}
+	})
 }
 
 // TestAClockThatWasAhead: what left under it is no word on the days to come.

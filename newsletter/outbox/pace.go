@@ -292,6 +292,9 @@ func course(ctx context.Context, q store.Querier, plan pace.Plan, rows map[pace.
 	return pace.New(plan, kept).Course(rows, warming, at), nil
 }
 
+// afterHours says that the hours of issues ended since a delivery was claimed.
+func (w *Worker) afterHours(r row) bool { return r.issue != 0 && !w.cfg.Pace.Hours.Open(w.now()) }
+
 // shortWait is how long Drain waits for the pace: that of a second or a minute, and not that of a day.
 const shortWait = 2 * time.Minute
 

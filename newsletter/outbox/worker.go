@@ -266,7 +266,7 @@ func (w *Worker) feed(ctx context.Context) {
 	var drains []chan error
 	for ctx.Err() == nil {
 		idle := w.held.Load() == 0 // before the claim: what is given back after it must not be missed
-		n, hold, err := w.next(ctx)
+		n, asked, hold, err := w.next(ctx)
 		if n > 0 {
 			continue
 		}
@@ -282,7 +282,7 @@ func (w *Worker) feed(ctx context.Context) {
 			drains = nil
 		}
 		var permit <-chan time.Time
-		if wait > 0 && wait < time.Second {
+		if asked && wait > 0 && wait < time.Second {
 			permit = time.After(wait)
 		}
 		select {
@@ -304,17 +304,18 @@ func answerAll(drains []chan error, err error) {
 }
 
 // next claims as many rows as may be tried now, and hands them to the connections: none while the relay is away, one to see
-// whether it is back, else those there is room for. hold is why issues may not leave.
-func (w *Worker) next(ctx context.Context) (claimed int, hold, err error) {
+// whether it is back, else those there is room for. asked: for as many as the pace gives; else a row that ends, or is taken, wakes
+// the feed. hold is why issues may not leave.
+func (w *Worker) next(ctx context.Context) (claimed int, asked bool, hold, err error) {
 	r := room{notices: cap(w.urgent) - len(w.urgent), issues: cap(w.rows) - len(w.rows), most: math.MaxInt}
 	if r.issues < cap(w.rows)/2 {
 		r.issues = 0
 	}
 	switch away, probing := w.breaker.state(w.now()); {
 	case away:
-		return 0, nil, w.breaker.trouble()
+		return 0, false, nil, w.breaker.trouble()
 	case probing && w.held.Load() > 0:
-		return 0, nil, nil
+		return 0, false, nil, nil
 	case probing:
 		// Of the newest issue every other time: what is left of the oldest may be just what the relay can't stand.
 		r.most, r.newest = 1, w.probed%2 == 1
@@ -338,7 +339,7 @@ func (w *Worker) next(ctx context.Context) (claimed int, hold, err error) {
 			w.rows <- r
 		}
 	}
-	return len(rows), hold, err
+	return len(rows), r.issues > 0, hold, err
 }
 
 // take is the next delivery to send, if one waits.

@@ -250,6 +250,30 @@ func (p *Pacer) take(id Lane, warming string, n int, now time.Time) {
 	}
 }
 
+// GiveBack takes a Take back: the messages don't leave, and nothing of this was kept.
+func (p *Pacer) GiveBack(id Lane, warming string, n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	l := p.lane(id)
+	for _, w := range slices.Concat(p.relay, l.ceilings, []*window{&l.window}) {
+		w.giveBack(n)
+	}
+	if w, yes := p.warm[warming]; yes {
+		w.Taken = max(w.Taken-n, 0)
+		p.warm[warming], p.warmChanged = w, true
+	}
+	l.held, p.held = max(l.held-n, 0), max(p.held-n, 0)
+}
+
+// GiveBackNotices takes a TakeNotices back.
+func (p *Pacer) GiveBackNotices(n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, w := range p.relay {
+		w.giveBack(n)
+	}
+}
+
 // TakeNotices notes that n notices leave now.
 func (p *Pacer) TakeNotices(n int, now time.Time) {
 	p.mu.Lock()

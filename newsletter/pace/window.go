@@ -82,6 +82,19 @@ func (w *window) take(n int, now time.Time) {
 	w.add(n, w.end(now))
 }
 
+// giveBack notes that n of those that were taken last didn't leave.
+func (w *window) giveBack(n int) {
+	for last := len(w.slices) - 1; last >= 0 && n > 0; last-- {
+		w.changed = true
+		if w.slices[last].N > n {
+			w.slices[last].N -= n
+			return
+		}
+		n -= w.slices[last].N
+		w.slices = w.slices[:last]
+	}
+}
+
 func later(a, b time.Time) time.Time {
 	if a.After(b) {
 		return a
