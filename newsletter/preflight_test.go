@@ -421,6 +421,36 @@ func TestProofDrip(t *testing.T) {
 	}
 }
 
+// TestProofOfWhatChanged: what a slot will send instead is shown too, once, however often it is looked at.
+func TestProofOfWhatChanged(t *testing.T) {
+	w := preflightWorld(t)
+	s := w.series("skin", series.Change{})
+	w.articles(s, "one", "two", "three")
+	w.enrol(s, "ada")
+	before := 24 * time.Hour
+	later := func() { before -= time.Hour; w.run(tuesday(1).Add(-before)) }
+	wants := func(what string, letters ...string) {
+		t.Helper()
+		later()
+		later() // nothing new is said
+		var words, proofs []string
+		for _, title := range letters {
+			words, proofs = append(words, "On Tuesday 2 March 2027: “"+title+"”"), append(proofs, "[Proof] "+title)
+		}
+		equal(t, what, [][]string{w.notices("editors"), w.notices("test")}, [][]string{words, proofs})
+	}
+	wants("the first", "About one")
+	w.article("one", func(ctx context.Context, tx *store.Tx, id int64, now time.Time) error {
+		return series.Withdraw(ctx, tx, id, now)
+	})
+	wants("the first withdrawn", "About one", "About two")
+	w.importArticles(s, series.Incoming{Slug: "two", Text: series.Text{Title: "All about two", Markdown: plainText}})
+	wants("the second edited", "About one", "About two", "All about two")
+	_, _, _, err := w.p.SendNow(w.ctx, "skin", "", false)
+	w.check("send by hand", err)
+	wants("the second sent by hand", "About one", "About two", "All about two", "About three")
+}
+
 // TestProofNothingToShow: a draft in the way or a paused series gives no proof; the word follows when there is something.
 func TestProofNothingToShow(t *testing.T) {
 	w := preflightWorld(t)

@@ -15,14 +15,15 @@ import (
 
 const (
 	proofAhead = 24 * time.Hour   // before a slot its editors see what it will send (rule 20)
-	proofAgain = 15 * time.Minute // between two looks at a slot that has nothing to show yet
+	proofAgain = 15 * time.Minute // between two looks at what a slot will send, which may have changed
 )
 
-// proofs remembers when slots were last looked at, so that a draft in the way doesn't cost a forecast every half minute.
+// proofs remembers when slots were last looked at, so that none costs a forecast every half minute.
 type proofs map[string]time.Time
 
 // prove mails the editors what the coming slot of each series will send: the letters as readers will see them, and a word with
-// what preflight finds and the links to hold and to edit. Each is said once; what can't be rendered is said in the word.
+// what preflight finds and the links to hold and to edit. Each is said once for a slot, and again where the slot will send something
+// else: another article, or another revision or disclaimer of it. What can't be rendered is said in the word.
 func (p *Publisher) prove(ctx context.Context) error {
 	if len(p.site.NotifyTo) == 0 {
 		return nil
@@ -56,10 +57,6 @@ func (p *Publisher) proveSeries(ctx context.Context, s series.Series) error {
 		return nil
 	}
 	p.proofs[name] = now
-	told, err := outbox.Queued(ctx, p.db, p.keyTo(proofKey(name), p.site.NotifyTo[0]))
-	if err != nil || told {
-		return err
-	}
 	planned, err := p.planSeries(ctx, p.db, s, 1, time.Time{})
 	if err != nil || len(planned) == 0 || planned[0].Slot != slot.Wall {
 		return err
@@ -67,9 +64,12 @@ func (p *Publisher) proveSeries(ctx context.Context, s series.Series) error {
 	return p.proveSlot(ctx, s, slot, planned[0])
 }
 
-func proofKey(name string) string { return "proof " + name }
+// proofKey is the key of the proof of what a slot sends: a slot that sends something else is proved anew.
+func proofKey(s series.Series, slot series.Slot, a series.Article) string {
+	return fmt.Sprintf("proof %s %s %d %d", slotName(s, slot), a.Slug, a.Revision, s.Disclaimer.ID)
+}
 
-// proveSlot queues the proof of a slot, unless it has no ready article to show.
+// proveSlot queues the proofs of what a slot sends, but for those that were told, and for articles that aren't ready.
 func (p *Publisher) proveSlot(ctx context.Context, s series.Series, slot series.Slot, row Planned) error {
 	shown := row.Articles
 	if s.Mode == series.Live && row.Article != "" {
@@ -81,7 +81,11 @@ func (p *Publisher) proveSlot(ctx context.Context, s series.Series, slot series.
 		if err != nil {
 			return err
 		}
-		if a.State != series.Ready {
+		told, err := outbox.Queued(ctx, p.db, p.keyTo(proofKey(s, slot, a), p.site.NotifyTo[0]))
+		if err != nil {
+			return err
+		}
+		if told || a.State != series.Ready {
 			continue
 		}
 		found, err := p.foresee(ctx, s, a, slot.At)
@@ -89,9 +93,6 @@ func (p *Publisher) proveSlot(ctx context.Context, s series.Series, slot series.
 			return err
 		}
 		w := p.proofWord(s, slot, a, article.Readers, found)
-		if len(notices) > 0 { // the first one stands for the slot
-			w.dedupe += " " + a.Slug
-		}
 		said := templates.In(p.site.Language)
 		notices = append(notices, p.noticesTo(ctx, w, said.T("preflight.proof.button"), p.url("desk", "issue", s.Slug, slot.Wall),
 			said.T("preflight.proof.edit", "url", p.url("desk", "article", a.Slug)))...)
@@ -118,7 +119,7 @@ func (p *Publisher) proofWord(s series.Series, slot series.Slot, a series.Articl
 	if len(found) == 0 {
 		said = append(said, w.T("preflight.proof.clean"))
 	}
-	return word{proofKey(slotName(s, slot)), w.T("preflight.proof.subject", "day", w.Date(when), "title", a.Title), said}
+	return word{proofKey(s, slot, a), w.T("preflight.proof.subject", "day", w.Date(when), "title", a.Title), said}
 }
 
 // proofLetters are the letter itself for each editor, once for each revision of article and disclaimer. One that can't be made is
