@@ -451,6 +451,34 @@ func TestProofOfWhatChanged(t *testing.T) {
 	wants("the second sent by hand", "About one", "About two", "All about two", "About three")
 }
 
+// TestProofOfWhatIsBlocked: a proof promises nothing that an issue on hold, or a hold of the slot itself, keeps from going.
+func TestProofOfWhatIsBlocked(t *testing.T) {
+	for _, mode := range []series.Mode{series.Live, series.Drip} {
+		t.Run(string(mode), func(t *testing.T) {
+			w := preflightWorld(t)
+			s := w.series("skin", series.Change{Mode: &mode})
+			w.articles(s, "one", "two", "three")
+			w.enrol(s, "ada")
+			w.run(monday)
+			w.check("hold", w.p.HoldIssue(w.ctx, "skin/"+wall(1), "figure in one is wrong"))
+			wants := func(what string, words ...string) {
+				t.Helper()
+				text := strings.Join(strings.Fields(w.noticeText("editors")), " ")
+				for _, want := range words {
+					if !strings.Contains(text, want) {
+						t.Errorf("%s: the word says\n%s\nwant it to say %q", what, text, want)
+					}
+				}
+			}
+			w.run(tuesday(1).Add(-time.Hour))
+			wants("a slot on hold", "“About one” is what The skin letters has for", "it goes to nobody: It is held: figure in one is wrong.", "Once that is mended it goes to 1 reader")
+			w.run(tuesday(1))
+			w.run(tuesday(2).Add(-time.Hour))
+			wants("behind an issue on hold", "“About two” is what The skin letters has for", "/"+wall(1), "is held and keeps its turn", "Once that is mended it goes to 1 reader")
+		})
+	}
+}
+
 // TestProofNothingToShow: a draft in the way or a paused series gives no proof; the word follows when there is something.
 func TestProofNothingToShow(t *testing.T) {
 	w := preflightWorld(t)

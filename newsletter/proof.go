@@ -64,6 +64,16 @@ func (p *Publisher) proveSeries(ctx context.Context, s series.Series) error {
 	return p.proveSlot(ctx, s, slot, planned[0])
 }
 
+// inTheWay is what keeps a whole slot from sending what the plan has for it; empty: nothing. In drip a draft keeps only those who wait
+// for it.
+func (p *Publisher) inTheWay(ctx context.Context, s series.Series, slot series.Slot, row Planned) (string, error) {
+	if s.Mode == series.Live {
+		return row.Blocked, nil
+	}
+	obstacle, err := p.obstacle(ctx, p.db, s)
+	return cmp.Or(obstacle, judge(s, []series.Slot{slot}, p.now())[0].obstacle), err
+}
+
 // proofKey is the key of the proof of what a slot sends: a slot that sends something else is proved anew.
 func proofKey(s series.Series, slot series.Slot, a series.Article) string {
 	return fmt.Sprintf("proof %s %s %d %d", slotName(s, slot), a.Slug, a.Revision, s.Disclaimer.ID)
@@ -74,6 +84,10 @@ func (p *Publisher) proveSlot(ctx context.Context, s series.Series, slot series.
 	shown := row.Articles
 	if s.Mode == series.Live && row.Article != "" {
 		shown = []PlannedArticle{{row.Article, row.Readers}}
+	}
+	blocked, err := p.inTheWay(ctx, s, slot, row)
+	if err != nil {
+		return err
 	}
 	var notices []outbox.Notice
 	for _, article := range shown {
@@ -92,7 +106,7 @@ func (p *Publisher) proveSlot(ctx context.Context, s series.Series, slot series.
 		if err != nil {
 			return err
 		}
-		w := p.proofWord(s, slot, a, article.Readers, found)
+		w := p.proofWord(s, slot, a, article.Readers, blocked, found)
 		said := templates.In(p.site.Language)
 		notices = append(notices, p.noticesTo(ctx, w, said.T("preflight.proof.button"), p.url("desk", "issue", s.Slug, slot.Wall),
 			said.T("preflight.proof.edit", "url", p.url("desk", "article", a.Slug)))...)
@@ -104,11 +118,18 @@ func (p *Publisher) proveSlot(ctx context.Context, s series.Series, slot series.
 	return p.db.InTx(ctx, func(tx *store.Tx) error { return p.enqueue(ctx, tx, notices) })
 }
 
-// proofWord says what goes when and to how many, and what preflight found.
-func (p *Publisher) proofWord(s series.Series, slot series.Slot, a series.Article, readers int64, found []Finding) word {
+// proofWord says what goes when and to how many, what is in the way of that, and what preflight found.
+func (p *Publisher) proofWord(s series.Series, slot series.Slot, a series.Article, readers int64, blocked string, found []Finding) word {
 	w := templates.In(p.site.Language)
 	when := slot.At.In(location(s))
-	said := []string{w.T("preflight.proof.what", "when", w.Time(when), "title", a.Title, "series", s.Title, "n", readers)}
+	about := []any{"when", w.Time(when), "title", a.Title, "series", s.Title, "n", readers, "why", blocked}
+	said := []string{w.T("preflight.proof.what", about...)}
+	if blocked != "" {
+		said = []string{w.T("preflight.proof.blocked", about...)}
+	}
+	if blocked != "" && readers > 0 {
+		said = append(said, w.T("preflight.proof.mended", about...))
+	}
 	for _, f := range found {
 		key := "preflight.proof.warning"
 		if f.Error {
