@@ -66,6 +66,9 @@ func (p *Publisher) sendArticle(ctx context.Context, s series.Series, slot serie
 	}
 	frozen.Slot, frozen.Kind = slot.Wall, "now"
 	name, n, err := p.freezeAndFill(ctx, frozen)
+	if err == nil {
+		p.tellLeft(ctx, s, slot, series.Issue{ArticleID: a.ID})
+	}
 	return name, a.Slug, n, err
 }
 
@@ -312,6 +315,9 @@ func (p *Publisher) Announce(ctx context.Context, a Announcement, dryRun bool) (
 	issue, readers, err = p.fillAnnouncement(ctx, frozen, to, had)
 	if err != nil {
 		return "", 0, wrap(err)
+	}
+	if frozen.Everybody {
+		p.tellLeft(ctx, frozen.Series, p.thisMinute(frozen.Series), series.Issue{ArticleID: frozen.Article.ID})
 	}
 	p.wake()
 	return issue, readers, nil

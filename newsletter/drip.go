@@ -154,7 +154,7 @@ func (d *drip) add(ctx context.Context, tx *store.Tx, next map[int64][]int64, fr
 func (d *drip) open(ctx context.Context, o opening) error {
 	var words []word
 	if d.slot.ID != 0 {
-		words = d.words(ctx, o)
+		words = d.words(o)
 	}
 	notices := d.p.notices(ctx, words...)
 	return d.p.db.InTx(ctx, func(tx *store.Tx) error {
@@ -280,11 +280,12 @@ func (d *drip) happened(ctx context.Context, o opening) (Happened, error) {
 	if o.state == series.IssueHeld {
 		return h, nil
 	}
+	d.p.tellLeft(ctx, d.s, d.slot, d.sorted()...)
 	return h, d.p.tellHeld(ctx, d.s, d.ids()...)
 }
 
-// words are what the editors hear of a drip slot.
-func (d *drip) words(ctx context.Context, o opening) []word {
+// words are what the editors hear of a drip slot before it opens; afterwards they hear what is left.
+func (d *drip) words(o opening) []word {
 	var all []word
 	names := ""
 	for _, issue := range d.sorted() {
@@ -299,14 +300,5 @@ func (d *drip) words(ctx context.Context, o opening) []word {
 			break
 		}
 	}
-	// The foremost readers are the first to run out.
-	last, left := series.Article{}, []series.Article(nil)
-	for _, a := range d.facts.Articles {
-		if _, sent := d.issues[a.ID]; sent {
-			last, left = a, nil
-		} else if a.State == series.Ready {
-			left = append(left, a)
-		}
-	}
-	return append(all, d.p.leftWords(ctx, d.s, d.slot, last, left)...)
+	return all
 }

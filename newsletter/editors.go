@@ -3,7 +3,6 @@ package newsletter
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"pressrun/newsletter/outbox"
@@ -103,76 +102,16 @@ func (p *Publisher) waitingWord(s series.Series, slot series.Slot, behind string
 	return p.word("waiting "+slotName(s, slot), "waiting", "series", s.Title, "when", p.at(s, slot.At), "issue", behind)
 }
 
-// issueWords are what the editors hear when a live slot gets its issue: that it is held, or that articles run out.
+// issueWords are what the editors hear when a live slot gets its issue: that it is held, or that articles run out. Of one that is held
+// the latter is told once it is released.
 func (p *Publisher) issueWords(ctx context.Context, f series.Facts, frozen series.Frozen, slot series.Slot) []word {
 	if frozen.State == series.IssueHeld {
 		return []word{p.lateWord(frozen.Series, slot, slotName(frozen.Series, slot), frozen.Reason)}
 	}
 	f.Had[frozen.Article.ID] = slot.At
-	if d := series.Next(atSlot(f, series.Slot{At: slot.At})); d.Outcome == series.Blocked {
-		return []word{p.nextDraftWord(frozen.Series, d.Article)}
-	}
-	return p.leftWords(ctx, frozen.Series, slot, frozen.Article, articlesLeft(f, slot))
-}
-
-// articlesLeft are the articles that go after a slot as things are, one more at most than the editors are told of.
-func articlesLeft(f series.Facts, slot series.Slot) (left []series.Article) {
-	for len(left) <= fewArticles {
-		d := step(f, series.Slot{At: slot.At})
-		switch {
-		case d.Outcome == series.Send:
-			left = append(left, d.Article)
-		case d.Outcome == series.Blocked || f.Pins == nil:
-			return left
-		default:
-			f.Pins = nil // what waits for its date comes after the others
-		}
-	}
-	return left
+	return p.afterWords(ctx, frozen.Series, slot, frozen.Article, articlesLeft(f, slot))
 }
 
 func (p *Publisher) nextDraftWord(s series.Series, a series.Article) word {
 	return p.word(fmt.Sprintf("draft next %s %d", s.Slug, a.ID), "next_draft", "series", s.Title, "title", a.Title, "article", a.Slug)
-}
-
-// fewArticles is from how many articles left on the editors are told; again at one and at none.
-const fewArticles = 4
-
-// leftWords says that articles run out: those left after last, which goes in slot.
-func (p *Publisher) leftWords(ctx context.Context, s series.Series, slot series.Slot, last series.Article, left []series.Article) []word {
-	n := len(left)
-	if n != 0 && n != 1 && n != fewArticles {
-		return nil
-	}
-	about := []any{"series", s.Title, "title", last.Title, "when", p.at(s, slot.At), "slug", s.Slug}
-	if n == 0 {
-		return []word{p.word(fmt.Sprintf("left %s 0 %d", s.Slug, last.ID), "left_none", about...)}
-	}
-	end, key := left[n-1], "left_one"
-	if n == fewArticles {
-		key = "left_four"
-	}
-	about = append(about, "last", end.Title)
-	if goes, err := p.lastGoes(ctx, s, slot, end, n); err == nil && !goes.IsZero() {
-		key, about = key+"_on", append(about, "goes", p.at(s, goes))
-	}
-	return []word{p.word(fmt.Sprintf("left %s %d %d", s.Slug, n, end.ID), key, about...)}
-}
-
-// lastGoes is when the last of n articles left after slot goes: where it is pinned to, else in the nth slot from there.
-// Zero: that slot is not known.
-func (p *Publisher) lastGoes(ctx context.Context, s series.Series, slot series.Slot, last series.Article, n int) (time.Time, error) {
-	pins, err := series.Pins(ctx, p.db, s.ID)
-	if err != nil {
-		return time.Time{}, err
-	}
-	if pin, waits := (series.Facts{Pins: pins, At: slot.At}).Reserved(last.ID); waits {
-		return pin.At, nil
-	}
-	slots, err := coming(ctx, p.db, s, slot.At, 4*n)
-	slots = slices.DeleteFunc(slots, func(x series.Slot) bool { return x.State == series.SlotSkipped })
-	if err != nil || len(slots) < n {
-		return time.Time{}, err
-	}
-	return slots[n-1].At, nil
 }

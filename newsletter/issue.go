@@ -297,6 +297,13 @@ func (p *Publisher) ReleaseIssue(ctx context.Context, name string) error {
 			return stillHeld(issue)
 		}
 	}
+	if err != nil || issues[0].Kind != "slot" {
+		return err
+	}
+	s, slot, err := p.slotOf(ctx, issues[0])
+	if err == nil {
+		p.tellLeft(ctx, s, slot, issues...)
+	}
 	return err
 }
 
