@@ -307,21 +307,32 @@ func (p *Publisher) ReleaseIssue(ctx context.Context, name string) error {
 	return err
 }
 
-// mayRelease refuses what would reach nobody, or would miss everybody whom an import brings: the readers of a live issue that was
-// held before any were queued are looked for when it is released.
+// mayRelease refuses what a pause of the series keeps (rule 10), what would reach nobody, or would miss everybody whom an import brings:
+// the readers of a live issue that was held before any were queued are looked for when it is released.
 func (p *Publisher) mayRelease(ctx context.Context, q store.Querier, id int64) error {
 	issue, err := series.IssueByID(ctx, q, id)
-	if err != nil || issue.State != series.IssueHeld || issue.Kind != "slot" || issue.FillAfter != 0 {
+	if err != nil || issue.State != series.IssueHeld || issue.Kind != "slot" {
 		return err
 	}
 	s, err := series.ByID(ctx, q, issue.SeriesID)
-	if err != nil || s.Mode != series.Live {
+	if err == nil {
+		err = goesOn(s, issue.Name)
+	}
+	if err != nil || s.Mode != series.Live || issue.FillAfter != 0 {
 		return err
 	}
 	if err := p.allImported(ctx, q, s); err != nil {
 		return err
 	}
 	return needsReaders(ctx, q, s)
+}
+
+// goesOn refuses with series.ErrState the release of what a slot of a paused series has.
+func goesOn(s series.Series, issue string) error {
+	if !s.Paused {
+		return nil
+	}
+	return fmt.Errorf("issue %s: it stays held: %w: series %s is paused; resume it first: pressrun series resume %s", issue, series.ErrState, s.Slug, s.Slug)
 }
 
 // needsReaders refuses a release with ErrNothing while nobody of the series is mailable: a slot is used up by what it sends to nobody.
@@ -351,6 +362,9 @@ func (p *Publisher) releaseSlot(ctx context.Context, name string) error {
 		return p.db.InTx(ctx, func(tx *store.Tx) error { return p.holdSlot(ctx, tx, name, false, "") })
 	case slot.State != series.SlotHeld:
 		return fmt.Errorf("issue %s: %w; the slot is %s", name, series.ErrState, strings.TrimSpace(fmt.Sprintf("%s. %s", slot.State, slot.Reason)))
+	}
+	if err := goesOn(s, name); err != nil {
+		return err
 	}
 	if err := p.allImported(ctx, p.db, s); err != nil {
 		return fmt.Errorf("issue %s: %w", name, err)

@@ -272,6 +272,35 @@ func TestRule10ResumingIsNoBurst(t *testing.T) {
 	equal(t, "issues", w.issues(), []string{"skin/" + wall(4) + " one"})
 }
 
+// TestRule10APausedSeriesReleasesNothing: neither an issue on hold nor a slot that is held without one; after the pause both can go.
+func TestRule10APausedSeriesReleasesNothing(t *testing.T) {
+	for _, mode := range []series.Mode{series.Live, series.Drip} {
+		for what, article := range map[string]string{"an issue": "one", "a slot": "one?"} {
+			t.Run(string(mode)+" "+what, func(t *testing.T) {
+				w := newWorld(t)
+				s := w.series("skin", series.Change{Mode: &mode, WhenNotReady: ptr("hold")})
+				w.articles(s, article)
+				w.enrol(s, "ada")
+				w.run(monday)
+				w.check("hold", w.p.HoldIssue(w.ctx, "skin/"+wall(1), "a figure is wrong"))
+				w.run(tuesday(1))
+				if article == "one?" {
+					w.article("one", series.MarkReady)
+				}
+				w.tx("pause", func(tx *store.Tx) error { return series.Pause(w.ctx, tx, "skin", w.clock.now()) })
+				err := w.p.ReleaseIssue(w.ctx, "skin/"+wall(1))
+				if !errors.Is(err, series.ErrState) || strings.Count(err.Error(), "skin/") != 1 || !strings.Contains(err.Error(), "stays held") || !strings.Contains(err.Error(), "pressrun series resume skin") {
+					t.Errorf("got %v, want that it stays held while the series is paused", err)
+				}
+				equal(t, "ada", w.deliveriesOf("ada"), map[bool][]string{true: {"one pending"}, false: {}}[mode == series.Drip && article == "one"])
+				w.tx("resume", func(tx *store.Tx) error { return series.Resume(w.ctx, tx, "skin", w.clock.now()) })
+				w.check("release", w.p.ReleaseIssue(w.ctx, "skin/"+wall(1)))
+				equal(t, "ada", w.deliveriesOf("ada"), []string{"one pending"})
+			})
+		}
+	}
+}
+
 func TestRule11ADraftHoldsTheSlot(t *testing.T) {
 	w := newWorld(t)
 	s := w.series("skin", series.Change{})

@@ -241,7 +241,7 @@ func (a *app) addSeries(ctx context.Context, s *site, slug string, c series.Chan
 // printNextSlot says when the next slot of a series is.
 func (a *app) printNextSlot(of series.Series, now time.Time) error {
 	if of.Paused {
-		fmt.Fprintf(a.out, "It is paused: nothing goes out until `pressrun series resume %s`.\n", of.Slug)
+		fmt.Fprintf(a.out, "It is paused: no slot sends anything, and no issue on hold can be released, until `pressrun series resume %s`.\n", of.Slug)
 		return nil
 	}
 	next, err := series.Upcoming(of.Schedule, of.Zone, of.StartDate, now, 1)
