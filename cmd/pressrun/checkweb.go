@@ -56,6 +56,26 @@ func (s *site) checkOneClick(ctx context.Context) finding {
 	return f
 }
 
+// checkProxies looks whether visitors can be told from each other: where readers come by https and serve has no certificate, a
+// proxy stands before it.
+func (s *site) checkProxies() finding {
+	f := finding{What: "trusted_proxies", OK: true}
+	switch {
+	case len(s.cfg.TrustedProxies) > 0:
+		names := make([]string, len(s.cfg.TrustedProxies))
+		for i, p := range s.cfg.TrustedProxies {
+			names[i] = p.String()
+		}
+		f.Said = "X-Forwarded-For is believed from " + strings.Join(names, ", ")
+	case s.cfg.AutoTLS || s.cfg.BaseURL.Scheme != "https":
+		f.Said = "none, as no proxy is needed"
+	default:
+		f.Warning, f.Said = true, "none, but only a proxy can answer at "+s.cfg.BaseURL.String()+": limits take all its visitors for one, and soon refuse them"
+		f.Mend = `Name its address, such as trusted_proxies = ["127.0.0.1"], and see that it sends X-Forwarded-For.`
+	}
+	return f
+}
+
 // unreachable says why the public address did not answer. Behind a mail catcher on this machine it is a warning: mail
 // ends there, and a trial of the rest may have no public address yet.
 func (s *site) unreachable(f finding, err error) finding {

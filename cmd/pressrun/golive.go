@@ -73,7 +73,7 @@ func (s *site) checkLive(ctx context.Context, before outbox.Instance) ([]finding
 		return nil, err
 	}
 	tried, err := s.checkTried(ctx, before)
-	return slices.Concat(findings, []finding{s.checkBaseURL(), s.checkNotify()}, tried), err
+	return slices.Concat(findings, []finding{s.checkBaseURL(), s.checkProxies(), s.checkNotify()}, tried), err
 }
 
 // sayLive says what go-live has changed.

@@ -174,7 +174,7 @@ func (s *site) faces(p pages) (faces, error) {
 	}
 	mux.Handle("/desk/", editors)
 	mux.Handle("/", readers)
-	return faces{web.ClientAddress(mux, s.cfg.TrustedProxies), editors}, nil
+	return faces{web.ClientAddress(mux, s.cfg.TrustedProxies, s.log), editors}, nil
 }
 
 // logTo is the program's log: text, to where errors go.

@@ -1,9 +1,12 @@
 package web_test
 
 import (
+	"bytes"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"pressrun/newsletter/web"
@@ -12,7 +15,7 @@ import (
 // seen is the address that handlers behind ClientAddress see; 10.0.0.0/8 and fd00::/8 are trusted.
 func seen(remote string, forwarded ...string) (addr string) {
 	trusted := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}
-	h := web.ClientAddress(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { addr = web.IP(r) }), trusted)
+	h := web.ClientAddress(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { addr = web.IP(r) }), trusted, slog.New(slog.DiscardHandler))
 	r := httptest.NewRequest("GET", "/", nil)
 	r.RemoteAddr = remote
 	r.Header["X-Forwarded-For"] = forwarded
@@ -40,6 +43,40 @@ func TestClientAddress(t *testing.T) {
 	} {
 		if got := seen(tt.remote, tt.forwarded...); got != tt.want {
 			t.Errorf("%s: %s with %q: got %s, want %s", tt.name, tt.remote, tt.forwarded, got, tt.want)
+		}
+	}
+}
+
+// A proxy that nobody named is told of, once; a stranger's header and a proxy without it are not.
+func TestForgottenProxy(t *testing.T) {
+	for _, tt := range []struct {
+		name, remote, forwarded string
+		trusted                 []netip.Prefix
+		warned                  int
+	}{
+		{"on this machine", "127.0.0.1:1", "203.0.113.9", nil, 1},
+		{"by IPv6", "[::1]:1", "203.0.113.9", nil, 1},
+		{"beside this machine", "172.17.0.1:1", "203.0.113.9", nil, 1},
+		{"another one is named", "127.0.0.1:1", "203.0.113.9", []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, 1},
+		{"named", "127.0.0.1:1", "203.0.113.9", []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}, 0},
+		{"a stranger", "192.0.2.1:1", "203.0.113.9", nil, 0},
+		{"no proxy", "127.0.0.1:1", "", nil, 0},
+	} {
+		var log bytes.Buffer
+		h := web.ClientAddress(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), tt.trusted, slog.New(slog.NewTextHandler(&log, nil)))
+		for range 2 {
+			r := httptest.NewRequest("GET", "/", nil)
+			r.RemoteAddr = tt.remote
+			if tt.forwarded != "" {
+				r.Header.Set("X-Forwarded-For", tt.forwarded)
+			}
+			h.ServeHTTP(httptest.NewRecorder(), r)
+		}
+		if got := strings.Count(log.String(), "name it in trusted_proxies"); got != tt.warned {
+			t.Errorf("%s: got %d warnings, want %d:\n%s", tt.name, got, tt.warned, log.String())
+		}
+		if strings.Contains(log.String(), tt.forwarded) && tt.forwarded != "" {
+			t.Errorf("%s: a visitor's address is in the log:\n%s", tt.name, log.String())
 		}
 	}
 }

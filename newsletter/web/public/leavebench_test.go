@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -30,7 +31,7 @@ func BenchmarkLeavePage(b *testing.B) {
 		requests[i] = []byte("GET /u/" + token + " HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
 	}
 	server := httptest.NewUnstartedServer(nil)
-	server.Config = web.NewServer(web.ClientAddress(h, nil), s.Log.Logger())
+	server.Config = web.NewServer(web.ClientAddress(h, nil, slog.New(slog.DiscardHandler)), s.Log.Logger())
 	server.Listener = web.LimitListener(server.Listener, 4096, 256, nil)
 	server.Start()
 	defer server.Close()
