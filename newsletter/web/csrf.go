@@ -1,15 +1,24 @@
 package web
 
-import "net/http"
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+)
 
 // Guard refuses forms that a foreign site makes a visitor's browser send, on every unsafe method (Sec-Fetch-Site, else
-// Origin). open are the patterns that foreign programs and sites are meant to send to.
+// Origin). base is the site's own address: its Origin is ours also behind a proxy that writes another Host. open are the
+// patterns that foreign programs and sites are meant to send to.
 //
 // tokens are the patterns of forms on pages whose address is a token. Those pages pass no referrer on, and for them a
 // browser that is too old to send Sec-Fetch-Site says "Origin: null". They are let through: it is the token that
 // authorises them, no cookie, and nobody else has it.
-func Guard(next, refuse http.Handler, open, tokens []string) http.Handler {
+func Guard(next, refuse http.Handler, base *url.URL, open, tokens []string) (http.Handler, error) {
 	guard := http.NewCrossOriginProtection()
+	if err := guard.AddTrustedOrigin(origin(base)); err != nil {
+		return nil, fmt.Errorf("base URL %s: %w", base, err)
+	}
 	guard.SetDenyHandler(refuse)
 	for _, pattern := range open {
 		guard.AddInsecureBypassPattern(pattern)
@@ -27,5 +36,15 @@ func Guard(next, refuse http.Handler, open, tokens []string) http.Handler {
 			}
 		}
 		guarded.ServeHTTP(w, r)
-	})
+	}), nil
+}
+
+// origin is how browsers write the origin of a URL (RFC 6454 section 6.2): in lower case, without the port that goes without
+// saying.
+func origin(u *url.URL) string {
+	host := strings.ToLower(u.Host)
+	if port := map[string]string{"http": ":80", "https": ":443"}[u.Scheme]; port != "" {
+		host = strings.TrimSuffix(host, port)
+	}
+	return u.Scheme + "://" + host
 }

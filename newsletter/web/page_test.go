@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -66,7 +67,11 @@ func TestLetterRunsNothing(t *testing.T) {
 
 func TestGuard(t *testing.T) {
 	refuse := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(403) })
-	h := web.Guard(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), refuse, []string{"POST /u/{token}"}, []string{"POST /c/{token}"})
+	base := &url.URL{Scheme: "https", Host: "News.Example.org:443"}
+	h, err := web.Guard(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), refuse, base, []string{"POST /u/{token}"}, []string{"POST /c/{token}"})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, tt := range []struct {
 		method, path, site, origin string
 		want                       int
@@ -76,6 +81,9 @@ func TestGuard(t *testing.T) {
 		{"POST", "/desk/logout", "same-site", "", 403},
 		{"POST", "/desk/logout", "", "https://evil.example", 403},
 		{"POST", "/desk/logout", "", "http://example.com", 200},
+		{"POST", "/desk/logout", "", "https://news.example.org", 200}, // behind a proxy that writes another Host
+		{"POST", "/desk/logout", "", "http://news.example.org", 403},
+		{"POST", "/desk/logout", "", "https://news.example.org.evil.example", 403},
 		{"POST", "/desk/logout", "", "null", 403},
 		{"POST", "/desk/logout", "", "", 200}, // no browser sends that
 		{"DELETE", "/desk/logout", "cross-site", "", 403},

@@ -64,7 +64,8 @@ func New(cfg Config) (*Desk, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Desk{Handler: d.routes(), desk: d}, nil
+	routes, err := d.routes()
+	return &Desk{Handler: routes, desk: d}, err
 }
 
 func newDesk(cfg Config) (*desk, error) {

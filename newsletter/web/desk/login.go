@@ -12,6 +12,7 @@ import (
 )
 
 func (d *desk) login(w http.ResponseWriter, r *http.Request, _ User) error {
+	formed(w)
 	page := templates.DeskLogin{DeskFrame: d.frame(r, User{}), Action: "/desk/login"}
 	return web.Show(w, http.StatusOK, page.Write)
 }
@@ -116,6 +117,7 @@ func (d *desk) signIn(w http.ResponseWriter, r *http.Request, _ User) error {
 
 // deadLink offers a fresh link to whoever comes with a used or old one.
 func (d *desk) deadLink(w http.ResponseWriter, r *http.Request) error {
+	formed(w)
 	page := templates.DeskLogin{DeskFrame: d.frame(r, User{}), Action: "/desk/login", Dead: true}
 	return web.Show(w, http.StatusGone, page.Write)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"regexp"
 	"strings"
@@ -180,6 +181,34 @@ func TestAskingTooOften(t *testing.T) {
 	o.mailLinks(t)
 	if n := o.Count(t, `SELECT count(*) FROM notices WHERE kind = 'login'`); n != 1 {
 		t.Errorf("afterwards: got %d mails, want 1", n)
+	}
+}
+
+// Browsers that send no Sec-Fetch-Site are known by their Origin. They write it where the page of the form allows to, and it is
+// the site's own also where a proxy asks under another Host.
+func TestOldBrowsersSignIn(t *testing.T) {
+	o := open(t)
+	o.AddSeries(t, "skin")
+	o.add(t, "mara@example.org", desk.Editor)
+	for _, page := range []string{"/desk/login", "/desk/login/AAAA"} {
+		if got := o.get(t, nil, page).Header.Get("Referrer-Policy"); got != "same-origin" {
+			t.Errorf("%s, where the link is asked for: got Referrer-Policy %q, want same-origin", page, got)
+		}
+	}
+	link := o.link(t, "mara@example.org")
+	if got := o.get(t, nil, link).Header.Get("Referrer-Policy"); got != "no-referrer" {
+		t.Errorf("a link that is good: got Referrer-Policy %q, want no-referrer", got)
+	}
+	for origin, want := range map[string]int{o.Base.String(): 200, "https://evil.example": 403, "null": 403} {
+		r := httptest.NewRequest("POST", "/desk/login", strings.NewReader("email=mara@example.org"))
+		r.Host = "10.0.0.7:8080"
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Origin", origin)
+		w := httptest.NewRecorder()
+		o.ServeHTTP(w, r)
+		if w.Code != want {
+			t.Errorf("from origin %s: got %d, want %d", origin, w.Code, want)
+		}
 	}
 }
 

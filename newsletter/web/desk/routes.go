@@ -48,14 +48,18 @@ func (d *desk) table() []route {
 	return all
 }
 
-func (d *desk) routes() http.Handler {
+func (d *desk) routes() (http.Handler, error) {
 	mux := http.NewServeMux()
 	for _, r := range d.table() {
 		mux.Handle(r.pattern, d.answer.Handle(d.only(r.least, r.page)))
 	}
 	mux.Handle("/desk/", d.answer.Handle(d.only(Viewer, func(http.ResponseWriter, *http.Request, User) error { return store.ErrNotFound })))
 	foreign := d.answer.Handle(func(http.ResponseWriter, *http.Request) error { return web.ErrForeign })
-	return web.Secure(web.Guard(mux, foreign, nil, []string{"POST /desk/login/{token}"}))
+	guarded, err := web.Guard(mux, foreign, d.BaseURL, nil, []string{"POST /desk/login/{token}"})
+	if err != nil {
+		return nil, err
+	}
+	return web.Secure(guarded), nil
 }
 
 // only lets users of at least a role through; strangers are shown the way in.
@@ -74,10 +78,13 @@ func (d *desk) only(least Role, p page) web.Handler {
 		if err != nil {
 			return err
 		}
-		w.Header().Set("Referrer-Policy", "same-origin") // no token in these addresses, and forms need an Origin
+		formed(w)
 		if !u.Role.reaches(least) {
 			return web.ErrRole
 		}
 		return p(w, r, u)
 	}
 }
+
+// formed lets browsers name the origin of a page that forms stand on: its address holds no token that is good for anything.
+func formed(w http.ResponseWriter) { w.Header().Set("Referrer-Policy", "same-origin") }

@@ -62,7 +62,7 @@ func New(cfg Config) (http.Handler, error) {
 	}
 	p := &pages{Config: cfg, assets: assets, process: rand.Text(), started: cfg.Now(), faces: newFaces()}
 	p.answer = web.Answerer{Log: cfg.Log, Page: p.trouble}
-	return p.routes(), nil
+	return p.routes()
 }
 
 // frame is what stands around a page in a language; path is the page's own, where it is one for everybody.

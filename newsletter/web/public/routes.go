@@ -21,7 +21,7 @@ func tokens() []string {
 	}
 }
 
-func (p *pages) routes() http.Handler {
+func (p *pages) routes() (http.Handler, error) {
 	mux := http.NewServeMux()
 	handle := func(pattern string, h web.Handler) { mux.Handle(pattern, p.answer.Handle(h)) }
 	handle("GET /{$}", p.home)
@@ -54,5 +54,9 @@ func (p *pages) routes() http.Handler {
 	handle("GET /static/{file}", web.Static(p.assets))
 	handle("/", func(http.ResponseWriter, *http.Request) error { return store.ErrNotFound })
 	foreign := p.answer.Handle(func(http.ResponseWriter, *http.Request) error { return web.ErrForeign })
-	return web.Secure(web.Guard(mux, foreign, open(), tokens()))
+	guarded, err := web.Guard(mux, foreign, p.BaseURL, open(), tokens())
+	if err != nil {
+		return nil, err
+	}
+	return web.Secure(guarded), nil
 }

@@ -1,6 +1,7 @@
 package public_test
 
 import (
+	"net/http/httptest"
 	"net/url"
 	"regexp"
 	"strings"
@@ -24,6 +25,24 @@ func TestLinksThatAreNone(t *testing.T) {
 	wants(t, "undo with a confirmation token", post(t, h, "/u/"+confirm+"/undo", nil), 404)
 	wants(t, "leave with a confirmation token", post(t, h, "/u/"+confirm, url.Values{"leave": {"series"}}), 404)
 	wants(t, "a request that never was", post(t, h, "/c/"+confirm, nil), 410, "nothing to confirm")
+}
+
+// Browsers that send no Sec-Fetch-Site are known by their Origin, also behind a proxy that asks under another Host.
+func TestOldBrowsersBehindAProxy(t *testing.T) {
+	s := webtest.New(t)
+	h := handler(t, s)
+	s.AddSeries(t, "skin", "Water")
+	for origin, want := range map[string]int{s.Base.String(): 200, "https://evil.example": 403} {
+		r := httptest.NewRequest("POST", "/mine", strings.NewReader("email=ada@example.org"))
+		r.Host = "10.0.0.7:8080"
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Origin", origin)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if w.Code != want {
+			t.Errorf("from origin %s: got %d, want %d", origin, w.Code, want)
+		}
+	}
 }
 
 var links = regexp.MustCompile(`(?:href|action|src)="(?:http://127\.0\.0\.1:8080)?(/[^"]*)"`)
