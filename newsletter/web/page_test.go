@@ -32,7 +32,7 @@ func TestHeaders(t *testing.T) {
 			for _, m := range mark {
 				m(w)
 			}
-		})).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+		}), &url.URL{Scheme: "http", Host: "127.0.0.1:8080"}).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
 		return w.Header()
 	}
 	for _, h := range []http.Header{page(), page(web.Private), page(web.Scripted)} {
@@ -50,6 +50,21 @@ func TestHeaders(t *testing.T) {
 	for name, want := range map[string]string{"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex, nofollow"} {
 		if got := private.Get(name); got != want {
 			t.Errorf("private page: got %s %q, want %q", name, got, want)
+		}
+	}
+}
+
+// Where readers come by https, browsers keep to it; a trial on loopback says nothing that would outlive it.
+func TestHTTPSIsKept(t *testing.T) {
+	for base, want := range map[string]string{"https://news.example.org": "max-age=31536000", "http://127.0.0.1:8080": ""} {
+		u, err := url.Parse(base)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := httptest.NewRecorder()
+		web.Secure(http.NotFoundHandler(), u).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+		if got := w.Header().Get("Strict-Transport-Security"); got != want {
+			t.Errorf("%s: got Strict-Transport-Security %q, want %q", base, got, want)
 		}
 	}
 }

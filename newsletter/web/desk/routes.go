@@ -59,7 +59,7 @@ func (d *desk) routes() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return web.Secure(guarded), nil
+	return web.Secure(guarded, d.BaseURL), nil
 }
 
 // only lets users of at least a role through; strangers are shown the way in.

@@ -58,5 +58,5 @@ func (p *pages) routes() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return web.Secure(guarded), nil
+	return web.Secure(guarded, p.BaseURL), nil
 }
