@@ -37,7 +37,7 @@ type Config struct {
 	Database, KeyFile, TemplatesDir         string
 	BackupDir                               string        // of nightly backups; empty: none are made
 	KeepDeliveries                          time.Duration // in full; 0: for ever
-	SecretFiles                             []string      // that secrets were read from
+	SecretFiles                             []string      // that secrets stand in: the configuration itself, or what it names
 	LogLevel                                slog.Level
 	Relay                                   RelayConfig
 	DKIM                                    DKIMConfig
@@ -147,6 +147,9 @@ func loadConfig(file string, environ []string) (Config, error) {
 		return Config{}, err
 	}
 	l := loader{dir: filepath.Dir(file), values: given, origins: map[string]string{}}
+	if slices.ContainsFunc(secrets, func(key string) bool { v, ok := given[key]; return ok && v.v != "" }) {
+		l.secrets = append(l.secrets, file)
+	}
 	l.variables(environ)
 	return l.load()
 }
@@ -205,7 +208,7 @@ type loader struct {
 	dir     string // relative paths start here
 	values  map[string]value
 	origins map[string]string // of the settings read
-	secrets []string          // files that were read
+	secrets []string          // files that secrets stand in
 	faults  []error
 }
 

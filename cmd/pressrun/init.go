@@ -140,7 +140,7 @@ func writeConfig(file string, v configValues) error {
 	if err != nil {
 		return fmt.Errorf("configuration template: %w", err)
 	}
-	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) // a password may come to stand in it
 	if err != nil {
 		return fmt.Errorf("write the configuration: %w", err)
 	}
