@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -38,7 +39,8 @@ and as it goes over the wire. Pictures are in that file, so that serve need not 
 				if err != nil {
 					return err
 				}
-				files, err := writePreview(dir, map[string][]byte{"index.html": views, "message.eml": v.EML, "message.html": []byte(v.HTML), "message.txt": []byte(v.Text)})
+				parts := map[string][]byte{"index.html": views, "message.eml": v.EML, "message.html": []byte(v.HTML), "message.txt": []byte(v.Text)}
+				files, err := writePreview(dir, parts, email != "")
 				if err != nil {
 					return err
 				}
@@ -74,18 +76,38 @@ type previewed struct {
 	Files   []string `json:"files"`
 }
 
-// writePreview writes the parts of a message into dir and returns their paths in order.
-func writePreview(dir string, parts map[string][]byte) ([]string, error) {
+// writePreview writes the parts of a message into dir and returns their paths in order. Where name and address of a person
+// stand in them they are their owner's alone to read.
+func writePreview(dir string, parts map[string][]byte, personal bool) ([]string, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("preview: %w", err)
 	}
 	var files []string
 	for _, name := range []string{"message.eml", "message.html", "message.txt", "index.html"} {
 		file := filepath.Join(dir, name)
-		if err := os.WriteFile(file, parts[name], 0o644); err != nil {
+		if err := writePart(file, parts[name], personal); err != nil {
 			return nil, fmt.Errorf("preview: %w", err)
 		}
 		files = append(files, file)
 	}
 	return files, nil
+}
+
+// writePart is os.WriteFile, but a personal part is closed to others before it is written, also where the file is there.
+func writePart(file string, content []byte, personal bool) error {
+	mode := os.FileMode(0o644)
+	if personal {
+		mode = 0o600
+	}
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, mode)
+	if err != nil {
+		return err
+	}
+	if personal {
+		err = f.Chmod(mode)
+	}
+	if err == nil {
+		_, err = f.Write(content)
+	}
+	return errors.Join(err, f.Close())
 }
