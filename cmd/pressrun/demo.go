@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -287,10 +288,11 @@ func (d *demo) watch(ctx context.Context, name string) error {
 // serve shows desk and inbox until ctx ends.
 func (d *demo) serve(ctx context.Context) error {
 	inbox := d.catcher.Inbox(inboxPath, "/desk/")
-	handler, err := d.site.faces(pages{trouble: d.site.hindrance, nextWeek: d.week, inbox: inbox})
+	f, err := d.site.faces(pages{trouble: d.site.hindrance, nextWeek: d.week, inbox: inbox})
 	if err != nil {
 		return err
 	}
+	f.Handler = onlyHere(f.Handler)
 	link, err := ownerLink(ctx, d.site.db, demoOwner, d.now())
 	if err != nil {
 		return err
@@ -305,7 +307,19 @@ SMTP:  %s
 
 Ctrl-C ends the demo and removes everything.
 `, d.site.absoluteURL(inboxPath+"/"), d.site.cfg.BaseURL.String()+link, d.catcher.Addr(), d.otherPort())
-	return d.site.run(ctx, handler, d.listener)
+	return d.site.run(ctx, f, d.listener)
+}
+
+// onlyHere answers requests alone whose Host is this machine's. A site elsewhere may have its name lead here once its page is in a
+// browser (DNS rebinding): to that browser demo's pages would be its own, inbox and login links among them.
+func onlyHere(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if host := (&url.URL{Host: r.Host}).Hostname(); !isLoopback(host) {
+			http.Error(w, "The demo answers at localhost and 127.0.0.1 alone. Nothing was done.", http.StatusMisdirectedRequest)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // otherPort says that the port was taken which a new site's configuration names; empty where it was not.
