@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -156,8 +157,15 @@ func (p *Publisher) AskAddress(ctx context.Context, token, email, language strin
 	if err != nil {
 		return "", fmt.Errorf("new address: %w", err)
 	}
+	network, _ := netip.ParseAddr(e.IP)
+	if err := p.people.Admit(ctx, p.db, network); err != nil {
+		return "", fmt.Errorf("new address: %w", err)
+	}
 	err = p.db.InTx(ctx, func(tx *store.Tx) error {
 		person, err := p.people.Manage(ctx, tx, token)
+		if err == nil {
+			err = p.people.CountSignUp(ctx, tx, network)
+		}
 		if err != nil {
 			return err
 		}

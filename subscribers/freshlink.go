@@ -19,18 +19,19 @@ var (
 
 const (
 	linkLives   = time.Hour
-	linksADay   = 3                   // to one person, of each purpose
-	linkForgets = 14 * 24 * time.Hour // when what was asked for and not done is deleted
+	linksADay   = 3              // to one person, of each purpose
+	linkForgets = 24 * time.Hour // when what was asked for and not done is deleted: it counts no longer
 )
 
 const (
 	countLinks = `SELECT count(*) FROM fresh_links WHERE subscriber_id = ?1 AND purpose = ?2 AND asked > ?3`
-	insertLink = `INSERT INTO fresh_links (subscriber_id, purpose, address_hash, email, asked, expires, ip, agent)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) RETURNING id`
+	insertLink = `INSERT INTO fresh_links (subscriber_id, purpose, address_hash, email, to_hash, asked, expires, ip, agent)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) RETURNING id`
 )
 
-// askLink makes a link to be mailed; 0 where the person was sent enough of them today: anybody can ask for one.
-func (r *Registry) askLink(ctx context.Context, tx *store.Tx, p person, purpose, email string, e Evidence) (id int64, err error) {
+// askLink makes a link to be mailed, of a change of address with the new one and its hash; 0 where the person was sent enough of them
+// today: anybody can ask for one.
+func (r *Registry) askLink(ctx context.Context, tx *store.Tx, p person, purpose, email, hash string, e Evidence) (id int64, err error) {
 	if err := stillNewest(ctx, tx, r.Key); err != nil {
 		return 0, err
 	}
@@ -39,7 +40,8 @@ func (r *Registry) askLink(ctx context.Context, tx *store.Tx, p person, purpose,
 	if err := tx.QueryRow(ctx, countLinks, p.ID, purpose, now.Add(-24*time.Hour).UnixMilli()).Scan(&sent); err != nil || sent >= linksADay {
 		return 0, err
 	}
-	err = tx.QueryRow(ctx, insertLink, p.ID, purpose, p.address, email, now.UnixMilli(), now.Add(linkLives).UnixMilli(), e.IP, clip(e.Agent, 1000)).Scan(&id)
+	err = tx.QueryRow(ctx, insertLink, p.ID, purpose, p.address, email, hash, now.UnixMilli(), now.Add(linkLives).UnixMilli(),
+		e.IP, clip(e.Agent, 1000)).Scan(&id)
 	return id, err
 }
 
@@ -49,7 +51,7 @@ func (r *Registry) AskManage(ctx context.Context, tx *store.Tx, subscriberID int
 	p, err := personByID(ctx, tx, subscriberID)
 	var id int64
 	if err == nil {
-		id, err = r.askLink(ctx, tx, p, "manage", "", e)
+		id, err = r.askLink(ctx, tx, p, "manage", "", "", e)
 	}
 	if err != nil {
 		return "", fmt.Errorf("link for subscriber %d: %w", subscriberID, err)
@@ -102,7 +104,8 @@ func (r *Registry) Manage(ctx context.Context, q store.Querier, token string) (S
 }
 
 // AskAddress begins a change of address: manage proves the old one, and the token, mailed to the new one, will prove that. It
-// is empty where three were made since yesterday. ErrAddress, and the errors of Manage.
+// is empty where the person was made three since yesterday, and where the new address, whose owner may never have heard of us, may not be
+// asked now: it counts there like a request to join (see Join). ErrAddress, and the errors of Manage.
 func (r *Registry) AskAddress(ctx context.Context, tx *store.Tx, manage, email string, e Evidence) (token string, to Address, err error) {
 	l, err := r.openLink(ctx, tx, manage, PurposeManage, "manage")
 	if err == nil {
@@ -110,7 +113,7 @@ func (r *Registry) AskAddress(ctx context.Context, tx *store.Tx, manage, email s
 	}
 	var id int64
 	if err == nil {
-		id, err = r.askLink(ctx, tx, l.person, "address", to.Typed, e)
+		id, err = r.askMove(ctx, tx, l.person, to, e)
 	}
 	if err != nil {
 		return "", Address{}, fmt.Errorf("new address: %w", err)
@@ -119,6 +122,25 @@ func (r *Registry) AskAddress(ctx context.Context, tx *store.Tx, manage, email s
 		return "", to, nil
 	}
 	return r.Key.Seal(Token{Purpose: PurposeAddress, SubscriberID: l.person.ID, Serial: id}), to, nil
+}
+
+const countMove = `INSERT INTO unanswered (hash, requests, last) VALUES (?1, 1, ?2)
+ON CONFLICT (hash) DO UPDATE SET requests = unanswered.requests + 1, last = excluded.last`
+
+// askMove is askLink for a change of address.
+func (r *Registry) askMove(ctx context.Context, tx *store.Tx, p person, to Address, e Evidence) (id int64, err error) {
+	next, err := r.lookUp(ctx, tx, to)
+	if err != nil {
+		return 0, err
+	}
+	if may, err := r.mayAsk(ctx, tx, next); err != nil || !may {
+		return 0, err
+	}
+	if id, err = r.askLink(ctx, tx, p, "address", to.Typed, next.address, e); err != nil || id == 0 {
+		return 0, err
+	}
+	_, err = tx.Exec(ctx, countMove, next.address, r.now().UnixMilli())
+	return id, err
 }
 
 // NewAddress returns whom a link of AskAddress belongs to, and the address that it proves. ErrToken, ErrExpired.
@@ -173,6 +195,9 @@ func (r *Registry) changeAddress(ctx context.Context, tx *store.Tx, l link, e Ev
 		}
 	}
 	if _, err := tx.Exec(ctx, setAddress, p.ID, to.Typed, to.Key, next.address, next.domain); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, forgiveRequests, next.address); err != nil {
 		return err
 	}
 	_, err = tx.Exec(ctx, linkChanged, l.id, p.Email, r.now().UnixMilli(), e.IP, clip(e.Agent, 1000))

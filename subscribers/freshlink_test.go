@@ -178,3 +178,77 @@ func TestChangeAddressLiftsBounce(t *testing.T) {
 	}
 	p.wantGets(skin, "once.full@example.net", true, "after the change")
 }
+
+// TestAStrangersAddressIsAskedOnceADay, however many readers name it as their new one, and three times ever: whoever has it may never have
+// heard of us. That counts with requests to join, and for readers who have gone since.
+func TestAStrangersAddressIsAskedOnceADay(t *testing.T) {
+	p := newPeople(t)
+	var readers []int64
+	for _, name := range []string{"ada", "bob", "cyd", "dan"} {
+		readers = append(readers, p.active(skin, name+"@example.org").ID)
+	}
+	for _, tt := range []struct {
+		when string
+		wait time.Duration
+		by   int
+		asks bool
+	}{
+		{"the first", day, 0, true},
+		{"another reader", time.Hour, 1, false},
+		{"the same reader", time.Hour, 0, false},
+		{"a day later", 22 * time.Hour, 2, true},
+		{"a third day", day, 1, true},
+		{"a fourth time, ever", 400 * day, 3, false},
+	} {
+		p.pass(tt.wait)
+		if got := p.newAddress(readers[tt.by], "Victim@example.net") != ""; got != tt.asks {
+			t.Errorf("%s: asked %v, want %v", tt.when, got, tt.asks)
+		}
+	}
+	if p.newAddress(readers[0], "other@example.net") == "" {
+		t.Error("another address was not asked")
+	}
+	if req := p.join(skin, "victim@example.net"); req.Token != "" {
+		t.Error("the address was asked a fourth time, whether it wants to join")
+	}
+
+	p.pass(day)
+	p.newAddress(readers[1], "second@example.net")
+	p.erase(readers[1])
+	p.pass(time.Hour)
+	if p.newAddress(readers[2], "second@example.net") != "" || p.join(skin, "second@example.net").Token != "" {
+		t.Error("asked twice in a day: the first to name it is erased")
+	}
+	p.join(skin, "third@example.net")
+	p.pass(time.Hour)
+	if p.newAddress(readers[2], "third@example.net") != "" {
+		t.Error("asked twice in a day: whether it joins, whether somebody moves to it")
+	}
+	p.pass(day)
+	token := p.newAddress(readers[2], "third@example.net")
+	if err := p.changeAddress(token); err != nil {
+		t.Fatal(err)
+	}
+	if n := p.count(`SELECT count(*) FROM unanswered u JOIN subscribers s ON s.address_hash = u.hash`); n != 0 {
+		t.Error("an address that has answered still counts as one that didn't")
+	}
+}
+
+// TestLinksThatLedToNothing are gone after a day: until then they count, and a stranger's address stands in them.
+func TestLinksThatLedToNothing(t *testing.T) {
+	p := newPeople(t)
+	ada := p.active(skin, "ada@example.org").ID
+	p.newAddress(ada, "stranger@example.net")
+	p.pass(day)
+	if err := p.changeAddress(p.newAddress(ada, "new@example.org")); err != nil {
+		t.Fatal(err)
+	}
+	p.pass(time.Minute)
+	p.must(func(tx *store.Tx) error { _, err := p.Sweep(t.Context(), tx); return err })
+	if n := p.count(`SELECT count(*) FROM fresh_links WHERE email = 'stranger@example.net'`); n != 0 {
+		t.Error("the address that was never proved is kept")
+	}
+	if n := p.count(`SELECT count(*) FROM fresh_links WHERE changed IS NOT NULL`); n != 1 {
+		t.Errorf("%d records of the change, want it", n)
+	}
+}

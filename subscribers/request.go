@@ -33,8 +33,8 @@ type Request struct {
 
 // Join records that somebody asks to get series: a new enrolment is pending, an active one stays as it is, and that of
 // somebody who left stays ended; all wait for one Confirm. Somebody suppressed by a complaint or by hand gets no token.
-// An address gets at most one confirmation a day, for whatever series, and three ever that it does not answer: beyond that
-// the Token is empty too. Where it is empty nothing was
+// An address gets at most one confirmation a day, for whatever series or for a change of address, and three ever that it does not
+// answer: beyond that the Token is empty too. Where it is empty nothing was
 // changed, and what somebody has told of themselves who confirmed once is never changed: anybody can type their address.
 // Errors wrap ErrAddress and ErrField, and ErrOldKey where the key was rotated since.
 func (r *Registry) Join(ctx context.Context, tx *store.Tx, seriesIDs []int64, a Addition, e Evidence) (Request, error) {
@@ -143,17 +143,17 @@ func (r *Registry) rename(ctx context.Context, tx *store.Tx, a Addition, p *pers
 const selectAsked = `SELECT
 	count(DISTINCT CASE WHEN id > coalesce((SELECT max(id) FROM consents WHERE subscriber_id = ?1 AND event = 'confirmed'), 0) THEN at END)
 		+ coalesce((SELECT requests FROM unanswered WHERE hash = ?2), 0),
-	coalesce(max(at), 0)
+	coalesce(max(at), 0), coalesce((SELECT last FROM unanswered WHERE hash = ?2), 0)
 FROM consents WHERE subscriber_id = ?1 AND event = 'requested'`
 
 // mayAsk says whether a confirmation may be mailed. Whoever answers has shown that the mailbox is theirs, so that only
 // unanswered ones count for ever; for the day each of them does. What one form asked for is one.
 func (r *Registry) mayAsk(ctx context.Context, tx *store.Tx, p person) (bool, error) {
-	var unanswered, last int64
-	if err := tx.QueryRow(ctx, selectAsked, p.ID, p.address).Scan(&unanswered, &last); err != nil {
+	var unanswered, joined, moved int64
+	if err := tx.QueryRow(ctx, selectAsked, p.ID, p.address).Scan(&unanswered, &joined, &moved); err != nil {
 		return false, err
 	}
-	return unanswered < maxRequests && !r.now().Before(instant(last).Add(requestEvery)), nil
+	return unanswered < maxRequests && !r.now().Before(instant(max(joined, moved)).Add(requestEvery)), nil
 }
 
 const selectAsking = `SELECT EXISTS (SELECT 1 FROM open_requests WHERE subscriber_id = ?1 AND (series_id = ?2 OR ?2 = 0))`

@@ -2,6 +2,7 @@ package public_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/url"
 	"reflect"
 	"regexp"
@@ -117,6 +118,49 @@ func TestMoveAddress(t *testing.T) {
 	for _, path := range []string{at, mine} {
 		wants(t, path+" afterwards", get(t, h, path), 410)
 	}
+}
+
+// TestManyReadersOneVictim: what a reader is answered doesn't say whether the address that they name gets a mail.
+func TestManyReadersOneVictim(t *testing.T) {
+	s := webtest.New(t)
+	h := handler(t, s)
+	skin := s.AddSeries(t, "skin", "Water")
+	mailed := func() int { return s.Count(t, `SELECT count(*) FROM notices WHERE to_email <> ''`) }
+	var first webtest.Answer
+	for i, email := range []string{"ada@example.org", "amy@example.org", "alf@example.org"} {
+		s.AddReader(t, skin, email)
+		from := fmt.Sprintf("198.51.%d.1", i)
+		ask := webtest.Request{Method: "POST", Path: "/mine", Form: url.Values{"email": {email}}, From: from}
+		wants(t, "asked", webtest.Do(t, h, ask), 200)
+		if err := s.Publisher.TakeRequests(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		at := linkMailed(t, s)
+		got := webtest.Do(t, h, webtest.Request{Method: "POST", Path: at + "/address", Form: url.Values{"email": {"victim@example.net"}}, From: from})
+		got.Body = strings.ReplaceAll(got.Body, at, "/mine/TOKEN")
+		got.Body = regexp.MustCompile(`/preferences/[a-z2-7]+`).ReplaceAllString(got.Body, "/preferences/TOKEN")
+		if i == 0 {
+			first = got
+		}
+		if got.Status != 200 || got.Body != first.Body || mailed() != 1 {
+			t.Errorf("%s: %d, %d mails to the victim, the same page: %v", email, got.Status, mailed(), got.Body == first.Body)
+		}
+	}
+}
+
+// TestNewAddressesCountLikeSignUps: from one network no more mails to strangers can be had in an hour.
+func TestNewAddressesCountLikeSignUps(t *testing.T) {
+	s := webtest.New(t)
+	h := handler(t, s)
+	skin := s.AddSeries(t, "skin", "Water")
+	s.AddReader(t, skin, "ada@example.org")
+	post(t, h, "/mine", url.Values{"email": {"ada@example.org"}})
+	at := linkMailed(t, s)
+	for i := range 19 { // the form was one
+		wants(t, "a new address", post(t, h, at+"/address", url.Values{"email": {fmt.Sprintf("new%d@example.net", i)}}), 200)
+	}
+	wants(t, "one too many", post(t, h, at+"/address", url.Values{"email": {"more@example.net"}}), 429)
+	wants(t, "the page itself", get(t, h, at), 200)
 }
 
 // A new name beside the old one must not look the same, masked as both are.
