@@ -253,12 +253,9 @@ func (r *Registry) leaveAgain(ctx context.Context, tx *store.Tx, l left, subscri
 	switch {
 	case err != nil:
 		return err
+	case l.reason == reasonErasure && p.ID != 0:
+		return r.erase(ctx, tx, p)
 	case l.reason == reasonErasure:
-		if p.ID != 0 {
-			if err := r.blank(ctx, tx, p.ID); err != nil {
-				return err
-			}
-		}
 		return r.leaveHash(ctx, tx, l.hash)
 	}
 	return r.suppressHash(ctx, tx, l.hash, p, l.seriesID, l.reason, fromJournal)

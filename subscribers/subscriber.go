@@ -333,13 +333,31 @@ func (r *Registry) Erase(ctx context.Context, tx *store.Tx, subscriberID int64) 
 	if err != nil {
 		return fmt.Errorf("erase subscriber %d: %w", subscriberID, err)
 	}
-	if err := r.blank(ctx, tx, p.ID); err != nil {
-		return fmt.Errorf("erase subscriber %d: %w", subscriberID, err)
-	}
-	if err := r.leaveHash(ctx, tx, p.address); err != nil {
+	if err := r.erase(ctx, tx, p); err != nil {
 		return fmt.Errorf("erase subscriber %d: %w", subscriberID, err)
 	}
 	return nil
+}
+
+// erase also takes the texts off what stands against addresses that the person had before.
+func (r *Registry) erase(ctx context.Context, tx *store.Tx, p person) error {
+	moves, err := AddressChanges(ctx, tx, p.ID)
+	if err != nil {
+		return err
+	}
+	for _, m := range moves {
+		old, err := ParseAddress(m.Old)
+		if err != nil {
+			continue // nothing stands against what is no address
+		}
+		if _, err := tx.Exec(ctx, silenceSuppressions, r.Key.hashAddress(old.Key)); err != nil {
+			return err
+		}
+	}
+	if err := r.blank(ctx, tx, p.ID); err != nil {
+		return err
+	}
+	return r.leaveHash(ctx, tx, p.address)
 }
 
 const (
@@ -369,12 +387,13 @@ func (r *Registry) blank(ctx context.Context, tx *store.Tx, id int64) error {
 const (
 	silenceSuppressions = `UPDATE suppressions SET because = '' WHERE hash = ?1`
 	deleteErasure       = `DELETE FROM suppressions WHERE hash = ?1 AND series_id = 0 AND reason = 'erasure'`
+	deleteLinksTo       = `DELETE FROM fresh_links WHERE to_hash = ?1 AND changed IS NULL`
 )
 
-// leaveHash adds the erasure to what stands against an address, and takes the texts off that. Where one stands already, of
+// leaveHash adds the erasure to what stands against an address, takes the texts off that, and lets go of changes of others to it. Where one stands already, of
 // somebody who asked to join and was erased again, it is a new one to the journal: backups have what they told since.
 func (r *Registry) leaveHash(ctx context.Context, tx *store.Tx, hash string) error {
-	for _, query := range []string{silenceSuppressions, deleteErasure} {
+	for _, query := range []string{silenceSuppressions, deleteErasure, deleteLinksTo} {
 		if _, err := tx.Exec(ctx, query, hash); err != nil {
 			return err
 		}

@@ -115,6 +115,31 @@ func TestEraseLeavesNothingInTheFile(t *testing.T) {
 	}
 }
 
+// TestEraseReachesWhatStandsElsewhere: texts against an address they had before, and what others asked of theirs.
+func TestEraseReachesWhatStandsElsewhere(t *testing.T) {
+	p := newPeople(t)
+	ada, bob := p.active(skin, "ada@example.org").ID, p.active(skin, "bob@example.org").ID
+	p.suppress("ada@example.org", gut, "manual")
+	p.pass(day)
+	if err := p.changeAddress(p.newAddress(ada, "lovelace@example.net")); err != nil {
+		t.Fatal(err)
+	}
+	p.pass(day)
+	p.newAddress(bob, "Lovelace@example.net")
+	p.erase(ada)
+	if n := p.count(`SELECT count(*) FROM suppressions WHERE because <> ''`); n != 0 {
+		t.Errorf("%d suppressions have a text", n)
+	}
+	if n := p.count(`SELECT count(*) FROM fresh_links WHERE subscriber_id = ?1 AND purpose = 'manage'`, bob); n == 0 {
+		t.Error("another's links are gone")
+	}
+	for _, line := range dump(p) {
+		if strings.Contains(strings.ToLower(line), "lovelace") || strings.Contains(line, "ada@") {
+			t.Errorf("after the erasure: %q", line)
+		}
+	}
+}
+
 func TestErase(t *testing.T) {
 	p := newPeople(t)
 	p.must(func(tx *store.Tx) error {
