@@ -134,18 +134,25 @@ func (p *Publisher) Download(ctx context.Context, token string) (Person, error) 
 
 // EraseMine erases the person of a fresh link.
 func (p *Publisher) EraseMine(ctx context.Context, token string) error {
-	return p.db.InTx(ctx, func(tx *store.Tx) error {
+	err := p.db.InTx(ctx, func(tx *store.Tx) error {
 		person, err := p.people.Manage(ctx, tx, token)
 		if err != nil {
 			return err
 		}
 		return p.people.Erase(ctx, tx, person.ID)
 	})
+	if err != nil {
+		return err
+	}
+	if _, err := subscribers.Wipe(ctx, p.db); err != nil { // they are erased; RunDue tries again
+		p.log.ErrorContext(ctx, "the log still has who was erased", "error", err)
+	}
+	return nil
 }
 
 // AskAddress mails a link to a new address, by which it is proved; the fresh link has proved the old one. It answers the
-// same whatever becomes of the mail: the new address, masked so that it doesn't look like the old one. subscribers.ErrAddress and the
-// errors of VisitMine.
+// same whatever becomes of the mail: the new address, masked so that it doesn't look like the old one. subscribers.ErrAddress,
+// subscribers.ErrMany, since it mails somebody who may never have asked, and the errors of VisitMine.
 func (p *Publisher) AskAddress(ctx context.Context, token, email, language string, e subscribers.Evidence) (masked string, err error) {
 	w := templates.In(cmp.Or(language, p.site.Language))
 	mail, err := p.note(render.Note{

@@ -12,6 +12,7 @@ import (
 
 	"pressrun/newsletter/outbox"
 	"pressrun/newsletter/series"
+	"pressrun/subscribers"
 	"pressrun/subscribers/store"
 )
 
@@ -113,8 +114,8 @@ func bySeries(slots []series.Slot) [][]series.Slot {
 	return all
 }
 
-// keepHouse wakes paused enrolments, forgets requests that were never confirmed, brings stopped imports to their end and keeps the
-// journal of leaves short.
+// keepHouse wakes paused enrolments, forgets requests that were never confirmed, brings stopped imports to their end, keeps the
+// journal of leaves short and takes who was erased out of the files too.
 func (p *Publisher) keepHouse(ctx context.Context) error {
 	finished, stopped := p.people.FinishImports(ctx, p.db)
 	if finished > 0 {
@@ -129,7 +130,9 @@ func (p *Publisher) keepHouse(ctx context.Context) error {
 		}
 		return nil
 	})
-	return errors.Join(stopped, err, p.sweepSensitive(ctx), p.people.CompactJournal(ctx, p.db), p.TakeRequests(ctx))
+	errs := []error{stopped, err, p.sweepSensitive(ctx), p.people.CompactJournal(ctx, p.db), p.TakeRequests(ctx)}
+	_, err = subscribers.Wipe(ctx, p.db)
+	return errors.Join(append(errs, err)...)
 }
 
 func (p *Publisher) sweepSensitive(ctx context.Context) error {

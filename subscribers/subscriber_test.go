@@ -84,18 +84,10 @@ func TestFindNobody(t *testing.T) {
 	}
 }
 
-// TestEraseLeavesNothingInTheFile looks at the octets: free pages and indexes keep what was deleted unless it is overwritten.
+// TestEraseLeavesNothingInTheFile looks at the octets: free pages and indexes keep what was deleted unless it is overwritten, and the log
+// of an open database what stood there before.
 func TestEraseLeavesNothingInTheFile(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "pressrun.db")
-	db, err := store.Open(t.Context(), path)
-	if err == nil {
-		err = subscribers.Migrate(t.Context(), db)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &people{TB: t, db: db, clock: time.Date(2027, 3, 30, 9, 0, 0, 0, time.UTC)}
-	p.Registry = &subscribers.Registry{Key: newKey(t), Now: func() time.Time { return p.clock }}
+	p := newPeople(t)
 	var ids []int64
 	for i := range 200 {
 		ids = append(ids, p.active(skin, fmt.Sprintf("ada.lovelace%d@example.org", i)).ID)
@@ -103,15 +95,35 @@ func TestEraseLeavesNothingInTheFile(t *testing.T) {
 	for _, id := range ids {
 		p.erase(id)
 	}
-	if err := db.Close(); err != nil {
-		t.Fatal(err)
+	read := p.db.Snapshot(t.Context(), func(q store.Querier) error {
+		var n int
+		if err := q.QueryRow(t.Context(), `SELECT count(*) FROM subscribers`).Scan(&n); err != nil {
+			return err
+		}
+		p.active(skin, "bob@example.org")
+		if clean, err := subscribers.Wipe(t.Context(), p.db); clean || err != nil {
+			t.Errorf("while somebody reads: clean %v, %v, want neither", clean, err)
+		}
+		return nil
+	})
+	if read != nil {
+		t.Fatal(read)
 	}
-	content, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
+	if clean, err := subscribers.Wipe(t.Context(), p.db); !clean || err != nil {
+		t.Fatalf("clean %v, %v", clean, err)
 	}
-	if at := bytes.Index(content, []byte("lovelace")); at >= 0 {
-		t.Errorf("the file still has %q", content[at-10:at+20])
+	for _, path := range []string{p.db.Path(), p.db.Path() + "-wal"} {
+		content, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if at := bytes.Index(content, []byte("lovelace")); at >= 0 {
+			t.Errorf("%s still has %q", filepath.Base(path), content[at-10:at+20])
+		}
+	}
+	before := p.db.Used().Commits
+	if clean, err := subscribers.Wipe(t.Context(), p.db); !clean || err != nil || p.db.Used().Commits != 0 {
+		t.Errorf("with nobody erased since: clean %v, %v, after %d commits before", clean, err, before)
 	}
 }
 

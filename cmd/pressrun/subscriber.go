@@ -378,26 +378,38 @@ func (a *app) subscriberEraseCommand() *cobra.Command {
 		Use:   "erase EMAIL",
 		Short: "Remove everything known about somebody",
 		Long: `Address, name, fields, subscriptions and the record of their consent are removed; of deliveries only the numbers stay. A keyed
-hash of the address stays, so that no import brings them back.`,
+hash of the address stays, so that no import brings them back.
+
+Backups of before still have them, until they are replaced or deleted; ` + "`restore`" + ` erases them there too. So does an import that was
+stopped, until it is done or given up.`,
 		Example: "  pressrun subscriber erase ada@example.org --yes",
 		Args:    args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
-			return a.with(cmd.Context(), func(s *site) error {
-				person, err := subscribers.ByEmail(cmd.Context(), s.db, given[0])
-				if err != nil {
-					return typed(given[0], err)
-				}
-				if err := a.confirm(fmt.Sprintf("Erase everything about %s? It can't be undone.", person.Email)); err != nil {
-					return err
-				}
-				err = s.db.InTx(cmd.Context(), func(tx *store.Tx) error { return s.people.Erase(cmd.Context(), tx, person.ID) })
-				if err == nil {
-					fmt.Fprintf(a.out, "Everything about %s is erased.\n", given[0])
-				}
-				return err
-			})
+			return a.with(cmd.Context(), func(s *site) error { return a.erase(cmd.Context(), s, given[0]) })
 		},
 	}
 	a.yesFlag(cmd)
 	return cmd
+}
+
+func (a *app) erase(ctx context.Context, s *site, email string) error {
+	person, err := subscribers.ByEmail(ctx, s.db, email)
+	if err != nil {
+		return typed(email, err)
+	}
+	if err := a.confirm(fmt.Sprintf("Erase everything about %s? It can't be undone.", person.Email)); err != nil {
+		return err
+	}
+	if err := s.db.InTx(ctx, func(tx *store.Tx) error { return s.people.Erase(ctx, tx, person.ID) }); err != nil {
+		return err
+	}
+	fmt.Fprintf(a.out, "Everything about %s is erased. Backups of before still have it; restore erases it there too.\n", email)
+	clean, err := subscribers.Wipe(ctx, s.db)
+	if err != nil {
+		return fmt.Errorf("they are erased, but %s-wal still has old pages; serve, or the next run-due, tries again to empty it: %w", s.db.Path(), err)
+	}
+	if !clean {
+		fmt.Fprintf(a.out, "%s-wal still has old pages, since others read or write just now: serve, or the next run-due, empties it.\n", s.db.Path())
+	}
+	return nil
 }

@@ -2,12 +2,15 @@ package outbox_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
 
 	"pressrun/newsletter/mailer/smtptest"
 	"pressrun/newsletter/outbox"
+	"pressrun/subscribers"
+	"pressrun/subscribers/store"
 )
 
 // BenchmarkSend is a whole issue over TCP to a server that takes everything, both in this process.
@@ -38,6 +41,75 @@ func BenchmarkSend(b *testing.B) {
 					s.wants(issue.ID, fmt.Sprint(n, " sent"))
 				}
 			})
+		}
+	}
+}
+
+// BenchmarkSendWhileErasing sends an issue while so many people a second are erased, and out of the files too.
+func BenchmarkSendWhileErasing(b *testing.B) {
+	const n = 20_000
+	for _, perSecond := range []int{0, 1, 10} {
+		b.Run(fmt.Sprintf("erasures=%d", perSecond), func(b *testing.B) {
+			for b.Loop() {
+				b.StopTimer()
+				s := siteOn(b, openQuiet(b), newKey())
+				srv := smtptest.New(b)
+				s.readers(s.skin, n)
+				issue := s.issue(s.skin, "rest")
+				others := s.readers(s.addSeries("gut"), n+100)[n:]
+				ctx, stop := context.WithCancel(context.Background())
+				b.StartTimer()
+				began := time.Now()
+				w := s.start(s.config(relay(srv)))
+				e := &erasing{s: s, who: others}
+				done := make(chan struct{})
+				go func() { defer close(done); e.run(ctx, perSecond) }()
+				err := w.Drain(context.Background())
+				took := time.Since(began)
+				stop()
+				<-done
+				if err = errors.Join(err, w.Close()); err != nil {
+					b.Fatal(err)
+				}
+				b.ReportMetric(n/took.Seconds(), "messages/s")
+				b.ReportMetric(float64(e.longest.Milliseconds()), "ms-longest")
+				b.ReportMetric(100*float64(e.clean)/float64(max(1, e.n)), "%clean")
+				s.wants(issue.ID, fmt.Sprint(n, " sent"))
+			}
+		})
+	}
+}
+
+// erasing erases people, as serve does for whoever presses the button.
+type erasing struct {
+	s        *site
+	who      []int64
+	n, clean int
+	longest  time.Duration // of an erasure, with the wait for its turn
+}
+
+func (e *erasing) run(ctx context.Context, perSecond int) {
+	if perSecond == 0 {
+		return
+	}
+	tick := time.NewTicker(time.Second / time.Duration(perSecond))
+	defer tick.Stop()
+	for _, id := range e.who {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		began := time.Now()
+		e.s.tx(func(ctx context.Context, tx *store.Tx) error { return e.s.people.Erase(ctx, tx, id) })
+		clean, err := subscribers.Wipe(context.Background(), e.s.db)
+		if err != nil {
+			e.s.Error(err)
+			return
+		}
+		e.longest = max(e.longest, time.Since(began))
+		if e.n++; clean {
+			e.clean++
 		}
 	}
 }

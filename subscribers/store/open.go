@@ -16,7 +16,9 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync/atomic"
+	"time"
 )
 
 var (
@@ -85,9 +87,12 @@ func keepPrivate(path string) error {
 	return f.Close()
 }
 
-// What is deleted is overwritten: of somebody who was erased nothing may stay in free pages.
+// patience is how long a connection waits for another program's write lock.
+const patience = 5 * time.Second
+
+// What is deleted is overwritten: of somebody who was erased nothing may stay in free pages. For the log see EmptyLog.
 func (db *DB) connect(ctx context.Context) (err error) {
-	const shared = "_busy_timeout=5000&_foreign_keys=on&_stmt_cache_size=64&_mutex=no&_synchronous=FULL"
+	shared := "_busy_timeout=" + strconv.FormatInt(patience.Milliseconds(), 10) + "&_foreign_keys=on&_stmt_cache_size=64&_mutex=no&_synchronous=FULL"
 	if db.writer, err = sql.Open("sqlite3", dsn(db.path, shared+"&_journal_mode=WAL&_txlock=immediate&_secure_delete=on&_cache_size=-8192")); err != nil {
 		return err
 	}

@@ -55,6 +55,69 @@ func TestPragmas(t *testing.T) {
 	}
 }
 
+// TestEmptyLog deletes a word and looks for it in the files while they are open, with somebody in the way who read before, and without.
+func TestEmptyLog(t *testing.T) {
+	db := storetest.Open(t, migrateThings("-- +goose Up\nCREATE TABLE words (word TEXT NOT NULL) STRICT;\n"))
+	const word = "a word that is found in a file"
+	exec := func(query string, args ...any) {
+		t.Helper()
+		err := db.InTx(t.Context(), func(tx *store.Tx) error { _, err := tx.Exec(t.Context(), query, args...); return err })
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	inFiles := func() (in []string) {
+		t.Helper()
+		for _, suffix := range []string{"", "-wal"} {
+			content, err := os.ReadFile(db.Path() + suffix)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.Contains(string(content), word) {
+				in = append(in, suffix)
+			}
+		}
+		return in
+	}
+	exec(`INSERT INTO words (word) VALUES (?1)`, word)
+	exec(`DELETE FROM words`)
+	if in := inFiles(); len(in) == 0 {
+		t.Fatal("the word is nowhere, so that nothing is shown")
+	}
+	err := db.Snapshot(t.Context(), func(q store.Querier) error {
+		var n int
+		if err := q.QueryRow(t.Context(), `SELECT count(*) FROM words`).Scan(&n); err != nil {
+			return err
+		}
+		exec(`INSERT INTO things (n) VALUES (1)`)
+		done, err := db.EmptyLog(t.Context())
+		if done || err != nil {
+			t.Errorf("while somebody reads older pages: done %v, %v, want neither", done, err)
+		}
+		exec(`INSERT INTO things (n) VALUES (2)`)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if done, err := db.EmptyLog(t.Context()); !done || err != nil {
+		t.Errorf("done %v, %v, want it done", done, err)
+	}
+	if in := inFiles(); len(in) > 0 {
+		t.Errorf("the word is in %q", in)
+	}
+	var wait, n int
+	err = db.InTx(t.Context(), func(tx *store.Tx) error {
+		if err := tx.QueryRow(t.Context(), `SELECT timeout FROM pragma_busy_timeout`).Scan(&wait); err != nil {
+			return err
+		}
+		return tx.QueryRow(t.Context(), `SELECT count(*) FROM things`).Scan(&n)
+	})
+	if err != nil || wait != 5000 || n != 2 {
+		t.Errorf("afterwards the writer waits %d ms for others and has %d rows, %v, want 5000 and 2", wait, n, err)
+	}
+}
+
 // TestCheckpoint looks for what was committed in the database file itself, while a transaction is open.
 func TestCheckpoint(t *testing.T) {
 	db := storetest.Open(t, migrateThings("-- +goose Up\nCREATE TABLE words (word TEXT NOT NULL) STRICT;\n"))

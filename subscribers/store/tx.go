@@ -130,6 +130,32 @@ func (db *DB) Checkpoint(ctx context.Context) error {
 	return nil
 }
 
+// readersLeave is how long EmptyLog waits for those who read, and for another process that writes, with the database locked.
+const readersLeave = 20 * time.Millisecond
+
+// EmptyLog is Checkpoint of all there is, after which the write-ahead log has nothing in it: until then it keeps pages as they were, also
+// of what was deleted since. done is false where somebody reads older pages or another process writes; the log is as long as before then,
+// and whoever wrote went on after a moment. What is committed is on the disk either way.
+func (db *DB) EmptyLog(ctx context.Context) (done bool, err error) {
+	if err := db.Checkpoint(ctx); err != nil { // most of it, while others write
+		return false, err
+	}
+	conn, err := db.writer.Conn(ctx)
+	if err != nil {
+		return false, fmt.Errorf("empty the log: %w", fault(err))
+	}
+	var busy, inLog, moved int
+	_, err = conn.ExecContext(ctx, fmt.Sprintf(`PRAGMA busy_timeout = %d`, readersLeave.Milliseconds()))
+	if err == nil {
+		err = conn.QueryRowContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`).Scan(&busy, &inLog, &moved)
+	}
+	_, patient := conn.ExecContext(context.WithoutCancel(ctx), fmt.Sprintf(`PRAGMA busy_timeout = %d`, patience.Milliseconds()))
+	if err = errors.Join(err, patient, conn.Close()); err != nil {
+		return false, fmt.Errorf("empty the log: %w", fault(err))
+	}
+	return busy == 0, nil
+}
+
 // Query reads inside the transaction. The rows must be closed before the next statement that writes.
 func (tx *Tx) Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	tx.statements.Add(1)
