@@ -231,11 +231,51 @@ func (a *app) addSeries(ctx context.Context, s *site, slug string, c series.Chan
 		return err
 	}
 	fmt.Fprintf(a.out, "Series %s: %s (%s).\n", made.Slug, series.DescribeSchedule(made.Schedule), made.Zone)
+	a.sayTooShort(made)
 	if err := a.printNextSlot(made, s.now()); err != nil {
 		return err
 	}
 	fmt.Fprintf(a.out, "Now its articles: pressrun article import %s PATH\n", made.Slug)
 	return nil
+}
+
+// sayTooShort says which months the schedule leaves out, since they don't have the day it names.
+func (a *app) sayTooShort(of series.Series) {
+	if months := series.TooShort(of.Schedule); months != "" {
+		fmt.Fprintf(a.out, "No slot in %s: too short for the day that the schedule names. Every month has a day 28.\n", months)
+	}
+}
+
+// sayMode says what a change of mode means for the readers, and for the next slot.
+func (a *app) sayMode(ctx context.Context, s *site, of series.Series) error {
+	articles, err := series.Articles(ctx, s.db, of.ID)
+	if err != nil {
+		return err
+	}
+	elsewhere := 0
+	for _, article := range articles {
+		if article.Elsewhere && article.State == series.Ready {
+			elsewhere++
+		}
+	}
+	if of.Mode == series.Live {
+		fmt.Fprintln(a.out, "Everybody gets the same article in a slot now, the first that had no issue: who is behind others gets nothing of what they had.")
+	} else {
+		fmt.Fprintln(a.out, "Each reader gets their own next now: the first article that they have not had from here.")
+	}
+	switch {
+	case elsewhere == 0:
+	case of.Mode == series.Live:
+		fmt.Fprintf(a.out, "%s published elsewhere before: in the archive only.\n", countOf(int64(elsewhere), "article was", "articles were"))
+	default:
+		fmt.Fprintf(a.out, "%s published elsewhere before and will go out too, to all but whom an import says to have read them (--received-through).\n",
+			countOf(int64(elsewhere), "article was", "articles were"))
+	}
+	next, err := s.publisher.Foresee(ctx, s.db, of)
+	if err == nil && next.Slot != "" {
+		sayNext(a.out, &next)
+	}
+	return err
 }
 
 // printNextSlot says when the next slot of a series is.
@@ -308,7 +348,13 @@ func (a *app) setSeries(ctx context.Context, s *site, slug string, c series.Chan
 			"Nobody is taken out by this: ask for a new sign-up on its page, or be sure that what was agreed to covers it.\n", countOf(here, "reader is", "readers are"))
 	}
 	fmt.Fprintf(a.out, "Series %s: %s (%s), disclaimer version %d.\n", changed.Slug, series.DescribeSchedule(changed.Schedule), changed.Zone, changed.Disclaimer.Version)
-	return a.printNextSlot(changed, s.now())
+	if strings.Join(before.Schedule, "\n") != strings.Join(changed.Schedule, "\n") {
+		a.sayTooShort(changed)
+	}
+	if err := a.printNextSlot(changed, s.now()); err != nil || before.Mode == changed.Mode {
+		return err
+	}
+	return a.sayMode(ctx, s, changed)
 }
 
 // changedParts names what of a series is other than before.

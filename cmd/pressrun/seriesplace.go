@@ -155,14 +155,21 @@ func (a *app) unpinDate(ctx context.Context, s *site, slug, date string) error {
 			return err
 		}
 		for _, pin := range off {
-			article, err := series.ArticleByID(ctx, tx, pin.ArticleID)
-			if err != nil {
+			if err := a.sayUnpinned(ctx, tx, pin); err != nil {
 				return err
 			}
-			fmt.Fprintf(a.out, "%s is not pinned to %s any more: it takes its own turn in the order again.\n", article.Slug, pin.Wall)
 		}
 		return nil
 	})
+}
+
+// sayUnpinned says that an article lost the slot it was pinned to.
+func (a *app) sayUnpinned(ctx context.Context, q store.Querier, pin series.Pin) error {
+	article, err := series.ArticleByID(ctx, q, pin.ArticleID)
+	if err == nil {
+		fmt.Fprintf(a.out, "%s is not pinned to %s any more: it takes its own turn in the order again.\n", article.Slug, pin.Wall)
+	}
+	return err
 }
 
 func (a *app) pinDate(ctx context.Context, s *site, slug, date, articleSlug string) error {
@@ -190,6 +197,11 @@ func (a *app) pinDate(ctx context.Context, s *site, slug, date, articleSlug stri
 	for _, pin := range before {
 		if pin.ArticleID == article.ID && pin.Wall != slot.Wall {
 			fmt.Fprintf(a.out, "It is not pinned to %s any more.\n", pin.Wall)
+		}
+		if pin.Wall == slot.Wall && pin.ArticleID != article.ID {
+			if err := a.sayUnpinned(ctx, s.db, pin); err != nil {
+				return err
+			}
 		}
 	}
 	if article.State == series.Draft {

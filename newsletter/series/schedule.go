@@ -101,10 +101,13 @@ func parseCron(line string) (spec *cron.SpecSchedule, err error) {
 	return spec, nil
 }
 
-// values lists the bits of a field, which are the numbers it allows. The highest bit is the library's mark for a star.
+// star is the library's mark of a field that allows everything: its highest bit.
+const star = 1 << 63
+
+// values lists the bits of a field but that of the star, which are the numbers it allows.
 func values(field uint64) []int {
 	var all []int
-	for field &^= 1 << 63; field != 0; field &= field - 1 {
+	for field &^= star; field != 0; field &= field - 1 {
 		all = append(all, bits.TrailingZeros64(field))
 	}
 	return all

@@ -148,6 +148,28 @@ func TestDescribeSchedule(t *testing.T) {
 	}
 }
 
+func TestTooShort(t *testing.T) {
+	for _, tt := range []struct {
+		lines []string
+		want  string
+	}{
+		{[]string{"0 9 31 * *"}, "February, April, June, September and November"},
+		{[]string{"0 9 30,31 * *"}, "February"},
+		{[]string{"0 9 29 * *"}, "February (but in leap years)"},
+		{[]string{"0 9 28 * *"}, ""},
+		{[]string{"0 9 31 1,4 *"}, "April"},
+		{[]string{"0 9 31 * *", "0 9 30 4,6,9,11 *"}, "February"},
+		{[]string{"0 9 31 * *", "0 9 * * TUE"}, ""},
+		{[]string{"0 9 31 * TUE"}, ""}, // either is enough
+		{[]string{"0 9 * * TUE"}, ""},
+		{[]string{"nonsense"}, ""},
+	} {
+		if got := series.TooShort(tt.lines); got != tt.want {
+			t.Errorf("%q: got %q, want %q", tt.lines, got, tt.want)
+		}
+	}
+}
+
 // TestDescribedScheduleCanBeTyped reads simple descriptions back: what the program says, it understands.
 func TestDescribedScheduleCanBeTyped(t *testing.T) {
 	for _, line := range []string{"0 9 * * TUE", "30 7 * * *", "0 8 * * MON-FRI", "0 18 * * MON,THU", "0 6,12,18 * * SUN"} {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -151,7 +152,6 @@ func DescribeScheduleIn(w templates.Words, lines []string) string {
 }
 
 func describe(w templates.Words, spec *cron.SpecSchedule) string {
-	const star = 1 << 63
 	dom, dow := values(spec.Dom), values(spec.Dow)
 	var days string
 	switch domStar, dowStar := spec.Dom&star != 0, spec.Dow&star != 0; {
@@ -206,4 +206,40 @@ func describeHours(w templates.Words, days string, hours []int, minute int) stri
 		clocks = append(clocks, fmt.Sprintf("%02d:%02d", h, minute))
 	}
 	return w.T("rhythm.at", "days", days, "times", w.List(clocks...))
+}
+
+// TooShort names the months that lines of a schedule allow and in which it has no slot, for want of the days that it names: of
+// "monthly 31 09:00" "February, April, June, September and November". Empty: there are none. A line that ParseSchedule would refuse has
+// no part in it.
+func TooShort(lines []string) string {
+	var short, served uint64
+	leap := false
+	for _, line := range lines {
+		spec, err := parseCron(line)
+		if err != nil {
+			continue
+		}
+		first, byDate := values(spec.Dom)[0], spec.Dom&star == 0 && spec.Dow&star != 0
+		for _, m := range values(spec.Month) {
+			if byDate && first > daysIn(m) {
+				short |= 1 << m
+				leap = leap || first == 29
+			} else {
+				served |= 1 << m
+			}
+		}
+	}
+	var names []string
+	for _, m := range values(short &^ served) {
+		names = append(names, months[m-1])
+	}
+	if leap && len(names) > 0 && names[0] == months[1] {
+		names[0] += " (but in leap years)"
+	}
+	return templates.Words{}.List(names...)
+}
+
+// daysIn is how many days a month has in a year that is no leap year.
+func daysIn(month int) int {
+	return time.Date(2001, time.Month(month+1), 0, 0, 0, 0, 0, time.UTC).Day()
 }
