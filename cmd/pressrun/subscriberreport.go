@@ -204,6 +204,9 @@ func sayPending(w io.Writer, r subscribers.ImportReport) {
 		"whom it doesn't call pending itself, and doesn't say to have left, is active then.\n", r.Pending)
 }
 
+// mostNamed is how many of a drip slot's articles are named, those of the most readers.
+const mostNamed = 5
+
 // sayNext says what the next slot sends; nothing where none comes.
 func sayNext(w io.Writer, next *newsletter.Planned) {
 	switch {
@@ -213,6 +216,17 @@ func sayNext(w io.Writer, next *newsletter.Planned) {
 	case next.Blocked != "":
 		fmt.Fprintf(w, "The next slot, %s, is for %s; in its way: %s\n", next.At.Format(slotFormat), next.Article, next.Blocked)
 	default:
-		fmt.Fprintf(w, "The next slot, %s, sends %s to %s.\n", next.At.Format(slotFormat), next.Article, countOf(next.Readers, "reader", "readers"))
+		articles := next.Articles // in drip each with its own readers
+		if len(articles) == 0 {
+			articles = []newsletter.PlannedArticle{{Article: next.Article, Readers: next.Readers}}
+		}
+		var sends []string
+		for _, a := range articles[:min(len(articles), mostNamed)] {
+			sends = append(sends, fmt.Sprintf("%s to %s", a.Article, countOf(a.Readers, "reader", "readers")))
+		}
+		if more := len(articles) - mostNamed; more > 0 {
+			sends = append(sends, countOf(int64(more), "more article", "more articles"))
+		}
+		fmt.Fprintf(w, "The next slot, %s, sends %s.\n", next.At.Format(slotFormat), strings.Join(sends, ", "))
 	}
 }
