@@ -217,6 +217,9 @@ func (p *Publisher) Correct(ctx context.Context, issueName, note string, dryRun 
 	if err := p.allImported(ctx, p.db, s); err != nil {
 		return "", 0, wrap(err)
 	}
+	if err := p.nobodyWaits(ctx, s, a); err != nil {
+		return "", 0, wrap(err)
+	}
 	readers, err = outbox.CountCorrection(ctx, p.db, a.ID, a.Revision)
 	switch {
 	case err != nil:
@@ -249,6 +252,25 @@ func (p *Publisher) Correct(ctx context.Context, issueName, note string, dryRun 
 	}
 	p.wake()
 	return issue, readers, nil
+}
+
+// nobodyWaits fails with series.ErrState where an older revision of an article is still to go to somebody: it would follow its
+// correction.
+func (p *Publisher) nobodyWaits(ctx context.Context, s series.Series, a series.Article) error {
+	id, rows, err := outbox.Outdated(ctx, p.db, a.ID, a.Revision)
+	if err != nil || id == 0 {
+		return err
+	}
+	issue, err := series.IssueByID(ctx, p.db, id)
+	if err != nil {
+		return err
+	}
+	others := "the others get the mended article by: pressrun issue announce " + s.Slug + " --article " + a.Slug
+	if s.Mode == series.Drip {
+		others = "the others get the mended article in their next slot"
+	}
+	return fmt.Errorf("%w: %s is still to go to %d with the old text (it is %s). Nothing was sent. Cancel it first, pressrun issue cancel %s: "+
+		"then the correction goes to those who have the old text, and %s", series.ErrState, issue.Name, rows, issue.State, issue.Name, others)
 }
 
 // corrected finds the series and the article, as it is now, of an issue that shall be corrected.

@@ -159,6 +159,7 @@ func TestRule7ACorrectionGoesToWhoHadItAnnounced(t *testing.T) {
 	name, _, readers, err := w.p.SendNow(w.ctx, "skin", "one", false)
 	w.check("send", err)
 	equal(t, "who lacks it", readers, int64(1))
+	w.deliver(&moody{})
 	w.importArticles(skin, series.Incoming{Slug: "one", Text: series.Text{Title: "About one", Markdown: "Better words."}})
 	_, would, err := w.p.Correct(w.ctx, name, "It was wrong.", true)
 	w.check("dry run", err)

@@ -118,21 +118,28 @@ func TestCompactionTellsTheSame(t *testing.T) {
 // moody is a tape that refuses the content of one address's messages.
 type moody struct {
 	tape
-	refuses string
+	refuses string // whose content
+	blocks  string // likewise, for a reason of ours
+	defers  string // likewise, for now
 }
 
 func (r *moody) Connect(context.Context) (outbox.Conn, error) {
-	return &moodyLine{tapeLine{tape: &r.tape}, r.refuses}, nil
+	return &moodyLine{tapeLine{tape: &r.tape}, r}, nil
 }
 
 type moodyLine struct {
 	tapeLine
-	refuses string
+	of *moody
 }
 
 func (r *moodyLine) Content(ctx context.Context, next *mailer.Message) (mailer.Outcome, error) {
-	if r.offered.To == r.refuses {
+	switch r.offered.To {
+	case r.of.refuses:
 		return mailer.Outcome{State: mailer.Refused, Class: mailer.ClassContent, Reply: mailer.Reply{Code: 554, Enhanced: "5.6.0", Text: "no"}}, nil
+	case r.of.blocks:
+		return mailer.Outcome{State: mailer.Refused, Class: mailer.ClassBlocked, Reply: mailer.Reply{Code: 554, Enhanced: "5.7.1", Text: "no"}}, nil
+	case r.of.defers:
+		return mailer.Outcome{State: mailer.Deferred, Reply: mailer.Reply{Code: 451, Enhanced: "4.3.0", Text: "not now"}}, nil
 	}
 	return r.tapeLine.Content(ctx, next)
 }

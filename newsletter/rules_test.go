@@ -117,6 +117,7 @@ func TestRule7ACorrectionGoesToThoseWhoHadAnOlderRevision(t *testing.T) {
 	if _, _, err := w.p.Correct(w.ctx, original, "Sorry.", false); !errors.Is(err, newsletter.ErrNothing) {
 		t.Errorf("correct an unchanged article: got %v, want ErrNothing", err)
 	}
+	w.deliver(&moody{})
 	w.importArticles(s, series.Incoming{Slug: "one", Text: series.Text{Title: "About one", Markdown: "Two drops, not two spoons."}})
 	w.enrol(s, "cyd")
 	_, readers, err := w.p.Correct(w.ctx, original, "The dose was wrong.", true)
@@ -133,6 +134,44 @@ func TestRule7ACorrectionGoesToThoseWhoHadAnOlderRevision(t *testing.T) {
 	contains(t, "subject", st.Issue.Subject, "Correction")
 	if name, readers, err := w.p.Correct(w.ctx, original, "The dose was wrong.", false); !errors.Is(err, newsletter.ErrNothing) {
 		t.Errorf("correct once more: got %s for %d readers, %v, want ErrNothing", name, readers, err)
+	}
+}
+
+// TestRule7NoOldTextAfterItsCorrection: while an issue is still to go to somebody, its correction waits for a word on them; once it is
+// out, the issue goes to nobody else.
+func TestRule7NoOldTextAfterItsCorrection(t *testing.T) {
+	for name, relay := range map[string]*moody{"waits": {defers: "ben@reader.example"}, "failed": {blocks: "ben@reader.example"}} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			s := w.series("skin", series.Change{})
+			w.articles(s, "one")
+			w.enrol(s, "ada", "ben", "cyd")
+			w.run(monday)
+			w.run(tuesday(1))
+			w.deliver(relay)
+			original := "skin/" + wall(1)
+			w.importArticles(s, series.Incoming{Slug: "one", Text: series.Text{Title: "About one", Markdown: "Two drops, not two spoons."}})
+			if name == "waits" {
+				_, _, err := w.p.Correct(w.ctx, original, "The dose was wrong.", false)
+				if !errors.Is(err, series.ErrState) {
+					t.Fatalf("correct while ben is still to get the old text: got %v, want ErrState", err)
+				}
+				contains(t, "what to do", err.Error(), "still to go to 1", "issue cancel "+original, "issue announce skin --article one")
+				w.check("cancel", w.p.CancelIssue(w.ctx, original, "the dose was wrong"))
+			}
+			_, readers, err := w.p.Correct(w.ctx, original, "The dose was wrong.", false)
+			w.check("correct", err)
+			equal(t, "corrected", readers, int64(2))
+			w.clock.set(tuesday(1).Add(time.Hour))
+			if _, err := w.p.RetryIssue(w.ctx, original); !errors.Is(err, series.ErrState) {
+				t.Errorf("retry the old text: got %v, want ErrState", err)
+			}
+			_, readers, err = w.p.Announce(w.ctx, newsletter.Announcement{Series: []string{"skin"}, Article: "one"}, false)
+			w.check("announce", err)
+			equal(t, "who lacks it", readers, int64(1))
+			w.deliver(&moody{})
+			contains(t, "ben has", strings.Join(w.deliveriesOf("ben"), " "), "sent")
+		})
 	}
 }
 

@@ -305,3 +305,12 @@ func (w *world) start(relay outbox.Relay) *outbox.Worker {
 	w.check("start worker", err)
 	return worker
 }
+
+// deliver has a relay take what may leave now.
+func (w *world) deliver(relay *moody) {
+	w.t.Helper()
+	worker := w.start(relay)
+	w.check("drain", worker.Drain(w.ctx))
+	w.check("close", worker.Close())
+	w.check("finish", w.p.Finish(w.ctx))
+}

@@ -2,6 +2,7 @@ package outbox
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -142,7 +143,7 @@ FROM mailable m
 WHERE m.series_id = ?2 AND m.subscriber_id BETWEEN ?5 AND ?6
 	AND (EXISTS (SELECT 1 FROM deliveries d JOIN issues i ON i.id = d.issue_id
 			WHERE d.subscriber_id = m.subscriber_id AND d.article_id = ?3 AND i.revision < ?7
-				AND d.state IN ('pending', 'claimed', 'inflight', 'sent', 'uncertain'))
+				AND d.state IN ('inflight', 'sent', 'uncertain'))
 		OR (?8 = 1 AND EXISTS (SELECT 1 FROM kept k JOIN issues i ON i.id = k.issue_id
 			WHERE k.subscriber_id = m.subscriber_id AND k.article_id = ?3 AND i.revision < ?7 AND k.sent = 1)))
 	AND NOT EXISTS (SELECT 1 FROM deliveries d JOIN issues i ON i.id = d.issue_id
@@ -227,7 +228,7 @@ func CountFill(ctx context.Context, q store.Querier, seriesID, articleID int64) 
 const countCorrected = `SELECT count(*) FROM articles a JOIN mailable m ON m.series_id = a.series_id
 WHERE a.id = ?1 AND (EXISTS (SELECT 1 FROM deliveries d JOIN issues i ON i.id = d.issue_id
 			WHERE d.subscriber_id = m.subscriber_id AND d.article_id = ?1 AND i.revision < ?2
-				AND d.state IN ('pending', 'claimed', 'inflight', 'sent', 'uncertain'))
+				AND d.state IN ('inflight', 'sent', 'uncertain'))
 		OR EXISTS (SELECT 1 FROM kept k JOIN issues i ON i.id = k.issue_id
 			WHERE k.subscriber_id = m.subscriber_id AND k.article_id = ?1 AND i.revision < ?2 AND k.sent = 1))
 	AND NOT EXISTS (SELECT 1 FROM deliveries d JOIN issues i ON i.id = d.issue_id
@@ -235,6 +236,20 @@ WHERE a.id = ?1 AND (EXISTS (SELECT 1 FROM deliveries d JOIN issues i ON i.id = 
 			AND i.revision >= ?2 AND d.state IN ('pending', 'claimed', 'inflight', 'sent', 'uncertain'))
 	AND NOT EXISTS (SELECT 1 FROM kept k JOIN issues i ON i.id = k.issue_id
 		WHERE k.subscriber_id = m.subscriber_id AND k.series_id = m.series_id AND i.kind = 'correction' AND i.article_id = ?1 AND i.revision >= ?2)`
+
+const selectOutdated = `SELECT i.id, count(*) FROM issues i JOIN deliveries d ON d.issue_id = i.id
+WHERE i.article_id = ?1 AND i.revision < ?2 AND i.state IN ('sending', 'paused') AND d.state IN ('pending', 'claimed')
+GROUP BY i.id ORDER BY i.id LIMIT 1`
+
+// Outdated is the first issue with an article in a revision below the given one that is still to go to somebody, and to how many;
+// 0: there is none.
+func Outdated(ctx context.Context, q store.Querier, articleID, revision int64) (issueID, rows int64, err error) {
+	err = q.QueryRow(ctx, selectOutdated, articleID, revision).Scan(&issueID, &rows)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return 0, 0, fmt.Errorf("article %d: look for outdated issues: %w", articleID, err)
+	}
+	return issueID, rows, nil
+}
 
 // CountCorrection counts the mailable people who had an article in a revision below the given one, and no correction of
 // it since.

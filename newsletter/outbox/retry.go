@@ -99,10 +99,10 @@ WHERE issue_id = ?1 AND state = 'failed' AND owner = '' AND state <> 'pending' A
 			AND (k.series_id <> deliveries.series_id OR k.cycle = deliveries.cycle)))`
 
 // Retry makes failed rows of class blocked, config or expired pending again, but for people who had the article through
-// another issue since, and has a done issue send again, to providers that were stopped too. It returns how many rows those are. A cancelled issue fails with
-// series.ErrState.
+// another issue since, and has a done issue send again, to providers that were stopped too. It returns how many rows those are. An
+// issue that is cancelled, or was corrected since, fails with series.ErrState.
 func Retry(ctx context.Context, tx *store.Tx, issueID int64, now time.Time) (int64, error) {
-	if err := notCancelled(ctx, tx, issueID); err != nil {
+	if err := mayGoOut(ctx, tx, issueID); err != nil {
 		return 0, fmt.Errorf("retry: %w", err)
 	}
 	n, err := tx.Exec(ctx, retryFailed, issueID, now.UnixMilli())
@@ -118,12 +118,26 @@ func Retry(ctx context.Context, tx *store.Tx, issueID int64, now time.Time) (int
 	return n, nil
 }
 
-func notCancelled(ctx context.Context, tx *store.Tx, issueID int64) error {
+const isCorrected = `SELECT EXISTS (SELECT 1 FROM issues c
+	WHERE c.article_id = ?1 AND c.kind = 'correction' AND c.revision > ?2 AND c.state <> 'cancelled')`
+
+// mayGoOut says why an issue may not go to anybody again: it is cancelled, or its text was corrected since.
+func mayGoOut(ctx context.Context, tx *store.Tx, issueID int64) error {
 	issue, err := series.IssueByID(ctx, tx, issueID)
-	if err == nil && issue.State == series.IssueCancelled {
-		err = fmt.Errorf("issue %s is cancelled: %w", issue.Name, series.ErrState)
+	if err != nil {
+		return err
 	}
-	return err
+	if issue.State == series.IssueCancelled {
+		return fmt.Errorf("issue %s is cancelled: %w", issue.Name, series.ErrState)
+	}
+	var corrected bool
+	if err := tx.QueryRow(ctx, isCorrected, orNull(issue.ArticleID), issue.Revision).Scan(&corrected); err != nil {
+		return err
+	}
+	if corrected && issue.Kind != "correction" {
+		return fmt.Errorf("what issue %s says was corrected since, so it goes to nobody else: %w", issue.Name, series.ErrState)
+	}
+	return nil
 }
 
 // reopen has a done issue send again if it got rows to send.

@@ -18,7 +18,7 @@ WHERE issue_id = ?1 AND state = 'uncertain' AND owner = '' AND state <> 'pending
 
 // Settle ends the uncertain rows of an issue by a person's decision: as "sent" they count as sent, as "again" they are sent
 // once more, and a done issue sends again for them. It returns how many rows those are. Another word fails with
-// series.ErrInvalid, "again" for a cancelled issue with series.ErrState.
+// series.ErrInvalid, "again" for an issue that is cancelled or was corrected since with series.ErrState.
 func Settle(ctx context.Context, tx *store.Tx, issueID int64, as string, now time.Time) (int64, error) {
 	var n int64
 	var err error
@@ -26,7 +26,7 @@ func Settle(ctx context.Context, tx *store.Tx, issueID int64, as string, now tim
 	case "sent":
 		n, err = tx.Exec(ctx, settleSent, issueID, now.UnixMilli())
 	case "again":
-		if err = notCancelled(ctx, tx, issueID); err == nil {
+		if err = mayGoOut(ctx, tx, issueID); err == nil {
 			n, err = tx.Exec(ctx, settleAgain, issueID, now.UnixMilli())
 		}
 		if err == nil {
