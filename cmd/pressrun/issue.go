@@ -476,7 +476,7 @@ The relay's log may tell. "again" can give somebody the issue twice.`,
 func (a *app) issueRetryCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "retry ISSUE",
-		Short:   "Try deliveries again that failed for our own reasons: blocked, settings, too old",
+		Short:   "Try deliveries again that failed, but not for their address: blocked, settings, content, too old",
 		Example: "  pressrun issue retry skin/2027-03-30T09:00 --yes",
 		Args:    args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {

@@ -445,6 +445,26 @@ func TestReaders(t *testing.T) {
 }
 
 // TestRetrySkipsWhoHadItSince: a failed row is not sent again to somebody who got the article through another issue.
+// TestRetryAfterRefusedContent: once the relay is mended, those whose content it refused get it too.
+func TestRetryAfterRefusedContent(t *testing.T) {
+	s, srv := newSite(t), smtptest.New(t)
+	s.readers(s.skin, 20)
+	issue := s.issue(s.skin, "rest")
+	srv.At("content").Reply("554 5.7.1 looks like spam").Times(5)
+	s.send(srv)
+	s.wants(issue.ID, "15 pending, 5 failed")
+	s.tx(func(ctx context.Context, tx *store.Tx) error {
+		n, err := outbox.Retry(ctx, tx, issue.ID, s.now())
+		if n != 5 {
+			t.Errorf("got %d retried, want 5", n)
+		}
+		return err
+	})
+	s.send(srv)
+	s.wants(issue.ID, "20 sent")
+	checkInvariants(t, s.db, taken(srv), 0)
+}
+
 func TestRetrySkipsWhoHadItSince(t *testing.T) {
 	for _, compacted := range []bool{false, true} {
 		t.Run(fmt.Sprint("compacted ", compacted), func(t *testing.T) {

@@ -87,7 +87,7 @@ func (t *turn) spare() {
 }
 
 const retryFailed = `UPDATE deliveries SET state = 'pending', class = '', waited = 0, next_try = ?2, updated = ?2
-WHERE issue_id = ?1 AND state = 'failed' AND owner = '' AND state <> 'pending' AND class IN ('blocked', 'config', 'expired')
+WHERE issue_id = ?1 AND state = 'failed' AND owner = '' AND state <> 'pending' AND class IN ('blocked', 'config', 'content', 'expired')
 	AND (article_id IS NULL OR NOT EXISTS (
 		SELECT 1 FROM deliveries o
 		WHERE o.subscriber_id = deliveries.subscriber_id AND o.article_id = deliveries.article_id
@@ -98,7 +98,7 @@ WHERE issue_id = ?1 AND state = 'failed' AND owner = '' AND state <> 'pending' A
 		WHERE k.subscriber_id = deliveries.subscriber_id AND k.article_id = deliveries.article_id
 			AND (k.series_id <> deliveries.series_id OR k.cycle = deliveries.cycle)))`
 
-// Retry makes failed rows of class blocked, config or expired pending again, but for people who had the article through
+// Retry makes failed rows of class blocked, config, content or expired pending again, but for people who had the article through
 // another issue since, and has a done issue send again, to providers that were stopped too. It returns how many rows those are. An
 // issue that is cancelled, or was corrected since, fails with series.ErrState.
 func Retry(ctx context.Context, tx *store.Tx, issueID int64, now time.Time) (int64, error) {
