@@ -33,7 +33,7 @@ func TestAProviderThatRefusesIsToldOnce(t *testing.T) {
 	defer func() { w.check("close", worker.Close()) }()
 	s := w.series("skin", series.Change{})
 	w.articles(s, "one")
-	for i := range 12 {
+	for i := range 20 {
 		to := fmt.Sprintf("g%d@gmail.com", i)
 		w.enrolAt(s, to, fmt.Sprintf("o%d@reader.example", i))
 		server.At("RCPT " + to).Reply("550 5.7.26 This mail has been blocked because the sender is unauthenticated")
@@ -51,7 +51,7 @@ func TestAProviderThatRefusesIsToldOnce(t *testing.T) {
 	equal(t, "words on gmail", blocked(), 1)
 	st, err := w.p.Issue(w.ctx, name)
 	w.check("issue", err)
-	equal(t, "others", st.Counts.Sent, int64(12))
+	equal(t, "others", st.Counts.Sent, int64(20))
 	contains(t, "reason", st.Issue.Reason, "gmail refuses it", "550 5.7.26", "resume the issue")
 
 	w.clock.set(tuesday(1).Add(time.Hour))
