@@ -19,7 +19,7 @@ type Explained struct {
 	Slot    string    `json:"slot"`
 	At      time.Time `json:"at"`
 	Article string    `json:"article"` // empty: nothing
-	Outcome string    `json:"outcome"` // send, had, empty, blocked, too soon, skipped, missed, paused, out
+	Outcome string    `json:"outcome"` // send, had, empty, blocked, too soon, skipped, missed, waiting, paused, out
 	Rule    int       `json:"rule"`
 	Why     string    `json:"why"`
 }
@@ -77,8 +77,8 @@ func (p *Publisher) explainEnrolment(ctx context.Context, e subscribers.Enrolmen
 			line.Outcome, line.Rule, line.Why = "out", 13, out
 		case s.Paused:
 			line.Outcome, line.Rule, line.Why = "paused", 10, "The series is paused."
-		case why.idle:
-			line.Outcome, line.Rule, line.Why = map[int]string{10: "skipped", 12: "missed"}[why.rule], why.rule, why.obstacle
+		case why.idle != "":
+			line.Outcome, line.Rule, line.Why = why.idle, why.rule, why.obstacle
 		case slot.At.Before(e.PausedUntil):
 			// The series goes on meanwhile: in live this slot's article is gone for them, in drip theirs waits.
 			if s.Mode == series.Live {

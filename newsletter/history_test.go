@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -89,12 +90,17 @@ type history struct {
 	series   []series.Series
 	slugs    map[int64][]string // in order
 	people   []string
-	left     map[string]bool // series and person: an unsubscribe was acknowledged
+	left     map[string]bool      // series and person: an unsubscribe was acknowledged
+	onHold   map[string]time.Time // series that an editor holds and has not let go on, since when
 	articles int
 	seen     int // messages checked
 }
 
+// kept counts the steps of all histories in which time went by and a hold kept its series.
+var kept atomic.Int64
+
 func TestHistories(t *testing.T) {
+	t.Cleanup(func() { t.Logf("holds kept their series in %d steps", kept.Load()) })
 	for i := range 4 { // side by side, since they mostly wait for the disk
 		t.Run(itoa(i), func(t *testing.T) {
 			t.Parallel()
@@ -130,7 +136,7 @@ func playHistories(t *testing.T) {
 }
 
 func newHistory(rt *rapid.T, w *world) *history {
-	h := &history{world: w, rt: rt, relay: &tape{}, slugs: map[int64][]string{}, left: map[string]bool{}}
+	h := &history{world: w, rt: rt, relay: &tape{}, slugs: map[int64][]string{}, left: map[string]bool{}, onHold: map[string]time.Time{}}
 	welcome := rapid.SampledFrom([]string{"none", "first", "latest"})
 	h.series = []series.Series{
 		w.series("live", series.Change{Welcome: ptr(welcome.Draw(rt, "welcome in live"))}),
@@ -156,11 +162,12 @@ func (h *history) step(n int) {
 	s := rapid.SampledFrom(h.series).Draw(h.rt, "series")
 	kinds := []string{
 		"week", "week", "week", "weeks", "insert", "move", "withdraw", "ready", "pause", "resume", "join", "return", "leave",
-		"undo", "restart", "send", "hold", "release", "cancel", "pin", "pin", "compact", "announce", "announce",
+		"undo", "restart", "send", "hold", "hold and weeks", "release", "cancel", "pin", "pin", "compact", "announce", "announce",
 	}
 	kind := rapid.SampledFrom(kinds).Draw(h.rt, fmt.Sprintf("step %d", n))
 	h.do(kind, s)
 	h.deliver()
+	h.holds(n, kind)
 	perSeries := map[taken]int{}
 	for _, m := range h.relay.all()[h.seen:] {
 		if day := h.waits(s, m); kind != "release" && kind != "announce" && day != "" {
@@ -177,10 +184,38 @@ func (h *history) step(n int) {
 	h.seen = len(h.relay.all())
 }
 
+// holds checks that time alone sends nothing of a series on hold. A hold is over by an editor's word (see change), or where its slot
+// found nothing to hold: no article, or a draft.
+func (h *history) holds(n int, kind string) {
+	for _, s := range h.series {
+		since := h.onHold[s.Slug]
+		if since.IsZero() || h.nothingHeld(s, since) {
+			delete(h.onHold, s.Slug)
+			continue
+		}
+		if !strings.Contains(kind, "week") {
+			continue
+		}
+		kept.Add(1)
+		for _, m := range h.relay.all()[h.seen:] {
+			if m.series == s.Slug {
+				h.rt.Fatalf("step %d (%s): %s got %s of %s, which an editor holds", n, kind, m.to, m.article, s.Slug)
+			}
+		}
+	}
+}
+
+// nothingHeld says whether a slot of a series found nothing to hold since an instant.
+func (h *history) nothingHeld(s series.Series, since time.Time) bool {
+	slots, err := series.Slots(h.ctx, h.db, s.ID, since, 0)
+	h.check("slots", err)
+	return slices.ContainsFunc(slots, func(slot series.Slot) bool { return slot.State == series.SlotEmpty || slot.State == series.SlotHeld })
+}
+
 // most is how many issues of a series one person may get by one step.
 func (h *history) most(kind string) int {
 	switch kind {
-	case "week", "weeks", "join", "return", "send", "announce":
+	case "week", "weeks", "hold and weeks", "join", "return", "send", "announce":
 		return 1
 	case "release":
 		return len(h.issues()) // as many as were held: each by an editor's word
@@ -194,6 +229,11 @@ func (h *history) do(kind string, s series.Series) {
 	switch kind {
 	case "week":
 		h.clock.set(h.clock.now().Add(7 * 24 * time.Hour))
+	case "hold and weeks":
+		planned, err := h.p.Plan(h.ctx, s.Slug, 3, time.Time{})
+		h.check("plan", err)
+		h.change("hold", s)
+		h.clock.set(planned[rapid.IntRange(1, 2).Draw(h.rt, "slot")].At.Add(time.Hour)) // within the grace of the last one
 	case "weeks":
 		h.clock.set(h.clock.now().Add(rapid.SampledFrom([]time.Duration{8 * time.Hour, 15 * 24 * time.Hour, 24 * 24 * time.Hour}).Draw(h.rt, "time")))
 	case "insert":
@@ -364,8 +404,12 @@ func (h *history) change(kind string, s series.Series) {
 	if kind == "hold" {
 		planned, err := h.p.Plan(h.ctx, s.Slug, 1, time.Time{})
 		h.check("plan", err)
-		if err := h.p.HoldIssue(h.ctx, s.Slug+"/"+planned[0].Slot, "by chance"); err != nil && !errors.Is(err, series.ErrSlot) && !errors.Is(err, store.ErrNotFound) {
+		err = h.p.HoldIssue(h.ctx, s.Slug+"/"+planned[0].Slot, "by chance")
+		if err != nil && !errors.Is(err, series.ErrSlot) && !errors.Is(err, store.ErrNotFound) {
 			h.rt.Fatalf("hold: %v", err)
+		}
+		if err == nil {
+			h.onHold[s.Slug] = h.clock.now()
 		}
 		return
 	}
@@ -375,6 +419,7 @@ func (h *history) change(kind string, s series.Series) {
 		if st.Issue.State != series.IssueHeld {
 			continue
 		}
+		delete(h.onHold, s.Slug)
 		if kind == "release" {
 			h.release(st.Issue.Name)
 		} else {

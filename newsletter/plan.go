@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"pressrun/newsletter/outbox"
@@ -112,23 +113,26 @@ func dueSlots(ctx context.Context, q store.Querier, s series.Series, now time.Ti
 		return nil, err
 	}
 	due := slices.DeleteFunc(rows, func(slot series.Slot) bool { return slot.SeriesID != s.ID })
-	for last := s.PlannedUntil; ; {
-		more, err := series.Upcoming(s.Schedule, s.Zone, s.StartDate, last, 100)
+	ahead, err := series.Slots(ctx, q, s.ID, s.PlannedUntil, 0) // pinned or skipped before their time
+	if err != nil {
+		return nil, err
+	}
+	for n := 100; ; n *= 2 {
+		more, err := series.Upcoming(s.Schedule, s.Zone, s.StartDate, s.PlannedUntil, n)
 		if err != nil {
 			return nil, fmt.Errorf("series %s: due slots: %w", s.Slug, err)
 		}
+		if len(more) == n && !more[n-1].At.After(now) {
+			continue
+		}
 		for _, x := range more {
-			if x.At.After(now) {
-				return due, nil
-			}
-			if !slices.ContainsFunc(due, func(slot series.Slot) bool { return slot.Wall == x.Wall }) {
+			known := slices.ContainsFunc(ahead, func(slot series.Slot) bool { return slot.Wall == x.Wall })
+			if !x.At.After(now) && !known {
 				due = append(due, series.Slot{SeriesID: s.ID, Wall: x.Wall, At: x.At, State: series.SlotPlanned})
 			}
-			last = x.At
 		}
-		if len(more) == 0 {
-			return due, nil
-		}
+		slices.SortStableFunc(due, byTime)
+		return due, nil
 	}
 }
 
@@ -154,7 +158,7 @@ func (p *Publisher) planSeries(ctx context.Context, q store.Querier, s series.Se
 	var all []Planned
 	for i, slot := range slots {
 		row := Planned{Series: s.Slug, Slot: slot.Wall, At: slot.At.In(location(s)), Blocked: judged[i].obstacle}
-		if !judged[i].idle {
+		if judged[i].idle == "" {
 			if err := decide(ctx, slot, &row); err != nil {
 				return nil, err
 			}
@@ -168,32 +172,53 @@ func (p *Publisher) planSeries(ctx context.Context, q store.Querier, s series.Se
 	return all[shown:], nil
 }
 
-// judgement is what the state of a slot says before any article is looked at: whether it sends nothing at all, and what
-// is in its way.
+// judgement is what the state of a slot and of those around it says before any article is looked at: what becomes of one that sends
+// nothing at all, and what is in its way.
 type judgement struct {
-	idle     bool
+	idle     string // skipped, missed, waiting; empty: an article is looked for
 	rule     int
 	obstacle string
 }
 
-// judge looks at the states of slots: skipped and missed ones send nothing, late and held ones wait for an editor.
+// judge looks at the states of slots, given by time: skipped, missed and waiting ones send nothing, late and held ones wait for an
+// editor. What such slots would have inherited by their time is written into them.
 func judge(s series.Series, slots []series.Slot, now time.Time) []judgement {
 	all := make([]judgement, len(slots))
+	var open []series.Slot
+	var places []int
 	for i, slot := range slots {
-		due := !slot.At.After(now)
-		lastDue := i+1 == len(slots) || slots[i+1].At.After(now)
-		switch {
-		case slot.State == series.SlotSkipped:
-			all[i] = judgement{true, 10, "The date is skipped: " + cmp.Or(slot.Reason, "by an editor") + "."}
-		case due && !lastDue:
-			all[i] = judgement{true, 12, "Its time passed while Pressrun did not run."}
-		case due && late(s, slot, now):
-			all[i] = judgement{false, 12, "It is late: its issue will be held until an editor releases it."}
-		case slot.Hold:
-			all[i] = judgement{false, 11, "It is held: " + cmp.Or(slot.Reason, "by an editor") + "."}
+		if slot.State == series.SlotSkipped {
+			all[i] = judgement{"skipped", 10, "The date is skipped: " + cmp.Or(slot.Reason, "by an editor") + "."}
+			continue
 		}
+		open, places = append(open, slot), append(places, i)
+	}
+	ended := series.Slot{} // without an issue
+	for i, turn := range series.Turns(open, now) {
+		slot := open[i].Inherits(ended)
+		if ended = slot; turn == series.TurnRuns {
+			ended = series.Slot{}
+		}
+		slots[places[i]], all[places[i]] = slot, judgeTurn(s, slot, turn, now)
 	}
 	return all
+}
+
+func judgeTurn(s series.Series, slot series.Slot, turn series.Turn, now time.Time) judgement {
+	held := "It is held: " + strings.TrimRight(cmp.Or(slot.Reason, "by an editor"), ".") + "."
+	switch {
+	case turn == series.TurnPassed:
+		return judgement{"missed", 12, "Its time passed while Pressrun did not run."}
+	case turn == series.TurnTogether:
+		return judgement{"missed", 9, atOneInstant}
+	case turn == series.TurnWaits:
+		return judgement{"waiting", 11, "It waits behind a slot before it, which is held and keeps its turn."}
+	case slot.Hold:
+		return judgement{"", 11, held}
+	case late(s, slot, now):
+		return judgement{"", 12, "It is late: its issue will be held until an editor releases it."}
+	}
+	return judgement{}
 }
 
 // obstacle is what keeps the next slot of a series from sending as things are; empty: nothing.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -167,16 +168,15 @@ func (p *Publisher) planSlots(ctx context.Context, now time.Time) error {
 // late says whether a slot is past the grace period of its series (rule 12): its issue is held then.
 func late(s series.Series, slot series.Slot, now time.Time) bool { return now.Sub(slot.At) > s.Grace }
 
-// runSlots does the due slots of one series, given by time: the last one sends, or is held where it is late; those before
-// it are recorded as missed, so that there is never a burst (rule 12). While an import of the series is not done they stay as they
-// are, up to the end of the grace period.
+// runSlots does the due slots of one series, given by time, as series.Turns says: one sends, or is held where it is late or an editor
+// holds it; those before it are recorded as missed, so that there is never a burst (rule 12), and those after one on hold wait behind
+// it (rule 11). While an import of the series is not done they stay as they are, up to the end of the grace period.
 func (p *Publisher) runSlots(ctx context.Context, due []series.Slot, now time.Time) ([]Happened, error) {
 	s, err := series.ByID(ctx, p.db, due[0].SeriesID)
 	if err != nil {
 		return nil, err
 	}
-	last := due[len(due)-1]
-	if !late(s, last, now) {
+	if last := due[len(due)-1]; !late(s, last, now) {
 		u, err := unfinished(ctx, p.db, s)
 		if err == nil && u != nil {
 			err = importWait{u}
@@ -185,21 +185,41 @@ func (p *Publisher) runSlots(ctx context.Context, due []series.Slot, now time.Ti
 			return nil, fmt.Errorf("slot %s waits: %w", last.Wall, err)
 		}
 	}
-	all, err := p.miss(ctx, s, due[:len(due)-1])
-	if err != nil {
-		return nil, fmt.Errorf("series %s: slots before %s: %w", s.Slug, last.Wall, err)
+	var all []Happened
+	for len(due) > 0 {
+		run, with := turn(due, now)
+		missed, err := p.miss(ctx, s, slices.Concat(due[:run], due[run+1:with]), due[run])
+		if err != nil {
+			return all, fmt.Errorf("series %s: slots beside %s: %w", s.Slug, due[run].Wall, err)
+		}
+		all = append(all, missed...)
+		h, err := p.runSlot(ctx, due[run], now)
+		if errors.Is(err, series.ErrState) { // an editor changed slot or article meanwhile: once more, as things are now
+			h, err = p.runSlot(ctx, due[run], now)
+		}
+		if errors.Is(err, series.ErrSlot) {
+			return all, nil // another process was faster, or the series is paused by now
+		}
+		if err != nil {
+			return all, fmt.Errorf("series %s: slot %s: %w", s.Slug, due[run].Wall, err)
+		}
+		all = append(all, h)
+		ran := due[run]
+		if due = due[with:]; h.State == string(series.SlotIssued) { // where more were due its hold was taken back: one issue a run
+			missed, err := p.miss(ctx, s, due, ran)
+			return append(all, missed...), err
+		}
 	}
-	h, err := p.runSlot(ctx, last, now)
-	if errors.Is(err, series.ErrState) { // an editor changed slot or article meanwhile: once more, as things are now
-		h, err = p.runSlot(ctx, last, now)
+	return all, nil
+}
+
+// turn is the place of the due slot that runs, and that of the first one after it whose time is another.
+func turn(due []series.Slot, now time.Time) (run, with int) {
+	turns := series.Turns(due, now)
+	run = slices.Index(turns, series.TurnRuns)
+	for with = run + 1; with < len(due) && turns[with] == series.TurnTogether; with++ {
 	}
-	if errors.Is(err, series.ErrSlot) {
-		return all, nil // another process was faster, or the series is paused by now
-	}
-	if err != nil {
-		return all, fmt.Errorf("series %s: slot %s: %w", s.Slug, last.Wall, err)
-	}
-	return append(all, h), nil
+	return run, with
 }
 
 // runSlot does one due slot as it and its series stand now.
@@ -220,6 +240,9 @@ func (p *Publisher) runSlot(ctx context.Context, slot series.Slot, now time.Time
 		if err != nil {
 			return Happened{}, err
 		}
+		if slot.Hold {
+			reason = strings.TrimRight(slot.Reason, ".") + ". " + reason
+		}
 		o = opening{series.IssueHeld, reason}
 	case slot.Hold:
 		o = opening{series.IssueHeld, slot.Reason}
@@ -237,15 +260,24 @@ func (p *Publisher) lateReason(ctx context.Context, s series.Series, slot series
 	return reason + " It waits for an import: " + u.lasting() + ".", nil
 }
 
-// miss records slots as missed, all together.
-func (p *Publisher) miss(ctx context.Context, s series.Series, slots []series.Slot) ([]Happened, error) {
-	const reason = "Pressrun did not run at that time, and a later slot was due too."
+// Why a slot sends nothing where another one was due with it.
+const (
+	passedBy     = "Pressrun did not run at that time, and another slot was due too."
+	atOneInstant = "The clocks skip an hour on that day, and another slot is at the same instant."
+)
+
+// miss records slots as missed beside the one that runs, all together.
+func (p *Publisher) miss(ctx context.Context, s series.Series, slots []series.Slot, runs series.Slot) ([]Happened, error) {
 	if len(slots) == 0 {
 		return nil, nil
 	}
 	var all []Happened
 	err := p.db.InTx(ctx, func(tx *store.Tx) error {
 		for _, slot := range slots {
+			reason := passedBy
+			if slot.At.Equal(runs.At) {
+				reason = atOneInstant
+			}
 			if err := series.RecordSlot(ctx, tx, slot.ID, series.SlotMissed, reason, p.now()); err != nil {
 				return err
 			}

@@ -8,10 +8,14 @@ import (
 	"pressrun/subscribers/store"
 )
 
-const skipPlanned = `UPDATE slots SET state = 'skipped', reason = ?3, updated = ?2
+const (
+	heldPassed  = slotRows + ` WHERE s.series_id = ?1 AND s.state = 'planned' AND s.fires <= ?2 AND s.hold = 1 ORDER BY s.fires, s.wall`
+	skipPlanned = `UPDATE slots SET state = 'skipped', reason = ?3, hold = 0, updated = ?2
 WHERE series_id = ?1 AND state = 'planned' AND fires <= ?2`
+)
 
-// skipPassed records the slots that passed during a pause, with or without a row, as skipped.
+// skipPassed records the slots that passed during a pause, with or without a row, as skipped. What an editor holds of them goes on to
+// the next slot.
 func skipPassed(ctx context.Context, tx *store.Tx, s Series, now time.Time) error {
 	const reason = "the series was paused"
 	c, err := s.calendar()
@@ -26,8 +30,14 @@ func skipPassed(ctx context.Context, tx *store.Tx, s Series, now time.Time) erro
 			return err
 		}
 	}
-	_, err = tx.Exec(ctx, skipPlanned, s.ID, millis(now), reason)
-	return err
+	held, err := collect(ctx, tx, (*Slot).scan, heldPassed, s.ID, millis(now))
+	if err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, skipPlanned, s.ID, millis(now), reason); err != nil {
+		return err
+	}
+	return passHolds(ctx, tx, held, now)
 }
 
 const dropPlanned = `DELETE FROM slots WHERE series_id = ?1 AND fires > ?2 AND state IN ('planned', 'skipped')`
@@ -47,23 +57,32 @@ func replan(ctx context.Context, tx *store.Tx, s Series, now time.Time) error {
 	if _, err := tx.Exec(ctx, dropPlanned, s.ID, millis(now)); err != nil {
 		return err
 	}
+	var passed []Slot
 	for _, slot := range kept {
 		bound := slot.State == SlotPlanned && (slot.PinnedID != 0 || slot.Hold)
 		if !bound && slot.State != SlotSkipped {
 			continue
 		}
-		if err := keep(ctx, tx, c, slot, now); err != nil {
+		in, err := keep(ctx, tx, c, slot, now)
+		if err != nil {
 			return err
 		}
+		if in.State == SlotMissed && slot.Hold {
+			slot.Wall, slot.At = in.Wall, in.At
+			passed = append(passed, slot)
+		}
 	}
-	return setPlanned(ctx, tx, s.ID, now, now)
+	if err := setPlanned(ctx, tx, s.ID, now, now); err != nil {
+		return err
+	}
+	return passHolds(ctx, tx, passed, now)
 }
 
-// keep writes what an editor said of one date again under the new schedule.
-func keep(ctx context.Context, tx *store.Tx, c calendar, slot Slot, now time.Time) error {
+// keep writes what an editor said of one date again under the new schedule, and returns the last row of it.
+func keep(ctx context.Context, tx *store.Tx, c calendar, slot Slot, now time.Time) (Slot, error) {
 	wall, err := time.Parse(wallLayout, slot.Wall)
 	if err != nil {
-		return err
+		return slot, err
 	}
 	places := slices.Collect(c.on(wall.Truncate(24 * time.Hour)))
 	switch {
@@ -73,13 +92,13 @@ func keep(ctx context.Context, tx *store.Tx, c calendar, slot Slot, now time.Tim
 		places = places[:1]
 	}
 	if slot.State == SlotPlanned && !places[0].At.After(now) { // a change of the zone must not send at once
-		slot.State, slot.Reason = SlotMissed, "its time had passed when the schedule was changed"
+		slot.State, slot.Reason, slot.Hold = SlotMissed, "its time had passed when the schedule was changed", false
 	}
 	for _, p := range places {
 		slot.Wall, slot.At = p.Wall, p.At
 		if err := addSlot(ctx, tx, slot, now); err != nil {
-			return err
+			return slot, err
 		}
 	}
-	return nil
+	return slot, nil
 }

@@ -127,7 +127,7 @@ func limit(n int) int64 {
 }
 
 const dueSlots = slotRows + ` JOIN series x ON x.id = s.series_id
-WHERE s.state = 'planned' AND x.state = 'active' AND s.fires <= ?1 ORDER BY s.fires, s.id`
+WHERE s.state = 'planned' AND x.state = 'active' AND s.fires <= ?1 ORDER BY s.fires, s.wall, s.id`
 
 // Due lists planned rows of all unpaused series that fire at or before now, by time.
 func Due(ctx context.Context, q store.Querier, now time.Time) ([]Slot, error) {
@@ -211,30 +211,39 @@ func followZone(ctx context.Context, tx *store.Tx, s Series, loc *time.Location,
 	return nil
 }
 
-const recordSlot = `UPDATE slots SET state = ?2, reason = ?3, updated = ?4
-WHERE id = ?1 AND state IN ('planned', 'held', 'waiting') RETURNING series_id, wall, fires`
+const recordSlot = `UPDATE slots SET state = ?2, reason = ?3, hold = CASE WHEN ?2 = 'issued' OR ?2 = 'held' THEN hold ELSE 0 END, updated = ?4
+WHERE id = ?1 AND state IN ('planned', 'held', 'waiting')`
 
 // RecordSlot ends a planned (or held, or waiting) slot: issued, empty, missed, skipped, waiting, held, with its reason.
-// Where the series went on with it, as by the first two, or is held by it now, slots held before are over. Ending it twice
-// fails with ErrSlot.
+// Where the series went on with it, as by the first two, or is held by it now, slots held before are over. What an editor holds of one
+// that is missed, waiting or skipped goes on to the next slot. Ending it twice fails with ErrSlot.
 func RecordSlot(ctx context.Context, tx *store.Tx, slotID int64, state SlotState, reason string, now time.Time) error {
 	if state == SlotPlanned {
 		return wrong(ErrInvalid, "slot %d: a slot is planned once", slotID)
 	}
-	var seriesID, fires int64
-	var wall string
-	err := tx.QueryRow(ctx, recordSlot, slotID, string(state), reason, millis(now)).Scan(&seriesID, &wall, &fires)
-	if errors.Is(err, store.ErrNotFound) {
+	var slot Slot
+	err := slot.scan(tx.QueryRow(ctx, slotByID, slotID).Scan)
+	n := int64(0)
+	if err == nil {
+		n, err = tx.Exec(ctx, recordSlot, slotID, string(state), reason, millis(now))
+	}
+	if errors.Is(err, store.ErrNotFound) || err == nil && n == 0 {
 		return fmt.Errorf("slot %d: %w, or it was ended otherwise", slotID, ErrSlot)
 	}
-	if err == nil && (state == SlotIssued || state == SlotEmpty || state == SlotHeld) {
-		err = overtake(ctx, tx, seriesID, wall, instant(fires), now)
+	switch {
+	case err != nil:
+	case state == SlotIssued || state == SlotEmpty || state == SlotHeld:
+		err = overtake(ctx, tx, slot.SeriesID, slot.Wall, slot.At, now)
+	case slot.State == SlotPlanned && slot.Hold:
+		err = passHold(ctx, tx, slot, now)
 	}
 	if err != nil {
 		return fmt.Errorf("slot %d: %w", slotID, err)
 	}
 	return nil
 }
+
+const slotByID = slotRows + ` WHERE s.id = ?1`
 
 const overtakeHeld = `UPDATE slots SET state = 'missed', reason = ?3, updated = ?4 WHERE series_id = ?1 AND state = 'held' AND fires < ?2`
 

@@ -1,0 +1,187 @@
+package newsletter_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"pressrun/newsletter/series"
+	"pressrun/subscribers/store"
+)
+
+// TestRule11AHoldOutlivesAnOutage: the program is away over slots of which an editor holds one or more. Nothing that is held goes out by
+// itself, and plan and explain say before what the run does.
+func TestRule11AHoldOutlivesAnOutage(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		mode    series.Mode
+		hold    []int
+		pin     int // slot that "three" is pinned to; 0: none
+		back    time.Time
+		want    []string // slots of the run
+		planned []string // the same slots before it, and the one after
+		held    string   // the issue
+		next    []string // two slots once that is released: ada's deliveries
+	}{
+		{
+			"the slot that an outage passed over", series.Live,
+			[]int{1},
+			0, tuesday(2).Add(5 * time.Minute),
+			[]string{wall(1) + " held 0", wall(2) + " waiting 0"},
+			[]string{wall(1) + " one blocked-by-hold 1", wall(2) + "  waiting 11", wall(3) + " two send 1"},
+			wall(1),
+			[]string{"one pending", "two pending", "three pending"},
+		},
+		{
+			"slots before it are missed", series.Live,
+			[]int{2},
+			0, tuesday(3).Add(24 * time.Hour),
+			[]string{wall(1) + " missed 0", wall(2) + " held 0", wall(3) + " waiting 0"},
+			[]string{wall(1) + "  missed 12", wall(2) + " one blocked-by-hold 1", wall(3) + "  waiting 11", wall(4) + " two send 1"},
+			wall(2),
+			[]string{"one pending", "two pending", "three pending"},
+		},
+		{
+			"the second hold goes on to the next slot", series.Live,
+			[]int{1, 2},
+			0, tuesday(3),
+			[]string{wall(1) + " held 0", wall(2) + " waiting 0", wall(3) + " waiting 0"},
+			[]string{wall(1) + " one blocked-by-hold 1", wall(2) + "  waiting 11", wall(3) + "  waiting 11", wall(4) + " two blocked-by-hold 1"},
+			wall(1),
+			[]string{"one pending"},
+		},
+		{
+			"what is pinned to it is what is held", series.Live,
+			[]int{1},
+			1, tuesday(2),
+			[]string{wall(1) + " held 0", wall(2) + " waiting 0"},
+			[]string{wall(1) + " three blocked-by-hold 10", wall(2) + "  waiting 11", wall(3) + " one send 1"},
+			wall(1),
+			[]string{"three pending", "one pending", "two pending"},
+		},
+		{
+			"drip", series.Drip,
+			[]int{1},
+			0, tuesday(2),
+			[]string{wall(1) + " held 1", wall(2) + " waiting 0"},
+			[]string{wall(1) + " one blocked-by-hold 1", wall(2) + "  waiting 11", wall(3) + " two send 1"},
+			wall(1) + "/one",
+			[]string{"one pending", "two pending", "three pending"},
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t)
+			s := w.series("skin", series.Change{Mode: &tt.mode})
+			w.articles(s, "one", "two", "three", "four")
+			w.enrol(s, "ada")
+			w.run(monday)
+			for _, n := range tt.hold {
+				w.check("hold", w.p.HoldIssue(w.ctx, "skin/"+wall(n), "figure "+itoa(n)+" is wrong"))
+			}
+			if tt.pin > 0 {
+				w.pin(s, tt.pin, "three")
+			}
+			w.clock.set(tt.back)
+			w.foretold(tt.planned)
+			equal(t, "run", w.run(tt.back), tt.want)
+			equal(t, "held", strings.Fields(w.issue("skin/" + tt.held))[0], "held")
+			st, err := w.p.Issue(w.ctx, "skin/"+tt.held)
+			w.check("issue", err)
+			contains(t, "its reason", st.Issue.Reason, "figure "+itoa(tt.hold[0])+" is wrong")
+			contains(t, "editors", strings.Join(w.notices("editors"), "\n"), "an issue is held", "still held")
+			equal(t, "once more", w.run(tt.back.Add(time.Hour)), []string{})
+			w.check("release", w.p.ReleaseIssue(w.ctx, "skin/"+tt.held))
+			last := len(tt.want)
+			w.run(tuesday(last + 1))
+			w.run(tuesday(last + 2))
+			equal(t, "ada", w.deliveriesOf("ada"), tt.next)
+		})
+	}
+}
+
+// foretold compares what plan and explain say to each other and to what is wanted, as "SLOT ARTICLE OUTCOME RULE".
+func (w *world) foretold(want []string) {
+	w.t.Helper()
+	lines, err := w.p.Explain(w.ctx, "ada@reader.example", len(want))
+	w.check("explain", err)
+	planned, err := w.p.Plan(w.ctx, "skin", len(want), time.Time{})
+	w.check("plan", err)
+	for i, line := range lines {
+		outcome := line.Outcome
+		if outcome == "send" && strings.Contains(line.Why, "It is held") {
+			outcome = "blocked-by-hold"
+		}
+		got := strings.Join([]string{line.Slot, line.Article, outcome, itoa(line.Rule)}, " ")
+		if got != want[i] {
+			w.t.Errorf("explain: got %q, want %q (%s)", got, want[i], line.Why)
+		}
+		if planned[i].Article != line.Article || planned[i].Slot != line.Slot || (planned[i].Blocked == "") != (outcome == "send") {
+			w.t.Errorf("the plan says %+v, explain %+v", planned[i], line)
+		}
+	}
+}
+
+// TestRule11TheSecondHoldIsKept: the slot that waits behind a held issue was held for a reason of its own.
+func TestRule11TheSecondHoldIsKept(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{})
+	w.articles(s, "one", "two")
+	w.enrol(s, "ada")
+	w.run(monday)
+	w.check("hold", w.p.HoldIssue(w.ctx, "skin/"+wall(1), "figure one"))
+	w.check("hold", w.p.HoldIssue(w.ctx, "skin/"+wall(2), "figure two"))
+	w.run(tuesday(1))
+	equal(t, "the second waits behind the first", w.run(tuesday(2)), []string{wall(2) + " waiting 0"})
+	equal(t, "and is held no more itself", w.issue("skin/"+wall(2)), "waiting")
+	w.check("release", w.p.ReleaseIssue(w.ctx, "skin/"+wall(1)))
+	equal(t, "what it held", w.run(tuesday(3)), []string{wall(3) + " held 0"})
+	st, err := w.p.Issue(w.ctx, "skin/"+wall(3))
+	w.check("issue", err)
+	equal(t, "reason", []string{st.Article, st.Issue.Reason}, []string{"two", "figure two"})
+}
+
+// TestRule11AHoldOutlivesAPause: the held slot passes while the series is paused, and the slots after it are skipped dates.
+func TestRule11AHoldOutlivesAPause(t *testing.T) {
+	for _, mode := range []series.Mode{series.Live, series.Drip} {
+		t.Run(string(mode), func(t *testing.T) {
+			w := newWorld(t)
+			s := w.series("skin", series.Change{Mode: ptr(mode)})
+			w.articles(s, "one", "two", "three")
+			w.enrol(s, "ada")
+			w.run(monday)
+			w.pin(s, 1, "two")
+			w.check("hold", w.p.HoldIssue(w.ctx, "skin/"+wall(1), "figure two"))
+			w.tx("pause", func(tx *store.Tx) error { return series.Pause(w.ctx, tx, "skin", w.clock.now()) })
+			w.tx("skip", func(tx *store.Tx) error {
+				_, err := series.SkipDate(w.ctx, tx, s, tuesday(3).Format(time.DateOnly), w.clock.now())
+				return err
+			})
+			w.run(tuesday(2))
+			w.clock.set(tuesday(2).Add(time.Hour))
+			w.tx("resume", func(tx *store.Tx) error { return series.Resume(w.ctx, tx, "skin", w.clock.now()) })
+			equal(t, "the slot that passed", w.issue("skin/"+wall(1)), "skipped")
+			equal(t, "plan", w.plan("skin", 3), []string{wall(3) + "  0 !", wall(4) + " two 1 !", wall(5) + " one 1"})
+			equal(t, "skipped", w.run(tuesday(3)), []string{})
+			want := map[series.Mode]string{series.Live: " held 0", series.Drip: " held 1"}[mode]
+			equal(t, "held with its pin", w.run(tuesday(4)), []string{wall(4) + want})
+			equal(t, "ada", w.deliveriesOf("ada"), map[series.Mode][]string{series.Live: {}, series.Drip: {"two pending"}}[mode])
+		})
+	}
+}
+
+// TestRule11AHoldOutlivesAChangeOfZone: the date's time passes by the change.
+func TestRule11AHoldOutlivesAChangeOfZone(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{})
+	w.articles(s, "one")
+	w.enrol(s, "ada")
+	w.run(monday)
+	w.check("hold", w.p.HoldIssue(w.ctx, "skin/"+wall(1), "figure one"))
+	w.clock.set(tuesday(1).Add(-time.Hour)) // 08:00 in UTC, 17:00 in Tokyo
+	w.tx("zone", func(tx *store.Tx) error {
+		_, err := series.Set(w.ctx, tx, "skin", series.Change{Zone: ptr("Asia/Tokyo")}, w.clock.now())
+		return err
+	})
+	equal(t, "passed", w.issue("skin/"+wall(1)), "missed")
+	equal(t, "the next", w.run(tuesday(2)), []string{wall(2) + " held 0"})
+}
