@@ -1,6 +1,7 @@
 package newsletter_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -184,4 +185,33 @@ func TestRule11AHoldOutlivesAChangeOfZone(t *testing.T) {
 	})
 	equal(t, "passed", w.issue("skin/"+wall(1)), "missed")
 	equal(t, "the next", w.run(tuesday(2)), []string{wall(2) + " held 0"})
+}
+
+// TestRule9TwoTimesAtOneInstant: at 01:00 the clocks of London jump to 02:00, for which a slot is planned too.
+func TestRule9TwoTimesAtOneInstant(t *testing.T) {
+	const gap = "2027-03-28T0"
+	for _, held := range []string{"", gap + "2:00"} {
+		w := newWorld(t)
+		w.clock.set(time.Date(2027, 3, 27, 12, 0, 0, 0, time.UTC))
+		s := w.series("skin", series.Change{Schedule: []string{"0 1,2 * * *"}})
+		w.tx("zone", func(tx *store.Tx) (err error) {
+			s, err = series.Set(w.ctx, tx, "skin", series.Change{Zone: ptr("Europe/London")}, w.clock.now())
+			return err
+		})
+		w.articles(s, "one", "two")
+		w.enrol(s, "ada")
+		w.run(w.clock.now())
+		want := []string{gap + "1:00 issued 1", gap + "2:00 missed 0"}
+		planned := []string{gap + "1:00 one send 1", gap + "2:00  missed 9", "2027-03-29T01:00 two send 1"}
+		if held != "" {
+			w.check("hold", w.p.HoldIssue(w.ctx, "skin/"+held, "by night"))
+			want = []string{gap + "1:00 missed 0", gap + "2:00 held 0"}
+			planned = []string{gap + "1:00  missed 9", gap + "2:00 one blocked-by-hold 1", "2027-03-29T01:00 two send 1"}
+		}
+		w.foretold(planned)
+		got := w.run(time.Date(2027, 3, 28, 1, 0, 0, 0, time.UTC))
+		slices.Sort(got)
+		equal(t, "run", got, want)
+		equal(t, "no second issue", w.run(time.Date(2027, 3, 28, 2, 0, 0, 0, time.UTC)), []string{})
+	}
 }

@@ -155,7 +155,7 @@ func EnsureSlots(ctx context.Context, tx *store.Tx, s Series, now, until time.Ti
 	}
 	known := s.PlannedUntil
 	for p := range c.after(s.PlannedUntil) {
-		if p.At.After(until) && known.After(now) {
+		if p.At.After(until) && known.After(now) && !p.At.Equal(known) { // after a gap of the clocks two may be at one instant
 			break
 		}
 		if err := addSlot(ctx, tx, Slot{SeriesID: s.ID, Wall: p.Wall, At: p.At, State: SlotPlanned}, now); err != nil {
