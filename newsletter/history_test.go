@@ -419,25 +419,28 @@ func (h *history) change(kind string, s series.Series) {
 		if st.Issue.State != series.IssueHeld {
 			continue
 		}
-		delete(h.onHold, s.Slug)
-		if kind == "release" {
-			h.release(st.Issue.Name)
-		} else {
+		if kind == "cancel" {
 			h.check("cancel", h.p.CancelIssue(h.ctx, st.Issue.Name, "by chance"))
+		} else if !h.release(s, st.Issue.Name) {
+			continue
 		}
+		delete(h.onHold, s.Slug)
 	}
 }
 
-// release goes without effect where nobody can be mailed: then the issue is still held.
-func (h *history) release(issue string) {
-	err := h.p.ReleaseIssue(h.ctx, issue)
-	if !errors.Is(err, newsletter.ErrNothing) {
+// release says whether it had an effect: none where nobody can be mailed or the series is paused. Then the issue is still held.
+func (h *history) release(s series.Series, issue string) bool {
+	s, err := series.ByID(h.ctx, h.db, s.ID)
+	h.check("series", err)
+	err = h.p.ReleaseIssue(h.ctx, issue)
+	if !errors.Is(err, newsletter.ErrNothing) && (!s.Paused || !errors.Is(err, series.ErrState)) {
 		h.check("release", err)
-		return
+		return true
 	}
 	if st, err := h.p.Issue(h.ctx, issue); err != nil || st.Issue.State != series.IssueHeld {
-		h.rt.Fatalf("released for nobody: got %s (%v), want it held", st.Issue.State, err)
+		h.rt.Fatalf("released without effect: got %s (%v), want it held", st.Issue.State, err)
 	}
+	return false
 }
 
 // deliver does what is due and hands over what can be.
