@@ -42,6 +42,14 @@ var rowStates = map[string]string{
 
 	"suppressed": rowSuppressed, "blocklisted": rowSuppressed, "blacklisted": rowSuppressed, "blocked": rowSuppressed, "banned": rowSuppressed,
 
+	// Of a consent.
+	"granted": rowActive, "given": rowActive, "single": rowActive, "double": rowActive, "singleoptin": rowActive, "doubleoptin": rowActive,
+	"denied": rowUnsubscribed, "declined": rowUnsubscribed, "refused": rowUnsubscribed, "withdrawn": rowUnsubscribed, "revoked": rowUnsubscribed,
+	"neversubscribed": rowPending,
+	"erteilt":         rowActive, "widerrufen": rowUnsubscribed, "widersprochen": rowUnsubscribed, "verweigert": rowUnsubscribed, "abgelehnt": rowUnsubscribed,
+	"abbestellt": rowUnsubscribed, "accorde": rowActive, "refuse": rowUnsubscribed, "retire": rowUnsubscribed, "revoque": rowUnsubscribed,
+	"otorgado": rowActive, "denegado": rowUnsubscribed, "rechazado": rowUnsubscribed, "revocado": rowUnsubscribed, "retirado": rowUnsubscribed,
+
 	// German, French, Spanish, Arabic.
 	"aktiv": rowActive, "angemeldet": rowActive, "abonniert": rowActive, "bestatigt": rowActive, "bestaetigt": rowActive,
 	"unbestatigt": rowPending, "unbestaetigt": rowPending, "nichtbestatigt": rowPending, "nichtbestaetigt": rowPending, "ausstehend": rowPending,
@@ -60,115 +68,6 @@ var rowStates = map[string]string{
 	"غيرمشترك": rowUnsubscribed, "ملغى": rowUnsubscribed, "غيرنشط": rowUnsubscribed, "محظور": rowSuppressed,
 	"نشطة": rowActive, "مشتركة": rowActive, "موكدة": rowActive, "معلقة": rowPending, "غيرموكدة": rowPending,
 	"غيرمشتركة": rowUnsubscribed, "ملغاة": rowUnsubscribed, "غيرنشطة": rowUnsubscribed, "محظورة": rowSuppressed,
-}
-
-// hint is a column of another service that says of a person that they are gone, or here; it is kept as a field besides. A cell of a
-// column that says both and that says neither is a fault: whoever it means may have left.
-type hint struct {
-	column string // folded
-	gone   func(cell string) bool
-	state  string                 // of who is gone
-	here   func(cell string) bool // nil: it says nothing of that
-}
-
-// placedHint is a hint that a file has.
-type placedHint struct {
-	hint
-	place int
-}
-
-var hints = []hint{
-	{"unsubtime", isFilled, rowUnsubscribed, nil},
-	{"unsubreason", isSpam, rowComplained, nil},
-	{"unsubscribedat", isFilled, rowUnsubscribed, nil},
-	{"unsubscribedon", isFilled, rowUnsubscribed, nil},
-	{"unsubscribeddate", isFilled, rowUnsubscribed, nil},
-	{"unsubscribedate", isFilled, rowUnsubscribed, nil},
-	{"unsubscriptiondate", isFilled, rowUnsubscribed, nil},
-	{"canceledat", isFilled, rowUnsubscribed, nil},
-	{"cancelledat", isFilled, rowUnsubscribed, nil},
-	{"deletedat", isFilled, rowUnsubscribed, nil},
-	{"cleantime", isFilled, rowBounced, nil},
-	{"bouncedat", isFilled, rowBounced, nil},
-	{"undeliverabilitydate", isFilled, rowBounced, nil},
-	{"complainedat", isFilled, rowComplained, nil},
-	{"abgemeldetam", isFilled, rowUnsubscribed, nil},
-	{"abmeldedatum", isFilled, rowUnsubscribed, nil},
-	{"desabonnele", isFilled, rowUnsubscribed, nil},
-	{"desinscritle", isFilled, rowUnsubscribed, nil},
-	{"datededesabonnement", isFilled, rowUnsubscribed, nil},
-	{"fechadebaja", isFilled, rowUnsubscribed, nil},
-	{"emaildisabled", isYes, rowUnsubscribed, isNo},
-	{"subscribedtoemails", isNo, rowUnsubscribed, isYes},
-	{"acceptsmarketing", isNo, rowUnsubscribed, isYes},
-	{"subscribed", isNo, rowUnsubscribed, isYesOrDate},
-	{"unsubscribed", isYesOrDate, rowUnsubscribed, isNo},
-	{"optedout", isYesOrDate, rowUnsubscribed, isNo},
-	{"optout", isYesOrDate, rowUnsubscribed, isNo},
-	{"emailoptout", isYesOrDate, rowUnsubscribed, isNo},
-	{"abgemeldet", isYesOrDate, rowUnsubscribed, isNo},
-	{"gekundigt", isYesOrDate, rowUnsubscribed, isNo},
-	{"gekuendigt", isYesOrDate, rowUnsubscribed, isNo},
-	{"angemeldet", isNo, rowUnsubscribed, isYesOrDate},
-	{"abonniert", isNo, rowUnsubscribed, isYesOrDate},
-	{"desabonne", isYesOrDate, rowUnsubscribed, isNo},
-	{"desabonnee", isYesOrDate, rowUnsubscribed, isNo},
-	{"desinscrit", isYesOrDate, rowUnsubscribed, isNo},
-	{"desinscrite", isYesOrDate, rowUnsubscribed, isNo},
-	{"abonne", isNo, rowUnsubscribed, isYesOrDate},
-	{"abonnee", isNo, rowUnsubscribed, isYesOrDate},
-	{"inscrit", isNo, rowUnsubscribed, isYesOrDate},
-	{"inscrite", isNo, rowUnsubscribed, isYesOrDate},
-	{"dadodebaja", isYesOrDate, rowUnsubscribed, isNo},
-	{"dadadebaja", isYesOrDate, rowUnsubscribed, isNo},
-	{"baja", isYesOrDate, rowUnsubscribed, isNo},
-	{"suscrito", isNo, rowUnsubscribed, isYesOrDate},
-	{"suscrita", isNo, rowUnsubscribed, isYesOrDate},
-	{"غيرمشترك", isYesOrDate, rowUnsubscribed, isNo},
-	{"مشترك", isNo, rowUnsubscribed, isYesOrDate},
-}
-
-func isFilled(cell string) bool { return cell != "" }
-func isYes(cell string) bool {
-	switch fold(cell) {
-	case "true", "t", "yes", "y", "on", "x", "1", "ja", "j", "oui", "o", "si", "s", "نعم":
-		return true
-	}
-	return false
-}
-
-// isNo takes a day of nothing but zeros for what it is in the databases that write it: none.
-func isNo(cell string) bool {
-	switch word := fold(cell); word {
-	case "false", "f", "no", "n", "off", "nein", "non", "لا":
-		return true
-	default:
-		return word != "" && strings.Trim(word, "0") == ""
-	}
-}
-
-// isYesOrDate is for columns of which services write the day in the place of a yes.
-func isYesOrDate(cell string) bool { return isYes(cell) || !isNo(cell) && isDate(cell) }
-
-// isDate is wider than parseDate: that it is a day matters, not which one.
-func isDate(cell string) bool {
-	digits, letters := 0, false
-	for _, r := range cell {
-		if unicode.IsDigit(r) {
-			digits++
-		}
-		letters = letters || unicode.IsLetter(r)
-	}
-	if digits < 4 || !letters {
-		return digits >= 4
-	}
-	day, _ := parseDate(cell, "")
-	return !day.IsZero()
-}
-
-func isSpam(cell string) bool {
-	cell = fold(cell)
-	return strings.Contains(cell, "spam") || strings.Contains(cell, "abuse")
 }
 
 // fold writes a column name or a state without what services spell differently: case, spaces, hyphens, accents.
@@ -257,6 +156,14 @@ func sinceNames() []string {
 	}
 }
 
+// stateNames are those of the column whose words are states.
+func stateNames() []string {
+	return []string{
+		"status", "subscriptionstatus", "subscriberstatus", "subscriberstate", "subscriptionstate", "subscribertype", "state", "emailstatus", "mailstatus", "contactstatus",
+		"memberstatus", "abostatus", "anmeldestatus", "statut", "statutabonnement", "etat", "estado", "estadodesuscripcion", "الحالة",
+	}
+}
+
 // findNames finds the columns of names. Beside a full name the first one says nothing more; but a Name beside a Vorname, and a Nom
 // beside a Prénom, are the last one.
 func (s *sheet) findNames(c *columns) {
@@ -277,7 +184,7 @@ func (s *sheet) findColumns() columns {
 	c := addressesOnly()
 	c.email = s.column(emailNames()...)
 	s.findNames(&c)
-	c.state = s.column("status", "subscriptionstatus", "subscriberstatus", "subscribertype", "state", "statut", "etat", "estado", "الحالة")
+	c.state = s.column(stateNames()...)
 	c.language = s.column("language", "lang", "locale", "languagecode", "preferredlanguage")
 	c.zone = s.column("timezone", "zone", "tz")
 	c.tags = s.column(tagNames()...)
@@ -339,15 +246,6 @@ func (s *sheet) findState() string {
 		return rowActive
 	}
 	return ""
-}
-
-func (s *sheet) findHints() (found []placedHint) {
-	for _, h := range hints {
-		if i := s.column(h.column); i >= 0 {
-			found = append(found, placedHint{h, i})
-		}
-	}
-	return found
 }
 
 // column returns the place of the first of names that the header has.

@@ -66,6 +66,8 @@ type ImportReport struct {
 	Refused    int  `json:"refused"`  // rows with a fault; for one of them nothing is imported, but with GoodRows
 	// NeedsBecause says that rows are refused for want of Because.
 	NeedsBecause bool `json:"needs_because,omitempty"`
+	// Unread are columns that may say who may be mailed and are not understood: for one of them nobody comes as active, also with GoodRows.
+	Unread []string `json:"unread,omitempty"`
 	// LongestHold is the longest that one transaction kept others from writing.
 	LongestHold time.Duration `json:"-"`
 }
@@ -186,6 +188,7 @@ type importing struct {
 	clock       func() time.Time // the Registry's stands still
 	rows, gone  int64            // of the file, and how many of them are gone
 	faulty      int              // and how many have a fault
+	unread      error            // of all who would come as active; nil where all columns that say so are understood
 	taken       int64            // rows, in the order of takeRest
 	order       int64            // the sum over these
 }
@@ -230,6 +233,9 @@ func (b became) words(state string) (outcome, reason string) {
 // examine looks at all rows before anything is written: faults are those that keep the file from being imported, err is for a file
 // that can't be read to its end.
 func (im *importing) examine() (faults, err error) {
+	if err := im.findUnread(); err != nil {
+		return nil, err
+	}
 	var found faultKinds
 	err = im.sheet.each(func(row row) error {
 		im.rows++
@@ -246,7 +252,7 @@ func (im *importing) examine() (faults, err error) {
 	})
 	im.became = make([]became, im.rows)
 	im.progress()
-	if im.faulty == 0 || im.o.GoodRows && !im.report.NeedsBecause {
+	if im.faulty == 0 || im.o.GoodRows && !im.report.NeedsBecause && im.unread == nil {
 		return nil, err
 	}
 	faults = fmt.Errorf("%w: %s: %s", ErrImport, im.faults(), found.words())
@@ -274,11 +280,15 @@ func (e lacksReason) Unwrap() []error { return []error{e.error, ErrBecause} }
 
 // fault is why a row can't be taken; nil where it can. The consent that Export writes says how somebody came.
 func (im *importing) fault(row row) error {
-	state := im.state(row)
-	if row.fault == nil && !isGone(state) && state != rowPending && im.o.Because == "" && row.consent == "" {
-		return fmt.Errorf("%w: the file says that people are %s, so say how they came here", ErrBecause, state)
+	switch {
+	case row.fault != nil || !im.comesActive(row):
+		return row.fault
+	case im.unread != nil:
+		return im.unread
+	case im.o.Because == "" && row.consent == "":
+		return fmt.Errorf("%w: the file says that people are %s, so say how they came here", ErrBecause, im.state(row))
 	}
-	return row.fault
+	return nil
 }
 
 // state is what the file says of a row's person, or of those of whom it says nothing.

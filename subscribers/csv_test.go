@@ -80,6 +80,19 @@ func (p *people) exportedCells(seriesID int64) [][]string {
 	return all
 }
 
+// states are the local parts of skin's people with their states in its export, in order.
+func (p *people) states() []string {
+	p.Helper()
+	all := []string{}
+	for _, line := range p.exported(skin)[1:] {
+		cells := strings.Split(line, "|")
+		name, _, _ := strings.Cut(cells[0], "@")
+		all = append(all, name+" "+cells[2])
+	}
+	slices.Sort(all)
+	return all
+}
+
 // proofs are what an export says of how people came, by address.
 func (p *people) proofs(seriesID int64) map[string]string {
 	p.Helper()
@@ -211,13 +224,7 @@ bob@example.org,Bob,2026-01-01,No`, []string{"ada active", "bob unsubscribed"}},
 			if _, err := p.imports(tt.file, subscribers.ImportOptions{As: subscribers.Active, Because: "moved house"}); err != nil {
 				t.Fatalf("import: %v", err)
 			}
-			got := []string{}
-			for _, line := range p.exported(skin)[1:] {
-				cells := strings.Split(line, "|")
-				name, _, _ := strings.Cut(cells[0], "@")
-				got = append(got, name+" "+cells[2])
-			}
-			slices.Sort(got)
+			got := p.states()
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("states (-want +got):\n%s", diff)
 			}

@@ -8,10 +8,13 @@ func TestWordsAreFolded(t *testing.T) {
 	for word := range rowStates {
 		words = append(words, word)
 	}
-	for _, h := range hints {
-		words = append(words, h.column)
+	for word := range hintOf {
+		words = append(words, word)
 	}
-	for _, names := range [][]string{emailNames(), fullNames(), firstNames(), lastNames()} {
+	for _, names := range [][]string{
+		emailNames(), fullNames(), firstNames(), lastNames(), stateNames(), sinceNames(),
+		datesAround.before, datesAround.behind, wordsAround.before, wordsAround.behind,
+	} {
 		words = append(words, names...)
 	}
 	for _, word := range words {

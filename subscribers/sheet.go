@@ -30,6 +30,7 @@ type sheet struct {
 	fields []fieldColumn
 	columns
 	hints     []placedHint
+	unread    []int  // columns that sound like consent and are not understood
 	fileState string // of all rows that don't say theirs, where the file is one of a service's files by state; empty: none
 	ours      bool   // written by Export: its apostrophes come off again
 	layout    string // of the last date that was read
@@ -126,14 +127,19 @@ func (s *sheet) readHeader(first []string) error {
 			s.header[i] = disarmed(name)
 		}
 	} else {
-		s.columns, s.hints, s.fileState = s.findColumns(), s.findHints(), s.findState()
+		s.columns, s.fileState = s.findColumns(), s.findState()
 	}
 	people := strings.Contains(strings.Join(first, ""), "@")
 	switch {
 	case s.email >= 0:
-		if err := s.dropPlaces(); err != nil {
+		err := s.dropPlaces()
+		if err == nil {
+			err = s.findHints()
+		}
+		if err != nil {
 			return fmt.Errorf("read the file: %w", err)
 		}
+		s.findUnread()
 		return s.findFields()
 	case people && len(first) > 1:
 		return fmt.Errorf("%w: the first line must name the columns, one of them email; add one such as “email,name”", ErrImport)
@@ -211,6 +217,7 @@ type row struct {
 	state    string    // one of the words above; "": the file doesn't say
 	since    time.Time // when they came; zero: it doesn't say
 	until    time.Time // of rowPaused
+	unread   []int     // columns of the sheet's unread that say something
 }
 
 // each calls f for every line that has people, in order.
@@ -272,7 +279,7 @@ func (s *sheet) parse(rec *record) row {
 	}
 	for _, part := range []func(*row, [][]byte) (int, error){
 		s.parseEmail, s.parseName, s.parseState, s.parseLanguage, s.parseZone, s.parseSince, s.parseTags,
-		s.parseConsent, s.parseFields,
+		s.parseConsent, s.parseFields, s.parseUnread,
 	} {
 		if place, err := part(&r, rec.cells); err != nil {
 			return refuse(place, err)
@@ -476,35 +483,6 @@ func (s *sheet) parseState(r *row, cells [][]byte) (int, error) {
 		r.state = rowPending // no date, so nobody knows when: they say so by confirming
 	}
 	return s.hinted(r, cells)
-}
-
-// hinted changes the state to what other columns say: the gravest that says that they are gone; that they are here only counts where
-// nothing else is said.
-func (s *sheet) hinted(r *row, cells [][]byte) (int, error) {
-	here := false
-	for _, h := range s.hints {
-		cell := s.cell(cells, h.place)
-		switch {
-		case cell == "":
-		case h.gone(cell):
-			if goneGravity(h.state) > goneGravity(r.state) {
-				r.state = h.state
-			}
-		case h.here == nil:
-		case h.here(cell):
-			here = true
-		default:
-			return h.place, fmt.Errorf("%q says neither yes nor no: write one of them, or rename the column", s.header[h.place])
-		}
-	}
-	switch {
-	case r.state != "":
-	case s.fileState != "":
-		r.state = s.fileState
-	case here:
-		r.state = rowActive
-	}
-	return s.state, nil
 }
 
 // goneGravity orders states by how hard they are to come back from; -1 is for those who are here.

@@ -26,8 +26,8 @@ func (a *app) subscriberImportCommand() *cobra.Command {
 		Short: "Bring people from a CSV file",
 		Long: `Reads CSV with any delimiter, as UTF-8 or UTF-16, with the columns of listmonk, Mailchimp, Substack, Ghost, Kit, Buttondown,
 MailerLite, beehiiv, Squarespace or your own; columns that are not known are kept. A state in the file wins over --as: who left,
-bounced or complained there does not get mail here, and nobody who is out here is brought back. Pending people are not mailed by
-an import. FILE may be - for standard input.
+bounced or complained there does not get mail here, and nobody who is out here is brought back. Where a column is about consent and
+it is not understood, nobody comes as active before you say what it is. Pending people are not mailed by an import. FILE may be - for standard input.
 
 All of the file is imported or, where a row has a fault, nothing; with --good-rows all but the rows with a fault. The same file
 again, with the same flags, changes nothing. On a terminal the import is tried first, and asks when it has said what the next
@@ -100,6 +100,7 @@ func (a *app) forgetImport(cmd *cobra.Command, slug, file string) error {
 
 var (
 	errFaultyRows   = errors.New("nothing would be imported: mend the rows marked refused above, or take them out of the file")
+	errUnread       = errors.New("nothing would be imported: a column that may say who may be mailed is not understood; see above")
 	errNeedsBecause = fmt.Errorf("%w; how active people came is said by --because TEXT", errFaultyRows)
 )
 
@@ -141,7 +142,7 @@ func (a *app) tryImport(cmd *cobra.Command, s *site, of series.Series, f io.Read
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return fmt.Errorf("import: %w", err)
 	}
-	if tried.Refused > 0 && !o.GoodRows {
+	if tried.Refused > 0 && !o.GoodRows || tried.NeedsBecause || len(tried.Unread) > 0 {
 		return nil // the import itself says which and why
 	}
 	fmt.Fprintf(a.err, "It would be: %s.\n", inShort(tried))
@@ -159,6 +160,8 @@ func (a *app) importFrom(ctx context.Context, s *site, of series.Series, file io
 		return err
 	case err == nil && o.DryRun && report.NeedsBecause: // scripts ask for its end
 		err = errNeedsBecause
+	case err == nil && o.DryRun && len(report.Unread) > 0:
+		err = errUnread
 	case err == nil && o.DryRun && report.Refused > 0 && !o.GoodRows:
 		err = errFaultyRows
 	}

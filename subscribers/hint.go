@@ -1,0 +1,319 @@
+package subscribers
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// A hint is a column that says of a person that they are gone, or that they are here; it is kept as a field besides.
+type hint struct {
+	asks  question
+	state string // of who is gone, or of who is not here
+}
+
+// question is what a column of hints asks. Of those of yes and no a cell that is neither, nor a state, is a fault: whoever it means may
+// have left.
+type question int
+
+const (
+	asksGone   question = iota // yes or a day: gone
+	asksHere                   // yes or a day: here; no: not; empty, where others have a yes: not yet
+	asksSince                  // since when, or why, they are gone: anything but a no
+	asksAgreed                 // when they agreed: a no: not; empty, where others have it: not yet; else nothing, which leaves it to others
+)
+
+// placedHint is a hint that a file has.
+type placedHint struct {
+	hint
+	place  int
+	agreed bool // some cell of it says that somebody is here
+}
+
+// hintNames are names of such columns, folded, in English, German, French, Spanish and Arabic, without what nameOfHint takes off.
+var hintNames = map[hint][]string{
+	{asksGone, rowUnsubscribed}: {
+		"unsubscribed", "unsubscribe", "unsubscription", "unsub", "optedout", "optout", "hasoptedoutof", "optedoutof", "optoutof", "unsubscribedfrom", "unsubscribedfromall",
+		"disabled", "deactivated", "inactive", "deleted", "removed", "archived", "canceled", "cancelled", "withdrawn", "revoked", "consentwithdrawn", "consentrevoked",
+		"abgemeldet", "abmeldung", "abmelde", "abbestellt", "abbestellung", "abbestell", "widerrufen", "widerruf", "widerrufs", "widersprochen", "widerspruch", "widerspruchs",
+		"werbewiderspruch", "werbewidersprochen", "einwilligungwiderrufen", "ausgetragen", "austragung", "gekundigt", "gekuendigt", "kundigung", "kundigungs", "kuendigung", "kuendigungs",
+		"storniert", "geloscht", "geloescht", "inaktiv", "deaktiviert",
+		"desabonne", "desabonnee", "desabonnement", "desinscrit", "desinscrite", "desinscription", "resilie", "resiliee", "resiliation", "annule", "annulee", "revoque", "revoquee",
+		"retire", "retiree", "retrait", "retraitduconsentement", "refus", "refuse", "refusee", "opposition", "inactif", "desactive", "desactivee", "supprime", "supprimee",
+		"baja", "dadodebaja", "dadadebaja", "debaja", "desuscrito", "desuscrita", "desuscripcion", "cancelado", "cancelada", "anulado", "anulada", "revocado", "revocada",
+		"retirado", "retirada", "rechazado", "rechazada", "oposicion", "inactivo", "inactiva", "desactivado", "desactivada", "eliminado", "eliminada",
+		"غيرمشترك", "غيرمشتركة", "الغاءالاشتراك", "ملغى", "ملغي", "ملغاة", "منسحب", "انسحاب", "رفض", "مرفوض", "غيرنشط",
+	},
+	{asksGone, rowSuppressed}: {
+		"donotcontact", "donotemail", "donotmail", "donotsend", "donotmarket", "dontcontact", "dontemail", "dontmail", "noemail", "noemails", "nomail", "nonewsletter", "nocontact", "dnc",
+		"blocked", "blacklisted", "blocklisted", "blacklist", "blocklist", "suppressed", "suppression", "banned",
+		"gesperrt", "sperre", "werbesperre", "mailsperre", "newslettersperre", "kontaktsperre", "sperrvermerk", "blockiert", "nichtkontaktieren", "nichtanschreiben", "nichtmailen",
+		"keinemail", "keinemails", "keinewerbung", "keinnewsletter", "keinkontakt", "robinsonliste", "schwarzeliste",
+		"bloque", "bloquee", "nepascontacter", "nepasenvoyer", "nepasecrire", "pasdemail", "pasdemails", "pasdepublicite", "listenoire",
+		"bloqueado", "bloqueada", "nocontactar", "noenviar", "noescribir", "listanegra",
+		"محظور", "محظورة", "لاتتصل", "لاترسل", "لاتراسل", "عدمالاتصال", "عدمالارسال",
+	},
+	{asksGone, rowBounced}: {
+		"bounced", "bounce", "hardbounced", "hardbounce", "bouncing", "undeliverable", "undeliverability", "invalid", "cleaned",
+		"unzustellbar", "nichtzustellbar", "ungultig", "ungueltig", "rucklaufer", "ruecklaeufer", "unerreichbar",
+		"nondelivre", "nondistribue", "invalide", "rebond", "rebotado", "rebotada", "rebote", "devuelto", "devuelta", "noentregable", "invalido", "invalida", "مرتد", "مرتدة",
+	},
+	{asksGone, rowComplained}: {
+		"complained", "complaint", "spamcomplaint", "spam", "junk", "markedasspam", "markedspam", "spamreport", "reportedspam", "reportedasspam", "abuse",
+		"beschwerde", "spambeschwerde", "spamgemeldet", "alsspammarkiert", "alsspamgemeldet", "plainte", "plaintespam", "signalecommespam", "queja", "marcadocomospam", "شكوى",
+	},
+	{asksHere, rowUnsubscribed}: {
+		"subscribed", "subscribedto", "optin", "optedin", "optinto", "consent", "consented", "consentgiven", "consentto", "gdprconsent", "permission", "mayemail", "canemail",
+		"accepts", "accept", "wants", "receives", "active", "enabled", "newsletter", "newsletters", "marketing", "mailing", "mailings", "marketingallowed", "allowed", "mailable",
+		"angemeldet", "abonniert", "werbung", "einwilligung", "einwilligungs", "eingewilligt", "werbeeinwilligung", "dsgvoeinwilligung", "zustimmung", "zugestimmt", "einverstanden", "einverstandnis",
+		"einverstaendnis", "erlaubnis", "werbeerlaubnis", "aktiv", "newslettererwunscht", "newslettererwuenscht", "newsletterempfanger", "newsletterempfaenger", "erwunscht", "erwuenscht",
+		"abonne", "abonnee", "inscrit", "inscrite", "consentement", "consentementrgpd", "accepte", "acceptee", "accord", "actif",
+		"suscrito", "suscrita", "inscrito", "inscrita", "consentimiento", "consentimientorgpd", "acepta", "aceptado", "autorizacion", "autoriza", "activo", "activa",
+		"مشترك", "مشتركة", "موافقة", "موافق", "الموافقة", "نشط", "نشطة",
+	},
+	{asksHere, rowPending}: {
+		"doubleoptin", "doi", "confirmed", "verified", "confirm", "confirmation", "bestatigt", "bestaetigt", "bestatigung", "bestaetigung", "verifiziert",
+		"confirme", "confirmee", "verifie", "verifiee", "confirmado", "confirmada", "confirmacion", "verificado", "verificada", "موكد", "موكدة", "التاكيد",
+	},
+	{asksSince, rowBounced}: {"cleantime"},
+}
+
+var hintOf = func() map[string]hint {
+	of := map[string]hint{}
+	for h, names := range hintNames {
+		for _, name := range names {
+			of[name] = h
+		}
+	}
+	return of
+}()
+
+// What a column's name may have around that of a hint, folded: words that make it a date or a reason, and words that say no more.
+var (
+	datesAround = affixes{
+		[]string{"dateofthe", "dateof", "datedela", "datede", "dated", "datumder", "datumdes", "fechadela", "fechade", "date", "datum", "fecha", "تاريخ"},
+		[]string{"timestamp", "datetime", "reason", "grund", "since", "datum", "date", "time", "seit", "motif", "motivo", "le", "el", "am", "at", "on"},
+	}
+	wordsAround = affixes{
+		[]string{"newsletter", "marketing", "subscriber", "contact", "werbung", "werbe", "emails", "email", "mails", "mail", "user", "kunde", "has", "ist", "esta", "est", "is"},
+		[]string{"newsletters", "newsletter", "marketing", "werbung", "emails", "email", "mails", "mail", "status", "statut", "estado", "flag"},
+	}
+)
+
+type affixes struct{ before, behind []string }
+
+// without lists what is left of a word without each of them that it has.
+func (a affixes) without(word string) (rests []string) {
+	for _, s := range a.before {
+		if rest, has := strings.CutPrefix(word, s); has {
+			rests = append(rests, rest)
+		}
+	}
+	for _, s := range a.behind {
+		if rest, has := strings.CutSuffix(word, s); has {
+			rests = append(rests, rest)
+		}
+	}
+	return rests
+}
+
+// findHint is the hint that a folded name stands for with up to some words around it.
+func findHint(name string, around int) (h hint, known bool) {
+	if h, known = hintOf[name]; known || around == 0 {
+		return h, known
+	}
+	for _, rest := range wordsAround.without(name) {
+		if h, known = findHint(rest, around-1); known {
+			return h, true
+		}
+	}
+	for _, rest := range datesAround.without(name) {
+		if h, known = findHint(rest, around-1); known {
+			return h.dated(), true
+		}
+	}
+	return hint{}, false
+}
+
+// dated is the hint of a column that says when, or why, what h asks for came about.
+func (h hint) dated() hint {
+	switch h.asks {
+	case asksGone:
+		h.asks = asksSince
+	case asksHere:
+		h.asks = asksAgreed
+	}
+	return h
+}
+
+// hintOfColumn is the hint that a column stands for. That of when somebody came says nothing: it is lost for many who did. But that of
+// when they confirmed does.
+func hintOfColumn(name string) (h hint, known bool) {
+	const around = 3
+	name = fold(name)
+	h, known = findHint(name, around)
+	if known && h.asks == asksAgreed && h.state != rowPending && slices.Contains(sinceNames(), name) {
+		return hint{}, false
+	}
+	return h, known
+}
+
+// says is the state that a cell, which is not empty, stands for; empty where it says nothing. It is not known where the cell can't be
+// understood.
+func (h hint) says(cell string) (state string, known bool) {
+	word := rowStates[fold(cell)]
+	switch yes, no := isYesOrDate(cell), isNo(cell); h.asks {
+	case asksGone:
+		switch {
+		case yes:
+			return h.state, true
+		case no && h.state == rowUnsubscribed:
+			return rowActive, true
+		}
+		return word, no || isGone(word)
+	case asksHere:
+		switch {
+		case yes:
+			return rowActive, true
+		case no:
+			return h.state, true
+		}
+		return word, word != ""
+	case asksSince:
+		switch {
+		case no:
+			return "", true
+		case h.state == rowUnsubscribed && isSpam(cell):
+			return rowComplained, true
+		}
+		return h.state, true
+	}
+	if isNo(cell) && !isDate(cell) { // a day of zeros is none
+		return h.state, true
+	}
+	return "", true
+}
+
+// isAgreement says whether a cell of a column is somebody's yes to mail, so that an empty one is none.
+func (h hint) isAgreement(cell string) bool {
+	state, _ := h.says(cell)
+	return h.asks == asksHere && state == rowActive || h.asks == asksAgreed && isDate(cell)
+}
+
+// findHints finds the columns of hints, and looks in which of them people agree.
+func (s *sheet) findHints() error {
+	for i, name := range s.header {
+		if h, known := hintOfColumn(name); known && (i == s.since || !s.isKnown(i)) {
+			s.hints = append(s.hints, placedHint{hint: h, place: i})
+		}
+	}
+	open := 0
+	for _, h := range s.hints {
+		if h.asks == asksHere || h.asks == asksAgreed {
+			open++
+		}
+	}
+	errAll := errors.New("all of them")
+	if open == 0 {
+		return nil
+	}
+	err := s.eachRecord(func(rec *record) error {
+		for i := range s.hints {
+			h := &s.hints[i]
+			if cell := s.cell(rec.cells, h.place); !h.agreed && cell != "" && h.isAgreement(cell) {
+				h.agreed = true
+				open--
+			}
+		}
+		if open == 0 {
+			return errAll
+		}
+		return nil
+	})
+	if errors.Is(err, errAll) {
+		return nil
+	}
+	return err
+}
+
+// hinted changes the state to what other columns say: the gravest that says that they are gone; then that they have not agreed, which
+// an empty cell only says of those of whom nothing else does; that they are here only counts where nothing else is said.
+func (s *sheet) hinted(r *row, cells [][]byte) (int, error) {
+	here, unconfirmed, unsaid := false, false, false
+	for _, h := range s.hints {
+		cell := s.cell(cells, h.place)
+		if cell == "" {
+			unsaid = unsaid || h.agreed
+			continue
+		}
+		switch state, known := h.says(cell); {
+		case !known:
+			return h.place, fmt.Errorf("%q says neither yes nor no: write one of them, or, if it says nothing of who may be mailed, call the column otherwise, such as \"note\"", s.header[h.place])
+		case isGone(state):
+			if goneGravity(state) > goneGravity(r.state) {
+				r.state = state
+			}
+		case state == rowPending || state == rowPaused:
+			unconfirmed = true
+		case state == rowActive:
+			here = true
+		}
+	}
+	switch {
+	case isGone(r.state):
+	case unconfirmed:
+		r.state = rowPending
+	case r.state != "":
+	case s.fileState != "":
+		r.state = s.fileState
+	case unsaid:
+		r.state = rowPending
+	case here:
+		r.state = rowActive
+	}
+	return s.state, nil
+}
+
+func isYes(cell string) bool {
+	switch fold(cell) {
+	case "true", "t", "yes", "y", "on", "x", "1", "ja", "j", "wahr", "oui", "o", "vrai", "si", "s", "verdadero", "نعم", "صحيح":
+		return true
+	}
+	return false
+}
+
+// isNo takes a day of nothing but zeros for what it is in the databases that write it: none.
+func isNo(cell string) bool {
+	switch word := fold(cell); word {
+	case "false", "f", "no", "n", "off", "nein", "falsch", "non", "faux", "falso", "never", "nie", "jamais", "nunca", "لا", "خطا":
+		return true
+	default:
+		return word != "" && strings.Trim(word, "0") == ""
+	}
+}
+
+// isYesOrDate is for columns of which services write the day in the place of a yes.
+func isYesOrDate(cell string) bool { return isYes(cell) || !isNo(cell) && isDate(cell) }
+
+// isDate is wider than parseDate: that it is a day matters, not which one.
+func isDate(cell string) bool {
+	digits, letters := 0, false
+	for _, r := range cell {
+		if unicode.IsDigit(r) {
+			digits++
+		}
+		letters = letters || unicode.IsLetter(r)
+	}
+	if digits < 4 || !letters {
+		return digits >= 4
+	}
+	day, _ := parseDate(cell, "")
+	return !day.IsZero()
+}
+
+func isSpam(cell string) bool {
+	cell = fold(cell)
+	return strings.Contains(cell, "spam") || strings.Contains(cell, "abuse")
+}

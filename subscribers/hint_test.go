@@ -1,0 +1,159 @@
+package subscribers_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"pressrun/subscribers"
+)
+
+// TestConsentOfManyHands: what a column says of consent decides, in both directions, whatever its language; each file has somebody of
+// whom it says nothing behind those of whom it does.
+func TestConsentOfManyHands(t *testing.T) {
+	const pending, unsubscribed, bounced, complained, suppressed = "pending", "unsubscribed", "bounced", "complained", "suppressed"
+	p := newPeople(t)
+	people := 0
+	for _, tt := range []struct{ headers, cells, state, rest string }{
+		// Yes, or a day, is gone; who has an empty cell is not.
+		{"Abbestellt|Widerrufen|Widerruf|Ausgetragen|Abmeldung|Newsletter abbestellt|Newsletter-Abmeldung|Werbewiderspruch|Gekündigt|Inaktiv|WIDERSPRUCH", "ja|x|WAHR|3.5.2024|1", unsubscribed, "active"},
+		{"Opt-out|Email Opt-Out|Has Opted Out of Email|Unsubscribed from all email|is_unsubscribed|Newsletter Unsubscribed|Consent withdrawn|email_disabled|Inactive", "yes|TRUE|t|2024-05-03", unsubscribed, "active"},
+		{"Désinscrit|Désabonnée|Désinscription|Résilié|Retrait du consentement|Refus|Est désabonné", "oui|VRAI|x", unsubscribed, "active"},
+		{"Baja|Dado de baja|De baja|Desuscrita|Cancelado|Revocado|Anulada|Oposición", "sí|VERDADERO|x", unsubscribed, "active"},
+		{"إلغاء الاشتراك|غير مشترك|منسحب|رفض|ملغى", "نعم|صحيح", unsubscribed, "active"},
+		{"Do not email|Do Not Contact|DNC|Don't email|Blocked|Email Blacklisted|Suppressed|Gesperrt|Werbesperre|Nicht kontaktieren|Keine Werbung|Robinsonliste|Bloqué|Ne pas contacter|Liste noire|Bloqueada|No contactar|No enviar|محظور|لا ترسل|عدم الاتصال", "yes|ja|oui|sí|نعم|2024-05-03", suppressed, "active"},
+		{"Bounced|Hard bounce|Email bounced|Undeliverable|Unzustellbar|Ungültig|Rückläufer|Invalide|Rebotado|Devuelta|مرتد", "yes|ja|x|2024-05-03", bounced, "active"},
+		{"Complained|Spam complaint|Marked as spam|Beschwerde|Als Spam gemeldet|Plainte|Queja|شكوى", "yes|ja|x", complained, "active"},
+		{"Abgemeldet|Opt-out|Unsubscribed|Désinscrit|Baja", "nein|FALSCH|no|FAUX|FALSO|0|0000-00-00|لا", "active", "active"},
+		{"Gesperrt|Bounced|Do not contact|Spam", "nein|FALSCH|no|FALSE|0", "active", "active"},
+		{"Opt-out|Abmeldung", "abgemeldet|unsubscribed|widerrufen", unsubscribed, "active"},
+
+		// When, and why: what is filled is gone.
+		{"Widerrufen am|Gekündigt am|Kündigungsdatum|Abgemeldet seit|Ausgetragen am|Abmeldung am|Abmeldedatum|Widerrufsdatum|Opt-out date|Opted out at|Unsubscribed Date|Date unsubscribed|Unsubscribe Reason|Abmeldegrund|Désinscrit le|Date de désabonnement|Fecha de baja|Fecha de cancelado|تاريخ إلغاء الاشتراك", "03.05.2024|2024-05-03|irgendwann", unsubscribed, "active"},
+		{"Gesperrt am|Blocked at|Date blocked|Bloqué le", "03.05.2024|May 2024", suppressed, "active"},
+		{"Bounced at|Bounce date|Bounce reason|Hard bounced on", "2024-05-03|550 no such user", bounced, "active"},
+		{"Unsubscribe reason", "marked as spam", complained, "active"},
+		{"Widerrufen am|Unsubscribed at|Bounced at|Gesperrt am", "0000-00-00 00:00:00|nein|no|FALSCH", "active", "active"},
+
+		// No is gone, yes is here; and where somebody said yes, who has an empty cell did not.
+		{"Opt-in|Opted in|Email Opt-in|Consent|Email consent|Marketing Consent|GDPR consent|Permission|Accepts Email Marketing|Subscribed|Active|is_active|Newsletter|Receives newsletter|Marketing", "no|FALSE|n|0|off", unsubscribed, "active"},
+		{"Einwilligung|Newsletter-Einwilligung|Einwilligung E-Mail|Werbeeinwilligung|DSGVO-Einwilligung|Eingewilligt|Zustimmung|Einverstanden|Einverständnis|Newsletter|Aktiv|Angemeldet|Ist aktiv|Werbung", "nein|FALSCH|0", unsubscribed, "active"},
+		{"Consentement|Consentement marketing|Accepte|Accord|Actif|Inscrit|Abonnée", "non|FAUX", unsubscribed, "active"},
+		{"Consentimiento|Acepta|Autorización|Activo|Suscrita", "no|FALSO", unsubscribed, "active"},
+		{"موافقة|موافق|مشترك|نشط", "لا", unsubscribed, "active"},
+		{"Opt-in|Consent|Einwilligung|Consentement|Consentimiento|موافقة|Newsletter", "yes|ja|WAHR|VRAI|VERDADERO|نعم|2024-05-03|3.5.2024|granted|erteilt|Double", "active", pending},
+		{"Consent|Einwilligung|Newsletter", "withdrawn|widerrufen|denied|abgemeldet", unsubscribed, "active"},
+		{"Einwilligung am|Consent date|Double opt-in date|Bestätigt am|confirmed_at", "2024-05-03|3.5.2024 10:00", "active", pending},
+		{"Einwilligung am|Consent date", "nein|no", unsubscribed, "active"},
+		{"Double opt-in|DOI|Confirmed|Bestätigt|Confirmée|Confirmada|مؤكد", "no|nein|non|لا", pending, "active"},
+		{"Double opt-in|Confirmed|Bestätigt", "yes|ja|2024-05-03", "active", pending},
+	} {
+		cells := strings.Split(tt.cells, "|")
+		want := append(slices.Repeat([]string{tt.state}, len(cells)), tt.rest)
+		for header := range strings.SplitSeq(tt.headers, "|") {
+			file := "E-Mail;" + header + "\n"
+			for _, cell := range append(cells, "") {
+				people++
+				file += fmt.Sprintf("r%d@example.org;%s\n", people, cell)
+			}
+			rep, err := p.imports(file, subscribers.ImportOptions{As: subscribers.Active, Because: "x"})
+			if diff := cmp.Diff(want, came(rep)); diff != "" || err != nil {
+				t.Errorf("%s: %s: %v (-want +got):\n%s", header, tt.cells, err, diff)
+			}
+		}
+	}
+}
+
+// came are the states that new people of a report came with.
+func came(rep report) (states []string) {
+	for _, r := range rep.Rows {
+		state, _, _ := strings.Cut(r.Reason, ":")
+		if r.Outcome == subscribers.OutcomeAdded && state == "" {
+			state = "active"
+		}
+		states = append(states, state)
+	}
+	return states
+}
+
+// TestConsentThatIsNotUnderstood: a column that sounds like consent keeps everybody from coming as active, whichever of its cells are
+// filled and also with GoodRows, until they come as pending or the column is called otherwise.
+func TestConsentThatIsNotUnderstood(t *testing.T) {
+	active := subscribers.ImportOptions{As: subscribers.Active, Because: "x"}
+	p, other := newPeople(t), newPeople(t)
+	for _, header := range []string{
+		"Vermerk Abmeldung", "Letzter Widerruf durch", "Einwilligungstext", "Opt-in-Weg", "opt", "Unsub campaign", "Soft bounces", "Blockiergrund des Anbieters", "Suppress list",
+		"Consent wording", "Texte du consentement", "Note de désinscription", "Motivo de dar de baja", "Kundenstatus", "سبب الإلغاء", "Sperre durch", "RGPD", "Mail permissions of 2024",
+	} {
+		file := "E-Mail;Stadt;" + header + "\na@example.org;Ulm;\nb@example.org;Bonn;siehe Akte\n"
+		for _, good := range []bool{false, true} {
+			o := active
+			o.GoodRows = good
+			rep, err := p.imports(file, o)
+			if !errors.Is(err, subscribers.ErrImport) || !strings.Contains(err.Error(), header) || !strings.Contains(err.Error(), "as pending") || rep.Refused != 2 {
+				t.Errorf("%s: %d rows refused, %v; want both, with the column's name and what to do", header, rep.Refused, err)
+			}
+			if !cmp.Equal(rep.Unread, []string{header}) {
+				t.Errorf("%s: %q is unread, want it named", header, rep.Unread)
+			}
+		}
+		if _, err := other.imports(file, subscribers.ImportOptions{}); err != nil {
+			t.Errorf("%s, as pending: %v", header, err)
+		}
+		if _, err := other.imports(strings.Replace(file, header, "Notiz", 1), active); err != nil {
+			t.Errorf("%s, called otherwise: %v", header, err)
+		}
+	}
+	if left := dump(p); len(left) != 0 {
+		t.Errorf("the database holds %q, want nothing", left)
+	}
+	_, err := p.imports("email,status,Unsub note,Bounce text\na@example.org,active,x,y\n", onWord)
+	if err == nil || !strings.Contains(err.Error(), `the columns "Unsub note" and "Bounce text" sound`) || strings.Contains(err.Error(), "as pending") {
+		t.Errorf("with a state of their own: %v; want both columns named, and no advice that doesn't help", err)
+	}
+	// What is only filled for those who left anyway, or not at all, keeps nobody out.
+	if _, err := p.imports("email,status,Unsub note,Bounce text\na@example.org,active,,\nb@example.org,unsubscribed,too long,\n", onWord); err != nil {
+		t.Errorf("a note of who left: %v", err)
+	}
+}
+
+// TestConsentOfServices: the columns of other services' files are understood, or say nothing of consent, so that none of them stops.
+func TestConsentOfServices(t *testing.T) {
+	for name, file := range map[string]string{
+		"listmonk": "uuid,email,name,attributes,status,created_at,updated_at\n1,a@example.org,A,{},enabled,2026-01-01,2026-01-01\n",
+		"Mailchimp": "Email Address,First Name,Last Name,Address,Phone Number,MEMBER_RATING,OPTIN_TIME,OPTIN_IP,CONFIRM_TIME,CONFIRM_IP,LATITUDE,LONGITUDE,GMTOFF,DSTOFF,TIMEZONE,CC,REGION,LAST_CHANGED,LEID,EUID,NOTES,TAGS\n" +
+			"a@example.org,A,B,,,2,2024-05-03 10:00:00,192.0.2.1,,192.0.2.1,1,2,1,2,Europe/Berlin,DE,BE,2024-05-03 10:00:00,1,abc,,\n",
+		"Mailchimp with questions of its own": "Email Address,MEMBER_RATING,LEID,EUID,Einwilligungstext\na@example.org,2,1,abc,Formular\n",
+		"Substack": "Email,Name,Stripe plan,Cancel date,Start date,Paid upgrade date,Emails received (6mo),Emails dropped (6mo),Emails opened (6mo),Subscription source (free),Days active (30d),Activity,Type,active_subscription,expiry,plan,email_disabled,digest_enabled,created_at\n" +
+			"a@example.org,A,,2024-01-01,2024-01-01,,3,0,3,web,3,5,Author,false,,other,false,false,2024-01-01T00:00:00Z\n",
+		"Ghost": "id,email,name,note,subscribed_to_emails,complimentary_plan,stripe_customer_id,created_at,deleted_at,labels,tiers\n1,a@example.org,A,,true,false,,2024-01-01T00:00:00.000Z,,,Bronze\n",
+		"Kit":   "First Name,Email,Subscriber ID,Subscriber State,Created At,Referrer,IP address,Tags\nA,a@example.org,7,active,2024-01-01 10:00:00 UTC,web,192.0.2.1,\n",
+		"Buttondown": "id,email,notes,metadata,tags,referrer_url,subscriber_type,source,creation_date,utm_campaign,churn_date,unsubscription_date,unsubscription_reason,undeliverability_date,undeliverability_reason,last_open_date,email_open_rate,risk_score,ip_address\n" +
+			"1,a@example.org,,{},,https://x.example,regular,embed,2024-01-01,,2024-02-01,,,,,2024-01-01,0.5,1,192.0.2.1\n2,b@example.org,,{},,,unsubscribed,embed,2024-01-01,,,2024-01-02,too long,,,,,,\n",
+		"MailerLite": "Subscriber,Sent,Opens,Clicks,Subscribed,Location,Status,optin_ip,opted_in_at,subscribed_at,unsubscribed_at,Groups,Rating\na@example.org,5,3,1,2024-01-01 10:00:00,Berlin,Active,192.0.2.1,2024-01-01 10:00:00,2024-01-01 10:00:00,,x,3\n",
+		"beehiiv":    "email,subscription_id,status,tier,premium_tiers,created_at,acquisition_source,utm_source,referring_site,referral_code,total_unique_opened,click_rate,unsubscribed_at\na@example.org,s1,active,free,,2024-01-01T00:00:00Z,web,,,,5,0.1,\n",
+		"Squarespace": "Email Address,First Name,Last Name,Subscribed On,Accepts Marketing,Mailing Lists,Subscriber Since,Subscriber Source,Customer Since,Order Count,Total Spent,Has Account,Shipping Address,Shipping City,Shipping Country,Tags\n" +
+			"a@example.org,A,B,2024-01-01,Yes,News,2024-01-01,Form,,0,0,No,1 Street,Ulm,DE,\n",
+	} {
+		p := newPeople(t)
+		if _, err := p.imports(file, subscribers.ImportOptions{As: subscribers.Active, Because: "x"}); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		p.wantGets(skin, "a@example.org", true, name)
+	}
+}
+
+// TestConsentTwice: two columns of the same name, as it is folded, are both heeded.
+func TestConsentTwice(t *testing.T) {
+	p := newPeople(t)
+	if _, err := p.imports("email,Opt-out,opt out\na@example.org,no,yes\nb@example.org,yes,no\n", onWord); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"a unsubscribed", "b unsubscribed"}, p.states()); diff != "" {
+		t.Errorf("states (-want +got):\n%s", diff)
+	}
+}

@@ -1,0 +1,116 @@
+package subscribers
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// consentStems are parts of words, folded, by which a column says who may be mailed, or who may not, in some way that is no hint.
+var consentStems = []string{
+	"optin", "optout", "optedin", "optedout", "consent", "permission", "gdpr", "unsub", "suppress", "block", "blacklist", "bounce", "undeliver", "complain",
+	"donot", "dontcontact", "dontmail", "dontemail", "revok", "revoc", "withdraw",
+	"einwillig", "einverstand", "zustimm", "erlaubnis", "dsgvo", "abmeld", "abgemeldet", "abbestell", "widerruf", "widersproch", "widerspruch", "ausgetragen", "austrag",
+	"gekundigt", "gekuendigt", "kundigung", "kuendigung", "sperre", "gesperrt", "blockier", "robinson", "unzustell", "beschwerde", "nichtkontakt", "nichtanschreib", "werbung",
+	"rgpd", "desinscri", "desabonn", "bloqu", "listenoire", "nepas", "resili",
+	"desuscri", "dardebaja", "dadodebaja", "debaja", "rebot", "autoriza", "listanegra",
+	"الغاء", "موافق", "محظور", "حظر", "انسحاب", "مرتد",
+}
+
+// otherChannels are parts of the names of columns that say who agreed to something else than mail.
+var otherChannels = []string{"sms", "whatsapp", "phone", "telefon", "telephone", "telefono", "push", "cookie"}
+
+// soundsLikeConsent says whether a column that is none of a person's state may say all the same who may be mailed. From where somebody
+// agreed is no such thing.
+func soundsLikeConsent(name string) bool {
+	folded := fold(name)
+	has := func(part string) bool { return strings.Contains(folded, part) }
+	if slices.ContainsFunc(otherChannels, has) {
+		return false
+	}
+	for _, from := range []string{"ip", "ipaddress", "url"} {
+		if agreed, is := strings.CutSuffix(folded, from); is {
+			if h, known := hintOfColumn(agreed); known && h.asks == asksHere {
+				return false
+			}
+		}
+	}
+	words := strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return !unicode.IsLetter(r) })
+	return slices.ContainsFunc(consentStems, has) || slices.Contains(words, "opt")
+}
+
+// soundsLikeState says whether a column of a file that has no other one of states may be it.
+func soundsLikeState(name string) bool {
+	name = fold(name)
+	return slices.Contains(stateNames(), name) || strings.Contains(name, "status") || strings.Contains(name, "statut")
+}
+
+// findUnread finds the columns that sound like consent and are not understood. The files of a service say themselves who is who.
+func (s *sheet) findUnread() {
+	for i, name := range s.header {
+		hinted := slices.ContainsFunc(s.hints, func(h placedHint) bool { return h.place == i })
+		if s.fileState == "" && !s.ours && !hinted && !s.isKnown(i) && (soundsLikeConsent(name) || s.state < 0 && soundsLikeState(name)) {
+			s.unread = append(s.unread, i)
+		}
+	}
+}
+
+// parseUnread lists the columns that are not understood and have something to say of a row's person.
+func (s *sheet) parseUnread(r *row, cells [][]byte) (int, error) {
+	for _, place := range s.unread {
+		if s.cell(cells, place) != "" {
+			r.unread = append(r.unread, place)
+		}
+	}
+	return -1, nil
+}
+
+// findUnread finds the columns that are not understood and say something of those whom the file would have mailed: with one of them
+// nobody comes as active, since an empty cell may say as much as one that is filled.
+func (im *importing) findUnread() error {
+	s := im.sheet
+	if len(s.unread) == 0 {
+		return nil
+	}
+	var filled []int
+	err := s.each(func(row row) error {
+		if row.fault == nil && im.comesActive(row) {
+			filled = append(filled, row.unread...)
+			slices.Sort(filled)
+			filled = slices.Compact(filled)
+		}
+		return nil
+	})
+	for _, place := range filled {
+		im.report.Unread = append(im.report.Unread, s.header[place])
+	}
+	if len(filled) > 0 {
+		im.unread = im.errUnread()
+	}
+	return err
+}
+
+// comesActive says whether a row's person could get mail by the import.
+func (im *importing) comesActive(row row) bool {
+	state := im.state(row)
+	return !isGone(state) && state != rowPending
+}
+
+// errUnread says what to do about columns that are not understood.
+func (im *importing) errUnread() error {
+	names := make([]string, len(im.report.Unread))
+	for i, name := range im.report.Unread {
+		names[i] = fmt.Sprintf("%q", name)
+	}
+	columns, sounds, says := "the column "+names[0], "sounds", "it says"
+	if last := len(names) - 1; last > 0 {
+		columns, sounds, says = "the columns "+strings.Join(names[:last], ", ")+" and "+names[last], "sound", "they say"
+	}
+	pending := ""
+	if im.o.As == Active {
+		pending = "import these people as pending, or "
+	}
+	return fmt.Errorf("%s %s as if %s who may be mailed, in a way that is not understood: %swrite it as a column opt-in or opt-out of yes and no, "+
+		"or, if it is about something else, call it otherwise, such as \"note\", or take it out", columns, sounds, says, pending)
+}
