@@ -276,6 +276,35 @@ func TestRule10APinEndsWithItsDate(t *testing.T) {
 	equal(t, "another pinned instead", w.plan("skin", 3), []string{wall(1) + " one 1", wall(2) + "  0 !", wall(3) + " two 1"})
 }
 
+// TestRule10APinThatPassedIsTold: a slot that was missed, or waits behind an issue on hold, takes its pin with it.
+func TestRule10APinThatPassedIsTold(t *testing.T) {
+	const told = "The skin letters: a pinned date has passed"
+	for name, pass := range map[string]func(w *world){
+		"missed":  func(w *world) { w.run(tuesday(3)) },
+		"waiting": func(w *world) { w.run(tuesday(1).Add(24 * time.Hour)); w.run(tuesday(2)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			s := w.series("skin", series.Change{})
+			w.articles(s, "one", "two", "three", "four")
+			w.enrol(s, "ada")
+			w.run(monday)
+			w.pin(s, 2, "three")
+			pass(w)
+			w.run(w.clock.now())
+			if words := w.notices("editors"); !slices.Contains(words, told) {
+				t.Fatalf("got %q, want %q among them", words, told)
+			}
+			contains(t, "text", w.noticeTextOf(told), "“About three” was pinned to Tuesday 9 March 2027", "pressrun series pin skin DATE three")
+			if err := w.p.CancelIssue(w.ctx, "skin/"+wall(1), "late"); err != nil && !errors.Is(err, store.ErrNotFound) {
+				t.Fatal(err)
+			}
+			w.run(tuesday(5))
+			equal(t, "told once", strings.Count(strings.Join(w.notices("editors"), "\n"), told), 1)
+		})
+	}
+}
+
 // TestRule20WhatWaitsForItsDateIsLeft: a pinned article still counts for "one article left", with its own date.
 func TestRule20WhatWaitsForItsDateIsLeft(t *testing.T) {
 	w := newWorld(t)

@@ -57,7 +57,7 @@ func (p *Publisher) runDue(ctx context.Context) (all []Happened, waits, err erro
 		err := guarded(func() error {
 			happened, err := p.runSlots(ctx, slots, now)
 			all = append(all, happened...)
-			return err
+			return errors.Join(err, p.tellUnpinned(ctx, slots, happened))
 		})
 		last := slots[len(slots)-1]
 		switch wait := (importWait{}); {

@@ -296,6 +296,14 @@ func (w *world) noticeText(kind string) string {
 	return text
 }
 
+// noticeTextOf is the text of the newest notice with a subject.
+func (w *world) noticeTextOf(subject string) string {
+	w.t.Helper()
+	var text string
+	w.check("notice", w.db.QueryRow(w.ctx, `SELECT text FROM notices WHERE subject = ?1 ORDER BY id DESC LIMIT 1`, subject).Scan(&text))
+	return strings.Join(strings.Fields(text), " ")
+}
+
 // start starts delivery to a relay; the caller closes the worker.
 func (w *world) start(relay outbox.Relay) *outbox.Worker {
 	w.t.Helper()
