@@ -76,12 +76,14 @@ func (p *Publisher) mailManage(ctx context.Context, tx *store.Tx, person subscri
 	if err != nil || token == "" {
 		return err
 	}
-	return p.enqueue(ctx, tx, []outbox.Notice{p.linkNotice(ctx, mail, token, outbox.Notice{SubscriberID: person.ID})})
+	return p.enqueue(ctx, tx, []outbox.Notice{p.linkNotice(ctx, tx, mail, token, noticeTo{subscriberID: person.ID}, "")})
 }
 
-// linkNotice is a mail with a fresh link in it. Kind login: it lets its reader in, once it has reached them.
-func (p *Publisher) linkNotice(ctx context.Context, mail render.Email, token string, to outbox.Notice) outbox.Notice {
-	from := p.sender(ctx)
+// linkNotice is a mail with a fresh link in it, to a person's address or to one given. Kind login: it lets its reader in, once it has
+// reached them.
+func (p *Publisher) linkNotice(ctx context.Context, tx *store.Tx, mail render.Email, token string, person noticeTo, email string) outbox.Notice {
+	from := p.sender(ctx, tx, person)
+	to := outbox.Notice{SubscriberID: person.subscriberID, ToEmail: email}
 	hash := sha256.Sum256([]byte(token))
 	to.Kind, to.Dedupe, to.Expires = "login", "link "+hex.EncodeToString(hash[:]), p.now().Add(linkLives)
 	to.FromName, to.FromEmail = from.FromName, from.FromEmail
@@ -187,7 +189,7 @@ func (p *Publisher) AskAddress(ctx context.Context, token, email, language strin
 		if _, masked = subscribers.MaskedApart(from, to); link == "" {
 			return nil
 		}
-		return p.enqueue(ctx, tx, []outbox.Notice{p.linkNotice(ctx, mail, link, outbox.Notice{SubscriberID: person.ID, ToEmail: to.Typed})})
+		return p.enqueue(ctx, tx, []outbox.Notice{p.linkNotice(ctx, tx, mail, link, noticeTo{person.ID, true}, to.Typed)})
 	})
 	if err != nil {
 		return "", err
@@ -234,7 +236,7 @@ func (p *Publisher) ChangeAddress(ctx context.Context, token string, e subscribe
 		if err != nil {
 			return err
 		}
-		n := p.linkNotice(ctx, mail, "moved "+token, outbox.Notice{SubscriberID: id, ToEmail: old})
+		n := p.linkNotice(ctx, tx, mail, "moved "+token, noticeTo{subscriberID: id}, old)
 		n.Expires = p.now().Add(requestLives)
 		return p.enqueue(ctx, tx, []outbox.Notice{n})
 	})

@@ -6,11 +6,13 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"time"
 
 	"pressrun/newsletter/outbox"
 	"pressrun/newsletter/render"
 	"pressrun/newsletter/series"
+	"pressrun/subscribers"
 	"pressrun/subscribers/store"
 	"pressrun/templates"
 )
@@ -54,7 +56,7 @@ func (p *Publisher) noticesTo(ctx context.Context, w word, button, to string, af
 		p.log.ErrorContext(ctx, "word to the editors not written", "subject", w.subject, "error", err)
 		return nil
 	}
-	from := p.sender(ctx)
+	from := p.sender(ctx, p.db, noticeTo{})
 	var all []outbox.Notice
 	for _, to := range p.site.NotifyTo {
 		all = append(all, outbox.Notice{
@@ -78,17 +80,65 @@ func (p *Publisher) note(n render.Note) (render.Email, error) {
 	return render.Notice(n)
 }
 
-// sender is who writes on behalf of the site: its name, from the address of its first series.
-func (p *Publisher) sender(ctx context.Context) series.Series {
+// noticeTo is who gets a notice, as far as its sender depends on that.
+type noticeTo struct {
+	subscriberID int64 // 0: an editor, or somebody who signs in
+	unproved     bool  // it goes to an address of which they have not shown that it is theirs
+}
+
+// sender is who writes on behalf of the site: its name, from the address of a series. By that whoever sees the mail takes its reader for one
+// of the series', so a private or a sensitive one writes to others only where the site has none that is neither. To their own mailbox
+// what they get comes first, whose address they know.
+func (p *Publisher) sender(ctx context.Context, q store.Querier, to noticeTo) series.Series {
 	from := series.Series{FromName: p.site.Name}
-	all, err := series.All(ctx, p.db)
+	all, err := series.All(ctx, q)
+	var theirs map[int64]bool
+	if err == nil {
+		theirs, err = seriesOf(ctx, q, to.subscriberID)
+	}
 	if err != nil {
 		p.log.ErrorContext(ctx, "sender of notices not found", "error", err)
 	}
-	if len(all) > 0 {
-		from.FromEmail = all[0].FromEmail
-	}
+	best := slices.MinFunc(append(all, series.Series{}), func(a, b series.Series) int {
+		return cmp.Compare(to.shyness(a, theirs[a.ID]), to.shyness(b, theirs[b.ID]))
+	})
+	from.FromEmail = best.FromEmail
 	return from
+}
+
+// seriesOf are the series that somebody gets.
+func seriesOf(ctx context.Context, q store.Querier, subscriberID int64) (map[int64]bool, error) {
+	theirs := map[int64]bool{}
+	if subscriberID == 0 {
+		return theirs, nil
+	}
+	enrolments, err := subscribers.Enrolments(ctx, q, subscriberID)
+	for _, e := range enrolments {
+		theirs[e.SeriesID] = e.State == subscribers.Active || e.State == subscribers.Paused
+	}
+	return theirs, err
+}
+
+// shyness says how far a series is from writing to somebody.
+func (to noticeTo) shyness(s series.Series, theirs bool) int {
+	anybodys := !s.Private && !s.Sensitive
+	switch {
+	case s.ID == 0:
+		return 7 // none at all
+	case theirs && anybodys:
+		return 0
+	case theirs && !to.unproved && !s.Sensitive:
+		return 1
+	case theirs && !to.unproved:
+		return 2
+	case anybodys:
+		return 3
+	case theirs:
+		return 4
+	case !s.Sensitive:
+		return 5
+	}
+	return 6
 }
 
 func (p *Publisher) enqueue(ctx context.Context, tx *store.Tx, notices []outbox.Notice) error {
@@ -112,7 +162,7 @@ func (p *Publisher) MailLoginLink(ctx context.Context, email, link string, expir
 	if err != nil {
 		return fmt.Errorf("login link: %w", err)
 	}
-	from := p.sender(ctx)
+	from := p.sender(ctx, p.db, noticeTo{})
 	hash := sha256.Sum256([]byte(link))
 	n := outbox.Notice{
 		Kind: "login", Dedupe: "login " + hex.EncodeToString(hash[:]), ToEmail: email,
