@@ -406,10 +406,10 @@ func (a *app) erase(ctx context.Context, s *site, email string) error {
 	fmt.Fprintf(a.out, "Everything about %s is erased. Backups of before still have it; restore erases it there too.\n", email)
 	clean, err := subscribers.Wipe(ctx, s.db)
 	if err != nil {
-		return fmt.Errorf("they are erased, but %s-wal still has old pages; serve, or the next run-due, tries again to empty it: %w", s.db.Path(), err)
+		return fmt.Errorf("they are erased, but old pages are left in %s or its -wal; serve, or the next run-due, tries again to clean them: %w", s.db.Path(), err)
 	}
 	if !clean {
-		fmt.Fprintf(a.out, "%s-wal still has old pages, since others read or write just now: serve, or the next run-due, empties it.\n", s.db.Path())
+		fmt.Fprintf(a.out, "Old pages are left in %s or its -wal, since others read or write just now: serve, or the next run-due, cleans them.\n", s.db.Path())
 	}
 	return nil
 }
