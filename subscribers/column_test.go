@@ -80,6 +80,25 @@ func TestParseDate(t *testing.T) {
 	}
 }
 
+// TestNoSuchDate: a date that doesn't exist is a fault of its row; what is no date in a known form, or none of a database's, is none.
+func TestNoSuchDate(t *testing.T) {
+	p := newPeople(t)
+	for cell, want := range map[string]bool{
+		"31.02.2024": true, "2023-02-29": true, "2024-13-01": true, "2024-03-05 25:00:00": true, "31.6.2024 10:00": true, "12.31.2024": true,
+		"Feb 30, 2024": true, "2024-04-31T10:00:00Z": true, "2024-03-05T10:75:00+01:00": true,
+		"29.02.2024": false, "0000-00-00": false, "0000-00-00 00:00:00": false, "03/05/2024": false, "soon": false, "": false, "0": false,
+	} {
+		file := "Email;Angemeldet am\na@example.org;2024-03-05\nb@example.org;" + cell + "\n"
+		rep, err := p.imports(file, subscribers.ImportOptions{DryRun: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := rep.Rows[1]; (got.Outcome == subscribers.OutcomeRefused) != want || want && (got.Column != "Angemeldet am" || !strings.Contains(got.Reason, cell)) {
+			t.Errorf("%q: %s for %q in %s; want it refused: %v", cell, got.Outcome, got.Reason, got.Column, want)
+		}
+	}
+}
+
 // TestColumnsOfManyHands reads headers as people write them.
 func TestColumnsOfManyHands(t *testing.T) {
 	for _, tt := range []struct {

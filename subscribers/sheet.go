@@ -365,8 +365,12 @@ func (s *sheet) parseZone(r *row, cells [][]byte) (int, error) {
 
 // parseSince takes a date that is not to come.
 func (s *sheet) parseSince(r *row, cells [][]byte) (int, error) {
-	if value := s.cell(cells, s.since); value != "" {
-		r.since, s.layout = parseDate(value, s.layout)
+	value := s.cell(cells, s.since)
+	if value == "" {
+		return s.since, nil
+	}
+	if r.since, s.layout = parseDate(value, s.layout); r.since.IsZero() && noSuchDate(value) {
+		return s.since, fmt.Errorf("there is no such date as %q: mend it, or leave it empty", value)
 	}
 	return s.since, nil
 }
