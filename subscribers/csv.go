@@ -68,6 +68,8 @@ type ImportReport struct {
 	NeedsBecause bool `json:"needs_because,omitempty"`
 	// Unread are columns that may say who may be mailed and are not understood: for one of them nobody comes as active, also with GoodRows.
 	Unread []string `json:"unread,omitempty"`
+	// Charset is what the file was read as because it is no UTF-8 and doesn't say what it is: its accents want a look. Empty: it is UTF.
+	Charset string `json:"charset,omitempty"`
 	// LongestHold is the longest that one transaction kept others from writing.
 	LongestHold time.Duration `json:"-"`
 }
@@ -102,7 +104,7 @@ func (rep ImportReport) Faults() string {
 	return fmt.Sprintf("%d of %d rows have a fault", rep.Refused, rep.Total())
 }
 
-// Import reads a CSV file (any delimiter of , ; tab |, BOM or UTF-16, a header line with column names in any order,
+// Import reads a CSV file (any delimiter of , ; tab |, UTF-8, UTF-16 or Windows-1252, a header line with column names in any order,
 // unknown columns kept as fields; without header the one column is the address). Where a row has a fault nothing is
 // imported, and the error names the first faulty lines; with GoodRows the others are. Suppressed rows come first.
 //
@@ -145,6 +147,7 @@ func (r *Registry) importFile(ctx context.Context, db *store.DB, file io.Reader,
 		return err
 	}
 	defer kept.Close()
+	report.Charset = kept.charset
 	s, err := readSheet(kept)
 	if err != nil {
 		return err

@@ -128,6 +128,7 @@ func TestImportForms(t *testing.T) {
 		"UTF-16 BE":          utf16(unicode.UseBOM, unicode.BigEndian, plain),
 		"UTF-16 LE, no mark": utf16(unicode.IgnoreBOM, unicode.LittleEndian, plain),
 		"UTF-16 BE, no mark": utf16(unicode.IgnoreBOM, unicode.BigEndian, plain),
+		"Windows-1252":       strings.ReplaceAll(plain, "á", "\xe1"),
 		"CR":                 strings.ReplaceAll(plain, "\n", "\r"),
 		"sep line":           "sep=;\r\n" + strings.NewReplacer(",", ";", "\n", "\r\n").Replace(plain),
 		"sep line, mark":     "\ufeffsep=\t\n" + strings.ReplaceAll(plain, ",", "\t"),
@@ -160,6 +161,26 @@ func TestImportForms(t *testing.T) {
 				t.Errorf("%d pending people are mailable", n)
 			}
 		})
+	}
+}
+
+// TestImportWindows1252: what a spreadsheet saves as plain CSV keeps its accents, dashes and quotation marks, in the header too, and the
+// report says how it was read.
+func TestImportWindows1252(t *testing.T) {
+	p := newPeople(t)
+	file := "E-Mail;Name;Stra\xdfe;Gek\xfcndigt\nada@example.org;M\xfcller \x96 \x84A\x93;K\xf6nigsweg;nein\nbob@example.org;;;ja\n"
+	rep, err := p.imports(file, subscribers.ImportOptions{Because: "x"})
+	if err != nil || rep.Charset != "Windows-1252" {
+		t.Fatalf("read as %q, %v; want Windows-1252", rep.Charset, err)
+	}
+	want := []string{
+		"email|name|state|language|subscribed|Gekündigt|Straße", "bob@example.org||unsubscribed|||ja|", "ada@example.org|Müller – „A“|active||2027-03-30T09:00:00Z|nein|Königsweg",
+	}
+	if diff := cmp.Diff(want, p.exported(skin)); diff != "" {
+		t.Errorf("people (-want +got):\n%s", diff)
+	}
+	if rep, err := p.imports("email,name\ncleo@example.org,Zoë\n", subscribers.ImportOptions{}); err != nil || rep.Charset != "" {
+		t.Errorf("UTF-8: read as %q, %v", rep.Charset, err)
 	}
 }
 
@@ -384,7 +405,8 @@ func TestImportRefusesFiles(t *testing.T) {
 		{"two of one name", "email,x,x\nada@example.org,1,2\n", onWord, subscribers.ErrImport, "two columns are called x"},
 		{"bad header", "\"email,name\n", onWord, subscribers.ErrImport, "CSV"},
 		{"open quote", "email,name\nada@example.org,\"Ada\nbob@example.org,Bob\n", onWord, subscribers.ErrImport, "line 2"},
-		{"Latin-1", "email,name\nada@example.org,Ad\xe1\n", onWord, subscribers.ErrImport, "line 2: it is not UTF-8"},
+		{"damaged UTF-8", "email,name\nada@example.org,Adá é\xe1\n", onWord, subscribers.ErrImport, "line 2: it is not UTF-8"},
+		{"no charset at all", "email,name\nada@example.org,Ad\x81\n", onWord, subscribers.ErrImport, "line 2: it is not UTF-8"},
 		{"no reason for the active", "email,status\nada@example.org,active\n", subscribers.ImportOptions{}, subscribers.ErrBecause, "line 2"},
 		{"as active without a reason", "email\nada@example.org\n", subscribers.ImportOptions{As: subscribers.Active}, subscribers.ErrBecause, "active"},
 		{"as suppressed without a reason", "email\nada@example.org\n", subscribers.ImportOptions{As: subscribers.Suppressed}, subscribers.ErrBecause, "suppressed"},

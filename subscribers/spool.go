@@ -10,8 +10,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"unicode/utf8"
 
 	"golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/charmap"
 	textunicode "golang.org/x/text/encoding/unicode"
 	"golang.org/x/text/transform"
 )
@@ -19,22 +21,38 @@ import (
 // A spool is a file of people as UTF-8 without a byte order mark, on the disk, so that it can be read more than once however
 // large it is. No name leads to it: it is gone when it is closed, and when the process dies.
 type spool struct {
-	file *os.File
-	size int64
-	sum  string // hex SHA-256 of the file as it came
+	file    *os.File
+	size    int64
+	sum     string // hex SHA-256 of the file as it came
+	charset string // that it was read as without saying so; empty: it is UTF-8, or UTF-16
 }
 
 // newSpool reads in to its end. The spool stands in dir. Errors wrap ErrImport where the file is at fault.
 func newSpool(dir string, in io.Reader) (*spool, error) {
-	f, err := os.CreateTemp(dir, ".pressrun-import-*")
+	f, err := nameless(dir)
 	if err != nil {
 		return nil, fmt.Errorf("keep the file: %w", err)
 	}
 	s := &spool{file: f}
-	if err := errors.Join(os.Remove(f.Name()), s.fill(in)); err != nil {
+	if err = s.fill(in); err == nil {
+		err = s.recode(dir)
+	}
+	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
+}
+
+// nameless makes a file that no name leads to.
+func nameless(dir string) (*os.File, error) {
+	f, err := os.CreateTemp(dir, ".pressrun-import-*")
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Remove(f.Name()); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
 }
 
 func (s *spool) fill(in io.Reader) error {
@@ -64,6 +82,55 @@ func decoder(head []byte) transform.Transformer {
 		plain = textunicode.UTF16(textunicode.LittleEndian, textunicode.IgnoreBOM).NewDecoder()
 	}
 	return textunicode.BOMOverride(plain)
+}
+
+// recode reads what is no UTF-8 as Windows-1252, which spreadsheets write. A file with more good than broken UTF-8 in it is damaged UTF-8:
+// all its accents would be spoilt, so its faults stay those of their cells.
+func (s *spool) recode(dir string) error {
+	is, err := s.isWindows1252()
+	if err != nil || !is {
+		return err
+	}
+	f, err := nameless(dir)
+	if err != nil {
+		return fmt.Errorf("keep the file: %w", err)
+	}
+	size, err := io.Copy(f, transform.NewReader(s.reader(0), charmap.Windows1252.NewDecoder()))
+	if err != nil {
+		return errors.Join(fmt.Errorf("keep the file: %w", err), f.Close())
+	}
+	read := s.file
+	s.file, s.size, s.charset = f, size, "Windows-1252"
+	return read.Close()
+}
+
+// isWindows1252 says whether a file has at least as many octets that are no UTF-8 as characters of more than one octet that are, and all
+// of them are letters of Windows-1252.
+func (s *spool) isWindows1252() (bool, error) {
+	good, bad := 0, 0
+	in := bufio.NewReaderSize(s.reader(0), 64<<10)
+	for {
+		r, n, err := in.ReadRune()
+		raw := byte(0)
+		switch {
+		case errors.Is(err, io.EOF):
+			return bad > 0 && bad >= good, nil
+		case err != nil:
+			return false, fmt.Errorf("read the file: %w", err)
+		case r < utf8.RuneSelf:
+			continue
+		case n > 1:
+			good++
+			continue
+		}
+		bad++
+		if err = in.UnreadRune(); err == nil {
+			raw, err = in.ReadByte()
+		}
+		if err != nil || charmap.Windows1252.DecodeByte(raw) == utf8.RuneError {
+			return false, err
+		}
+	}
 }
 
 // beside is the folder where a database's spools stand: its own, which has room for people and is its owner's.

@@ -24,8 +24,8 @@ func (a *app) subscriberImportCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "import SERIES FILE",
 		Short: "Bring people from a CSV file",
-		Long: `Reads CSV with any delimiter, as UTF-8 or UTF-16, with the columns of listmonk, Mailchimp, Substack, Ghost, Kit, Buttondown,
-MailerLite, beehiiv, Squarespace or your own; columns that are not known are kept. A state in the file wins over --as: who left,
+		Long: `Reads CSV with any delimiter, as UTF-8, UTF-16 or Windows-1252, with the columns of listmonk, Mailchimp, Substack, Ghost,
+Kit, Buttondown, MailerLite, beehiiv, Squarespace or your own; columns that are not known are kept. A state in the file wins over --as: who left,
 bounced or complained there does not get mail here, and nobody who is out here is brought back. Where a column is about consent and
 it is not understood, nobody comes as active before you say what it is. Pending people are not mailed by an import. FILE may be - for standard input.
 
@@ -146,6 +146,7 @@ func (a *app) tryImport(cmd *cobra.Command, s *site, of series.Series, f io.Read
 		return nil // the import itself says which and why
 	}
 	fmt.Fprintf(a.err, "It would be: %s.\n", inShort(tried))
+	sayCharset(a.err, tried)
 	sayPending(a.err, tried)
 	sayNext(a.err, next)
 	return a.confirm("Import them?")

@@ -151,6 +151,7 @@ func (p *peoplePrinter) end(report subscribers.ImportReport, next *newsletter.Pl
 	if err := p.endTable(); err != nil {
 		return err
 	}
+	sayCharset(p.out, report)
 	outcome := inShort(report)
 	switch {
 	case report.Refused > 0 && !(taken && !p.dryRun):
@@ -193,6 +194,13 @@ func indented(v any, prefix string) (string, error) {
 // inShort counts what became of the rows.
 func inShort(r subscribers.ImportReport) string {
 	return fmt.Sprintf("added %d, changed %d, unchanged %d, suppressed %d, kept out %d", r.Added, r.Changed, r.Unchanged, r.Suppressed, r.KeptOut)
+}
+
+// sayCharset says what a file was read as that doesn't say it itself.
+func sayCharset(w io.Writer, r subscribers.ImportReport) {
+	if r.Charset != "" {
+		fmt.Fprintf(w, "The file is not UTF-8 and was read as %s: look at its accents, or save it as “CSV UTF-8”.\n", r.Charset)
+	}
 }
 
 // sayPending says how many were added whom nobody writes to, and what to do where they agreed elsewhere.
