@@ -341,6 +341,16 @@ type readFunc func(p []byte) (int, error)
 
 func (f readFunc) Read(p []byte) (int, error) { return f(p) }
 
+const anyPart = `SELECT EXISTS (SELECT 1 FROM import_parts)`
+
+// KeepsFile says whether the file of an import is kept, with all who are in it, since it is not done.
+func KeepsFile(ctx context.Context, q store.Querier) (keeps bool, err error) {
+	if err := q.QueryRow(ctx, anyPart).Scan(&keeps); err != nil {
+		return false, fmt.Errorf("files of imports: %w", err)
+	}
+	return keeps, nil
+}
+
 // Unfinished is an import that was accepted and is not done: it is at work, or it was stopped. Nobody whom it brings is mailed until it is.
 type Unfinished struct {
 	File   string

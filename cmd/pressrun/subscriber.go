@@ -411,5 +411,9 @@ func (a *app) erase(ctx context.Context, s *site, email string) error {
 	if !clean {
 		fmt.Fprintf(a.out, "Old pages are left in %s or its -wal, since others read or write just now: serve, or the next run-due, cleans them.\n", s.db.Path())
 	}
-	return nil
+	keeps, err := subscribers.KeepsFile(ctx, s.db)
+	if keeps {
+		fmt.Fprintln(a.out, "The file of an import that isn't done is kept until it is, and may have them in it; run-due says which. None of it mails them.")
+	}
+	return err
 }
