@@ -162,13 +162,19 @@ func (im *importing) finish(ctx context.Context, db *store.DB) error {
 	return im.dropParts(ctx, db)
 }
 
-const deletePart = `DELETE FROM import_parts
+const (
+	deletePart = `DELETE FROM import_parts
 WHERE import_id = ?1 AND number = (SELECT max(x.number) FROM import_parts x WHERE x.import_id = ?1)`
+	setUnwiped = `UPDATE wiped SET wiped = 0 WHERE wiped > 0`
+)
 
+// dropParts deletes the file. Who was erased may have stood in it, so that Wipe has to do its work again.
 func (im *importing) dropParts(ctx context.Context, db *store.DB) error {
 	for left := int64(1); left > 0; {
 		err := short(ctx, db, func(tx *store.Tx) (err error) {
-			left, err = tx.Exec(ctx, deletePart, im.id)
+			if left, err = tx.Exec(ctx, deletePart, im.id); left > 0 && err == nil {
+				_, err = tx.Exec(ctx, setUnwiped)
+			}
 			return err
 		})
 		if err != nil {

@@ -112,19 +112,43 @@ func TestEraseLeavesNothingInTheFile(t *testing.T) {
 	if clean, err := subscribers.Wipe(t.Context(), p.db); !clean || err != nil {
 		t.Fatalf("clean %v, %v", clean, err)
 	}
-	for _, path := range []string{p.db.Path(), p.db.Path() + "-wal"} {
-		content, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if at := bytes.Index(content, []byte("lovelace")); at >= 0 {
-			t.Errorf("%s still has %q", filepath.Base(path), content[at-10:at+20])
-		}
-	}
+	p.wantGoneFromFiles("lovelace")
 	before := p.db.Used().Commits
 	if clean, err := subscribers.Wipe(t.Context(), p.db); !clean || err != nil || p.db.Used().Commits != 0 {
 		t.Errorf("with nobody erased since: clean %v, %v, after %d commits before", clean, err, before)
 	}
+}
+
+// wantGoneFromFiles looks for a word at the octets of the open database.
+func (p *people) wantGoneFromFiles(word string) {
+	p.Helper()
+	for _, path := range []string{p.db.Path(), p.db.Path() + "-wal"} {
+		content, err := os.ReadFile(path)
+		if err != nil {
+			p.Fatal(err)
+		}
+		if at := bytes.Index(content, []byte(word)); at >= 0 {
+			p.Errorf("%s still has %q", filepath.Base(path), content[at-10:at+20])
+		}
+	}
+}
+
+// TestWipeAfterAnImport: the file of an import may have somebody in it who was erased before, and is kept until it is done.
+func TestWipeAfterAnImport(t *testing.T) {
+	p := newPeople(t)
+	p.erase(p.active(skin, "ada.lovelace@example.org").ID)
+	wipe := func() {
+		if clean, err := subscribers.Wipe(t.Context(), p.db); !clean || err != nil {
+			t.Fatalf("clean %v, %v", clean, err)
+		}
+	}
+	wipe()
+	if _, err := p.Import(t.Context(), p.db, strings.NewReader("email\nada.lovelace@example.org\nbob@example.org\n"), subscribers.ImportOptions{SeriesID: skin}); err != nil {
+		t.Fatal(err)
+	}
+	p.wantGets(skin, "ada.lovelace@example.org", false, "after the import")
+	wipe()
+	p.wantGoneFromFiles("lovelace")
 }
 
 // TestEraseReachesWhatStandsElsewhere: texts against an address they had before, and what others asked of theirs.
