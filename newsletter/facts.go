@@ -183,3 +183,20 @@ func coming(ctx context.Context, q store.Querier, s series.Series, from time.Tim
 		}
 	}
 }
+
+// firstOpen is the first slot of a series after from that is not skipped; false: none is to come.
+func firstOpen(ctx context.Context, q store.Querier, s series.Series, from time.Time) (series.Slot, bool, error) {
+	for n := 8; ; n *= 2 {
+		slots, err := coming(ctx, q, s, from, n)
+		if err != nil {
+			return series.Slot{}, false, err
+		}
+		open := slices.IndexFunc(slots, func(slot series.Slot) bool { return slot.State != series.SlotSkipped })
+		switch {
+		case open >= 0:
+			return slots[open], true, nil
+		case len(slots) < n:
+			return series.Slot{}, false, nil
+		}
+	}
+}

@@ -45,18 +45,12 @@ func (p *Publisher) unsent(ctx context.Context, s series.Series, f series.Facts,
 		return fmt.Sprintf("“%s” keeps its turn.", a.Title), nil
 	}
 	said := fmt.Sprintf("“%s” was pinned to this date, which is past: pin it to another (pressrun series pin %s DATE %s).", a.Title, s.Slug, a.Slug)
-	slots, err := coming(ctx, p.db, s, slot.At, slotsAhead)
+	after, found, err := firstOpen(ctx, p.db, s, slot.At)
 	if err != nil {
 		return "", err
 	}
-	for _, after := range slots {
-		if after.State == series.SlotSkipped {
-			continue
-		}
-		if d := series.Next(atSlot(f, after)); d.Article.ID != 0 {
-			said += fmt.Sprintf(" Next is “%s”.", d.Article.Title)
-		}
-		break
+	if d := series.Next(atSlot(f, after)); found && d.Article.ID != 0 {
+		said += fmt.Sprintf(" Next is “%s”.", d.Article.Title)
 	}
 	return said, nil
 }

@@ -165,11 +165,11 @@ func (p *Publisher) judge(ctx context.Context, slug string, frozen series.Frozen
 
 // leaves is the instant of a series' next slot, or now where none is planned.
 func (p *Publisher) leaves(ctx context.Context, s series.Series) (time.Time, error) {
-	slots, err := coming(ctx, p.db, s, p.now(), 1)
-	if err != nil || len(slots) == 0 {
+	slot, found, err := firstOpen(ctx, p.db, s, p.now())
+	if err != nil || !found {
 		return p.now(), err
 	}
-	return slots[0].At, nil
+	return slot.At, nil
 }
 
 // cleared fails with a *hindrance where preflight finds an error in what is to be frozen. Warnings stop nothing: the log has them, and

@@ -121,13 +121,12 @@ func (p *Publisher) articleFor(ctx context.Context, s series.Series, slug string
 	if slug != "" {
 		return p.articleOf(ctx, s, slug)
 	}
-	slots, err := coming(ctx, p.db, s, p.now(), 1)
+	slot, found, err := firstOpen(ctx, p.db, s, p.now())
 	if err != nil {
 		return series.Article{}, err
 	}
-	slot := series.Slot{At: p.now()}
-	if len(slots) > 0 {
-		slot = slots[0]
+	if !found {
+		slot.At = p.now()
 	}
 	facts, err := liveFacts(ctx, p.db, s)
 	if err == nil && s.Mode == series.Drip {

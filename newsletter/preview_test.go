@@ -66,3 +66,18 @@ func TestSendTestIsANotice(t *testing.T) {
 	equal(t, "plan", w.plan("skin", 1), []string{wall(1) + " one 1"})
 	equal(t, "issues", w.issues(), []string{})
 }
+
+// TestPreviewPassesASkippedDate: what it shows is what the plan has next.
+func TestPreviewPassesASkippedDate(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{})
+	w.articles(s, "one", "two", "three")
+	w.enrol(s, "ada")
+	w.run(monday)
+	w.skip(s, 1)
+	w.pin(s, 2, "three")
+	equal(t, "plan", w.plan("skin", 2), []string{wall(1) + "  0 !", wall(2) + " three 1"})
+	v, err := w.p.Preview(w.ctx, "skin", "", "")
+	w.check("preview", err)
+	equal(t, "preview", v.Article, "three")
+}

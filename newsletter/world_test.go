@@ -322,3 +322,12 @@ func (w *world) deliver(relay *moody) {
 	w.check("close", worker.Close())
 	w.check("finish", w.p.Finish(w.ctx))
 }
+
+// skip leaves out the date of the nth slot.
+func (w *world) skip(s series.Series, n int) {
+	w.t.Helper()
+	w.tx("skip", func(tx *store.Tx) error {
+		_, err := series.SkipDate(w.ctx, tx, s, tuesday(n).Format(time.DateOnly), w.clock.now())
+		return err
+	})
+}
