@@ -169,7 +169,11 @@ func (h *history) step(n int) {
 	h.deliver()
 	h.holds(n, kind)
 	perSeries := map[taken]int{}
+	stopped := h.stopped()
 	for _, m := range h.relay.all()[h.seen:] {
+		if (kind == "join" || kind == "return") && stopped[m.article] {
+			h.rt.Fatalf("step %d (%s): %s was welcomed with %s, whose issue is held", n, kind, m.to, m.article)
+		}
 		if day := h.waits(s, m); kind != "release" && kind != "announce" && day != "" {
 			h.rt.Fatalf("step %d (%s): %s got %s, which is pinned to %s", n, kind, m.to, m.article, day)
 		}
@@ -210,6 +214,17 @@ func (h *history) nothingHeld(s series.Series, since time.Time) bool {
 	slots, err := series.Slots(h.ctx, h.db, s.ID, since, 0)
 	h.check("slots", err)
 	return slices.ContainsFunc(slots, func(slot series.Slot) bool { return slot.State == series.SlotEmpty || slot.State == series.SlotHeld })
+}
+
+// stopped are the articles of issues that are held.
+func (h *history) stopped() map[string]bool {
+	all, err := h.p.IssueList(h.ctx, "", 0)
+	h.check("issues", err)
+	stopped := map[string]bool{}
+	for _, st := range all {
+		stopped[st.Article] = stopped[st.Article] || st.Issue.State == series.IssueHeld
+	}
+	return stopped
 }
 
 // most is how many issues of a series one person may get by one step.

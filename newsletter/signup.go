@@ -151,16 +151,11 @@ func (p *Publisher) promised(ctx context.Context, s series.Series) (time.Time, e
 	if s.Paused {
 		return time.Time{}, nil
 	}
-	slots, err := coming(ctx, p.db, s, p.now(), slotsAhead)
-	if err != nil {
+	slot, found, err := firstOpen(ctx, p.db, s, p.now())
+	if err != nil || !found {
 		return time.Time{}, err
 	}
-	for _, slot := range slots {
-		if slot.State != series.SlotSkipped {
-			return p.promise(ctx, s, slot)
-		}
-	}
-	return time.Time{}, nil
+	return p.promise(ctx, s, slot)
 }
 
 // promise names the day of a slot, but not of one for which a live series has nothing to send: a drip series has its first
@@ -177,9 +172,6 @@ func (p *Publisher) promise(ctx context.Context, s series.Series, slot series.Sl
 	}
 	return slot.At.In(location(s)), nil
 }
-
-// slotsAhead is how far a reader is told of: skipped dates in a row are few.
-const slotsAhead = 8
 
 // VisitUnsubscribe reads an unsubscribe link; subscribers.ErrToken where it is not ours. Whoever is gone, and whoever
 // never was (the link of a preview), looks like somebody who has left.
@@ -272,8 +264,13 @@ func (p *Publisher) confirm(ctx context.Context, token string, e subscribers.Evi
 	})
 }
 
-// addWelcome adds a person to the welcome issue of an article, and freezes it where it is the first of its revision.
+// addWelcome adds a person to the welcome issue of an article, and freezes it where it is the first of its revision. It does nothing
+// where an editor has stopped the article's issue since the letter was written.
 func (p *Publisher) addWelcome(ctx context.Context, tx *store.Tx, letter series.Frozen, subscriberID int64) error {
+	fates, err := series.Fates(ctx, tx, letter.Series.ID)
+	if err != nil || fates[letter.Article.ID].Stopped {
+		return err
+	}
 	issue, err := series.WelcomeIssue(ctx, tx, letter.Series.ID, letter.Article.ID)
 	fresh := errors.Is(err, store.ErrNotFound)
 	if fresh {
@@ -330,7 +327,8 @@ func (p *Publisher) clearedOnce(ctx context.Context, f series.Frozen) error {
 }
 
 // welcomeArticle chooses the article of a welcome (rule 3): a person's own next or first one, or the latest issue's. It
-// is zero where there is none, where they had it, or in live where the issue of the coming slot must not be given away.
+// is zero where there is none, where they had it, where its issue is held or paused (rule 11), or in live where the issue of the coming
+// slot must not be given away.
 func (p *Publisher) welcomeArticle(ctx context.Context, s series.Series, subscriberID int64) (series.Article, error) {
 	if s.Welcome == "none" || s.Paused {
 		return series.Article{}, nil
@@ -343,40 +341,50 @@ func (p *Publisher) welcomeArticle(ctx context.Context, s series.Series, subscri
 	if err != nil {
 		return series.Article{}, err
 	}
-	facts.At = p.now()
-	var a series.Article
-	switch {
-	case s.Welcome == "latest":
-		a = latest(facts)
-	case s.Mode == series.Drip:
-		own := readerFacts(facts, reader)
-		own.Welcomed = time.Time{} // this is the welcome: none of before keeps it away
-		if d := series.Next(own); d.Outcome == series.Send {
-			a = d.Article
-		}
-	default:
-		a = first(facts)
+	fates, err := series.Fates(ctx, p.db, s.ID)
+	if err != nil {
+		return series.Article{}, err
 	}
+	facts.At = p.now()
+	a := welcoming(s, facts, reader, fates)
 	if _, had := reader.Had[a.ID]; had || reader.Before[a.ID] || a.ID == 0 {
 		return series.Article{}, nil
 	}
-	if s.Mode == series.Live {
-		away, err := p.givesWay(ctx, s, facts, a)
-		if away {
-			p.log.InfoContext(ctx, "welcome gives way to the coming slot", "series", s.Slug, "article", a.Slug, "subscriber", subscriberID)
-		}
-		if err != nil || away {
-			return series.Article{}, err
-		}
+	gives := fates[a.ID].Stopped
+	if !gives && s.Mode == series.Live {
+		gives, err = p.givesWay(ctx, s, facts, a)
+	}
+	if gives {
+		p.log.InfoContext(ctx, "welcome gives way to an issue", "series", s.Slug, "article", a.Slug, "subscriber", subscriberID)
+	}
+	if err != nil || gives {
+		return series.Article{}, err
 	}
 	return a, nil
 }
 
-// latest is the article that was issued last, is ready still and waits for no date; zero: none.
-func latest(f series.Facts) (a series.Article) {
+// welcoming is the article that a series welcomes a reader with, whatever stands in the way of that; zero: none.
+func welcoming(s series.Series, f series.Facts, r outbox.Reader, fates map[int64]series.Fate) series.Article {
+	switch {
+	case s.Welcome == "latest":
+		return latest(f, fates)
+	case s.Mode == series.Live:
+		return first(f)
+	}
+	own := readerFacts(f, r)
+	own.Welcomed = time.Time{} // this is the welcome: none of before keeps it away
+	if d := series.Next(own); d.Outcome == series.Send {
+		return d.Article
+	}
+	return series.Article{}
+}
+
+// latest is the article whose issue went out last: it is ready still, nobody has stopped it, and it waits for no date; zero: none.
+func latest(f series.Facts, fates map[int64]series.Fate) (a series.Article) {
 	for _, x := range f.Articles {
 		_, waits := f.Reserved(x.ID)
-		if at, issued := f.Had[x.ID]; issued && x.State == series.Ready && !waits && (a.ID == 0 || at.After(f.Had[a.ID])) {
+		fate := fates[x.ID]
+		if !fate.Stopped && x.State == series.Ready && !waits && fate.Sent.After(fates[a.ID].Sent) {
 			a = x
 		}
 	}
@@ -395,12 +403,12 @@ func first(f series.Facts) series.Article {
 
 // givesWay says whether the welcome of a live series gives way to the coming slot: that is near, or sends the same.
 func (p *Publisher) givesWay(ctx context.Context, s series.Series, f series.Facts, a series.Article) (bool, error) {
-	slots, err := coming(ctx, p.db, s, p.now(), 1)
-	if err != nil || len(slots) == 0 || slots[0].State == series.SlotSkipped {
+	slot, found, err := firstOpen(ctx, p.db, s, p.now())
+	if err != nil || !found {
 		return false, err
 	}
-	d := series.Next(atSlot(f, slots[0]))
-	near := slots[0].At.Sub(p.now()) < s.MinGap
+	d := series.Next(atSlot(f, slot))
+	near := slot.At.Sub(p.now()) < s.MinGap
 	return d.Outcome == series.Send && (near || d.Article.ID == a.ID), nil
 }
 
