@@ -20,6 +20,7 @@ type Status struct {
 	Article string        // slug; empty: none
 	Counts  outbox.Counts
 	Stops   []outbox.Stop // what refusals stopped of it; Issue.Reason says it too
+	Planned *Planned      // what the plan says of a slot that has not fired; nil: it has, or there is no forecast
 }
 
 // ErrSeveral says that a slot of a drip series has several issues where one is wanted; the text names them.
@@ -123,10 +124,31 @@ func (p *Publisher) slotStatus(ctx context.Context, name string) (Status, error)
 		issue.State = series.IssueHeld
 	}
 	st := Status{Issue: issue, Series: s}
-	if slot.State == series.SlotHeld {
+	switch slot.State {
+	case series.SlotPlanned:
+		err = p.namePlanned(ctx, s, slot, &st)
+	case series.SlotHeld:
 		err = p.nameHeld(ctx, s, slot, &st)
 	}
 	return st, err
+}
+
+// namePlanned says of a slot that has not fired what the plan says of it.
+func (p *Publisher) namePlanned(ctx context.Context, s series.Series, slot series.Slot, st *Status) error {
+	st.Planned = &Planned{Series: s.Slug, Slot: slot.Wall, At: slot.At.In(location(s))}
+	from := slot.At
+	if !from.After(p.now()) {
+		from = time.Time{} // it is due, and the plan begins with what is
+	}
+	rows, err := p.planSeries(ctx, p.db, s, 1, from)
+	if err != nil {
+		return fmt.Errorf("issue %s: %w", st.Issue.Name, err)
+	}
+	if len(rows) > 0 && rows[0].Slot == slot.Wall {
+		st.Planned = &rows[0]
+		st.Article, st.Issue.Subject = rows[0].Article, rows[0].Title
+	}
+	return nil
 }
 
 // nameHeld says of a slot held without an issue which article a release would send or wait for; in drip that of the most
@@ -194,7 +216,7 @@ func (p *Publisher) resolve(ctx context.Context, q store.Querier, name string) (
 	return found, nil
 }
 
-// slotByName finds the slot SERIES/WALL.
+// slotByName finds the slot SERIES/WALL, also one so far ahead that it has no row yet.
 func (p *Publisher) slotByName(ctx context.Context, q store.Querier, name string) (s series.Series, slot series.Slot, err error) {
 	slug, wall, named := strings.Cut(name, "/")
 	if !named {
@@ -203,8 +225,9 @@ func (p *Publisher) slotByName(ctx context.Context, q store.Querier, name string
 	if s, err = series.BySlug(ctx, q, slug); err != nil {
 		return s, slot, fmt.Errorf("issue %s: %w", name, err)
 	}
-	if slot, err = series.SlotByWall(ctx, q, s.ID, wall); errors.Is(err, store.ErrNotFound) {
-		return s, slot, fmt.Errorf("issue %s: %w: series %s has neither an issue nor a slot of that name", name, store.ErrNotFound, slug)
+	if slot, err = series.SlotNamed(ctx, q, s, wall, p.now()); errors.Is(err, store.ErrNotFound) {
+		return s, slot, fmt.Errorf("issue %s: %w: series %s has neither an issue nor a slot of that name; see pressrun issue list %s and pressrun plan %s",
+			name, store.ErrNotFound, slug, slug, slug)
 	}
 	if err != nil {
 		return s, slot, fmt.Errorf("issue %s: %w", name, err)
@@ -248,26 +271,24 @@ func (p *Publisher) HoldIssue(ctx context.Context, name, reason string) error {
 	return p.db.InTx(ctx, func(tx *store.Tx) error { return p.holdSlot(ctx, tx, name, true, reason) })
 }
 
-// holdSlot marks a slot that has not fired, or takes the mark away. Its row is made where the slot is far ahead.
+// holdSlot marks a slot that has not fired, or takes the mark away.
 func (p *Publisher) holdSlot(ctx context.Context, tx *store.Tx, name string, on bool, reason string) error {
-	slug, wall, _ := strings.Cut(name, "/")
-	s, err := series.BySlug(ctx, tx, slug)
-	if err != nil {
-		return fmt.Errorf("issue %s: %w", name, err)
-	}
-	if at, err := time.ParseInLocation(wallTime, wall, location(s)); err == nil && at.Before(p.now().AddDate(1, 0, 0)) {
-		if err := series.EnsureSlots(ctx, tx, s, p.now(), at); err != nil {
-			return fmt.Errorf("issue %s: %w", name, err)
-		}
-	}
 	_, slot, err := p.slotByName(ctx, tx, name)
 	if err != nil {
 		return err
 	}
-	if err := series.HoldSlot(ctx, tx, slot.ID, on, reason, p.now()); err != nil {
+	if slot.State != series.SlotPlanned {
+		return slotOver(name, slot)
+	}
+	if err := series.HoldSlot(ctx, tx, slot, on, reason, p.now()); err != nil {
 		return fmt.Errorf("issue %s: %w", name, err)
 	}
 	return nil
+}
+
+// slotOver refuses with series.ErrState what the state of a slot without an issue does not allow.
+func slotOver(name string, slot series.Slot) error {
+	return fmt.Errorf("issue %s: %w; the slot is %s", name, series.ErrState, strings.TrimSpace(fmt.Sprintf("%s. %s", slot.State, slot.Reason)))
 }
 
 // ReleaseIssue lets a held issue send: at once, also where its time is long past, since an editor says so. A coming slot
@@ -361,7 +382,7 @@ func (p *Publisher) releaseSlot(ctx context.Context, name string) error {
 	case slot.State == series.SlotPlanned && slot.Hold:
 		return p.db.InTx(ctx, func(tx *store.Tx) error { return p.holdSlot(ctx, tx, name, false, "") })
 	case slot.State != series.SlotHeld:
-		return fmt.Errorf("issue %s: %w; the slot is %s", name, series.ErrState, strings.TrimSpace(fmt.Sprintf("%s. %s", slot.State, slot.Reason)))
+		return slotOver(name, slot)
 	}
 	if err := goesOn(s, name); err != nil {
 		return err
@@ -393,13 +414,57 @@ func (p *Publisher) ResumeIssue(ctx context.Context, name string) error {
 	return p.each(ctx, name, func(tx *store.Tx, id int64, now time.Time) error { return outbox.Resume(ctx, tx, id, now) })
 }
 
-// CancelIssue ends an issue: what was not handed over isn't. One that reached nobody gives its article back (rule 11).
+// CancelIssue ends an issue: what was not handed over isn't. One that reached nobody gives its article back (rule 11). A slot
+// that was held without an issue is skipped by it.
 func (p *Publisher) CancelIssue(ctx context.Context, name, reason string) error {
 	err := p.each(ctx, name, func(tx *store.Tx, id int64, now time.Time) error { return outbox.Cancel(ctx, tx, id, reason, now) })
+	if errors.Is(err, store.ErrNotFound) {
+		return p.cancelSlot(ctx, name, reason)
+	}
 	if err == nil {
 		_, err = outbox.SkipCancelled(ctx, p.db, p.now())
 	}
 	return err
+}
+
+// cancelSlot ends a slot that was held without an issue.
+func (p *Publisher) cancelSlot(ctx context.Context, name, reason string) error {
+	p.due.Lock()
+	defer p.due.Unlock()
+	return p.db.InTx(ctx, func(tx *store.Tx) error {
+		s, slot, err := p.slotByName(ctx, tx, name)
+		switch {
+		case err != nil:
+			return err
+		case slot.State == series.SlotPlanned:
+			return comingSlot(name, s, slot)
+		case slot.State != series.SlotHeld:
+			return slotOver(name, slot)
+		}
+		if err := series.RecordSlot(ctx, tx, slot.ID, series.SlotSkipped, cmp.Or(reason, "by an editor"), p.now()); err != nil {
+			return fmt.Errorf("issue %s: %w", name, err)
+		}
+		return nil
+	})
+}
+
+// comingSlot refuses to cancel a slot that has not fired, and says what leaves it out (rule 10).
+func comingSlot(name string, s series.Series, slot series.Slot) error {
+	date, _, _ := strings.Cut(slot.Wall, "T")
+	kept := ""
+	if !slot.Hold {
+		kept = "; pressrun issue hold " + name + " keeps it back until you decide"
+	}
+	return fmt.Errorf("issue %s: %w; it has not been made yet, so there is nothing to cancel. To leave its date out: pressrun series skip %s %s "+
+		"(the next slot then sends what would have gone)%s", name, series.ErrState, s.Slug, date, kept)
+}
+
+// MayCancel refuses what CancelIssue would, as far as it is known before anybody is asked.
+func (st Status) MayCancel() error {
+	if st.Planned == nil {
+		return nil
+	}
+	return comingSlot(st.Issue.Name, st.Series, series.Slot{Wall: st.Issue.Slot, Hold: st.Issue.State == series.IssueHeld})
 }
 
 // SettleIssue ends the uncertain deliveries of an issue: as "sent" they count as sent, as "again" they are sent once more.

@@ -203,6 +203,8 @@ type issueLine struct {
 	Stops   []stopLine    `json:"stops,omitempty"`
 
 	Remaining int64 `json:"remaining"` // deliveries that are not through yet
+
+	Planned *newsletter.Planned `json:"planned,omitempty"` // the plan's row of a slot that has not fired
 }
 
 // said is the state in a word. A welcome is never done: its rows come one by one, with those who confirm.
@@ -242,6 +244,7 @@ func lineOf(st newsletter.Status) issueLine {
 		Issue: st.Issue.Name, Series: st.Series.Slug, Article: st.Article, Slot: st.Issue.Slot, State: string(st.Issue.State),
 		Counts: st.Counts, Subject: st.Issue.Subject, Kind: st.Issue.Kind, Reason: st.Issue.Reason,
 		Began: stamp(st.Issue.SendingSince), Done: stamp(st.Issue.DoneAt), Remaining: st.Counts.Open(),
+		Planned: st.Planned,
 	}
 }
 
@@ -339,6 +342,10 @@ func (a *app) showIssue(cmd *cobra.Command, s *site, name string) error {
 				fmt.Fprintf(w, "%s\t%s\n", row[0], row[1])
 			}
 		}
+		if l.Planned != nil {
+			printPlanned(w, l.Planned)
+			return
+		}
 		c := l.Counts
 		fmt.Fprintf(w, "pending\t%d\nclaimed\t%d\nin flight\t%d\nsent\t%d\nfailed\t%d\nskipped\t%d\nuncertain\t%d\n",
 			c.Pending, c.Claimed, c.Inflight, c.Sent, c.Failed, c.Skipped, c.Uncertain)
@@ -347,6 +354,19 @@ func (a *app) showIssue(cmd *cobra.Command, s *site, name string) error {
 				"  pressrun issue settle %[1]s --as sent|again\n", l.Issue)
 		}
 	})
+}
+
+// printPlanned says what a slot that has not fired is going to send.
+func printPlanned(w io.Writer, row *newsletter.Planned) {
+	fmt.Fprintf(w, "at\t%s\nreaders\t%d\n", row.At.Format(time.RFC3339), row.Readers)
+	if len(row.Articles) > 1 {
+		for _, each := range row.Articles {
+			fmt.Fprintf(w, "\t%s: %s\n", each.Article, countOf(each.Readers, "reader", "readers"))
+		}
+	}
+	if row.Blocked != "" {
+		fmt.Fprintf(w, "in the way\t%s\n", row.Blocked)
+	}
 }
 
 // issueChangeCommand is a command that stops an issue in some way: it mails nobody, so it doesn't ask.
@@ -374,7 +394,8 @@ func (a *app) issueChangeCommand(name, short string, change func(*newsletter.Pub
 // issueCancelCommand can't be taken back, so it asks.
 func (a *app) issueCancelCommand() *cobra.Command {
 	cmd := a.issueChangeCommand("cancel", "End an issue; one that reached nobody gives its article back", (*newsletter.Publisher).CancelIssue)
-	cmd.Long = "Ends an issue for good. Whoever has it keeps it, nobody else gets it; `issue pause` stops it so that it can go on."
+	cmd.Long = `Ends an issue for good. Whoever has it keeps it, nobody else gets it; ` + "`issue pause`" + ` stops it so that it can go on. A slot that is
+held without an issue is skipped. One that is still to come has nothing to cancel: ` + "`series skip`" + ` leaves its date out.`
 	cmd.Example += " --yes"
 	cancel := cmd.RunE
 	cmd.RunE = func(cmd *cobra.Command, given []string) error {
@@ -385,6 +406,9 @@ func (a *app) issueCancelCommand() *cobra.Command {
 			}
 			var open int64
 			for _, st := range all {
+				if err := st.MayCancel(); err != nil {
+					return err
+				}
 				open += st.Counts.Open()
 			}
 			question := fmt.Sprintf("Cancel %s for good?", titled(given[0], all))

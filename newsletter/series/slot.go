@@ -69,17 +69,41 @@ func SlotByWall(ctx context.Context, q store.Querier, seriesID int64, wall strin
 	return s, nil
 }
 
-const holdSlot = `UPDATE slots SET hold = ?2, reason = ?3, updated = ?4 WHERE id = ?1 AND state = 'planned' RETURNING id`
+// SlotNamed is the slot of a wall time: its row, or what the schedule will plan at it, which has no row and so ID 0. Its error is
+// store.ErrNotFound where there is neither.
+func SlotNamed(ctx context.Context, q store.Querier, s Series, wall string, now time.Time) (Slot, error) {
+	slot, err := SlotByWall(ctx, q, s.ID, wall)
+	at, bad := time.Parse(wallLayout, wall)
+	if !errors.Is(err, store.ErrNotFound) || bad != nil {
+		return slot, err
+	}
+	c, failed := s.calendar()
+	if failed != nil {
+		return slot, fmt.Errorf("slot %s of series %s: %w", wall, s.Slug, failed)
+	}
+	for p := range c.on(at.Truncate(24 * time.Hour)) {
+		if p.Wall == wall && p.At.After(s.PlannedUntil) && (p.At.After(now) || !s.Paused) {
+			return Slot{SeriesID: s.ID, Wall: wall, At: p.At.UTC(), State: SlotPlanned}, nil
+		}
+	}
+	return slot, err
+}
+
+const holdSlot = `INSERT INTO slots (series_id, wall, fires, hold, reason, created, updated) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)
+ON CONFLICT (series_id, wall) DO UPDATE SET hold = excluded.hold, reason = excluded.reason, updated = excluded.updated
+WHERE slots.state = 'planned'
+RETURNING id`
 
 // HoldSlot has a slot that has not fired yet hold its issue when it does, or with on false takes that back. The slot stays
-// planned; ErrSlot where it has ended already.
-func HoldSlot(ctx context.Context, tx *store.Tx, slotID int64, on bool, reason string, now time.Time) error {
-	err := tx.QueryRow(ctx, holdSlot, slotID, flag(on), reason, millis(now)).Scan(&slotID)
+// planned, and gets its row where it is far ahead; ErrSlot where it has ended already.
+func HoldSlot(ctx context.Context, tx *store.Tx, slot Slot, on bool, reason string, now time.Time) error {
+	var id int64
+	err := tx.QueryRow(ctx, holdSlot, slot.SeriesID, slot.Wall, millis(slot.At), flag(on), reason, millis(now)).Scan(&id)
 	if errors.Is(err, store.ErrNotFound) {
-		return fmt.Errorf("hold slot %d: %w, or it was ended otherwise", slotID, ErrSlot)
+		return fmt.Errorf("hold slot %s: %w, or it was ended otherwise", slot.Wall, ErrSlot)
 	}
 	if err != nil {
-		return fmt.Errorf("hold slot %d: %w", slotID, err)
+		return fmt.Errorf("hold slot %s: %w", slot.Wall, err)
 	}
 	return nil
 }

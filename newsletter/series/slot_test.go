@@ -155,8 +155,14 @@ func TestHoldSlot(t *testing.T) {
 	db := open(t)
 	s := add(t, db, weekly())
 	ensure(t, db, day(0), day(0))
+	first, err := series.SlotByWall(t.Context(), db, s.ID, "2027-01-12T09:00")
+	if err != nil {
+		t.Fatal(err)
+	}
 	hold := func(on bool, reason string) error {
-		return tryIn(t, db, func(ctx context.Context, tx *store.Tx) error { return series.HoldSlot(ctx, tx, 1, on, reason, day(1)) })
+		return tryIn(t, db, func(ctx context.Context, tx *store.Tx) error {
+			return series.HoldSlot(ctx, tx, first, on, reason, day(1))
+		})
 	}
 	if err := hold(true, "read it again"); err != nil {
 		t.Fatal(err)
@@ -173,7 +179,7 @@ func TestHoldSlot(t *testing.T) {
 			return err
 		}
 		return errors.Join(
-			series.HoldSlot(ctx, tx, slots[0].ID, false, "", day(2)),
+			series.HoldSlot(ctx, tx, slots[0], false, "", day(2)),
 			series.RecordSlot(ctx, tx, slots[0].ID, series.SlotIssued, "", day(8)),
 		)
 	})
@@ -183,10 +189,11 @@ func TestHoldSlot(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		return series.HoldSlot(ctx, tx, slot.ID, true, "a holiday?", day(8))
+		return series.HoldSlot(ctx, tx, slot, true, "a holiday?", day(8))
 	})
 	skip(t, db, "2027-01-19", day(8))
 	diff(t, rows(t, db), []string{"2027-01-12T18:00 issued", "2027-01-19T18:00 skipped"})
+	first.Wall = "2027-01-12T18:00"
 	if err := hold(true, "too late"); !errors.Is(err, series.ErrSlot) {
 		t.Errorf("got %v, want ErrSlot for a slot that has ended", err)
 	}
