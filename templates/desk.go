@@ -95,9 +95,11 @@ func (v DeskOverview) Write(w io.Writer) error { return v.Own.deskPages().Render
 // DeskIssuePage is the page of one issue.
 type DeskIssuePage struct {
 	DeskFrame
-	Issue  DeskIssue
-	Zone   string
-	Letter string // path of the letter in a frame; empty: there is none yet
+	Issue   DeskIssue
+	Planned *DeskSlot // what a slot that has not fired is going to send, by its readers; nil: it has fired
+	Zone    string
+	Letter  string // path of the letter in a frame; empty: there is none
+	About   string // what the letter is
 }
 
 // Write writes the page.

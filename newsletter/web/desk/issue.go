@@ -31,10 +31,18 @@ func (d *desk) issue(w http.ResponseWriter, r *http.Request, u User) error {
 		return err
 	}
 	page := templates.DeskIssuePage{DeskFrame: d.frame(r, u), Zone: s.Series.Zone}
-	if s.Issue.ID != 0 { // else it is a slot without an issue
-		page.Letter = "/desk/issue/" + s.Issue.Name + "?view=letter"
+	switch { // a slot without an issue has its article at most
+	case s.Issue.ID != 0:
+		page.Letter, page.About = "/desk/issue/"+s.Issue.Name+"?view=letter", page.T("desk.issue.letter")
+	case s.Article != "":
+		page.Letter, page.About = "/desk/article/"+s.Article+"/letter?view=desktop", page.T("desk.article.preview")
 	}
 	page.Issue = d.issueView(page.Words, s, u)
+	if s.Planned != nil {
+		page.Planned = &templates.DeskSlot{
+			Words: page.Words, Readers: s.Planned.Readers, Blocked: s.Planned.Blocked, Others: max(0, len(s.Planned.Articles)-1),
+		}
+	}
 	if page.Issue.Ends, err = d.ends(r.Context(), s); err != nil {
 		return err
 	}
@@ -140,6 +148,9 @@ func (d *desk) issueView(words templates.Words, s newsletter.Status, u User) tem
 	}
 	if view.Subject == "" {
 		view.Subject = words.T("desk.issue.none")
+		if s.Planned != nil {
+			view.Subject = words.T("desk.slot.none")
+		}
 	}
 	if s.Series.Slug != "" {
 		view.SeriesPath = "/desk/series/" + s.Series.Slug
@@ -184,6 +195,12 @@ func issueActions(s newsletter.Status) []templates.DeskAction {
 		return templates.DeskAction{Verb: verb, Path: "/desk/" + verb + "/" + s.Issue.Name, Grave: verb == "cancel"}
 	}
 	var all []templates.DeskAction
+	if s.Planned != nil { // a slot to come, which is held and released, and left out by its date
+		if s.Issue.State == series.IssueHeld {
+			return []templates.DeskAction{act("release")}
+		}
+		return []templates.DeskAction{act("hold")}
+	}
 	switch s.Issue.State {
 	case series.IssuePlanned, series.IssueFilling:
 		all = append(all, act("hold"), act("cancel"))
@@ -195,10 +212,7 @@ func issueActions(s newsletter.Status) []templates.DeskAction {
 	case series.IssuePaused:
 		all = append(all, act("resume"), act("cancel"))
 	case series.IssueHeld:
-		all = append(all, act("release"))
-		if s.Issue.ID != 0 { // else it is a slot without an issue
-			all = append(all, act("cancel"))
-		}
+		all = append(all, act("release"), act("cancel"))
 	case series.IssueDone:
 		if s.Counts.Failed > 0 {
 			all = append(all, act("retry"))

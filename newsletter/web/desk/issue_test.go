@@ -43,6 +43,52 @@ func TestIssueButtons(t *testing.T) {
 	wants(t, "hold no issue", o.post(t, c, "/desk/hold/none/2030-01-01T00:00", nil), 404)
 }
 
+// A slot that has not fired is shown as it is planned, with the buttons that do something, and no others.
+func TestPlannedSlot(t *testing.T) {
+	o := open(t)
+	skin := o.AddSeries(t, "skin", "Water", "Sleep")
+	o.AddReader(t, skin, "ada@example.org")
+	c := o.signIn(t, "mara@example.org", desk.Editor)
+	for slot, text := range map[string]string{"skin/2027-03-02T09:00": "Water", "skin/2027-03-09T09:00": "Sleep"} {
+		page := o.get(t, c, "/desk/issue/"+slot)
+		wants(t, slot, page, 200, "<h1>"+text+"</h1>", "planned", "1 reader gets it at its time.", `action="/desk/hold/`+slot+`"`,
+			`src="/desk/article/skin-`, "As its issue would be today")
+		for _, no := range []string{"No issue yet", "nobody to send to", "for good", "/desk/cancel/"} {
+			if strings.Contains(page.Body, no) {
+				t.Errorf("%s: the page says %q:\n%s", slot, no, page.Body)
+			}
+		}
+	}
+	far := "skin/2029-03-06T09:00"
+	wants(t, "without an article", o.get(t, c, "/desk/issue/"+far), 200, "<h1>No article</h1>", "0 readers", "No ready article is left")
+	o.change(t, c, "hold", far, nil)
+	wants(t, "held", o.get(t, c, "/desk/issue/"+far), 200, "held", `action="/desk/release/`+far+`"`)
+	wants(t, "cancel what is not made", o.post(t, c, "/desk/cancel/"+far, nil), 409, "pressrun series skip skin 2029-03-06")
+	wants(t, "no slot", o.get(t, c, "/desk/issue/skin/2027-03-03T09:00"), 404)
+}
+
+// A slot that is held without an issue can be cancelled too: it is skipped.
+func TestCancelHeldSlot(t *testing.T) {
+	o := open(t)
+	skin := o.AddSeries(t, "skin", "Water")
+	o.AddReader(t, skin, "ada@example.org")
+	o.InTx(t, func(tx *store.Tx) error {
+		_, err := tx.Exec(t.Context(), `UPDATE articles SET state = 'draft'`)
+		return err
+	})
+	o.Pass(24 * time.Hour)
+	if _, err := o.Publisher.RunDue(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	c := o.signIn(t, "mara@example.org", desk.Editor)
+	slot := "skin/2027-03-02T09:00"
+	wants(t, "held", o.get(t, c, "/desk/"), 200, "Needs a decision", `action="/desk/cancel/`+slot+`"`)
+	wants(t, "cancelled", o.change(t, c, "cancel", slot, nil), 200, "Cancelled.", "Nothing is being sent")
+	wants(t, "its page", o.get(t, c, "/desk/issue/"+slot), 200, "skipped", "by mara@example.org")
+	wants(t, "again", o.post(t, c, "/desk/cancel/"+slot, nil), 409, "the slot is skipped")
+	wants(t, "hold it", o.post(t, c, "/desk/hold/"+slot, nil), 409, "the slot is skipped")
+}
+
 func TestHoldComingSlot(t *testing.T) {
 	o := open(t)
 	skin := o.AddSeries(t, "skin", "Water", "Sleep")
