@@ -110,11 +110,12 @@ func (d *desk) signedIn(r *http.Request) (User, error) {
 	return u, nil
 }
 
-// frame is what stands around a page for a user.
+// frame is what stands around a page for a user. The desk speaks English, whatever the site's readers are spoken to in: its pages
+// say so, and have no date or error in another language.
 func (d *desk) frame(r *http.Request, u User) templates.DeskFrame {
 	site := d.Publisher.Site()
 	f := templates.DeskFrame{
-		Words: templates.In(site.Language), Own: site.Templates, Site: site.Name, User: u.Email, InboxURL: d.InboxURL,
+		Own: site.Templates, Site: site.Name, User: u.Email, InboxURL: d.InboxURL,
 		Style: d.assets["pressrun.css"].Path, Icon: d.assets["icon.svg"].Path, Script: d.assets["desk.js"].Path,
 	}
 	if done := r.URL.Query().Get("done"); done != "" && f.Has("desk.done."+done) {

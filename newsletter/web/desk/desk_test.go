@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"pressrun/newsletter"
 	"pressrun/newsletter/pace"
 	"pressrun/newsletter/web/desk"
 	"pressrun/newsletter/web/webtest"
@@ -123,4 +124,28 @@ func wants(t *testing.T, what string, a webtest.Answer, status int, texts ...str
 	if key := regexp.MustCompile(`\[(public|desk|date)\.[a-z_.]+\]`).FindString(a.Body); key != "" {
 		t.Errorf("%s: no text for %s", what, key)
 	}
+}
+
+// The desk has English words alone: on the site of another language, too, it says so and has nothing of the other.
+func TestDeskIsEnglish(t *testing.T) {
+	o := open(t)
+	skin := o.AddSeries(t, "skin", "Wasser", "Schlaf")
+	o.AddReader(t, skin, "ada@example.org")
+	german := o.Config()
+	german.Language = "de"
+	publisher, err := newsletter.New(newsletter.Config{DB: o.DB, Key: o.Key, Site: german, Now: o.Now, Log: o.Log.Logger()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Desk, err = desk.New(desk.Config{DB: o.DB, Publisher: publisher, BaseURL: o.Base, Now: o.Now, SessionNow: o.Now, Log: o.Log.Logger()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := o.signIn(t, "mara@example.org", desk.Editor)
+	english := []string{`<html lang="en" dir="ltr">`, "Skip to the text"}
+	wants(t, "overview", o.get(t, c, "/desk/"), 200, append(english, "Tuesday 2 March 2027")...)
+	wants(t, "series", o.get(t, c, "/desk/series/skin"), 200, english...)
+	wants(t, "slot", o.get(t, c, "/desk/issue/skin/2027-03-02T09:00"), 200, append(english, "Tuesday 2 March 2027 at 09:00")...)
+	wants(t, "no page", o.get(t, c, "/desk/nothing"), 404, append(english, "There is no such page")...)
+	wants(t, "sign in", o.get(t, nil, "/desk/login"), 200, english...)
 }

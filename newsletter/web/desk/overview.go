@@ -142,7 +142,6 @@ func (d *desk) slots(ctx context.Context, all []series.Series, slug string, n in
 	if err != nil {
 		return nil, err
 	}
-	words := templates.In(d.Publisher.Site().Language)
 	var views []templates.DeskSlot
 	for _, p := range planned {
 		i := slices.IndexFunc(all, func(s series.Series) bool { return s.Slug == p.Series })
@@ -150,7 +149,7 @@ func (d *desk) slots(ctx context.Context, all []series.Series, slug string, n in
 			continue // added since
 		}
 		view := templates.DeskSlot{
-			Words: words, At: p.At, Article: p.Title, Others: max(0, len(p.Articles)-1), Readers: p.Readers, Blocked: p.Blocked, Ends: p.Ends,
+			At: p.At, Article: p.Title, Others: max(0, len(p.Articles)-1), Readers: p.Readers, Blocked: p.Blocked, Ends: p.Ends,
 		}
 		if slug == "" {
 			view.Series, view.SeriesPath = all[i].Title, "/desk/series/"+p.Series

@@ -103,7 +103,7 @@ func (d *desk) look(r *http.Request) (event string, data []byte, goesOn bool, er
 }
 
 func (d *desk) events(open []newsletter.Status) []progressEvent {
-	words := templates.In(d.Publisher.Site().Language)
+	var words templates.Words // as in frame
 	all := []progressEvent{}
 	for _, s := range open {
 		view := d.issueView(words, s, User{})
