@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -94,16 +95,14 @@ func (s *site) checkSPF(ctx context.Context, domain string) finding {
 		f.OK, f.Said = true, kind.Name+" sends with a return path of its own, so its SPF record counts"
 		return f
 	}
-	wanted := "a:" + s.cfg.Relay.Host
-	if kind.SPF != "" {
-		wanted = "include:" + kind.SPF
-	}
+	inside := kind.SPF == "" && s.relayInside(ctx)
+	wanted, where := s.spfTerm(inside)
 	record, err := s.spfRecord(ctx, domain)
 	if err != nil {
 		return f.unasked(err)
 	}
 	if record == "" {
-		f.Said, f.Mend = "there is no record", fmt.Sprintf("Publish a TXT record at %s: v=spf1 %s ~all", domain, wanted)
+		f.Said, f.Mend = "there is no record", fmt.Sprintf("Publish a TXT record at %s: v=spf1 %s ~all%s", domain, wanted, where)
 		return f
 	}
 	switch result, err := s.judgeSPF(ctx, outside, domain); result {
@@ -117,8 +116,40 @@ func (s *site) checkSPF(ctx context.Context, domain string) finding {
 	if s.namesRelay(ctx, domain, record) {
 		return f
 	}
+	if inside {
+		f.Warning, f.Mend = true, fmt.Sprintf("Whether it has %s can't be seen from here. See that it does%s", wanted, where)
+		return f
+	}
 	f.Warning, f.Mend = true, fmt.Sprintf("It doesn't name %s. If the relay sends from other addresses see that they are in it; else add %s.", s.cfg.Relay.Host, wanted)
 	return f
+}
+
+// relayInside says that the relay has an address of this machine or its network: what providers see is another one.
+func (s *site) relayInside(ctx context.Context) bool {
+	if isLoopback(s.cfg.Relay.Host) {
+		return true
+	}
+	addresses, err := s.cfg.dns().LookupIPAddr(ctx, s.cfg.Relay.Host)
+	return err == nil && len(addresses) > 0 && !slices.ContainsFunc(addresses, func(a net.IPAddr) bool {
+		return !a.IP.IsLoopback() && !a.IP.IsPrivate() && !a.IP.IsLinkLocalUnicast()
+	})
+}
+
+// spfTerm is what an SPF record needs for the relay (RFC 7208 section 5), and where somebody finds what we can't know of it.
+func (s *site) spfTerm(inside bool) (term, where string) {
+	host := s.cfg.Relay.Host
+	ip, literal := netip.ParseAddr(host)
+	switch {
+	case s.cfg.Relay.Kind.SPF != "":
+		return "include:" + s.cfg.Relay.Kind.SPF, ""
+	case inside:
+		return "ip4:ADDRESS", fmt.Sprintf(", where ADDRESS is the public one that mail of %s leaves from: the mail server's own, or that of the server it passes mail on to", host)
+	case literal != nil:
+		return "a:" + host, ""
+	case ip.Is4():
+		return "ip4:" + host, ""
+	}
+	return "ip6:" + host, ""
 }
 
 // spfRecord is the SPF record of a domain; empty: none.

@@ -86,6 +86,33 @@ func TestCheckSPF(t *testing.T) {
 	}
 }
 
+// TestCheckSPFOfNearRelay: an address that no provider sees is none to publish, and one of the world is named as SPF names it.
+func TestCheckSPFOfNearRelay(t *testing.T) {
+	const elsewhere = "TXT v=spf1 ip4:198.51.100.1 -all"
+	for _, tt := range []struct {
+		host    string
+		records map[string]string
+		want    string
+		not     string
+	}{
+		{"127.0.0.1", nil, "v=spf1 ip4:ADDRESS ~all, where ADDRESS is the public one that mail of 127.0.0.1 leaves from", "a:127"},
+		{"localhost", nil, "v=spf1 ip4:ADDRESS ~all", "a:localhost"},
+		{"10.0.0.5", nil, "v=spf1 ip4:ADDRESS ~all", "10.0.0.5 ~all"},
+		{"mail.lan", map[string]string{"mail.lan": "A 192.168.1.4"}, "v=spf1 ip4:ADDRESS ~all", "a:mail.lan"},
+		{"127.0.0.1", map[string]string{"example.org": elsewhere}, "look v=spf1 ip4:198.51.100.1 -all Whether it has ip4:ADDRESS can't be seen from here", "127.0.0.1."},
+		{"203.0.113.5", nil, "v=spf1 ip4:203.0.113.5 ~all", "a:"},
+		{"2001:db8::5", nil, "v=spf1 ip6:2001:db8::5 ~all", "a:2001"},
+		{"203.0.113.5", map[string]string{"example.org": elsewhere}, "else add ip4:203.0.113.5", "a:203"},
+	} {
+		t.Run(tt.host, func(t *testing.T) {
+			s := dnsSite(t, tt.records, func(c *Config) { c.Relay.Host = tt.host })
+			if got := short(s.checkSPF(t.Context(), "example.org")); !strings.Contains(got, tt.want) || strings.Contains(got, tt.not) {
+				t.Errorf("got %s\nwant it to say %q and not %q", got, tt.want, tt.not)
+			}
+		})
+	}
+}
+
 // TestCheckDMARC: a policy of the domain or of its organization, and alignment with our signatures.
 func TestCheckDMARC(t *testing.T) {
 	own, err := mailer.NewDKIMKey("example.org", "p1", true)
