@@ -328,7 +328,7 @@ func (f field) setDisclaimer(c *candidate) *Problem {
 		return nil
 	case string:
 		c.Disclaimer = strings.TrimSpace(v)
-		return f.control()
+		return cmp.Or(f.noDisclaimer(c.Disclaimer), f.control())
 	case map[string]any:
 		text, isText := v["text"].(string)
 		mode, isMode := v["mode"].(string)
@@ -340,9 +340,22 @@ func (f field) setDisclaimer(c *candidate) *Problem {
 		if given && c.Disclaimer != "" {
 			c.DisclaimerMode = mode
 		}
-		return field{key: f.key, value: text}.control()
+		return cmp.Or(f.noDisclaimer(c.Disclaimer), field{key: f.key, value: text}.control())
 	}
 	return f.wrong("text", disclaimerExample)
+}
+
+// noDisclaimer is the problem of a word that is meant to take the disclaimer away: readers would see the word below it.
+func (f field) noDisclaimer(text string) *Problem {
+	switch strings.Trim(fold(text), ".!") {
+	case "none", "no", "off", "false", "null", "nil", "n/a", "-", "--", "–", "—", "nein", "kein", "keine", "keiner", "keinen", "ohne", "aus", "aucun", "aucune", "sans", "non",
+		"ninguno", "ninguna", "sin", "لا", "بدون", "yes", "on", "true", "default":
+		return &Problem{
+			What: fmt.Sprintf("disclaimer is “%s”, and readers would see that word below the disclaimer of the series, which stays", shown(text)),
+			Mend: "take the line out, or write " + disclaimerExample, Fatal: true,
+		}
+	}
+	return nil
 }
 
 // setMeta keeps a value for the export: scalars as they were written, lists and tables as JSON.

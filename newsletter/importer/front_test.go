@@ -119,6 +119,12 @@ func TestFrontMatterMistakes(t *testing.T) {
 		{"mode", "---\ndisclaimer: {text: a, mode: drop}\n---\nText.", []string{
 			`FATAL a.md:2:13: disclaimer is a table, not one of text and mode; write disclaimer: "…", or a table of text and mode (add or replace)`,
 		}},
+		{"a disclaimer of off", "---\ndisclaimer: off\n---\nText.", []string{
+			`FATAL a.md:2:13: disclaimer is “off”, and readers would see that word below the disclaimer of the series, which stays; take the line out, or write disclaimer: "…", or a table of text and mode (add or replace)`,
+		}},
+		{"a disclaimer of none", "+++\ndisclaimer = { text = \" None. \", mode = \"replace\" }\n+++\nText.", []string{
+			`FATAL a.md:2:14: disclaimer is “None.”, and readers would see that word below the disclaimer of the series, which stays; take the line out, or write disclaimer: "…", or a table of text and mode (add or replace)`,
+		}},
 		{"large", "---\na: " + strings.Repeat("x", 17000) + "\n---\nText.", []string{"FATAL a.md:1: the front matter has more than 16 KB; shorten it"}},
 		{"long title", "---\na: 1\ntitle: " + strings.Repeat("x", 251) + "\n---\nText.", []string{
 			"FATAL a.md:3: the title has more than 250 characters; put a short title on a line of its own at the top",

@@ -89,11 +89,15 @@ func likeTitle(s string) bool {
 const labelEdge = "\u00a0 \t←→⟵⟶⇐⇒«»‹›<>|·•"
 
 const (
-	labelWord = `(previous|prev|next)(?:[\s\p{Zs}](?:article|post|part|page))?`
-	blank     = `[\s\p{Zs}]`
+	// labelWord is Previous or Next in English, German, French, Spanish and Arabic, with what it goes before or behind.
+	labelWord = `((?:(?:article|page|partie|chapitre|entrada|art[ií]culo|p[aá]gina|parte|cap[ií]tulo|المقالة?|الصفحة|الجزء)[\s\p{Zs}])?` +
+		`(?:previous|prev|next|vorherige[rs]?|vorige[rs]?|zurück|n(?:ä|ae)chste[rs]?|weiter|pr[ée]c[ée]dente?|suivante?|anterior|siguiente|السابقة?|التالية?))` +
+		`(?:[\s\p{Zs}](?:article|post|part|page|beitrag|artikel|teil|seite|text|kapitel|folge))?`
+	blank = `[\s\p{Zs}]`
 )
 
 var (
+	labelAlone = regexp.MustCompile(`(?i)^` + labelWord + `$`)
 	labelBegin = regexp.MustCompile(`(?i)^` + labelWord + `(` + blank + `*:|` + blank + `)`)
 	// labelBar is a second label behind a bar, a dot or a tab.
 	labelBar = regexp.MustCompile(`(?i)` + blank + `*[|·•\t][\s\p{Zs}←→«»‹›]*` + labelWord + `(?:` + blank + `*:|` + blank + `)`)
@@ -141,18 +145,22 @@ func labelTitle(s string) string {
 
 // wordAlone is the word of a line that is a label and nothing else.
 func wordAlone(line string) string {
-	return wordOf(strings.Trim(line, labelEdge+":"))
+	m := labelAlone.FindStringSubmatch(strings.Trim(line, labelEdge+":"))
+	if m == nil {
+		return ""
+	}
+	return wordOf(m[1])
 }
 
 // wordOf is "previous" or "next" for the word of a label.
 func wordOf(s string) string {
-	switch l := strings.ToLower(s); l {
-	case "previous", "next":
-		return l
-	case "prev":
-		return "previous"
+	s = strings.ToLower(s)
+	for _, next := range []string{"next", "nächste", "naechste", "weiter", "suivant", "siguiente", "التالي"} {
+		if strings.Contains(s, next) {
+			return "next"
+		}
 	}
-	return ""
+	return "previous"
 }
 
 // lastText is the last line before end that isn't empty; -1: none.
