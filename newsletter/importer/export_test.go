@@ -141,6 +141,7 @@ func drawArticle(t *rapid.T, slug string) series.Incoming {
 	in.Date = rapid.SampledFrom([]string{"", "2027-03-30"}).Draw(t, "date")
 	in.DisclaimerMode = "add"
 	if in.Disclaimer = strings.TrimSpace(clean(rapid.String().Draw(t, "disclaimer"))); in.Disclaimer != "" {
+		in.Disclaimer += " So it is." // a word such as "off" is none
 		in.DisclaimerMode = rapid.SampledFrom([]string{"add", "replace"}).Draw(t, "mode")
 	}
 	parts := rapid.SliceOfN(rapid.OneOf(short, rapid.SampledFrom([]string{

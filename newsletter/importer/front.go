@@ -1,6 +1,7 @@
 package importer
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -348,7 +349,7 @@ func (f field) setDisclaimer(c *candidate) *Problem {
 // noDisclaimer is the problem of a word that is meant to take the disclaimer away: readers would see the word below it.
 func (f field) noDisclaimer(text string) *Problem {
 	switch strings.Trim(fold(text), ".!") {
-	case "none", "no", "off", "false", "null", "nil", "n/a", "-", "--", "–", "—", "nein", "kein", "keine", "keiner", "keinen", "ohne", "aus", "aucun", "aucune", "sans", "non",
+	case "none", "no", "off", "false", "null", "nil", "n/a", "-", "–", "—", "nein", "kein", "keine", "keiner", "keinen", "ohne", "aus", "aucun", "aucune", "sans", "non",
 		"ninguno", "ninguna", "sin", "لا", "بدون", "yes", "on", "true", "default":
 		return &Problem{
 			What: fmt.Sprintf("disclaimer is “%s”, and readers would see that word below the disclaimer of the series, which stays", shown(text)),
