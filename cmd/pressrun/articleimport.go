@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -60,7 +61,7 @@ the issue of one refuses the import.`,
 type importReport struct {
 	Series     string              `json:"series"`
 	DryRun     bool                `json:"dry_run"`
-	Refused    bool                `json:"refused"` // a file can't be read: nothing was imported
+	Refused    bool                `json:"refused"` // a file can't be read, or preflight would hold it: nothing was imported
 	OrderedBy  string              `json:"ordered_by"`
 	Disclaimer string              `json:"disclaimer"` // the closing note that the texts shared
 	Articles   []importLine        `json:"articles"`
@@ -113,13 +114,19 @@ func (a *app) importArticles(ctx context.Context, s *site, slug string, paths []
 		return err
 	}
 	r := reportOf(of, found, o)
+	var refused error
 	if r.Refused {
-		return errors.Join(a.print(r, r.print), errUnreadable)
+		refused = errUnreadable
 	}
 	if o.ready {
-		if err := s.preflightIncoming(ctx, of, r, found.Articles, newBar(a.err, "Looking")); err != nil {
+		held, err := s.preflightIncoming(ctx, of, r, found.Articles, newBar(a.err, "Looking"))
+		if err != nil {
 			return err
 		}
+		refused = errors.Join(refused, held)
+	}
+	if refused != nil {
+		return errors.Join(a.print(r, r.print), refused)
 	}
 	if err := s.try(ctx, o.dryRun, func(tx *store.Tx) error { return s.takeIn(ctx, tx, r, found.Articles, o) }); err != nil {
 		return err
@@ -136,39 +143,56 @@ func reportOf(of series.Series, found importer.Found, o importOptions) *importRe
 	for _, in := range found.Articles {
 		r.Articles = append(r.Articles, importLine{Article: in.Slug, Title: in.Title, Source: in.Source})
 	}
-	for _, p := range found.Problems {
+	problems := found.Problems
+	for _, in := range found.Articles {
+		problems = append(problems, fieldFaults(in)...)
+	}
+	for _, p := range problems {
 		r.Problems = append(r.Problems, importProblem(p))
 		r.Refused = r.Refused || p.Fatal
 	}
 	return r
 }
 
-// preflightIncoming looks at articles that are to be ready: what would hold the issue of one refuses them all. What is to be looked at
-// stands in the report.
-func (s *site) preflightIncoming(ctx context.Context, of series.Series, r *importReport, in []series.Incoming, b *bar) error {
-	found, err := s.publisher.PreflightIncoming(ctx, of, in, b.patiently(len(in)))
+// hasFault says whether a file has a problem that refuses it.
+func (r *importReport) hasFault(file string) bool {
+	return slices.ContainsFunc(r.Problems, func(p importProblem) bool { return p.Fatal && p.File == file })
+}
+
+// preflightIncoming looks at articles that are to be ready and have no fault of their own: what would hold the issue of one is held, and
+// refuses them all. What is to be looked at stands in the report.
+func (s *site) preflightIncoming(ctx context.Context, of series.Series, r *importReport, in []series.Incoming, b *bar) (held, err error) {
+	var places []int
+	var good []series.Incoming
+	for i, article := range in {
+		if !r.hasFault(article.Source) {
+			places, good = append(places, i), append(good, article)
+		}
+	}
+	found, err := s.publisher.PreflightIncoming(ctx, of, good, b.patiently(len(good)))
 	b.clear()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var faults []error
-	for i, article := range in {
-		r.Articles[i].Findings = aboutArticle(found[i])
-		for _, f := range r.Articles[i].Findings {
+	for i, article := range good {
+		l := &r.Articles[places[i]]
+		l.Findings = aboutArticle(found[i])
+		for _, f := range l.Findings {
 			if f.Error {
 				faults = append(faults, fmt.Errorf("%s: %s", article.Source, saidOf(f)))
 			}
 		}
 	}
-	if len(faults) > 0 {
-		return fmt.Errorf("preflight would hold these, and nothing was imported: mend them, mark them as draft, or import without --ready\n%w", errors.Join(faults...))
+	if len(faults) == 0 {
+		return nil, nil
 	}
-	return nil
+	r.Refused = true
+	return fmt.Errorf("preflight would hold these, and nothing was imported: mend them, mark them as draft, or import without --ready\n%w", errors.Join(faults...)), nil
 }
 
 // fieldFaults are the merge fields of an article that no issue could fill, at their places in its file.
-func fieldFaults(in series.Incoming) error {
-	var faults []error
+func fieldFaults(in series.Incoming) (problems []importer.Problem) {
 	var tell func(err error)
 	tell = func(err error) {
 		if joined, ok := err.(interface{ Unwrap() []error }); ok {
@@ -177,29 +201,21 @@ func fieldFaults(in series.Incoming) error {
 			}
 			return
 		}
+		p := importer.Problem{File: in.Source, What: err.Error(), Fatal: true}
 		var at *render.PlaceError
 		if errors.As(err, &at) && at.Of.Field == "Markdown" && in.Line > 0 {
-			err = fmt.Errorf("%s:%d:%d: %s", in.Source, at.Line+in.Line-1, at.Column, at.Of.Problem)
-		} else {
-			err = fmt.Errorf("%s: %w", in.Source, err)
+			p.Line, p.Column, p.What = at.Line+in.Line-1, at.Column, at.Of.Problem
 		}
-		faults = append(faults, err)
+		problems = append(problems, p)
 	}
 	if err := newsletter.CheckFields(in.Text); err != nil {
 		tell(err)
 	}
-	return errors.Join(faults...)
+	return problems
 }
 
 // takeIn imports the articles and reports what became of each, and what the next slot sends then.
 func (s *site) takeIn(ctx context.Context, tx *store.Tx, r *importReport, in []series.Incoming, o importOptions) error {
-	var faults []error
-	for _, article := range in {
-		faults = append(faults, fieldFaults(article))
-	}
-	if err := errors.Join(faults...); err != nil {
-		return err
-	}
 	had, _, err := series.Had(ctx, tx, r.of.ID)
 	if err != nil {
 		return err
