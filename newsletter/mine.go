@@ -166,7 +166,7 @@ func (p *Publisher) AskAddress(ctx context.Context, token, email, language strin
 	if err != nil {
 		return "", fmt.Errorf("new address: %w", err)
 	}
-	network, _ := netip.ParseAddr(e.IP)
+	network, _ := netip.ParseAddr(e.IP) // those without an address are one network
 	if err := p.people.Admit(ctx, p.db, network); err != nil {
 		return "", fmt.Errorf("new address: %w", err)
 	}

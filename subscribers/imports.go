@@ -165,15 +165,15 @@ func (im *importing) finish(ctx context.Context, db *store.DB) error {
 const (
 	deletePart = `DELETE FROM import_parts
 WHERE import_id = ?1 AND number = (SELECT max(x.number) FROM import_parts x WHERE x.import_id = ?1)`
-	setUnwiped = `UPDATE wiped SET wiped = 0 WHERE wiped > 0`
+	countFile = `UPDATE wiped SET erased = erased + 1 WHERE erased > 0`
 )
 
-// dropParts deletes the file. Who was erased may have stood in it, so that Wipe has to do its work again.
+// dropParts deletes the file. Somebody who was erased may have stood in it, so that it counts as one more of them to Wipe.
 func (im *importing) dropParts(ctx context.Context, db *store.DB) error {
 	for left := int64(1); left > 0; {
 		err := short(ctx, db, func(tx *store.Tx) (err error) {
 			if left, err = tx.Exec(ctx, deletePart, im.id); left > 0 && err == nil {
-				_, err = tx.Exec(ctx, setUnwiped)
+				_, err = tx.Exec(ctx, countFile)
 			}
 			return err
 		})

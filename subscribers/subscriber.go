@@ -390,8 +390,8 @@ const (
 	deleteLinksTo       = `DELETE FROM fresh_links WHERE to_hash = ?1 AND changed IS NULL`
 )
 
-// leaveHash adds the erasure to what stands against an address, takes the texts off that, and lets go of changes of others to it. Where one stands already, of
-// somebody who asked to join and was erased again, it is a new one to the journal: backups have what they told since.
+// leaveHash adds the erasure to what stands against an address, takes the texts off that, and lets go of changes of others to it. Where one
+// stands already, of somebody who asked to join and was erased again, it is a new one to the journal: backups have what they told since.
 func (r *Registry) leaveHash(ctx context.Context, tx *store.Tx, hash string) error {
 	for _, query := range []string{silenceSuppressions, deleteErasure, deleteLinksTo} {
 		if _, err := tx.Exec(ctx, query, hash); err != nil {

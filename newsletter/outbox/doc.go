@@ -32,4 +32,7 @@
 //
 // Old deliveries shrink (Compact): of a row that ended long ago it stays who had which article in which cycle, when, and in
 // which issue. What counts as had goes on to count, and numbers shown stay what they were.
+//
+// A notice that is over keeps neither what it said nor to whom. Whoever is erased has what waits for them emptied, and what relays
+// said of them, in the transaction of the erasure, by a trigger of this package's; after a crash both happened or neither.
 package outbox
