@@ -94,6 +94,9 @@ func checkLocal(local string) error {
 		return badAddress("a dot before the @ must stand between two other characters")
 	}
 	for _, r := range local {
+		if r == '@' {
+			return badAddress("it has more than one @: write each of several addresses on its own")
+		}
 		if !isLocal(r) {
 			return badAddress(fmt.Sprintf("%q can't stand before the @", r))
 		}

@@ -180,7 +180,7 @@ WHERE hash IN (?1, ?2) ORDER BY created, id`
 func (r *Registry) Suppressions(ctx context.Context, q store.Querier, email string) ([]Suppression, error) {
 	addr, err := ParseAddress(email)
 	if err != nil {
-		return nil, fmt.Errorf("suppressions: %w", err)
+		return nil, err
 	}
 	rows, err := q.Query(ctx, selectSuppressions, r.Key.hashAddress(addr.Key), r.Key.hashAddress("@"+addr.Domain))
 	if err != nil {

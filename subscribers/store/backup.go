@@ -65,6 +65,9 @@ func writeWhole(path string, write func(unfinished string) error) (err error) {
 		return os.ErrExist
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), unfinishedPrefix+"*") // 0600, and SQLite takes an empty file
+	if path := (*fs.PathError)(nil); errors.As(err, &path) {          // of a name that nobody gave
+		return fmt.Errorf("no file can be made in the folder %s: %w", filepath.Dir(path.Path), path.Err)
+	}
 	if err != nil {
 		return err
 	}
