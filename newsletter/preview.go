@@ -155,14 +155,14 @@ func (p *Publisher) dripFacts(ctx context.Context, s series.Series, subscriberID
 	return readerFacts(facts, reader), nil
 }
 
-// articleOf is an article by its slug; store.ErrNotFound too where it belongs to another series.
+// articleOf is an article by its slug; series.ErrNoArticle too where it belongs to another series.
 func (p *Publisher) articleOf(ctx context.Context, s series.Series, slug string) (series.Article, error) {
 	a, err := series.ArticleBySlug(ctx, p.db, slug)
 	if err != nil {
 		return a, err
 	}
 	if a.SeriesID != s.ID {
-		return a, fmt.Errorf("article %s is not in series %s: %w", slug, s.Slug, store.ErrNotFound)
+		return a, fmt.Errorf("article %s is not in series %s: %w", slug, s.Slug, series.ErrNoArticle)
 	}
 	return a, nil
 }

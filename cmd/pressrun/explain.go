@@ -61,6 +61,8 @@ func explain(err error) string {
 		{subscribers.ErrAddress, "Nothing was changed. Write it as name@example.org."},
 		{newsletter.ErrNothing, "Nothing was sent. `pressrun plan` shows what is in the way."},
 		{newsletter.ErrImport, "Nothing of that series was sent, and its article keeps its turn. `pressrun plan` shows when it goes."},
+		{series.ErrNoSeries, "`pressrun series list` shows those there are."},
+		{series.ErrNoArticle, "`pressrun article list SERIES` shows those there are."},
 		{series.ErrDisclaimer, "Nothing was changed. Every series needs one: --disclaimer TEXT or --disclaimer @FILE."},
 		{fs.ErrPermission, "Nothing was changed. Run it as the user whom the site's files belong to, or mend their permissions."},
 		{series.ErrSchedule, `Nothing was changed. Write --schedule "tuesdays 09:00" or a cron line such as "0 9 * * TUE", and the zone apart as --zone Europe/Berlin.`},

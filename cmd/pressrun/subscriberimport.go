@@ -197,7 +197,7 @@ func (s *site) articlesThrough(ctx context.Context, of series.Series, slug strin
 		return nil, err
 	}
 	if last.SeriesID != of.ID {
-		return nil, fmt.Errorf("article %s is not of series %s: %w", slug, of.Slug, store.ErrNotFound)
+		return nil, fmt.Errorf("article %s is not of series %s: %w", slug, of.Slug, series.ErrNoArticle)
 	}
 	articles, err := series.Articles(ctx, s.db, of.ID)
 	if err != nil {

@@ -3,6 +3,7 @@ package series
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -87,10 +88,16 @@ func Articles(ctx context.Context, q store.Querier, seriesID int64) ([]Article, 
 
 const articleBySlug = articleRows + ` WHERE a.slug = ?1`
 
-// ArticleBySlug returns store.ErrNotFound for an unknown article.
+// ErrNoArticle is store.ErrNotFound of an article that somebody named.
+var ErrNoArticle = fmt.Errorf("%w", store.ErrNotFound)
+
+// ArticleBySlug returns ErrNoArticle for an unknown article.
 func ArticleBySlug(ctx context.Context, q store.Querier, slug string) (Article, error) {
 	var a Article
 	if err := a.scan(q.QueryRow(ctx, articleBySlug, slug).Scan); err != nil {
+		if errors.Is(err, store.ErrNotFound) {
+			err = ErrNoArticle
+		}
 		return Article{}, fmt.Errorf("article %s: %w", printable(slug), err)
 	}
 	return a, nil

@@ -123,7 +123,7 @@ func (p *problems) language(from, to *string) {
 		return
 	}
 	tag, err := language.Parse(*from)
-	if err != nil {
+	if err != nil || strings.HasSuffix(tag.String(), "-ZZ") { // ZZ is the country of what has none
 		p.add("--language", ErrInvalid, "%q is no language: write a tag such as en, de or pt-BR", *from)
 		return
 	}

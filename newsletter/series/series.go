@@ -208,10 +208,16 @@ func (s *Series) scan(scan func(dest ...any) error) error {
 
 const seriesBySlug = seriesRows + ` WHERE s.slug = ?1 || ''`
 
-// BySlug returns store.ErrNotFound for an unknown series.
+// ErrNoSeries is store.ErrNotFound of a series that somebody named.
+var ErrNoSeries = fmt.Errorf("%w", store.ErrNotFound)
+
+// BySlug returns ErrNoSeries for an unknown series.
 func BySlug(ctx context.Context, q store.Querier, slug string) (Series, error) {
 	var s Series
 	if err := s.scan(q.QueryRow(ctx, seriesBySlug, slug).Scan); err != nil {
+		if errors.Is(err, store.ErrNotFound) {
+			err = ErrNoSeries
+		}
 		return Series{}, fmt.Errorf("series %s: %w", printable(slug), err)
 	}
 	return s, nil
