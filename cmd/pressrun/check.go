@@ -44,6 +44,11 @@ go-live asks for, which is said to be so.`,
 		Example: "  pressrun check\n  pressrun check --send me@example.org --yes",
 		Args:    args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if cmd.Flags().Changed("send") {
+				if _, err := subscribers.ParseAddress(to); err != nil {
+					return usagef(cmd, "--send %q: %w", to, err)
+				}
+			}
 			return a.with(cmd.Context(), func(s *site) error {
 				if to != "" {
 					if err := a.confirm(fmt.Sprintf("Send a test mail to %s?", to)); err != nil {

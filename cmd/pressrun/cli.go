@@ -9,11 +9,13 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/term"
 )
 
@@ -92,14 +94,53 @@ func (a *app) root() *cobra.Command {
 		a.seriesCommand(), a.articleCommand(), a.previewCommand(), a.issueCommand(), a.subscriberCommand(), a.userCommand(),
 		a.dkimCommand(), a.keyCommand(), a.backupCommand(), a.restoreCommand(), a.migrateCommand(), a.benchCommand(), a.benchSinkCommand(), a.versionCommand(),
 	)
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError{err: err, cmd: cmd} })
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError{err: flagFault(err), cmd: cmd} })
 	file := os.Getenv("PRESSRUN_CONFIG")
 	if file == "" {
 		file = "pressrun.toml"
 	}
 	root.PersistentFlags().StringVar(&a.config, "config", file, "configuration file")
 	root.CompletionOptions.HiddenDefaultCmd = false
+	completion(root)
 	return root
+}
+
+// completion makes cobra's command of that name one of ours: without a shell that it knows it is wrong usage.
+func completion(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		if cmd.Name() != "completion" {
+			continue
+		}
+		group(cmd).Example = "  pressrun completion bash > ~/.local/share/bash-completion/completions/pressrun"
+		for _, shell := range cmd.Commands() {
+			shell.Example = "  pressrun completion " + shell.Name()
+		}
+	}
+}
+
+// flagFault says in words what a flag's value should have been.
+func flagFault(err error) error {
+	var invalid *pflag.InvalidValueError
+	if !errors.As(err, &invalid) {
+		return err
+	}
+	takes := ""
+	switch kind := invalid.GetFlag().Value.Type(); {
+	case errors.Is(err, strconv.ErrRange):
+		return fmt.Errorf("--%s: %s is too large", invalid.GetFlag().Name, invalid.GetValue())
+	case strings.HasPrefix(kind, "int"), strings.HasPrefix(kind, "uint"):
+		takes = "a whole number"
+	case strings.HasPrefix(kind, "float"):
+		takes = "a number such as 2.5"
+	case kind == "duration":
+		takes = "a duration such as 20ms, 3s or 1m30s"
+	case kind == "bool":
+		takes = "true or false"
+	default:
+		return err
+	}
+	return fmt.Errorf("--%s takes %s, not %q", invalid.GetFlag().Name, takes, invalid.GetValue())
 }
 
 // group makes a command that only holds others: without one of them it is wrong usage.

@@ -129,6 +129,9 @@ func (a *app) issueTestCommand() *cobra.Command {
 			if to == "" {
 				return usagef(cmd, "say where to: --to EMAIL")
 			}
+			if _, err := subscribers.ParseAddress(to); err != nil {
+				return usagef(cmd, "--to %q: %w", to, err)
+			}
 			return a.with(cmd.Context(), func(s *site) error {
 				if err := s.mayTest(cmd.Context(), to); err != nil {
 					return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -51,7 +52,9 @@ func (a *app) restore(cmd *cobra.Command, file string) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := store.Check(ctx, file, true); err != nil {
+	if err := store.Check(ctx, file, true); errors.Is(err, store.ErrForeign) {
+		return fmt.Errorf("%s is no backup of a Pressrun database: nothing was changed. `pressrun backup` and, each night, serve make them; those of the nights are in %s", file, cmp.Or(cfg.BackupDir, "no folder, as backup_dir is empty"))
+	} else if err != nil {
 		return err
 	}
 	lock, err := lockAlone(cfg.Database)
