@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -30,7 +31,8 @@ already sent don't.`,
 					return q, err
 				}
 				return a.sendIssue(cmd, s, send, func(q queued) string {
-					return fmt.Sprintf("Send a correction of %s to %s?", given[0], countOf(q.Readers, "reader", "readers"))
+					of, _, _ := strings.Cut(given[0], "/")
+					return fmt.Sprintf("Send a correction of %s to %s?%s", given[0], countOf(q.Readers, "reader", "readers"), a.also(s.saidPaused(cmd.Context(), of)))
 				})
 			})
 		},
@@ -83,7 +85,8 @@ had its issue, and the slots go on without it; sent to some of them, or to anoth
 					return q, err
 				}
 				return a.sendIssue(cmd, s, send, func(q queued) string {
-					return fmt.Sprintf("Send this announcement to %s?%s", countOf(q.Readers, "reader", "readers"), a.also(s.saidTurn(cmd.Context(), to)))
+					said := a.also(s.saidPaused(cmd.Context(), to.Series...) + s.saidTurn(cmd.Context(), to))
+					return fmt.Sprintf("Send this announcement to %s?%s", countOf(q.Readers, "reader", "readers"), said)
 				})
 			})
 		},
@@ -94,6 +97,16 @@ had its issue, and the slots go on without it; sent to some of them, or to anoth
 	a.yesFlag(cmd)
 	a.jsonFlag(cmd)
 	return cmd
+}
+
+// saidPaused says of what is sent by hand that a pause doesn't keep it; empty where none of the series is paused.
+func (s *site) saidPaused(ctx context.Context, slugs ...string) (said string) {
+	for _, slug := range slugs {
+		if of, err := series.BySlug(ctx, s.db, slug); err == nil && of.Paused {
+			said += fmt.Sprintf(" Series %s is paused: that keeps its slots, and this goes out all the same.", slug)
+		}
+	}
+	return said
 }
 
 // saidTurn says what an announcement does to the turn of its article in its own series; empty: it has none, or there is nothing to say.

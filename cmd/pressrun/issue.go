@@ -58,7 +58,7 @@ func (a *app) issueSendCommand() *cobra.Command {
 					return q, err
 				}
 				return a.sendIssue(cmd, s, send, func(q queued) string {
-					ends := a.also(s.saidCourse(cmd.Context(), given[0], q.Readers))
+					ends := a.also(s.saidPaused(cmd.Context(), given[0]) + s.saidCourse(cmd.Context(), given[0], q.Readers))
 					return fmt.Sprintf("Send “%s” to %s of %s now?%s", q.Article, countOf(q.Readers, "reader", "readers"), given[0], ends)
 				})
 			})

@@ -17,7 +17,7 @@ func (a *app) seriesPauseCommand() *cobra.Command {
 		Use:   "pause SERIES",
 		Short: "Stop planning a series",
 		Long: `Stops planning: no slot of the series fires until resume, and no issue on hold can be released. Nobody is cancelled, and what is
-being sent goes on: ` + "`issue pause`" + ` stops that. What you send by hand (` + "`issue send`, `issue announce`" + `) goes.`,
+being sent goes on: ` + "`issue pause`" + ` stops that. What you send by hand (` + "`issue send`, `issue announce`,\n`issue correct`" + `) goes: these say that the series is paused before they ask.`,
 		Example: "  pressrun series pause skin",
 		Args:    args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
