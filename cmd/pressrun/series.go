@@ -246,7 +246,7 @@ func (a *app) sayTooShort(of series.Series) {
 	}
 }
 
-// sayMode says what a change of mode means for the readers, and for the next slot.
+// sayMode says what a change of mode means for the next slot.
 func (a *app) sayMode(ctx context.Context, s *site, of series.Series) error {
 	articles, err := series.Articles(ctx, s.db, of.ID)
 	if err != nil {
@@ -257,11 +257,6 @@ func (a *app) sayMode(ctx context.Context, s *site, of series.Series) error {
 		if article.Elsewhere && article.State == series.Ready {
 			elsewhere++
 		}
-	}
-	if of.Mode == series.Live {
-		fmt.Fprintln(a.out, "Everybody gets the same article in a slot now, the first that had no issue: who is behind others gets nothing of what they had.")
-	} else {
-		fmt.Fprintln(a.out, "Each reader gets their own next now: the first article that they have not had from here.")
 	}
 	switch {
 	case elsewhere == 0:
@@ -276,6 +271,41 @@ func (a *app) sayMode(ctx context.Context, s *site, of series.Series) error {
 		sayNext(a.out, &next)
 	}
 	return err
+}
+
+// sayModeFirst says what a change of mode means for the readers before it is done, and where somebody can answer asks when it takes
+// articles from them. What it takes they get after all once it is taken back.
+func (a *app) sayModeFirst(ctx context.Context, s *site, before, after series.Series) error {
+	m, err := s.publisher.CompareModes(ctx, s.db, before, after)
+	if err != nil {
+		return err
+	}
+	if after.Mode == series.Live {
+		fmt.Fprintln(a.out, "In live everybody gets the same article in a slot, the first that had no issue.")
+	} else {
+		fmt.Fprintln(a.out, "In drip each reader gets their own next, the first article that they have not had from here.")
+	}
+	if m.Gain > 0 {
+		fmt.Fprintf(a.out, "Of %s %d get what was not to come for them: %s.\n", countOf(m.Readers, "reader", "readers"), m.Gain, someOf(m.Gained))
+	}
+	if m.Lose == 0 {
+		return nil
+	}
+	fmt.Fprintf(a.out, "Of %s %d don't get any more what was still to come for them: %s.\n", countOf(m.Readers, "reader", "readers"), m.Lose, someOf(m.Lost))
+	if _, asked := a.terminal(); asked {
+		return a.confirm("Change the mode of " + before.Slug + "?")
+	}
+	fmt.Fprintf(a.out, "To take it back before the next slot: pressrun series set %s --mode %s\n", before.Slug, before.Mode)
+	return nil
+}
+
+// someOf names articles with their number, the first of them where they are many.
+func someOf(slugs []string) string {
+	n := countOf(int64(len(slugs)), "article", "articles")
+	if more := len(slugs) - mostNamed; more > 0 {
+		return fmt.Sprintf("%s (%s and %d more)", n, strings.Join(slugs[:mostNamed], ", "), more)
+	}
+	return fmt.Sprintf("%s (%s)", n, strings.Join(slugs, ", "))
 }
 
 // printNextSlot says when the next slot of a series is.
@@ -301,7 +331,8 @@ func (a *app) seriesSetCommand() *cobra.Command {
 		Use:   "set SERIES",
 		Short: "Change a series",
 		Long: `Changes what the flags name and leaves the rest. A new schedule or zone plans the coming slots anew from now on; skipped and
-pinned dates stay. A new disclaimer is a new version: issues that are frozen keep the one they carry.`,
+pinned dates stay. A new disclaimer is a new version: issues that are frozen keep the one they carry. Another mode says first what it
+means for the readers, in numbers; welcome and when-not-ready, where they are at the mode's defaults, follow it.`,
 		Example: `  pressrun series set skin --schedule "thursdays 18:00" --zone Europe/Berlin
   pressrun series set skin --disclaimer @disclaimer.md --disclaimer-place both`,
 		Args: args(cobra.ExactArgs(1)),
@@ -325,7 +356,7 @@ pinned dates stay. A new disclaimer is a new version: issues that are frozen kee
 func (a *app) setSeries(ctx context.Context, s *site, slug string, c series.Change) error {
 	var before, changed series.Series
 	var people subscribers.Counts
-	err := s.db.InTx(ctx, func(tx *store.Tx) (err error) {
+	set := func(tx *store.Tx) (err error) {
 		if before, err = series.BySlug(ctx, tx, slug); err != nil {
 			return err
 		}
@@ -334,11 +365,20 @@ func (a *app) setSeries(ctx context.Context, s *site, slug string, c series.Chan
 		}
 		people, err = subscribers.Count(ctx, tx, changed.ID)
 		return err
-	})
-	if err != nil {
+	}
+	if c.Mode != nil {
+		err := s.try(ctx, true, set)
+		if err == nil && before.Mode != changed.Mode {
+			err = a.sayModeFirst(ctx, s, before, changed)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := s.db.InTx(ctx, set); err != nil {
 		return err
 	}
-	if names := changedParts(before, changed); len(names) > 0 {
+	if names := changedParts(before, changed, c); len(names) > 0 {
 		fmt.Fprintf(a.out, "Changed: %s.\n", strings.Join(names, ", "))
 	} else {
 		fmt.Fprintln(a.out, "Nothing was changed: it was so already.")
@@ -357,8 +397,15 @@ func (a *app) setSeries(ctx context.Context, s *site, slug string, c series.Chan
 	return a.sayMode(ctx, s, changed)
 }
 
-// changedParts names what of a series is other than before.
-func changedParts(before, after series.Series) (names []string) {
+// changedParts names what of a series is other than before. What follows its mode unasked is named with what it is now.
+func changedParts(before, after series.Series, c series.Change) (names []string) {
+	followed := map[string]string{}
+	if c.Welcome == nil {
+		followed["welcome"] = after.Welcome
+	}
+	if c.WhenNotReady == nil {
+		followed["when-not-ready"] = after.WhenNotReady
+	}
 	for _, part := range []struct {
 		name string
 		is   func(series.Series) any
@@ -382,9 +429,13 @@ func changedParts(before, after series.Series) (names []string) {
 		{"private", func(s series.Series) any { return s.Private }},
 		{"sensitive", func(s series.Series) any { return s.Sensitive }},
 	} {
-		if part.is(before) != part.is(after) {
-			names = append(names, part.name)
+		if part.is(before) == part.is(after) {
+			continue
 		}
+		if now := followed[part.name]; now != "" {
+			part.name = fmt.Sprintf("%s (with the mode, to %s)", part.name, now)
+		}
+		names = append(names, part.name)
 	}
 	return names
 }
