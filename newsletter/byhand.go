@@ -328,8 +328,13 @@ func (p *Publisher) Announce(ctx context.Context, a Announcement, dryRun bool) (
 		return "", 0, wrap(err)
 	}
 	if dryRun {
-		readers, err = p.countAnnouncement(ctx, to, frozen.Article, had)
-		return "", readers, err
+		if readers, err = p.countAnnouncement(ctx, to, frozen.Article, had); err == nil && readers == 0 {
+			err = errNobodyLacks
+		}
+		if err != nil {
+			return "", 0, wrap(err)
+		}
+		return "", readers, nil
 	}
 	if err := p.mayLeave(ctx); err != nil {
 		return "", 0, wrap(err)
@@ -344,6 +349,9 @@ func (p *Publisher) Announce(ctx context.Context, a Announcement, dryRun bool) (
 	p.wake()
 	return issue, readers, nil
 }
+
+// errNobodyLacks says that an announcement would reach nobody.
+var errNobodyLacks = fmt.Errorf("%w: nobody is there who has not had it (to say it again within a week, change the words)", ErrNothing)
 
 // addressee is a series that an announcement goes to, and whom of it.
 type addressee struct {
@@ -512,7 +520,7 @@ func (p *Publisher) fillAnnouncement(ctx context.Context, f series.Frozen, to []
 		n, err := p.addReaders(ctx, issue, s, f.Article, same)
 		readers += n
 		if err == nil && readers == 0 && i == len(to)-1 {
-			err = fmt.Errorf("%w: nobody is there who has not had it (to say it again within a week, change the words)", ErrNothing)
+			err = errNobodyLacks
 		}
 		if err != nil {
 			discard := p.db.InTx(context.WithoutCancel(ctx), func(tx *store.Tx) error {

@@ -226,8 +226,10 @@ func TestRule18AnAnnouncementToASegment(t *testing.T) {
 	w.enrol(skin, "ada", "ben")
 	w.enrol(gut, "ben", "cyd")
 	some := newsletter.Announcement{Series: []string{"skin", "gut"}, Where: `name = nobody`, Title: "We move house", Markdown: "From May."}
-	if _, _, err := w.p.Announce(w.ctx, some, false); !errors.Is(err, newsletter.ErrNothing) {
-		t.Errorf("to a segment of nobody: got %v, want ErrNothing", err)
+	for _, dryRun := range []bool{true, false} {
+		if _, _, err := w.p.Announce(w.ctx, some, dryRun); !errors.Is(err, newsletter.ErrNothing) {
+			t.Errorf("to a segment of nobody: got %v, want ErrNothing", err)
+		}
 	}
 	some.Where = `email ~ cyd or tag = vip`
 	_, readers, err := w.p.Announce(w.ctx, some, true)

@@ -116,8 +116,13 @@ func (s *site) saidTurn(ctx context.Context, to newsletter.Announcement) string 
 		return ""
 	}
 	of, err := series.ByID(ctx, s.db, a.SeriesID)
+	if err != nil {
+		return ""
+	}
+	had, _, err := series.Had(ctx, s.db, of.ID)
+	_, issued := had[a.ID]
 	switch {
-	case err != nil || of.Mode != series.Live:
+	case err != nil || issued || of.Mode != series.Live:
 		return ""
 	case to.Everybody(of.Slug):
 		return fmt.Sprintf(" It counts as the issue of “%s” in %s, whose slots go on without it.", a.Slug, of.Slug)
