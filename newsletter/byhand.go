@@ -279,7 +279,11 @@ func (p *Publisher) corrected(ctx context.Context, name string) (s series.Series
 	if err != nil {
 		return s, a, err
 	}
-	if original.ArticleID == 0 || original.SeriesID == 0 {
+	if original.Kind == "announcement" {
+		return s, a, fmt.Errorf("%w: what was announced is corrected by another announcement (pressrun issue announce SERIES --file FILE), "+
+			"and for readers of the article's own series by a correction of its issue there", series.ErrState)
+	}
+	if original.ArticleID == 0 {
 		return s, a, fmt.Errorf("%w: it carries no article of a series", series.ErrState)
 	}
 	if s, err = series.ByID(ctx, p.db, original.SeriesID); err != nil {

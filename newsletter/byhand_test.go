@@ -154,7 +154,7 @@ func TestRule7ACorrectionGoesToWhoHadItAnnounced(t *testing.T) {
 	w.articles(skin, "one", "two")
 	w.enrol(skin, "ada", "ben")
 	w.enrol(gut, "ben")
-	_, _, err := w.p.Announce(w.ctx, newsletter.Announcement{Series: []string{"gut"}, Article: "one"}, false)
+	told, _, err := w.p.Announce(w.ctx, newsletter.Announcement{Series: []string{"gut"}, Article: "one"}, false)
 	w.check("announce", err)
 	name, _, readers, err := w.p.SendNow(w.ctx, "skin", "one", false)
 	w.check("send", err)
@@ -166,6 +166,9 @@ func TestRule7ACorrectionGoesToWhoHadItAnnounced(t *testing.T) {
 	_, readers, err = w.p.Correct(w.ctx, name, "It was wrong.", false)
 	w.check("correct", err)
 	equal(t, "corrected", []int64{would, readers}, []int64{2, 2})
+	if _, _, err := w.p.Correct(w.ctx, told, "It was wrong.", true); !errors.Is(err, series.ErrState) || !strings.Contains(err.Error(), "pressrun issue announce") {
+		t.Errorf("correct the announcement: got %v, want that it is corrected by another", err)
+	}
 }
 
 // TestRule18AnAnnouncementToSomeKeepsTheTurn: who lacks the article gets it in its turn, in the slot or by hand.
