@@ -98,13 +98,13 @@ func addFacts(ctx context.Context, q store.Querier, seriesID int64, all []factua
 }
 
 // The plus keeps the planner to the people at hand: the index of what counts as had would bring all of the series.
-const selectHad = `SELECT d.subscriber_id, d.series_id, d.cycle, d.article_id, i.kind, coalesce(d.dated, d.created)
+const selectHad = `SELECT d.subscriber_id, CASE d.series_id WHEN ?1 THEN d.cycle ELSE 0 END, d.article_id, i.kind, coalesce(d.dated, d.created)
 FROM deliveries d JOIN issues i ON i.id = d.issue_id
 WHERE d.subscriber_id BETWEEN ?2 AND ?3 AND d.article_id IS NOT NULL
 	AND (+d.series_id = ?1 OR (i.kind = 'announcement' AND EXISTS (SELECT 1 FROM articles a WHERE a.id = d.article_id AND a.series_id = ?1)))
 	AND (d.state IN ('pending', 'claimed', 'inflight', 'sent', 'uncertain') OR (d.state = 'failed' AND d.class = 'content'))
 UNION ALL
-SELECT k.subscriber_id, k.series_id, k.cycle, k.article_id, i.kind, k.at
+SELECT k.subscriber_id, CASE k.series_id WHEN ?1 THEN k.cycle ELSE 0 END, k.article_id, i.kind, k.at
 FROM kept k JOIN issues i ON i.id = k.issue_id
 WHERE k.subscriber_id BETWEEN ?2 AND ?3 AND k.article_id IS NOT NULL
 	AND (k.series_id = ?1 OR (i.kind = 'announcement' AND EXISTS (SELECT 1 FROM articles a WHERE a.id = k.article_id AND a.series_id = ?1)))`
@@ -116,17 +116,17 @@ func addHad(ctx context.Context, q store.Querier, seriesID, first, last int64, a
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var subscriber, of, cycle, article int64
+		var subscriber, cycle, article int64 // cycle 0: it is another series', and says nothing of this one's
 		var kind string
 		var when sql.NullInt64
-		if err := rows.Scan(&subscriber, &of, &cycle, &article, &kind, &when); err != nil {
+		if err := rows.Scan(&subscriber, &cycle, &article, &kind, &when); err != nil {
 			return err
 		}
 		r := at[subscriber]
 		if r == nil {
 			continue // not mailable, between two who are
 		}
-		if cycle == r.Cycle || of != seriesID { // that one's cycle says nothing of this
+		if cycle == r.Cycle || cycle == 0 {
 			r.Had[article] = instant(when)
 			if kind == "announcement" {
 				r.announced(article)
