@@ -296,9 +296,6 @@ func TestRule10APinThatPassedIsTold(t *testing.T) {
 				t.Fatalf("got %q, want %q among them", words, told)
 			}
 			contains(t, "text", w.noticeTextOf(told), "“About three” was pinned to Tuesday 9 March 2027", "pressrun series pin skin DATE three")
-			if err := w.p.CancelIssue(w.ctx, "skin/"+wall(1), "late"); err != nil && !errors.Is(err, store.ErrNotFound) {
-				t.Fatal(err)
-			}
 			w.run(tuesday(5))
 			equal(t, "told once", strings.Count(strings.Join(w.notices("editors"), "\n"), told), 1)
 		})
