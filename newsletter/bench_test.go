@@ -2,6 +2,7 @@ package newsletter_test
 
 import (
 	"fmt"
+	"syscall"
 	"testing"
 	"time"
 
@@ -54,4 +55,56 @@ func BenchmarkPlanDrip(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// BenchmarkPlanBreaks forecasts a live series of 1,000,000 readers, of whom none or some are on a break that ends before the slots, for
+// one and for more slots. What breaks add is the difference to none.
+func BenchmarkPlanBreaks(b *testing.B) {
+	w := newWorld(b)
+	slugs := make([]string, 20)
+	for i := range slugs {
+		slugs[i] = fmt.Sprintf("a%02d", i)
+	}
+	s := w.series("skin", series.Change{})
+	w.articles(s, slugs...)
+	w.tx("people", func(tx *store.Tx) error {
+		for _, query := range []string{
+			`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000)
+			INSERT INTO subscribers (id, email, email_key, address_hash, domain_hash, created)
+			SELECT i, 'r' || i || '@reader.example', 'r' || i || '@reader.example', 'h' || i, 'd', 1 FROM n`,
+			`INSERT INTO enrolments (series_id, subscriber_id, state, active_since, created, updated) SELECT 1, id, 'active', 1, 1, 1 FROM subscribers`,
+		} {
+			if _, err := tx.Exec(w.ctx, query); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	for _, away := range []int{0, 1000, 10_000} {
+		w.tx("breaks", func(tx *store.Tx) error {
+			_, err := tx.Exec(w.ctx, `UPDATE enrolments SET state = 'paused', paused_until = ?2 WHERE ?1 > 0 AND id % 1000000 < ?1 * 7 AND id % 7 = 0`,
+				away, monday.Add(time.Hour).UnixMilli())
+			return err
+		})
+		for _, slots := range []int{1, 8} {
+			b.Run(fmt.Sprintf("%d away, %d slots", away, slots), func(b *testing.B) {
+				before := processorTime()
+				for b.Loop() {
+					if _, err := w.p.Plan(w.ctx, "skin", slots, time.Time{}); err != nil {
+						b.Fatal(err)
+					}
+				}
+				b.ReportMetric((processorTime()-before).Seconds()*1000/float64(b.N), "cpu-ms/op")
+			})
+		}
+	}
+}
+
+// processorTime is what this process has used so far.
+func processorTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

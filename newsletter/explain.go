@@ -60,7 +60,7 @@ func (p *Publisher) explainEnrolment(ctx context.Context, e subscribers.Enrolmen
 	if err != nil {
 		return nil, err
 	}
-	decide, err := p.decider(ctx, s, e.SubscriberID)
+	decide, err := p.decider(ctx, s, e.SubscriberID, slots)
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +80,7 @@ func (p *Publisher) explainEnrolment(ctx context.Context, e subscribers.Enrolmen
 		case why.idle != "":
 			line.Outcome, line.Rule, line.Why = why.idle, why.rule, why.obstacle
 		case slot.At.Before(e.PausedUntil):
-			// The series goes on meanwhile: in live this slot's article is gone for them, in drip theirs waits.
+			// The series goes on meanwhile: in live this slot's article is gone for them where others are there, in drip theirs waits.
 			if s.Mode == series.Live {
 				decide(slot)
 			}
@@ -138,8 +138,8 @@ func (p *Publisher) out(ctx context.Context, s series.Series, e subscribers.Enro
 			return fmt.Sprintf("Mail to this person could not be delivered, for good: their enrolment ended on %s (bounce).", on), nil
 		}
 		return fmt.Sprintf("This person left on %s (%s).", on, e.EndedBy), nil
-	case subscribers.Active:
-		mailable, err := subscribers.Mailable(ctx, p.db, s.ID, e.SubscriberID)
+	case subscribers.Active, subscribers.Paused:
+		mailable, err := subscribers.Reachable(ctx, p.db, s.ID, e.SubscriberID)
 		if err != nil || mailable {
 			return "", err
 		}
@@ -151,8 +151,8 @@ func (p *Publisher) out(ctx context.Context, s series.Series, e subscribers.Enro
 // outcomeHad is what a live slot is to somebody who has its article already.
 const outcomeHad series.Outcome = "had"
 
-// decider returns the function that decides one slot after the other for one person, as if each were sent.
-func (p *Publisher) decider(ctx context.Context, s series.Series, subscriberID int64) (func(series.Slot) series.Decision, error) {
+// decider returns the function that decides one of some slots after the other for one person, as if each were sent.
+func (p *Publisher) decider(ctx context.Context, s series.Series, subscriberID int64, slots []series.Slot) (func(series.Slot) series.Decision, error) {
 	reader, err := outbox.ReaderOf(ctx, p.db, s.ID, subscriberID)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return nil, err
@@ -165,16 +165,16 @@ func (p *Publisher) decider(ctx context.Context, s series.Series, subscriberID i
 		facts = readerFacts(facts, reader)
 		return func(slot series.Slot) series.Decision { return explained(atSlot(facts, slot), step(facts, slot)) }, nil
 	}
-	facts, err := liveFacts(ctx, p.db, s)
+	forecast, err := newLiveForecast(ctx, p.db, s, slots)
 	if err != nil {
 		return nil, err
 	}
 	return func(slot series.Slot) series.Decision {
-		d := step(facts, slot)
+		d := forecast.decide(slot)
 		_, had := reader.Had[d.Article.ID]
 		switch {
 		case d.Outcome != series.Send:
-			return explained(atSlot(facts, slot), d)
+			return explained(atSlot(forecast.facts, slot), d)
 		case had:
 			return series.Decision{Outcome: outcomeHad, Rule: 14, Why: fmt.Sprintf("The issue is “%s”, which this person has had already.", d.Article.Title)}
 		case reader.Before[d.Article.ID]:

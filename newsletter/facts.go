@@ -86,32 +86,56 @@ func eachReaders(ctx context.Context, q store.Querier, seriesID, after int64, f 
 type group struct {
 	facts   series.Facts
 	readers int64
+	back    time.Time // the slot in which they are back from a break; zero: they are there now
+}
+
+// grouping puts readers together.
+type grouping struct {
+	common series.Facts
+	placed []int64
+	now    time.Time
+	groups []group
+	index  map[string]int
+}
+
+func (g *grouping) add(r outbox.Reader, back time.Time) {
+	own := readerFacts(g.common, r)
+	key := signature(own, g.placed, g.now)
+	if !back.IsZero() {
+		key = back.String() + key
+	}
+	i, known := g.index[key]
+	if !known {
+		i = len(g.groups)
+		g.index[key] = i
+		g.groups = append(g.groups, group{facts: own, back: back})
+	}
+	g.groups[i].readers++
 }
 
 // groups puts the mailable readers of a drip series together by what Next looks at, so that a forecast costs as much as
-// there are different positions, not people.
-func groups(ctx context.Context, q store.Querier, s series.Series, f series.Facts, now time.Time) ([]group, error) {
-	var all []group
-	index := map[string]int{}
-	placed := placements(f.Articles)
+// there are different positions, not people. With slots there are groups of those too who are back from a break in one of them.
+func groups(ctx context.Context, q store.Querier, s series.Series, f series.Facts, now time.Time, slots ...series.Slot) ([]group, error) {
+	g := grouping{common: f, placed: placements(f.Articles), now: now, index: map[string]int{}}
 	err := eachReaders(ctx, q, s.ID, 0, func(readers []outbox.Reader) error {
 		for _, r := range readers {
-			own := readerFacts(f, r)
-			key := signature(own, placed, now)
-			i, known := index[key]
-			if !known {
-				i = len(all)
-				index[key] = i
-				all = append(all, group{facts: own})
-			}
-			all[i].readers++
+			g.add(r, time.Time{})
 		}
 		return nil
 	})
+	var returning []outbox.Returning
+	if err == nil {
+		returning, err = returns(ctx, q, s, slots)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("series %s: readers: %w", s.Slug, err)
 	}
-	return all, nil
+	for _, r := range returning {
+		if at, found := back(slots, r.Back); found {
+			g.add(r.Reader, at)
+		}
+	}
+	return g.groups, nil
 }
 
 // placements are the instants at which articles got their places, in order: all that rule 4 compares with.

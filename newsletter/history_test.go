@@ -96,11 +96,13 @@ type history struct {
 	seen     int // messages checked
 }
 
-// kept counts the steps of all histories in which time went by and a hold kept its series.
-var kept atomic.Int64
+// kept counts the steps of all histories in which time went by and a hold kept its series, foreseen the slots that ran after a plan.
+var kept, foreseen atomic.Int64
 
 func TestHistories(t *testing.T) {
-	t.Cleanup(func() { t.Logf("holds kept their series in %d steps", kept.Load()) })
+	t.Cleanup(func() {
+		t.Logf("holds kept their series in %d steps, %d slots were as planned", kept.Load(), foreseen.Load())
+	})
 	for i := range 4 { // side by side, since they mostly wait for the disk
 		t.Run(itoa(i), func(t *testing.T) {
 			t.Parallel()
@@ -161,13 +163,15 @@ func newHistory(rt *rapid.T, w *world) *history {
 func (h *history) step(n int) {
 	s := rapid.SampledFrom(h.series).Draw(h.rt, "series")
 	kinds := []string{
-		"week", "week", "week", "weeks", "insert", "move", "withdraw", "ready", "pause", "resume", "join", "return", "leave",
+		"week", "week", "slot", "slot", "weeks", "break", "insert", "move", "withdraw", "ready", "pause", "resume", "join", "return", "leave",
 		"undo", "restart", "send", "hold", "hold and weeks", "release", "cancel", "pin", "pin", "compact", "announce", "announce",
 	}
 	kind := rapid.SampledFrom(kinds).Draw(h.rt, fmt.Sprintf("step %d", n))
+	planned := h.planned(kind, s)
 	h.do(kind, s)
-	h.deliver()
+	happened := h.deliver()
 	h.holds(n, kind)
+	h.asPlanned(n, planned, happened)
 	perSeries := map[taken]int{}
 	stopped := h.stopped()
 	for _, m := range h.relay.all()[h.seen:] {
@@ -188,6 +192,35 @@ func (h *history) step(n int) {
 	h.seen = len(h.relay.all())
 }
 
+// next is the plan's coming slot of a series.
+func (h *history) next(s series.Series) newsletter.Planned {
+	planned, err := h.p.Plan(h.ctx, s.Slug, 1, time.Time{})
+	h.check("plan", err)
+	return planned[0]
+}
+
+// planned is what the plan says of the slot that the step runs in its time; the zero value for other steps.
+func (h *history) planned(kind string, s series.Series) (p newsletter.Planned) {
+	if kind == "slot" {
+		p = h.next(s)
+	}
+	return p
+}
+
+// asPlanned checks that a slot which the plan saw no obstacle for was issued to as many readers as that said, and one for which it said
+// nothing comes sent nothing (rule 21).
+func (h *history) asPlanned(n int, planned newsletter.Planned, happened []newsletter.Happened) {
+	i := slices.IndexFunc(happened, func(x newsletter.Happened) bool { return x.Series == planned.Series && x.Slot == planned.Slot })
+	if i < 0 {
+		return // another step, a skipped date, a paused series
+	}
+	foreseen.Add(1)
+	got := happened[i]
+	if planned.Blocked == "" && (got.State != "issued" || got.Readers != planned.Readers) || planned.Readers == 0 && got.Readers > 0 {
+		h.rt.Fatalf("step %d: the plan said %+v, and %+v happened", n, planned, got)
+	}
+}
+
 // holds checks that time alone sends nothing of a series on hold. A hold is over by an editor's word (see change), or where its slot
 // found nothing to hold: no article, or a draft.
 func (h *history) holds(n int, kind string) {
@@ -197,7 +230,7 @@ func (h *history) holds(n int, kind string) {
 			delete(h.onHold, s.Slug)
 			continue
 		}
-		if !strings.Contains(kind, "week") {
+		if kind != "slot" && !strings.Contains(kind, "week") {
 			continue
 		}
 		kept.Add(1)
@@ -230,7 +263,7 @@ func (h *history) stopped() map[string]bool {
 // most is how many issues of a series one person may get by one step.
 func (h *history) most(kind string) int {
 	switch kind {
-	case "week", "weeks", "hold and weeks", "join", "return", "send", "announce":
+	case "week", "slot", "weeks", "hold and weeks", "join", "return", "send", "announce":
 		return 1
 	case "release":
 		return len(h.issues()) // as many as were held: each by an editor's word
@@ -244,6 +277,10 @@ func (h *history) do(kind string, s series.Series) {
 	switch kind {
 	case "week":
 		h.clock.set(h.clock.now().Add(7 * 24 * time.Hour))
+	case "slot":
+		h.clock.set(h.next(s).At)
+	case "break":
+		h.takeBreak(s, rapid.SampledFrom(h.people).Draw(h.rt, "person"), rapid.IntRange(1, 20).Draw(h.rt, "days"))
 	case "hold and weeks":
 		planned, err := h.p.Plan(h.ctx, s.Slug, 3, time.Time{})
 		h.check("plan", err)
@@ -309,6 +346,17 @@ func (h *history) announce(article string) {
 	}
 	if readers != would {
 		h.rt.Fatalf("announced to %d, counted %d before", readers, would)
+	}
+}
+
+// takeBreak pauses a person for some days; of somebody who isn't there nothing changes.
+func (h *history) takeBreak(s series.Series, name string, days int) {
+	until := h.clock.now().AddDate(0, 0, days)
+	err := h.db.InTx(h.ctx, func(tx *store.Tx) error {
+		return h.world.people.Pause(h.ctx, tx, h.person(name).ID, s.ID, until, evidence())
+	})
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		h.rt.Fatalf("break: %v", err)
 	}
 }
 
@@ -459,10 +507,11 @@ func (h *history) release(s series.Series, issue string) bool {
 }
 
 // deliver does what is due and hands over what can be.
-func (h *history) deliver() {
-	_, err := h.p.RunDue(h.ctx)
+func (h *history) deliver() []newsletter.Happened {
+	happened, err := h.p.RunDue(h.ctx)
 	h.check("run due", err)
 	h.check("drain", h.worker.Drain(h.ctx))
+	return happened
 }
 
 // runOut lets time go on until everybody active has had everything that isn't behind them (drip).

@@ -154,7 +154,7 @@ func (p *Publisher) namePlanned(ctx context.Context, s series.Series, slot serie
 // nameHeld says of a slot held without an issue which article a release would send or wait for; in drip that of the most
 // readers.
 func (p *Publisher) nameHeld(ctx context.Context, s series.Series, slot series.Slot, st *Status) error {
-	decide, err := p.forecaster(ctx, p.db, s)
+	decide, err := p.forecaster(ctx, p.db, s, []series.Slot{slot})
 	if err != nil {
 		return err
 	}

@@ -142,7 +142,7 @@ func (p *Publisher) planSeries(ctx context.Context, q store.Querier, s series.Se
 	if err != nil {
 		return nil, err
 	}
-	decide, err := p.forecaster(ctx, q, s)
+	decide, err := p.forecaster(ctx, q, s, slots)
 	if err != nil {
 		return nil, err
 	}
@@ -243,49 +243,41 @@ func (p *Publisher) obstacle(ctx context.Context, q store.Querier, s series.Seri
 	return "It waits for an import: " + u.words(p.now()) + ".", nil
 }
 
-// forecaster returns the function that decides one slot after the other, as if each were sent, and fills in its row.
-func (p *Publisher) forecaster(ctx context.Context, q store.Querier, s series.Series) (func(context.Context, series.Slot, *Planned) error, error) {
+// forecaster returns the function that decides one of some slots after the other, as if each were sent, and fills in its row.
+func (p *Publisher) forecaster(ctx context.Context, q store.Querier, s series.Series, slots []series.Slot) (func(context.Context, series.Slot, *Planned) error, error) {
 	if s.Mode == series.Drip {
-		return p.dripForecaster(ctx, q, s)
+		return p.dripForecaster(ctx, q, s, slots)
 	}
-	facts, err := liveFacts(ctx, q, s)
+	f, err := newLiveForecast(ctx, q, s, slots)
 	if err != nil {
 		return nil, err
-	}
-	some, err := hasReaders(ctx, q, s)
-	if err != nil {
-		return nil, err
-	}
-	decide := step
-	if !some { // no slot uses an article up
-		decide = func(f series.Facts, slot series.Slot) series.Decision { return series.Next(atSlot(f, slot)) }
 	}
 	return func(ctx context.Context, slot series.Slot, row *Planned) error {
-		d := decide(facts, slot)
+		d := f.decide(slot)
 		switch {
 		case d.Outcome != series.Send:
 			row.Blocked = d.Why
-		case !some:
+		case !f.some(slot):
 			row.Blocked = nobodyThere
 		}
 		if d.Article.ID == 0 {
 			return nil
 		}
 		row.Article, row.Title, row.Pinned = d.Article.Slug, d.Article.Title, d.Article.ID == slot.PinnedID
-		row.Readers, err = outbox.CountFill(ctx, q, s.ID, d.Article.ID)
-		if row.Readers == 0 && row.Blocked == "" {
+		n, err := outbox.CountFill(ctx, q, s.ID, d.Article.ID)
+		if row.Readers = n + f.lacking(slot, d.Article.ID); row.Readers == 0 && row.Blocked == "" {
 			row.Blocked = allHadIt
 		}
 		return err
 	}, nil
 }
 
-func (p *Publisher) dripForecaster(ctx context.Context, q store.Querier, s series.Series) (func(context.Context, series.Slot, *Planned) error, error) {
+func (p *Publisher) dripForecaster(ctx context.Context, q store.Querier, s series.Series, slots []series.Slot) (func(context.Context, series.Slot, *Planned) error, error) {
 	facts, err := seriesFacts(ctx, q, s)
 	if err != nil {
 		return nil, err
 	}
-	readers, err := groups(ctx, q, s, facts, p.now())
+	readers, err := groups(ctx, q, s, facts, p.now(), slots...)
 	if err != nil {
 		return nil, err
 	}
@@ -294,6 +286,9 @@ func (p *Publisher) dripForecaster(ctx context.Context, q store.Querier, s serie
 		waiting := map[int64]int64{}
 		idle := nobodyThere
 		for _, g := range readers {
+			if slot.At.Before(g.back) {
+				continue
+			}
 			switch d := step(g.facts, slot); d.Outcome {
 			case series.Send:
 				sent[d.Article.ID] += g.readers

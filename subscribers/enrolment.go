@@ -296,6 +296,18 @@ func Mailable(ctx context.Context, q store.Querier, seriesID, subscriberID int64
 	return yes, nil
 }
 
+const selectReachable = `SELECT EXISTS (SELECT 1 FROM mailable WHERE series_id = ?1 AND subscriber_id = ?2)
+	OR EXISTS (SELECT 1 FROM on_break WHERE series_id = ?1 AND subscriber_id = ?2)`
+
+// Reachable says whether a person is mailable in the series, or on a break from it and mailable after that as things are.
+func Reachable(ctx context.Context, q store.Querier, seriesID, subscriberID int64) (bool, error) {
+	var yes bool
+	if err := q.QueryRow(ctx, selectReachable, seriesID, subscriberID).Scan(&yes); err != nil {
+		return false, fmt.Errorf("reachable: subscriber %d in series %d: %w", subscriberID, seriesID, err)
+	}
+	return yes, nil
+}
+
 // Counts are people of a series by enrolment state, and how many of the active ones are mailable.
 type Counts struct{ Pending, Active, Paused, Ended, Mailable int64 }
 

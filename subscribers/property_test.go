@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"pressrun/subscribers"
@@ -39,6 +40,41 @@ func TestHistories(t *testing.T) {
 			"time":       h.time,
 		})
 	})
+	p.wantBreaksAlike(t)
+}
+
+// wantBreaksAlike sends everybody of the histories on a break, and takes that back: who is mailable is who comes back from one.
+func (p *people) wantBreaksAlike(t *testing.T) {
+	t.Helper()
+	list := func(q store.Querier, view string) (all []string) {
+		rows, err := q.Query(t.Context(), `SELECT series_id || '/' || subscriber_id || '/' || cycle FROM `+view+` ORDER BY 1`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var one string
+			if err := rows.Scan(&one); err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, one)
+		}
+		return all
+	}
+	back := errors.New("taken back")
+	err := p.tx(func(tx *store.Tx) error {
+		mailable := list(tx, "mailable")
+		if _, err := tx.Exec(t.Context(), `UPDATE enrolments SET state = 'paused', paused_until = 1 WHERE state = 'active'`); err != nil {
+			return err
+		}
+		if diff := cmp.Diff(mailable, list(tx, "on_break")); diff != "" || len(mailable) == 0 {
+			t.Errorf("of %d who were mailable, who comes back from a break (-want +got):\n%s", len(mailable), diff)
+		}
+		return back
+	})
+	if !errors.Is(err, back) {
+		t.Fatal(err)
+	}
 }
 
 // place is an address in a series; series 0 is the whole site.

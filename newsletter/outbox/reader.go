@@ -74,12 +74,21 @@ func scanReaders(rows *sql.Rows, err error) (all []factual, _ error) {
 
 // addFacts fills in what readers, in order of their numbers, had.
 func addFacts(ctx context.Context, q store.Querier, seriesID int64, all []factual) error {
+	at, err := addBefore(ctx, q, seriesID, all)
+	if err != nil || len(all) == 0 {
+		return err
+	}
+	return addHad(ctx, q, seriesID, all[0].SubscriberID, all[len(all)-1].SubscriberID, at)
+}
+
+// addBefore fills in what readers had before they came, and returns them by their numbers.
+func addBefore(ctx context.Context, q store.Querier, seriesID int64, all []factual) (map[int64]*Reader, error) {
 	if len(all) == 0 {
-		return nil
+		return nil, nil
 	}
 	readings, err := subscribers.Readings(ctx, q, seriesID)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	before := make(map[int64]map[int64]bool, len(readings))
 	for id, articles := range readings {
@@ -94,7 +103,7 @@ func addFacts(ctx context.Context, q store.Querier, seriesID int64, all []factua
 		f.Had, f.Before = map[int64]time.Time{}, before[f.reading]
 		at[f.SubscriberID] = &f.Reader
 	}
-	return addHad(ctx, q, seriesID, all[0].SubscriberID, all[len(all)-1].SubscriberID, at)
+	return at, nil
 }
 
 // The plus keeps the planner to the people at hand: the index of what counts as had would bring all of the series.
