@@ -91,7 +91,7 @@ func TestParseAddressRefuses(t *testing.T) {
 		{"ada", "no @"},
 		{"@example.org", "before the @"},
 		{"ada@", "domain"},
-		{"ada@@example.org", "before the @"},
+		{"ada@@example.org", "more than one @"},
 		{"a@b@example.org", "more than one @"},
 		{`"ada"@example.org`, "quoted"},
 		{`"a@b"@example.org`, "quoted"},
