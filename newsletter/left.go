@@ -2,6 +2,7 @@ package newsletter
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -47,7 +48,7 @@ func (p *Publisher) tellLeft(ctx context.Context, s series.Series, slot series.S
 	last, l, err := p.foremost(ctx, s, slot, issues)
 	if err == nil && last.ID != 0 {
 		for _, w := range p.afterWords(ctx, s, slot, last, l) {
-			err = p.Tell(ctx, w.dedupe, w.subject, w.paragraphs)
+			err = errors.Join(err, p.Tell(ctx, w.dedupe, w.subject, w.paragraphs))
 		}
 	}
 	if err != nil {
