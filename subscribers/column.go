@@ -227,7 +227,7 @@ func (s *sheet) dropPlaces() error {
 	case errors.Is(err, errState):
 		return nil
 	case filled && err == nil:
-		s.state = -1
+		s.place, s.state = s.state, -1
 	}
 	return err
 }

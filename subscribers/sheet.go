@@ -30,6 +30,7 @@ type sheet struct {
 	fields []fieldColumn
 	columns
 	hints     []placedHint
+	place     int    // the column called as one of states that says where people live; -1: none
 	unread    []int  // columns that sound like consent and are not understood
 	fileState string // of all rows that don't say theirs, where the file is one of a service's files by state; empty: none
 	ours      bool   // written by Export: its apostrophes come off again
@@ -50,7 +51,7 @@ func readSheet(file *spool) (*sheet, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the file: %w", err)
 	}
-	s := &sheet{spool: file, end: '\n'}
+	s := &sheet{spool: file, end: '\n', place: -1}
 	if bytes.IndexByte(head, '\n') < 0 && bytes.IndexByte(head, '\r') >= 0 {
 		s.end = '\r'
 	}

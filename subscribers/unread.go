@@ -50,7 +50,7 @@ func soundsLikeState(name string) bool {
 func (s *sheet) findUnread() {
 	for i, name := range s.header {
 		hinted := slices.ContainsFunc(s.hints, func(h placedHint) bool { return h.place == i })
-		if s.fileState == "" && !s.ours && !hinted && !s.isKnown(i) && (soundsLikeConsent(name) || s.state < 0 && soundsLikeState(name)) {
+		if s.fileState == "" && !s.ours && !hinted && i != s.place && !s.isKnown(i) && (soundsLikeConsent(name) || s.state < 0 && soundsLikeState(name)) {
 			s.unread = append(s.unread, i)
 		}
 	}
