@@ -12,7 +12,9 @@ import (
 	"pressrun/newsletter/mailer/smtptest"
 	"pressrun/newsletter/outbox"
 	"pressrun/newsletter/series"
+	"pressrun/subscribers"
 	"pressrun/subscribers/store"
+	"pressrun/subscribers/store/storetest"
 )
 
 func (s *site) fill(issue int64) (int64, error) {
@@ -445,6 +447,26 @@ func TestReaders(t *testing.T) {
 }
 
 // TestRetrySkipsWhoHadItSince: a failed row is not sent again to somebody who got the article through another issue.
+// TestOldAnnouncementsKeepTheTurn: what counted as its article's issue before an upgrade does so after it.
+func TestOldAnnouncementsKeepTheTurn(t *testing.T) {
+	db := storetest.Open(t, subscribers.Migrate, series.Migrate, func(ctx context.Context, db *store.DB) error {
+		return store.Migrate(ctx, db, "outbox", before(t, "0010"))
+	})
+	s := siteOn(t, db, newKey())
+	gut := s.addSeries("gut")
+	s.readers(s.skin, 2)
+	s.readers(gut, 2)
+	own, other, slot := s.issue(s.skin, "one"), s.issue(s.skin, "two"), s.issue(s.skin, "three")
+	s.exec(`UPDATE issues SET kind = 'announcement' WHERE id <> ` + fmt.Sprint(slot.ID))
+	s.exec(`UPDATE deliveries SET series_id = ` + fmt.Sprint(gut.ID) + ` WHERE issue_id = ` + fmt.Sprint(other.ID))
+	if err := outbox.Migrate(t.Context(), db); err != nil {
+		t.Fatal(err)
+	}
+	if n := s.countOf(`SELECT id FROM issues WHERE everybody = 1`); n != own.ID {
+		t.Errorf("issue %d counts as announced to everybody, want %d", n, own.ID)
+	}
+}
+
 // TestRetryAfterRefusedContent: once the relay is mended, those whose content it refused get it too.
 func TestRetryAfterRefusedContent(t *testing.T) {
 	s, srv := newSite(t), smtptest.New(t)
