@@ -34,10 +34,11 @@ const (
 	breakerFirst = time.Minute
 	breakerLimit = 30 * time.Minute
 	alarmAfter   = 10 * time.Minute
-	// lostInARow is how many deliveries may lose a fresh connection in the envelope, with no envelope answered between, before
-	// it is the relay that is away and not something about one recipient.
+	// lostInARow is how many deliveries may lose a fresh connection in the envelope, and lostFor how long fewer of them may, with no
+	// envelope answered between, before it is the relay that is away and not something about one recipient.
 	lostInARow = 3
-	mostLost   = 4096 // that are remembered
+	lostFor    = 10 * time.Minute
+	mostLost   = 4096 // deliveries that are remembered
 	// unansweredInARow is how many contents may go unanswered, with none answered between, before nothing leaves but one
 	// probe after each wait.
 	unansweredInARow = 3
@@ -52,9 +53,11 @@ type breaker struct {
 	since   time.Time // when the trouble began
 	alarmed bool
 
-	lost       map[int64]bool // deliveries, in a row
-	lostBefore map[int64]bool // deliveries, ever
-	unanswered int            // in a row
+	lost       map[int64]bool  // deliveries, in a row
+	lostSince  time.Time       // when the first of them was
+	lostBefore map[int64]int64 // deliveries -> envelopes that had been answered by then
+	envelopes  int64           // that were answered
+	unanswered int             // in a row
 }
 
 // trouble is the relay's last error; nil when it works.
@@ -85,17 +88,26 @@ func (b *breaker) failed(err error, now time.Time) {
 	b.until = now.Add(b.wait)
 }
 
-// lostOne notes that a fresh connection was lost in the envelope of a delivery. again: it was not the first one; away: those of
-// too many deliveries were, in a row.
-func (b *breaker) lostOne(delivery int64) (again, away bool) {
+// lostOne notes that a fresh connection was lost in the envelope of a delivery. its: the relay has answered others' since it was lost
+// before, so it is this one that the relay can't stand; away: it has answered nobody's, for too many or too long.
+func (b *breaker) lostOne(delivery int64, now time.Time) (its, away bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	again = b.lostBefore[delivery]
-	if b.lostBefore == nil || len(b.lostBefore) >= mostLost {
-		b.lost, b.lostBefore = map[int64]bool{}, map[int64]bool{}
+	answered, before := b.lostBefore[delivery]
+	if before && answered < b.envelopes {
+		return true, false
 	}
-	b.lost[delivery], b.lostBefore[delivery] = true, true
-	return again, len(b.lost) >= lostInARow
+	if b.lostBefore == nil || len(b.lostBefore) >= mostLost {
+		b.lost, b.lostBefore = map[int64]bool{}, map[int64]int64{}
+	}
+	if len(b.lost) == 0 {
+		b.lostSince = now
+	}
+	b.lost[delivery] = true
+	if !before {
+		b.lostBefore[delivery] = b.envelopes
+	}
+	return false, len(b.lost) >= lostInARow || now.Sub(b.lostSince) >= lostFor
 }
 
 // unansweredOne counts a content that nobody answered and says whether they are too many in a row.
@@ -110,6 +122,7 @@ func (b *breaker) unansweredOne() bool {
 func (b *breaker) works() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.envelopes++
 	clear(b.lost)
 	if b.unanswered < unansweredInARow {
 		b.err, b.alarmed = nil, false

@@ -256,6 +256,44 @@ func TestPoisonousRecipients(t *testing.T) {
 	}
 }
 
+// TestARelayThatHangsUpOnEverybody is away, however few wait: they are not to blame for it, and none of them ages.
+func TestARelayThatHangsUpOnEverybody(t *testing.T) {
+	for _, readers := range []int{1, 2, 5} {
+		t.Run(fmt.Sprint(readers), func(t *testing.T) {
+			bubble(t, func(s *site) {
+				ids := s.readers(s.skin, readers)
+				issue := s.issue(s.skin, "rest")
+				var back atomic.Bool
+				l := &line{offered: func(string) mailer.Outcome {
+					if back.Load() {
+						return mailer.Outcome{State: mailer.Accepted}
+					}
+					return mailer.Outcome{State: mailer.Away}
+				}}
+				cfg := s.config(l)
+				cfg.Connections, cfg.ShelfLife = 2, 30*time.Minute
+				w := s.start(cfg)
+				time.Sleep(3 * time.Hour)
+				synctest.Wait()
+				if w.Trouble() == nil {
+					s.Error("nobody is told that the relay is away")
+				}
+				s.wants(issue.ID, fmt.Sprintf("%d pending", readers))
+				if d := s.delivery(ids[0]); d.Tries != 0 {
+					s.Errorf("got %d tries, want none", d.Tries)
+				}
+				back.Store(true)
+				time.Sleep(time.Hour)
+				synctest.Wait()
+				s.wants(issue.ID, fmt.Sprintf("%d sent", readers))
+				if err := w.Close(); err != nil {
+					s.Error(err)
+				}
+			})
+		})
+	}
+}
+
 func TestConnectionsAreReused(t *testing.T) {
 	for _, tt := range []struct{ limit, readers, connections int }{{0, 250, 3}, {7, 30, 5}, {1, 3, 3}} {
 		t.Run(fmt.Sprint(tt.limit, " a connection"), func(t *testing.T) {

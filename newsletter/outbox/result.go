@@ -136,15 +136,15 @@ func (w *Worker) unsigned(ctx context.Context, r row, why error) {
 }
 
 // lost deals with a fresh connection that was lost in the envelope: one more word on a relay that may be away. The row waits
-// a minute, so that a recipient whom a relay can't stand doesn't stand in the way of all others; where it happens to it again,
-// that is a try, as after a 4xx, and one day the last.
+// a minute, so that a recipient whom a relay can't stand doesn't stand in the way of all others; where it is this one for sure, that is
+// a try, as after a 4xx, and one day the last.
 func (w *Worker) lost(ctx context.Context, r row, out mailer.Outcome, err error) {
-	again, away := w.breaker.lostOne(r.id)
+	its, away := w.breaker.lostOne(r.id, w.now())
 	if away {
 		w.away(cmp.Or[error](err, &mailer.RelayError{Phase: "envelope", Reply: out.Reply}))
 	}
 	out.State = mailer.Away
-	if again {
+	if its {
 		out.State = mailer.Deferred
 		if out.Reply.String() == "" {
 			out.Reply.Text = "the relay closed the connection when it was offered this recipient"
@@ -328,7 +328,7 @@ func stopReason(out mailer.Outcome) string {
 	case ClassUnsigned:
 		return fmt.Sprintf("Its mail can't be signed and doesn't leave unsigned, so the issue waits: %s. Put the key back, or let the relay sign by pressrun dkim drop DOMAIN; then resume the issue.", out.Reply)
 	case mailer.ClassContent:
-		return fmt.Sprintf("The relay refuses what the issue says, so the rest of it waits: %s. If nobody has it yet, cancel it, change the article and send that anew; if the relay was wrong, resume it.", out.Reply)
+		return fmt.Sprintf("The relay refuses what the issue says, so the rest of it waits: %s. If nobody has it yet, cancel it, change the article and send that anew; if the relay was wrong, resume it and retry what failed.", out.Reply)
 	}
 	if out.Class == mailer.ClassDead {
 		return fmt.Sprintf("The relay says of %d addresses in a row that they don't exist, so the rest of the issue waits: %s. If it is the wrong relay, or its fault, mend that and take the suppressions back with pressrun subscriber unsuppress; then resume the issue.", deadInARow, out.Reply)
