@@ -280,24 +280,28 @@ func TestClaimsThatFailUseUpNoPace(t *testing.T) {
 	})
 }
 
-// TestAClockThatWasAhead: what left under it is no word on the days to come.
+// TestAClockThatWasAhead: what left under it is counted once, also over restarts, and no word on the days to come.
 func TestAClockThatWasAhead(t *testing.T) {
-	s := newSite(t)
-	s.readers(s.skin, 1)
-	cfg := s.config(&line{})
-	cfg.Pace = pace.Plan{Relay: rate("10/s 2000/d"), Connections: 1}
-	for _, step := range []time.Duration{365 * 24 * time.Hour, -365 * 24 * time.Hour, time.Minute} {
-		s.advance(step)
-		issue := s.issue(s.skin, fmt.Sprint("article", s.now().Unix()))
-		w := s.start(cfg)
-		s.drain(w)
-		if err := w.Close(); err != nil {
-			t.Fatal(err)
-		}
-		s.wants(issue.ID, "1 sent")
-	}
-	if n := s.countOf(`SELECT count(*) FROM handed WHERE until > ?1`, s.now().Add(time.Hour).UnixMilli()); n != 0 {
-		t.Errorf("%d entries of a time that has not come are kept", n)
+	for _, ahead := range []time.Duration{6 * time.Hour, 365 * 24 * time.Hour} {
+		t.Run(ahead.String(), func(t *testing.T) {
+			s := newSite(t)
+			s.readers(s.skin, 10)
+			cfg := s.config(&line{})
+			cfg.Pace = pace.Plan{Relay: rate("100/d"), Connections: 1}
+			for i, step := range []time.Duration{ahead, -ahead, time.Hour / 2, time.Hour / 2, time.Hour / 2} {
+				s.advance(step)
+				issue := s.issue(s.skin, fmt.Sprint("article", i))
+				w := s.start(cfg)
+				s.drain(w)
+				if err := w.Close(); err != nil {
+					t.Fatal(err)
+				}
+				s.wants(issue.ID, "10 sent")
+				if n := s.countOf(`SELECT sum(n) FROM handed`); n != int64(10*(i+1)) {
+					t.Errorf("step %d: %d are counted of %d that left", i, n, 10*(i+1))
+				}
+			}
+		})
 	}
 }
 

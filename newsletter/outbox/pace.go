@@ -65,8 +65,8 @@ const (
 	updateSpeed  = `UPDATE lanes SET speed = ?2, clean = ?3 WHERE id = ?1`
 	insertHanded = `INSERT INTO handed (scope, per, until, n) VALUES (?1, ?2, ?3, ?4)
 ON CONFLICT (scope, per, until) DO UPDATE SET n = excluded.n`
-	// Or what was counted under a clock that was ahead: it was counted anew since.
-	deleteHanded = `DELETE FROM handed WHERE until + per <= ?1 OR until > ?1 + per`
+	// Or what was counted under a clock that was ahead, later than the slice of now: it was counted anew, in that slice.
+	deleteHanded = `DELETE FROM handed WHERE until + per <= ?1 OR until > ?1 + per / ?2`
 	updateWarmUp = `UPDATE warm_ups SET step = ?2, day = ?3, taken = ?4, judged = ?5, refused = ?6 WHERE domain = ?1`
 )
 
@@ -89,7 +89,7 @@ func keepPace(ctx context.Context, tx *store.Tx, k pace.Kept, now time.Time) err
 		}
 	}
 	if len(k.Left) > 0 {
-		if _, err := tx.Exec(ctx, deleteHanded, now.UnixMilli()); err != nil {
+		if _, err := tx.Exec(ctx, deleteHanded, now.UnixMilli(), pace.Slices); err != nil {
 			return fmt.Errorf("keep the pace: %w", err)
 		}
 	}

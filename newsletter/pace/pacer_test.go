@@ -86,7 +86,6 @@ func TestNeverMoreThanTheLimit(t *testing.T) {
 	})
 }
 
-// TestNextIsNotNowWhileNothingMayLeave: as long as what was granted is not through, nobody need ask again at once.
 // TestAClockThatWasAhead holds up what is paced no longer than its limits are long, also over a restart.
 func TestAClockThatWasAhead(t *testing.T) {
 	plan := pace.Plan{Relay: rate("10/s 2000/d")}
@@ -125,6 +124,7 @@ func TestAWarmUpByAClockThatWasAhead(t *testing.T) {
 	}
 }
 
+// TestNextIsNotNowWhileNothingMayLeave: as long as what was granted is not through, nobody need ask again at once.
 func TestNextIsNotNowWhileNothingMayLeave(t *testing.T) {
 	for name, plan := range map[string]pace.Plan{
 		"a provider's connections": {Adapt: true, Connections: 4},

@@ -2,8 +2,8 @@ package pace
 
 import "time"
 
-// slicesOf is into how many slices a window is cut: what was granted in one counts as if it all had left at its end.
-const slicesOf = 64
+// Slices is into how many slices a window is cut: what was granted in one counts as if it all had left at its end.
+const Slices = 64
 
 // Slice is how many messages left until an instant, of one limit.
 type Slice struct {
@@ -43,7 +43,7 @@ func (w *window) forget(now time.Time) {
 
 // end is that of the slice in which now is.
 func (w *window) end(now time.Time) time.Time {
-	slice := max(w.Per/slicesOf, time.Millisecond)
+	slice := max(w.Per/Slices, time.Millisecond)
 	end := now.Truncate(slice)
 	if end.Before(now) {
 		end = end.Add(slice)
