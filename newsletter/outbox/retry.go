@@ -135,7 +135,7 @@ func mayGoOut(ctx context.Context, tx *store.Tx, issueID int64) error {
 		return err
 	}
 	if corrected && issue.Kind != "correction" {
-		return fmt.Errorf("what issue %s says was corrected since, so it goes to nobody else: %w", issue.Name, series.ErrState)
+		return fmt.Errorf("%w: what issue %s says was corrected since, so it goes to nobody else. Who lacks the article gets it as it is now by: pressrun issue announce SERIES --article ARTICLE", series.ErrState, issue.Name)
 	}
 	return nil
 }
