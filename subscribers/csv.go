@@ -294,8 +294,12 @@ func (im *importing) fault(row row) error {
 	return nil
 }
 
-// state is what the file says of a row's person, or of those of whom it says nothing.
+// state is what the file says of a row's person, or of those of whom it says nothing. In a list of who may not be mailed a yes of long ago,
+// in some column, makes nobody active.
 func (im *importing) state(row row) string {
+	if row.hinted && im.o.As == Suppressed && !isGone(row.state) {
+		return rowSuppressed
+	}
 	return cmp.Or(row.state, string(im.o.As), rowPending)
 }
 

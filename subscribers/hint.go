@@ -47,10 +47,10 @@ var hintNames = map[hint][]string{
 		"غيرمشترك", "غيرمشتركة", "الغاءالاشتراك", "ملغى", "ملغي", "ملغاة", "منسحب", "انسحاب", "رفض", "مرفوض", "غيرنشط",
 	},
 	{asksGone, rowSuppressed}: {
-		"donotcontact", "donotemail", "donotmail", "donotsend", "donotmarket", "dontcontact", "dontemail", "dontmail", "noemail", "noemails", "nomail", "nonewsletter", "nocontact", "dnc",
+		"donotcontact", "donotemail", "donotmail", "donotsend", "donotmarket", "dontcontact", "dontemail", "dontmail", "noemail", "noemails", "nomail", "nomailing", "nomailings", "deceased", "verstorben", "decede", "decedee", "fallecido", "fallecida", "متوفى", "nonewsletter", "nocontact", "dnc",
 		"blocked", "blacklisted", "blocklisted", "blacklist", "blocklist", "suppressed", "suppression", "banned",
 		"gesperrt", "sperre", "werbesperre", "mailsperre", "newslettersperre", "kontaktsperre", "sperrvermerk", "blockiert", "nichtkontaktieren", "nichtanschreiben", "nichtmailen",
-		"keinemail", "keinemails", "keinewerbung", "keinnewsletter", "keinkontakt", "robinsonliste", "schwarzeliste",
+		"keinemail", "keinemails", "keinewerbung", "keinnewsletter", "keinkontakt", "robinsonliste", "schwarzeliste", "sperrliste", "unerwunscht", "unerwuenscht",
 		"bloque", "bloquee", "nepascontacter", "nepasenvoyer", "nepasecrire", "pasdemail", "pasdemails", "pasdepublicite", "listenoire",
 		"bloqueado", "bloqueada", "nocontactar", "noenviar", "noescribir", "listanegra",
 		"محظور", "محظورة", "لاتتصل", "لاترسل", "لاتراسل", "عدمالاتصال", "عدمالارسال",
@@ -66,8 +66,8 @@ var hintNames = map[hint][]string{
 	},
 	{asksHere, rowUnsubscribed}: {
 		"subscribed", "subscribedto", "optin", "optedin", "optinto", "consent", "consented", "consentgiven", "consentto", "gdprconsent", "permission", "mayemail", "canemail",
-		"accepts", "accept", "wants", "receives", "active", "enabled", "newsletter", "newsletters", "marketing", "mailing", "mailings", "marketingallowed", "allowed", "mailable",
-		"angemeldet", "abonniert", "werbung", "einwilligung", "einwilligungs", "eingewilligt", "werbeeinwilligung", "dsgvoeinwilligung", "zustimmung", "zugestimmt", "einverstanden", "einverstandnis",
+		"accepts", "accept", "wants", "receives", "receive", "active", "enabled", "newsletter", "newsletters", "marketing", "mailing", "mailings", "marketingallowed", "allowed", "mailable",
+		"angemeldet", "abonniert", "werbung", "newsletterabo", "newsletterabonnement", "gewunscht", "gewuenscht", "erlaubt", "mailingerlaubt", "kontakterlaubt", "einwilligung", "einwilligungs", "eingewilligt", "werbeeinwilligung", "dsgvoeinwilligung", "zustimmung", "zugestimmt", "einverstanden", "einverstandnis",
 		"einverstaendnis", "erlaubnis", "werbeerlaubnis", "aktiv", "newslettererwunscht", "newslettererwuenscht", "newsletterempfanger", "newsletterempfaenger", "erwunscht", "erwuenscht",
 		"abonne", "abonnee", "inscrit", "inscrite", "consentement", "consentementrgpd", "accepte", "acceptee", "accord", "actif",
 		"suscrito", "suscrita", "inscrito", "inscrita", "consentimiento", "consentimientorgpd", "acepta", "aceptado", "autorizacion", "autoriza", "activo", "activa",
@@ -97,8 +97,8 @@ var (
 		[]string{"timestamp", "datetime", "reason", "grund", "since", "datum", "date", "time", "seit", "motif", "motivo", "le", "el", "am", "at", "on"},
 	}
 	wordsAround = affixes{
-		[]string{"newsletter", "marketing", "subscriber", "contact", "werbung", "werbe", "emails", "email", "mails", "mail", "user", "kunde", "has", "ist", "esta", "est", "is"},
-		[]string{"newsletters", "newsletter", "marketing", "werbung", "emails", "email", "mails", "mail", "status", "statut", "estado", "flag"},
+		[]string{"newsletter", "marketing", "subscriber", "contact", "werbung", "werbe", "emails", "email", "mails", "mail", "user", "kunde", "status", "has", "hat", "ist", "esta", "est", "is"},
+		[]string{"newsletters", "newsletter", "marketing", "werbung", "emails", "email", "mails", "mail", "status", "statut", "estado", "flag", "janein", "yesno", "ouinon", "sino", "c"},
 	}
 )
 
@@ -261,6 +261,7 @@ func (s *sheet) hinted(r *row, cells [][]byte) (int, error) {
 			here = true
 		}
 	}
+	r.hinted = r.state == "" && s.fileState == ""
 	switch {
 	case isGone(r.state):
 	case unconfirmed:

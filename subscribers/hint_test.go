@@ -25,10 +25,10 @@ func TestConsentOfManyHands(t *testing.T) {
 		{"Désinscrit|Désabonnée|Désinscription|Résilié|Retrait du consentement|Refus|Est désabonné", "oui|VRAI|x", unsubscribed, "active"},
 		{"Baja|Dado de baja|De baja|Desuscrita|Cancelado|Revocado|Anulada|Oposición", "sí|VERDADERO|x", unsubscribed, "active"},
 		{"إلغاء الاشتراك|غير مشترك|منسحب|رفض|ملغى", "نعم|صحيح", unsubscribed, "active"},
-		{"Do not email|Do Not Contact|DNC|Don't email|Blocked|Email Blacklisted|Suppressed|Gesperrt|Werbesperre|Nicht kontaktieren|Keine Werbung|Robinsonliste|Bloqué|Ne pas contacter|Liste noire|Bloqueada|No contactar|No enviar|محظور|لا ترسل|عدم الاتصال", "yes|ja|oui|sí|نعم|2024-05-03", suppressed, "active"},
+		{"Do not email|Do Not Contact|Deceased|Verstorben|No mailings|Mail unerwünscht|Sperrliste|DNC|Don't email|Blocked|Email Blacklisted|Suppressed|Gesperrt|Werbesperre|Nicht kontaktieren|Keine Werbung|Robinsonliste|Bloqué|Ne pas contacter|Liste noire|Bloqueada|No contactar|No enviar|محظور|لا ترسل|عدم الاتصال", "yes|ja|oui|sí|نعم|2024-05-03", suppressed, "active"},
 		{"Bounced|Hard bounce|Email bounced|Undeliverable|Unzustellbar|Ungültig|Rückläufer|Invalide|Rebotado|Devuelta|مرتد", "yes|ja|x|2024-05-03", bounced, "active"},
 		{"Complained|Spam complaint|Marked as spam|Beschwerde|Als Spam gemeldet|Plainte|Queja|شكوى", "yes|ja|x", complained, "active"},
-		{"Abgemeldet|Opt-out|Unsubscribed|Désinscrit|Baja", "nein|FALSCH|no|FAUX|FALSO|0|0000-00-00|لا", "active", "active"},
+		{"Abgemeldet|Opt-out|Unsubscribed|Désinscrit|Baja|Hat widersprochen|Opt out (yes/no)", "nein|FALSCH|no|FAUX|FALSO|0|0000-00-00|لا", "active", "active"},
 		{"Gesperrt|Bounced|Do not contact|Spam", "nein|FALSCH|no|FALSE|0", "active", "active"},
 		{"Opt-out|Abmeldung", "abgemeldet|unsubscribed|widerrufen", unsubscribed, "active"},
 
@@ -40,8 +40,8 @@ func TestConsentOfManyHands(t *testing.T) {
 		{"Widerrufen am|Unsubscribed at|Bounced at|Gesperrt am", "0000-00-00 00:00:00|nein|no|FALSCH", "active", "active"},
 
 		// No is gone, yes is here; and where somebody said yes, who has an empty cell did not.
-		{"Opt-in|Opted in|Email Opt-in|Consent|Email consent|Marketing Consent|GDPR consent|Permission|Accepts Email Marketing|Subscribed|Active|is_active|Newsletter|Receives newsletter|Marketing", "no|FALSE|n|0|off", unsubscribed, "active"},
-		{"Einwilligung|Newsletter-Einwilligung|Einwilligung E-Mail|Werbeeinwilligung|DSGVO-Einwilligung|Eingewilligt|Zustimmung|Einverstanden|Einverständnis|Newsletter|Aktiv|Angemeldet|Ist aktiv|Werbung", "nein|FALSCH|0", unsubscribed, "active"},
+		{"Opt-in|Opted in|Email_Opt_In__c|Receive emails|Email allowed|Email Opt-in|Consent|Email consent|Marketing Consent|GDPR consent|Permission|Accepts Email Marketing|Subscribed|Active|is_active|Newsletter|Receives newsletter|Marketing", "no|FALSE|n|0|off", unsubscribed, "active"},
+		{"Einwilligung|Newsletter-Abo|Newsletter gewünscht|Werbung erlaubt|Mailing erlaubt|Newsletter (ja/nein)|Status Newsletter|Newsletter-Einwilligung|Einwilligung E-Mail|Werbeeinwilligung|DSGVO-Einwilligung|Eingewilligt|Zustimmung|Einverstanden|Einverständnis|Newsletter|Aktiv|Angemeldet|Ist aktiv|Werbung", "nein|FALSCH|0", unsubscribed, "active"},
 		{"Consentement|Consentement marketing|Accepte|Accord|Actif|Inscrit|Abonnée", "non|FAUX", unsubscribed, "active"},
 		{"Consentimiento|Acepta|Autorización|Activo|Suscrita", "no|FALSO", unsubscribed, "active"},
 		{"موافقة|موافق|مشترك|نشط", "لا", unsubscribed, "active"},
@@ -87,7 +87,7 @@ func TestConsentThatIsNotUnderstood(t *testing.T) {
 	p, other := newPeople(t), newPeople(t)
 	for _, header := range []string{
 		"Vermerk Abmeldung", "Letzter Widerruf durch", "Einwilligungstext", "Opt-in-Weg", "opt", "Unsub campaign", "Soft bounces", "Blockiergrund des Anbieters", "Suppress list",
-		"Consent wording", "Texte du consentement", "Note de désinscription", "Motivo de dar de baja", "Kundenstatus", "سبب الإلغاء", "Sperre durch", "RGPD", "Mail permissions of 2024",
+		"Austrittsdatum", "Abo beendet am", "Consent wording", "Texte du consentement", "Note de désinscription", "Motivo de dar de baja", "Kundenstatus", "سبب الإلغاء", "Sperre durch", "RGPD", "Mail permissions of 2024",
 	} {
 		file := "E-Mail;Stadt;" + header + "\na@example.org;Ulm;\nb@example.org;Bonn;siehe Akte\n"
 		for _, good := range []bool{false, true} {
@@ -106,6 +106,17 @@ func TestConsentThatIsNotUnderstood(t *testing.T) {
 		}
 		if _, err := other.imports(strings.Replace(file, header, "Notiz", 1), active); err != nil {
 			t.Errorf("%s, called otherwise: %v", header, err)
+		}
+	}
+	for _, header := range []string{
+		"Verteiler", "Mail OK", "Newsletter per Post gewollt", "Kontaktaufnahme per E-Mail", "Abo", "Recevoir la newsletter", "Recibir boletín", "Suscripción al boletín", "Rundbrief", "النشرة البريدية",
+	} {
+		for cell, stops := range map[string]bool{"nein": true, "no": true, "Non": true, "ja": true, "abgemeldet": true, "لا": true, "Berlin": false, "3": false, "0": false, "2024-05-03": false} {
+			o := active
+			o.DryRun = true
+			if rep, err := p.imports("E-Mail;"+header+"\na@example.org;"+cell+"\n", o); err != nil || (len(rep.Unread) > 0) != stops {
+				t.Errorf("%s: %s: unread %q, %v; want it to stop: %v", header, cell, rep.Unread, err, stops)
+			}
 		}
 	}
 	if left := dump(p); len(left) != 0 {
@@ -144,6 +155,19 @@ func TestConsentOfServices(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 		p.wantGets(skin, "a@example.org", true, name)
+	}
+}
+
+// TestConsentOfTheSuppressed: a list of who may not be mailed stays one, whatever its columns of consent say; a state of theirs wins.
+func TestConsentOfTheSuppressed(t *testing.T) {
+	p := newPeople(t)
+	o := subscribers.ImportOptions{As: subscribers.Suppressed, Because: "asked by phone"}
+	file := "email,status,Newsletter,Confirmed\na@example.org,,yes,\nb@example.org,,,\nc@example.org,,no,\nd@example.org,active,yes,yes\ne@example.org,,,no\n"
+	if _, err := p.imports(file, o); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"a suppressed", "b suppressed", "c unsubscribed", "d active", "e suppressed"}, p.states()); diff != "" {
+		t.Errorf("states (-want +got):\n%s", diff)
 	}
 }
 

@@ -30,11 +30,11 @@ type sheet struct {
 	fields []fieldColumn
 	columns
 	hints     []placedHint
-	place     int    // the column called as one of states that says where people live; -1: none
-	unread    []int  // columns that sound like consent and are not understood
-	fileState string // of all rows that don't say theirs, where the file is one of a service's files by state; empty: none
-	ours      bool   // written by Export: its apostrophes come off again
-	layout    string // of the last date that was read
+	place     int            // the column called as one of states that says where people live; -1: none
+	unread    []unreadColumn // columns that sound like consent and are not understood
+	fileState string         // of all rows that don't say theirs, where the file is one of a service's files by state; empty: none
+	ours      bool           // written by Export: its apostrophes come off again
+	layout    string         // of the last date that was read
 	zones     map[string]bool
 }
 
@@ -216,6 +216,7 @@ type row struct {
 	fields   string    // as JSON
 	consent  string    // how they came to where the file is from, as Export writes it
 	state    string    // one of the words above; "": the file doesn't say
+	hinted   bool      // that state, where they are not gone, comes from other columns than one of states
 	since    time.Time // when they came; zero: it doesn't say
 	until    time.Time // of rowPaused
 	unread   []int     // columns of the sheet's unread that say something

@@ -12,10 +12,16 @@ var consentStems = []string{
 	"optin", "optout", "optedin", "optedout", "consent", "permission", "gdpr", "unsub", "suppress", "block", "blacklist", "bounce", "undeliver", "complain",
 	"donot", "dontcontact", "dontmail", "dontemail", "revok", "revoc", "withdraw",
 	"einwillig", "einverstand", "zustimm", "erlaubnis", "dsgvo", "abmeld", "abgemeldet", "abbestell", "widerruf", "widersproch", "widerspruch", "ausgetragen", "austrag",
-	"gekundigt", "gekuendigt", "kundigung", "kuendigung", "sperre", "gesperrt", "blockier", "robinson", "unzustell", "beschwerde", "nichtkontakt", "nichtanschreib", "werbung",
+	"gekundigt", "gekuendigt", "kundigung", "kuendigung", "sperre", "gesperrt", "blockier", "robinson", "unzustell", "beschwerde", "nichtkontakt", "nichtanschreib", "austritt", "beendet",
 	"rgpd", "desinscri", "desabonn", "bloqu", "listenoire", "nepas", "resili",
 	"desuscri", "dardebaja", "dadodebaja", "debaja", "rebot", "autoriza", "listanegra",
 	"الغاء", "موافق", "محظور", "حظر", "انسحاب", "مرتد",
+}
+
+// mailStems are parts of words of columns about mail. Such a column says who may be mailed where it says yes or no.
+var mailStems = []string{
+	"mail", "newsletter", "rundbrief", "verteiler", "boletin", "subscribe", "abonn", "suscri", "marketing", "werb", "contact", "kontakt", "erlaubt", "erwunscht", "erwuenscht", "gewunscht",
+	"verbot", "recevoir", "recoit", "souhait", "courriel", "infolettre", "correo", "recib", "publicit", "publicid", "البريد", "النشرة", "الاشتراك",
 }
 
 // otherChannels are parts of the names of columns that say who agreed to something else than mail.
@@ -40,27 +46,50 @@ func soundsLikeConsent(name string) bool {
 	return slices.ContainsFunc(consentStems, has) || slices.Contains(words, "opt")
 }
 
+// soundsLikeMail says whether a column may say so by yes and no.
+func soundsLikeMail(name string) bool {
+	folded := fold(name)
+	has := func(part string) bool { return strings.Contains(folded, part) }
+	return slices.ContainsFunc(mailStems, has) && !slices.ContainsFunc(otherChannels, has) || strings.HasPrefix(folded, "abo")
+}
+
+// isAnswer says whether a cell is a yes, a no or a state in words: figures are more often a number of mails than an answer.
+func isAnswer(cell string) bool {
+	_, state := rowStates[fold(cell)]
+	return strings.ContainsFunc(cell, unicode.IsLetter) && (state || isYes(cell) || isNo(cell))
+}
+
 // soundsLikeState says whether a column of a file that has no other one of states may be it.
 func soundsLikeState(name string) bool {
 	name = fold(name)
 	return slices.Contains(stateNames(), name) || strings.Contains(name, "status") || strings.Contains(name, "statut")
 }
 
+// unreadColumn is a column that is not understood and may say who may be mailed.
+type unreadColumn struct {
+	place   int
+	answers bool // only where it says yes or no
+}
+
 // findUnread finds the columns that sound like consent and are not understood. The files of a service say themselves who is who.
 func (s *sheet) findUnread() {
 	for i, name := range s.header {
 		hinted := slices.ContainsFunc(s.hints, func(h placedHint) bool { return h.place == i })
-		if s.fileState == "" && !s.ours && !hinted && i != s.place && !s.isKnown(i) && (soundsLikeConsent(name) || s.state < 0 && soundsLikeState(name)) {
-			s.unread = append(s.unread, i)
+		switch {
+		case s.fileState != "" || s.ours || hinted || i == s.place || s.isKnown(i):
+		case soundsLikeConsent(name), s.state < 0 && soundsLikeState(name):
+			s.unread = append(s.unread, unreadColumn{place: i})
+		case soundsLikeMail(name):
+			s.unread = append(s.unread, unreadColumn{place: i, answers: true})
 		}
 	}
 }
 
 // parseUnread lists the columns that are not understood and have something to say of a row's person.
 func (s *sheet) parseUnread(r *row, cells [][]byte) (int, error) {
-	for _, place := range s.unread {
-		if s.cell(cells, place) != "" {
-			r.unread = append(r.unread, place)
+	for _, column := range s.unread {
+		if cell := s.cell(cells, column.place); cell != "" && (!column.answers || isAnswer(cell)) {
+			r.unread = append(r.unread, column.place)
 		}
 	}
 	return -1, nil
