@@ -170,6 +170,40 @@ func TestRule11AHoldOutlivesAPause(t *testing.T) {
 	}
 }
 
+// TestRule11AHoldPassesAnotherPin: the slot with a pin sends that, and what is held is still held in the one after it.
+func TestRule11AHoldPassesAnotherPin(t *testing.T) {
+	for name, end := range map[string]func(w *world, s series.Series){
+		"skipped": func(w *world, s series.Series) {
+			w.tx("skip", func(tx *store.Tx) error {
+				_, err := series.SkipDate(w.ctx, tx, s, tuesday(1).Format(time.DateOnly), w.clock.now())
+				return err
+			})
+		},
+		"paused": func(w *world, _ series.Series) {
+			w.tx("pause", func(tx *store.Tx) error { return series.Pause(w.ctx, tx, "skin", w.clock.now()) })
+			w.clock.set(tuesday(1).Add(time.Hour))
+			w.tx("resume", func(tx *store.Tx) error { return series.Resume(w.ctx, tx, "skin", w.clock.now()) })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			s := w.series("skin", series.Change{})
+			w.articles(s, "one", "two", "three")
+			w.enrol(s, "ada")
+			w.run(monday)
+			w.pin(s, 2, "three")
+			w.check("hold", w.p.HoldIssue(w.ctx, "skin/"+wall(1), "figure one"))
+			end(w, s)
+			w.clock.set(tuesday(1).Add(time.Hour))
+			equal(t, "plan", w.plan("skin", 2), []string{wall(2) + " three 1", wall(3) + " one 1 !"})
+			w.run(tuesday(2))
+			equal(t, "ada", w.deliveriesOf("ada"), []string{"three pending"})
+			equal(t, "what is held", w.run(tuesday(3)), []string{wall(3) + " held 0"})
+			equal(t, "ada then", w.deliveriesOf("ada"), []string{"three pending"})
+		})
+	}
+}
+
 // TestRule11AHoldOutlivesAChangeOfZone: the date's time passes by the change.
 func TestRule11AHoldOutlivesAChangeOfZone(t *testing.T) {
 	w := newWorld(t)

@@ -195,9 +195,11 @@ func judge(s series.Series, slots []series.Slot, now time.Time) []judgement {
 	}
 	ended := series.Slot{} // without an issue
 	for i, turn := range series.Turns(open, now) {
-		slot := open[i].Inherits(ended)
-		if ended = slot; turn == series.TurnRuns {
-			ended = series.Slot{}
+		slot, left := open[i].Inherits(ended)
+		if turn == series.TurnRuns {
+			ended = left
+		} else if ended = slot; left.Hold {
+			ended, _ = left.Inherits(slot)
 		}
 		slots[places[i]], all[places[i]] = slot, judgeTurn(s, slot, turn, now)
 	}

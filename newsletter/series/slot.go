@@ -288,7 +288,7 @@ const byEditor = "by an editor"
 
 // SkipDate marks the slots of a local date (YYYY-MM-DD) as skipped, also before they are planned as rows. It returns
 // their wall times; ErrInvalid where the schedule has none on that date or the date is past. An article pinned to the
-// date loses its pin and a hold its use. Skipping a date twice is no fault.
+// date loses its pin, unless the slot is held: then the next one inherits both. Skipping a date twice is no fault.
 func SkipDate(ctx context.Context, tx *store.Tx, s Series, date string, now time.Time) ([]string, error) {
 	planned, err := s.slotsOn(ctx, tx, date, now)
 	if err != nil {
@@ -296,8 +296,17 @@ func SkipDate(ctx context.Context, tx *store.Tx, s Series, date string, now time
 	}
 	var walls []string
 	for _, p := range planned {
+		was, err := SlotByWall(ctx, tx, s.ID, p.Wall)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return nil, fmt.Errorf("series %s: skip %s: %w", s.Slug, date, err)
+		}
 		if _, err := tx.Exec(ctx, skipSlot, s.ID, p.Wall, millis(p.At), byEditor, millis(now)); err != nil {
 			return nil, fmt.Errorf("series %s: skip %s: %w", s.Slug, date, err)
+		}
+		if was.State == SlotPlanned && was.Hold {
+			if err := passHold(ctx, tx, was, now); err != nil {
+				return nil, fmt.Errorf("series %s: skip %s: %w", s.Slug, date, err)
+			}
 		}
 		walls = append(walls, p.Wall)
 	}
