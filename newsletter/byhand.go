@@ -140,27 +140,31 @@ func sameMinute(err error) error {
 	return err
 }
 
-// articleNow is the article that goes now: the named one, which must be ready and, in live, not issued yet; else the next.
+// articleNow is the article that goes now: the named one, which must be ready and, in live, without an issue that went to its end or
+// goes on; else the next.
 func (p *Publisher) articleNow(ctx context.Context, s series.Series, slot series.Slot, slug string) (series.Article, error) {
-	facts, err := liveFacts(ctx, p.db, s)
-	if err != nil {
-		return series.Article{}, err
-	}
 	if slug != "" {
 		a, err := p.articleOf(ctx, s, slug)
-		issued, had := facts.Had[a.ID]
+		if err != nil {
+			return a, err
+		}
+		had, err := p.LackIn(ctx, p.db, a)
 		switch {
 		case err != nil:
 			return a, err
 		case a.State != series.Ready:
 			return a, fmt.Errorf("%w: article %s is %s; make it ready first", ErrNothing, slug, a.State)
-		case had && s.Mode == series.Live:
-			return a, fmt.Errorf("%w: article %s had its issue on %s", ErrNothing, slug, at(s, issued))
+		case !had.Issued.IsZero() && !had.Broken:
+			return a, fmt.Errorf("%w: article %s had its issue on %s", ErrNothing, slug, at(s, had.Issued))
 		}
 		return a, nil
 	}
 	if held, err := heldIssue(ctx, p.db, s); err != nil || held != "" {
 		return series.Article{}, errors.Join(err, fmt.Errorf("%w: %s is held and keeps its turn; release or cancel it first", ErrNothing, held))
+	}
+	facts, err := liveFacts(ctx, p.db, s)
+	if err != nil {
+		return series.Article{}, err
 	}
 	d := series.Next(atSlot(facts, slot))
 	if d.Outcome != series.Send {

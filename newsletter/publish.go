@@ -105,13 +105,20 @@ func notReserved(ctx context.Context, q store.Querier, f series.Frozen, slot ser
 	return nil
 }
 
-// notIssued fails with series.ErrState where the article of a live series got its issue since Next was asked.
+// notIssued fails with series.ErrState where the article of a live series got its issue since Next was asked. One that was broken off
+// may be followed by one by hand, for those who are without the article.
 func notIssued(ctx context.Context, q store.Querier, f series.Frozen) error {
 	if f.Series.Mode != series.Live {
 		return nil
 	}
 	had, _, err := series.Had(ctx, q, f.Series.ID)
-	if _, issued := had[f.Article.ID]; err == nil && issued {
+	_, issued := had[f.Article.ID]
+	if err == nil && issued && f.Kind == "now" {
+		var fates map[int64]series.Fate
+		fates, err = series.Fates(ctx, q, f.Series.ID)
+		issued = !fates[f.Article.ID].Broken
+	}
+	if err == nil && issued {
 		err = fmt.Errorf("article %s was issued meanwhile: %w", f.Article.Slug, series.ErrState)
 	}
 	return err

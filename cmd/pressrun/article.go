@@ -62,7 +62,10 @@ type articleLine struct {
 	Meta      map[string]string    `json:"meta,omitempty"`
 	Past      *int64               `json:"readers_past,omitempty"`
 	Before    *int64               `json:"readers_before,omitempty"`
-	Findings  []newsletter.Finding `json:"findings,omitempty"` // of preflight, by ready
+	Issued    *time.Time           `json:"issued,omitempty"`           // ready and move: when it had its issue in a live series
+	Lacking   *int64               `json:"readers_without,omitempty"`  // with Issued
+	Broken    bool                 `json:"issue_broken_off,omitempty"` // with Issued: issue send --article goes to those without it
+	Findings  []newsletter.Finding `json:"findings,omitempty"`         // of preflight, by ready
 }
 
 // articleText is what show adds to the line.

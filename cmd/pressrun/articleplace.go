@@ -164,7 +164,8 @@ func checkFields(slug string, t series.Text) error {
 	return nil
 }
 
-// place asks for a backfill where that is wanted, and counts who is past an article's place and who is before it.
+// place asks for a backfill where that is wanted, and counts who is past an article's place and who is before it, or who is without one
+// that had its issue already.
 func (s *site) place(ctx context.Context, tx *store.Tx, of series.Series, articleID int64, p placing) (articleLine, error) {
 	article, err := series.ArticleByID(ctx, tx, articleID)
 	if err != nil {
@@ -174,13 +175,20 @@ func (s *site) place(ctx context.Context, tx *store.Tx, of series.Series, articl
 	if err != nil {
 		return articleLine{}, err
 	}
-	if p.past == "next" && past > 0 {
+	lack, err := s.publisher.LackIn(ctx, tx, article)
+	if err != nil {
+		return articleLine{}, err
+	}
+	if p.past == "next" && past > 0 && lack.Issued.IsZero() {
 		if err := series.Backfill(ctx, tx, articleID, s.now()); err != nil {
 			return articleLine{}, err
 		}
 	}
 	line, err := articleLineOf(of, article)
 	line.Past, line.Before = &past, &before
+	if !lack.Issued.IsZero() {
+		line.Issued, line.Lacking, line.Broken = &lack.Issued, &lack.Readers, lack.Broken
+	}
 	return line, err
 }
 
@@ -189,6 +197,10 @@ func printPlaced(w io.Writer, what string, l articleLine, p placing) {
 	if p.dryRun {
 		what = "Would be done, nothing was changed: " + what
 	}
+	if l.Issued != nil {
+		printIssued(w, what, l)
+		return
+	}
 	fmt.Fprintf(w, "%s. Readers past this point: %d, before it: %d.\n", what, *l.Past, *l.Before)
 	switch {
 	case *l.Past == 0:
@@ -196,6 +208,15 @@ func printPlaced(w io.Writer, what string, l articleLine, p placing) {
 		fmt.Fprintln(w, "Those past it get it as their next article.")
 	default:
 		fmt.Fprintln(w, `Those past it skip it; with "--past next" it is their next article.`)
+	}
+}
+
+// printIssued is for an article of a live series that had its issue: wherever it stands, it is nobody's next.
+func printIssued(w io.Writer, what string, l articleLine) {
+	fmt.Fprintf(w, "%s. It had its issue on %s, so it is nobody's next. Readers without it: %d.\n",
+		what, l.Issued.Format("2 January 2006 at 15:04"), *l.Lacking)
+	if l.Broken && *l.Lacking > 0 {
+		fmt.Fprintf(w, "That issue was broken off; to send the article to those without it: pressrun issue send %s --article %s\n", l.Series, l.Article)
 	}
 }
 

@@ -65,7 +65,8 @@ func (a *app) issueSendCommand() *cobra.Command {
 		},
 	}
 	cmd.Long = "Makes the issue, asks, and delivers, with a bar on a terminal. " + watchHelp + ` The last object is the one that --json prints
-alone, with "delivery" in it.`
+alone, with "delivery" in it. An article whose issue was withdrawn or cancelled in mid-send goes, named by --article, to those who are
+without it.`
 	cmd.Flags().StringVar(&article, "article", "", "this article instead of the next one")
 	a.watchFlag(cmd)
 	a.yesFlag(cmd)

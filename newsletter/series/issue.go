@@ -364,26 +364,31 @@ func Had(ctx context.Context, q store.Querier, seriesID int64) (had map[int64]ti
 type Fate struct {
 	Sent    time.Time // when the first that is being sent or was sent was frozen; zero: none
 	Stopped bool      // one is held or paused: an editor's word is waited for
+	Broken  bool      // all were cancelled, one of them after somebody had it: others are without it
 }
 
 const articleFates = `SELECT i.article_id, coalesce(min(CASE WHEN i.state IN ('sending', 'done') THEN i.frozen END), 0),
-	max(CASE WHEN i.state IN ('held', 'paused') THEN 1 ELSE 0 END)
+	max(CASE WHEN i.state IN ('held', 'paused') THEN 1 ELSE 0 END),
+	max(CASE WHEN i.state = 'cancelled' THEN i.reached ELSE 0 END), min(CASE WHEN i.state = 'cancelled' THEN 1 ELSE 0 END)
 FROM issues i WHERE i.series_id = ?1 AND i.kind IN ('slot', 'now') GROUP BY i.article_id`
 
-// Fates says of each article of a series that had an issue what became of that: whether it may be given to newcomers.
+// Fates says of each article of a series that had an issue what became of that: whether it may be given to newcomers, and whether it may
+// be sent again to those who are without it.
 func Fates(ctx context.Context, q store.Querier, seriesID int64) (map[int64]Fate, error) {
 	type fate struct {
-		article, sent int64
-		stopped       bool
+		article, sent             int64
+		stopped, reached, allOver bool
 	}
-	scan := func(x *fate, scan func(dest ...any) error) error { return scan(&x.article, &x.sent, &x.stopped) }
+	scan := func(x *fate, scan func(dest ...any) error) error {
+		return scan(&x.article, &x.sent, &x.stopped, &x.reached, &x.allOver)
+	}
 	all, err := collect(ctx, q, scan, articleFates, seriesID)
 	if err != nil {
 		return nil, fmt.Errorf("fates of articles of series %d: %w", seriesID, err)
 	}
 	fates := make(map[int64]Fate, len(all))
 	for _, x := range all {
-		f := Fate{Stopped: x.stopped}
+		f := Fate{Stopped: x.stopped, Broken: x.reached && x.allOver}
 		if x.sent != 0 {
 			f.Sent = instant(x.sent)
 		}
