@@ -29,7 +29,7 @@ type delivery struct {
 
 	Unsettled []outbox.Unsettled `json:"unsettled,omitempty"` // issues with uncertain deliveries, of whatever run
 
-	next     time.Time
+	next     time.Time // in the site's zone
 	course   pace.Course
 	followed *outbox.Counts // of the issue, where it was watched while another process delivered it
 	failed   bool           // the relay's last words may not be on the disk
@@ -123,10 +123,11 @@ func (s *site) deliver(ctx context.Context, progress io.Writer) (d delivery, err
 		return d, err
 	}
 	d.Waiting, d.next, err = outbox.CountPending(ctx, s.db)
-	if !d.next.After(s.now()) { // due already: it is something else that keeps them here
+	if d.next.After(s.now()) { // else it is due already, and something else keeps them here
+		d.NextTry, d.next = stamp(d.next), d.next.In(s.pace.Zone)
+	} else {
 		d.next = time.Time{}
 	}
-	d.NextTry = stamp(d.next)
 	if err == nil && d.Waiting > 0 {
 		d.course, d.Paced, err = outbox.Backlog(ctx, s.db, s.pace, s.now())
 		d.Ends = stamp(d.course.Ends)
@@ -198,7 +199,7 @@ func (d delivery) said() string {
 		parts = []string{"nothing"}
 	}
 	text := "Delivered: " + strings.Join(parts, ", ") + "."
-	if d.failed {
+	if d.failed && d.Sent+d.Refused+d.Deferred+d.Uncertain > 0 {
 		text = "The relay’s answers before that: " + strings.Join(parts, ", ") + ". `pressrun issue list` says what of it is recorded."
 	}
 	if d.Refusal != "" {
@@ -214,7 +215,7 @@ func (d delivery) said() string {
 	case d.Waiting > 0 && d.next.IsZero():
 		text += fmt.Sprintf(" Waiting: %d.", d.Waiting)
 	case d.Waiting > 0:
-		text += fmt.Sprintf(" Waiting: %d; the next try is due on %s.", d.Waiting, d.next.UTC().Format(slotFormat))
+		text += fmt.Sprintf(" Waiting: %d; the next try is due on %s.", d.Waiting, when(d.next))
 	}
 	return text + d.saidUnsettled()
 }

@@ -27,6 +27,7 @@ func TestDeliverySaid(t *testing.T) {
 			"The running pressrun delivered: 5 sent, 2 not through yet.\nUncertain in all: 3 (a/x: 2, b/x: 1). The relay’s answer was lost, so they may have arrived or not; " +
 				"`pressrun issue settle ISSUE --as sent|again` decides.",
 		},
+		{delivery{failed: true}, "Delivered: nothing."},
 		// After a failure the rows may say less than the relay did, and what waits isn't known.
 		{delivery{Sent: 63, failed: true}, "The relay’s answers before that: 63 sent. `pressrun issue list` says what of it is recorded."},
 	} {

@@ -74,18 +74,19 @@ func (b *breaker) state(now time.Time) (open, probing bool) {
 	return b.err != nil && now.Before(b.until), b.err != nil
 }
 
-// failed notes that the relay is away. Connections that fail together count once.
-func (b *breaker) failed(err error, now time.Time) {
+// failed notes that the relay is away, and says whether that is news. Connections that fail together count once.
+func (b *breaker) failed(err error, now time.Time) (news bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.err != nil && now.Before(b.until) {
-		return
+		return false
 	}
 	if b.err == nil {
 		b.since, b.wait = now, breakerFirst/2
 	}
 	b.err, b.wait = err, min(2*b.wait, breakerLimit)
 	b.until = now.Add(b.wait)
+	return true
 }
 
 // lostOne notes that a fresh connection was lost in the envelope of a delivery. its: the relay has answered others' since it was lost

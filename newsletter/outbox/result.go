@@ -165,8 +165,9 @@ var errUnanswered = errors.New("the relay takes messages and does not answer")
 
 // away opens the breaker.
 func (w *Worker) away(err error) {
-	w.log.Warn("the relay is away", "error", err)
-	w.breaker.failed(err, w.now())
+	if w.breaker.failed(err, w.now()) {
+		w.log.Warn("the relay is away", "error", err)
+	}
 }
 
 // settle writes what the relay's answer means for a delivery, soon: the writer keeps it until it is on the disk. Only where

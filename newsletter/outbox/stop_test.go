@@ -338,6 +338,34 @@ func TestAlarmAfterTenMinutes(t *testing.T) {
 	})
 }
 
+// TestAwayIsLoggedOnce: connections that find the relay away together say it once, and so does each probe after a wait.
+func TestAwayIsLoggedOnce(t *testing.T) {
+	bubble(t, func(s *site) {
+		s.readers(s.skin, 30)
+		s.issue(s.skin, "rest")
+		var log logged
+		cfg := s.config(outbox.RelayFunc(func(context.Context) (outbox.Conn, error) {
+			time.Sleep(time.Second) // so that all of them try together
+			return nil, &mailer.RelayError{Phase: "connect", Err: errTest}
+		}))
+		cfg.Log, cfg.Connections = log.logger(), 8
+		w := s.start(cfg)
+		for _, tt := range []struct {
+			after time.Duration
+			want  int
+		}{{30 * time.Second, 1}, {8 * time.Minute, 4}} { // at once, after 1, 2 and 4 minutes
+			time.Sleep(tt.after)
+			synctest.Wait()
+			if n := strings.Count(log.String(), `msg="the relay is away"`); n != tt.want {
+				s.Errorf("after %s: got %d warnings, want %d:\n%s", tt.after, n, tt.want, log.String())
+			}
+		}
+		if err := w.Close(); err != nil {
+			s.Error(err)
+		}
+	})
+}
+
 // TestQueuedByAnotherProcess is found without a call of Wake.
 func TestQueuedByAnotherProcess(t *testing.T) {
 	s, srv := newSite(t), smtptest.New(t)
