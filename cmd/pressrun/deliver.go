@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"pressrun/newsletter"
 	"pressrun/newsletter/mailer"
 	"pressrun/newsletter/outbox"
 	"pressrun/newsletter/pace"
@@ -17,6 +18,7 @@ import (
 // delivery is what one run of the worker came to: what the relay said to this process, and what is left.
 type delivery struct {
 	Sent      int64  `json:"sent"`
+	Notices   int64  `json:"notices"`  // of the sent: no letters of an issue, but confirmations, words to the editors and such
 	Refused   int64  `json:"refused"`  // for good
 	Deferred  int64  `json:"deferred"` // for now: they are among the waiting
 	Uncertain int64  `json:"uncertain"`
@@ -37,8 +39,8 @@ type delivery struct {
 
 // tally counts what the relay says.
 type tally struct {
-	sent, refused, deferred, uncertain atomic.Int64
-	refusal                            atomic.Pointer[mailer.Reply] // the last one
+	sent, notices, refused, deferred, uncertain atomic.Int64
+	refusal                                     atomic.Pointer[mailer.Reply] // the last one
 }
 
 func (t *tally) handled() int64 {
@@ -76,18 +78,23 @@ func (t *tally) count(o mailer.Outcome, content bool) {
 // counted is a connection whose answers are counted.
 type counted struct {
 	outbox.Conn
-	tally *tally
+	tally  *tally
+	notice bool // what its last envelope was of
 }
 
-func (c counted) Envelope(ctx context.Context, m mailer.Message) (mailer.Outcome, error) {
+func (c *counted) Envelope(ctx context.Context, m mailer.Message) (mailer.Outcome, error) {
+	c.notice = !m.List
 	o, err := c.Conn.Envelope(ctx, m)
 	c.tally.count(o, false)
 	return o, err
 }
 
-func (c counted) Content(ctx context.Context, next *mailer.Message) (mailer.Outcome, error) {
+func (c *counted) Content(ctx context.Context, next *mailer.Message) (mailer.Outcome, error) {
 	o, err := c.Conn.Content(ctx, next)
 	c.tally.count(o, true)
+	if c.notice && o.State == mailer.Accepted {
+		c.tally.notices.Add(1)
+	}
 	return o, err
 }
 
@@ -112,7 +119,8 @@ func (s *site) deliver(ctx context.Context, progress io.Writer) (d delivery, err
 	}
 	err = errors.Join(err, stop())
 	t := &s.said
-	d.Sent, d.Refused, d.Deferred, d.Uncertain = t.sent.Load(), t.refused.Load(), t.deferred.Load(), t.uncertain.Load()
+	d.Sent, d.Notices = t.sent.Load(), t.notices.Load()
+	d.Refused, d.Deferred, d.Uncertain = t.refused.Load(), t.deferred.Load(), t.uncertain.Load()
 	if last := t.refusal.Load(); last != nil {
 		d.Refusal = oneLine(last.String())
 	}
@@ -190,10 +198,13 @@ func (d delivery) said() string {
 	for _, p := range []struct {
 		n    int64
 		what string
-	}{{d.Sent, "sent"}, {d.Refused, "refused by the relay"}, {d.Deferred, "put off by the relay"}, {d.Uncertain, "uncertain"}} {
+	}{{d.Sent - d.Notices, "sent"}, {d.Refused, "refused by the relay"}, {d.Deferred, "put off by the relay"}, {d.Uncertain, "uncertain"}} {
 		if p.n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", p.n, p.what))
 		}
+	}
+	if d.Notices > 0 {
+		parts = append(parts, countOf(d.Notices, "notice", "notices"))
 	}
 	if len(parts) == 0 {
 		parts = []string{"nothing"}
@@ -218,6 +229,23 @@ func (d delivery) said() string {
 		text += fmt.Sprintf(" Waiting: %d; the next try is due on %s.", d.Waiting, when(d.next))
 	}
 	return text + d.saidUnsettled()
+}
+
+// saidOf is said for a command that is about issues of which own letters were sent: a run sends all that waits.
+func (d delivery) saidOf(own int64) string {
+	others := d.Sent - d.Notices - own
+	if others <= 0 {
+		return d.said()
+	}
+	return fmt.Sprintf("%s Of the sent, %d waited of other issues.", d.said(), others)
+}
+
+// sentOf counts the letters that were sent of some issues.
+func sentOf(all []newsletter.Status) (n int64) {
+	for _, st := range all {
+		n += st.Counts.Sent
+	}
+	return n
 }
 
 // saidElsewhere is what another process does, as far as it is known here.

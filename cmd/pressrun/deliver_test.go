@@ -16,6 +16,7 @@ func TestDeliverySaid(t *testing.T) {
 	}{
 		{delivery{}, "Delivered: nothing."},
 		{delivery{Sent: 1840}, "Delivered: 1840 sent."},
+		{delivery{Sent: 5, Notices: 1}, "Delivered: 4 sent, 1 notice."},
 		{delivery{Elsewhere: true}, "A running pressrun sends from this database: it does the delivery."},
 		{
 			delivery{Sent: 1, Deferred: 2, Waiting: 2, next: time.Date(2027, 3, 30, 9, 0, 0, 0, time.UTC)},
@@ -33,6 +34,20 @@ func TestDeliverySaid(t *testing.T) {
 	} {
 		if got := tt.d.said(); got != tt.want {
 			t.Errorf("%+v: got %q, want %q", tt.d, got, tt.want)
+		}
+	}
+}
+
+// TestDeliverySaidOf: what a run sent of other issues is not taken for this one's.
+func TestDeliverySaidOf(t *testing.T) {
+	d := delivery{Sent: 6, Notices: 1}
+	for own, want := range map[int64]string{
+		5: "Delivered: 5 sent, 1 notice.",
+		4: "Delivered: 5 sent, 1 notice. Of the sent, 1 waited of other issues.",
+		0: "Delivered: 5 sent, 1 notice. Of the sent, 5 waited of other issues.",
+	} {
+		if got := d.saidOf(own); got != want {
+			t.Errorf("of %d: got %q, want %q", own, got, want)
 		}
 	}
 }

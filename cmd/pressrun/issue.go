@@ -114,8 +114,10 @@ func (a *app) sendIssue(cmd *cobra.Command, s *site, send func(dryRun bool) (que
 		said, err := s.saidTrial(cmd.Context())
 		failed, trial = errors.Join(failed, err), said+"\n"
 	}
+	made, err := s.publisher.IssuesWith(cmd.Context(), q.Issue)
+	failed = errors.Join(failed, err)
 	return errors.Join(failed, a.print(q, func(w io.Writer) {
-		fmt.Fprintf(w, "%s, for %s. %s\n%s", q.Issue, countOf(q.Readers, "reader", "readers"), d.said(), trial)
+		fmt.Fprintf(w, "%s, for %s. %s\n%s", q.Issue, countOf(q.Readers, "reader", "readers"), d.saidOf(sentOf(made)), trial)
 	}))
 }
 
@@ -144,6 +146,7 @@ func (a *app) issueTestCommand() *cobra.Command {
 					return err
 				}
 				d, err := s.deliver(cmd.Context(), a.err)
+				d.Notices = 0 // a test is one
 				fmt.Fprintf(a.out, "A test of %s for %s. %s\n", given[0], to, d.said())
 				if err == nil && d.Refused > 0 && d.Sent == 0 {
 					err = errors.New("the test was refused: nobody got it")
@@ -449,6 +452,9 @@ func (a *app) issueReleaseCommand(name, short string, change func(*newsletter.Pu
 				if err := change(s.publisher, cmd.Context(), given[0]); err != nil {
 					return err
 				}
+				if len(all) == 1 && all[0].Planned != nil { // it sends at its time, and what waits of others is no part of it
+					return a.showIssue(cmd, s, given[0])
+				}
 				return a.deliverAndShow(cmd, s, given[0])
 			})
 		},
@@ -533,8 +539,14 @@ func (a *app) changed(cmd *cobra.Command, s *site, name string, change func() (i
 
 // deliverAndShow delivers what is pending, and shows what an issue came to.
 func (a *app) deliverAndShow(cmd *cobra.Command, s *site, name string) error {
+	before, err := s.publisher.IssuesNamed(cmd.Context(), name)
+	if err != nil {
+		return err
+	}
 	d, err := s.deliver(cmd.Context(), a.err)
-	fmt.Fprintln(a.err, d.said())
+	after, failed := s.publisher.IssuesNamed(cmd.Context(), name)
+	fmt.Fprintln(a.err, d.saidOf(sentOf(after)-sentOf(before)))
+	err = errors.Join(err, failed)
 	if err == nil {
 		err = s.waiting(cmd.Context(), d)
 	}

@@ -268,7 +268,7 @@ func (s *site) connect(ctx context.Context, smtp mailer.SMTP) (outbox.Conn, erro
 	if err != nil {
 		return nil, err
 	}
-	return counted{conn, &s.said}, nil
+	return &counted{Conn: conn, tally: &s.said}, nil
 }
 
 // mayLeave keeps issues on this machine until go-live has passed for the relay and the public address of now. A trial, which
