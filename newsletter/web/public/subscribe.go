@@ -98,8 +98,8 @@ type request struct {
 }
 
 // subscribe takes the sign-up form, ours or one on another site. For a new, a known and a suppressed address the answer is
-// the same to the byte: it tells nobody who is on the list. A form that is not ours, or that lacks the consent that a
-// sensitive series needs, gets a page with one button.
+// the same to the byte: it tells nobody who is on the list. A form that is not ours, that came back at once, or that lacks the consent
+// that a sensitive series needs, gets a page with one button.
 func (p *pages) subscribe(w http.ResponseWriter, r *http.Request) error {
 	if err := web.ParseForm(w, r); err != nil {
 		return err
@@ -114,9 +114,9 @@ func (p *pages) subscribe(w http.ResponseWriter, r *http.Request) error {
 	switch {
 	case len(q.series) == 0, bad != nil:
 		return p.askAgain(w, r, q)
-	case trapped(r, ago, ours):
+	case r.PostForm.Get("comment") != "": // a field that people never see: a program wrote into it, and is told nothing of that
 		return p.asked(w, q)
-	case !ours, form.Sensitive && r.PostForm.Get("agree") != "yes":
+	case !ours, hasty(r, ago), form.Sensitive && r.PostForm.Get("agree") != "yes":
 		return p.askOnce(w, q, form)
 	}
 	names := make([]string, len(q.series))
@@ -173,11 +173,11 @@ func chosenSeries(r *http.Request) []string {
 	return append(r.PostForm["series[]"], r.PostForm["series"]...)
 }
 
-// trapped says whether a program filled the form in: it wrote into a field that people never see, or needed less time than
-// anybody does. Forms on other sites don't say when they were shown, and one button is pressed fast.
-func trapped(r *http.Request, ago time.Duration, ours bool) bool {
+// hasty says whether a form came back faster than people type. A browser that fills in for its user is as fast, so they are asked for one
+// press more, which a program that fills forms in does not make; that one may be fast.
+func hasty(r *http.Request, ago time.Duration) bool {
 	const least = time.Second
-	return r.PostForm.Get("comment") != "" || ours && ago < least && r.PostForm.Get("once") == ""
+	return ago < least && r.PostForm.Get("once") == ""
 }
 
 // asked says that a mail is on its way; for a program in a trap too.
