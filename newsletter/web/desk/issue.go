@@ -42,6 +42,9 @@ func (d *desk) issue(w http.ResponseWriter, r *http.Request, u User) error {
 		page.Planned = &templates.DeskSlot{
 			Words: page.Words, Readers: s.Planned.Readers, Blocked: s.Planned.Blocked, Others: max(0, len(s.Planned.Articles)-1),
 		}
+		if s.Series.Paused {
+			page.Planned.Blocked = page.T("desk.slot.paused")
+		}
 	}
 	if page.Issue.Ends, err = d.ends(r.Context(), s); err != nil {
 		return err

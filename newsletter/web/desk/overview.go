@@ -154,6 +154,12 @@ func (d *desk) slots(ctx context.Context, all []series.Series, slug string, n in
 		if slug == "" {
 			view.Series, view.SeriesPath = all[i].Title, "/desk/series/"+p.Series
 		}
+		if all[i].Paused { // the plan names a command, and here is a button
+			view.Blocked = view.T("desk.slot.paused")
+			if slug != "" { // the page says so of them all
+				view.Blocked = ""
+			}
+		}
 		if p.Article != "" {
 			view.ArticlePath = "/desk/article/" + p.Article
 		}
