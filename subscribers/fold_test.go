@@ -8,8 +8,15 @@ func TestWordsAreFolded(t *testing.T) {
 	for word := range rowStates {
 		words = append(words, word)
 	}
-	for word := range hintOf {
-		words = append(words, word)
+	once := map[string]bool{}
+	for _, names := range hintNames {
+		for _, name := range names {
+			if once[name] {
+				t.Errorf("%q is a name of two kinds of columns", name)
+			}
+			once[name] = true
+			words = append(words, name)
+		}
 	}
 	for _, names := range [][]string{
 		emailNames(), fullNames(), firstNames(), lastNames(), stateNames(), sinceNames(),

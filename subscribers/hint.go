@@ -32,7 +32,8 @@ type placedHint struct {
 	agreed bool // some cell of it says that somebody is here
 }
 
-// hintNames are names of such columns, folded, in English, German, French, Spanish and Arabic, without what nameOfHint takes off.
+// hintNames are names of such columns, folded, in English, German, French, Spanish and Arabic, without the words that
+// findHint looks for around them. No name stands there twice.
 var hintNames = map[hint][]string{
 	{asksGone, rowUnsubscribed}: {
 		"unsubscribed", "unsubscribe", "unsubscription", "unsub", "optedout", "optout", "hasoptedoutof", "optedoutof", "optoutof", "unsubscribedfrom", "unsubscribedfromall",
@@ -47,8 +48,8 @@ var hintNames = map[hint][]string{
 		"غيرمشترك", "غيرمشتركة", "الغاءالاشتراك", "ملغى", "ملغي", "ملغاة", "منسحب", "انسحاب", "رفض", "مرفوض", "غيرنشط",
 	},
 	{asksGone, rowSuppressed}: {
-		"donotcontact", "donotemail", "donotmail", "donotsend", "donotmarket", "dontcontact", "dontemail", "dontmail", "noemail", "noemails", "nomail", "nomailing", "nomailings", "deceased", "verstorben", "decede", "decedee", "fallecido", "fallecida", "متوفى", "nonewsletter", "nocontact", "dnc",
-		"blocked", "blacklisted", "blocklisted", "blacklist", "blocklist", "suppressed", "suppression", "banned",
+		"donotcontact", "donotemail", "donotmail", "donotsend", "donotmarket", "dontcontact", "dontemail", "dontmail", "noemail", "noemails", "nomail", "nomailing", "nomailings",
+		"deceased", "verstorben", "decede", "decedee", "fallecido", "fallecida", "متوفى", "nonewsletter", "nocontact", "dnc", "blocked", "blacklisted", "blocklisted", "blacklist", "blocklist", "suppressed", "suppression", "banned",
 		"gesperrt", "sperre", "werbesperre", "mailsperre", "newslettersperre", "kontaktsperre", "sperrvermerk", "blockiert", "nichtkontaktieren", "nichtanschreiben", "nichtmailen",
 		"keinemail", "keinemails", "keinewerbung", "keinnewsletter", "keinkontakt", "robinsonliste", "schwarzeliste", "sperrliste", "unerwunscht", "unerwuenscht",
 		"bloque", "bloquee", "nepascontacter", "nepasenvoyer", "nepasecrire", "pasdemail", "pasdemails", "pasdepublicite", "listenoire",
@@ -67,7 +68,8 @@ var hintNames = map[hint][]string{
 	{asksHere, rowUnsubscribed}: {
 		"subscribed", "subscribedto", "optin", "optedin", "optinto", "consent", "consented", "consentgiven", "consentto", "gdprconsent", "permission", "mayemail", "canemail",
 		"accepts", "accept", "wants", "receives", "receive", "active", "enabled", "newsletter", "newsletters", "marketing", "mailing", "mailings", "marketingallowed", "allowed", "mailable",
-		"angemeldet", "abonniert", "werbung", "newsletterabo", "newsletterabonnement", "gewunscht", "gewuenscht", "erlaubt", "mailingerlaubt", "kontakterlaubt", "einwilligung", "einwilligungs", "eingewilligt", "werbeeinwilligung", "dsgvoeinwilligung", "zustimmung", "zugestimmt", "einverstanden", "einverstandnis",
+		"angemeldet", "abonniert", "werbung", "newsletterabo", "newsletterabonnement", "gewunscht", "gewuenscht", "erlaubt", "mailingerlaubt", "kontakterlaubt",
+		"einwilligung", "einwilligungs", "eingewilligt", "werbeeinwilligung", "dsgvoeinwilligung", "zustimmung", "zugestimmt", "einverstanden", "einverstandnis",
 		"einverstaendnis", "erlaubnis", "werbeerlaubnis", "aktiv", "newslettererwunscht", "newslettererwuenscht", "newsletterempfanger", "newsletterempfaenger", "erwunscht", "erwuenscht",
 		"abonne", "abonnee", "inscrit", "inscrite", "consentement", "consentementrgpd", "accepte", "acceptee", "accord", "actif",
 		"suscrito", "suscrita", "inscrito", "inscrita", "consentimiento", "consentimientorgpd", "acepta", "aceptado", "autorizacion", "autoriza", "activo", "activa",
