@@ -16,6 +16,7 @@ import (
 	"pressrun/newsletter/series"
 	"pressrun/subscribers"
 	"pressrun/subscribers/store"
+	"pressrun/templates"
 )
 
 func (a *app) seriesCommand() *cobra.Command {
@@ -232,6 +233,7 @@ func (a *app) addSeries(ctx context.Context, s *site, slug string, c series.Chan
 	}
 	fmt.Fprintf(a.out, "Series %s: %s (%s).\n", made.Slug, series.DescribeSchedule(made.Schedule), made.Zone)
 	a.sayTooShort(made)
+	a.sayEnglish(made)
 	if err := a.printNextSlot(made, s.now()); err != nil {
 		return err
 	}
@@ -306,6 +308,14 @@ func someOf(slugs []string) string {
 		return fmt.Sprintf("%s (%s and %d more)", n, strings.Join(slugs[:mostNamed], ", "), more)
 	}
 	return fmt.Sprintf("%s (%s)", n, strings.Join(slugs, ", "))
+}
+
+// sayEnglish says that letters speak English around the texts of a series in a language that they have no words of.
+func (a *app) sayEnglish(of series.Series) {
+	language, _, _ := strings.Cut(of.Language, "-")
+	if has, _, _ := strings.Cut(templates.InMail(of.Language).Language(), "-"); has != language {
+		fmt.Fprintf(a.out, "Letters have no words in %s: what stands around the articles, footers and buttons, is in English.\n", of.Language)
+	}
 }
 
 // printNextSlot says when the next slot of a series is.
@@ -388,6 +398,9 @@ func (a *app) setSeries(ctx context.Context, s *site, slug string, c series.Chan
 			"Nobody is taken out by this: ask for a new sign-up on its page, or be sure that what was agreed to covers it.\n", countOf(here, "reader is", "readers are"))
 	}
 	fmt.Fprintf(a.out, "Series %s: %s (%s), disclaimer version %d.\n", changed.Slug, series.DescribeSchedule(changed.Schedule), changed.Zone, changed.Disclaimer.Version)
+	if before.Language != changed.Language {
+		a.sayEnglish(changed)
+	}
 	if strings.Join(before.Schedule, "\n") != strings.Join(changed.Schedule, "\n") {
 		a.sayTooShort(changed)
 	}
