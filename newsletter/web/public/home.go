@@ -15,7 +15,7 @@ func (p *pages) home(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	words := chosen(r, p.Site.Language)
-	page := templates.PublicHome{PublicFrame: p.frame(words, "/"), Subscribe: "/subscribe" + lang(r)}
+	page := templates.PublicHome{PublicFrame: p.frame(words, "/"), Subscribe: "/subscribe?lang=" + words.Language()}
 	page.Languages = languages("/", words)
 	for _, s := range all {
 		articles, err := series.PublishedArticles(r.Context(), p.DB, s.ID)

@@ -15,7 +15,8 @@ func chosen(r *http.Request, otherwise string) templates.Words {
 	return templates.In(otherwise)
 }
 
-// negotiated is chosen for pages that nothing but a form stands on: before the site's language comes what the browser asks for.
+// negotiated is chosen for pages that nothing but a form stands on: before the site's language comes what the browser asks for. That is
+// for who comes from elsewhere: our own pages link to them in their own language.
 func negotiated(w http.ResponseWriter, r *http.Request, otherwise string) templates.Words {
 	w.Header().Add("Vary", "Accept-Language")
 	if words, ok := asked(r); ok {

@@ -32,6 +32,24 @@ func TestSubscribeInAnotherLanguage(t *testing.T) {
 	wants(t, "in another after all", get(t, h, "/c/"+token+"?lang=ar"), 200, `<html lang="ar" dir="rtl"`, `action="/c/`+token+`?lang=ar"`)
 }
 
+// Who reads a page in the site's language and follows its links stays in it, whatever their browser asks for.
+func TestFormsKeepThePagesLanguage(t *testing.T) {
+	s := webtest.New(t)
+	h := handler(t, s)
+	s.AddSeries(t, "skin", "Water")
+	ask := func(path string) webtest.Answer {
+		return webtest.Do(t, h, webtest.Request{Method: "GET", Path: path, Header: map[string]string{"Accept-Language": "fr"}})
+	}
+	for page, links := range map[string][]string{
+		"/": {"/subscribe?lang=en", "/mine?lang=en"}, "/?lang=de": {"/subscribe?lang=de", "/mine?lang=de"}, "/s/skin": {"/mine?lang=en"},
+	} {
+		for _, link := range links {
+			wants(t, page, ask(page), 200, `href="`+link+`"`)
+			wants(t, link, ask(link), 200, `<html lang="`+link[len(link)-2:]+`"`)
+		}
+	}
+}
+
 // The pages of a link can be had in each language, by links that keep its token, and the language is kept nowhere else.
 func TestLanguagesOfALink(t *testing.T) {
 	s := webtest.New(t)
