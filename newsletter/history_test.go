@@ -293,7 +293,11 @@ func (h *history) do(kind string, s series.Series) {
 	case "move":
 		h.move(s, pick(), pick())
 	case "withdraw":
-		_, err := h.p.Withdraw(h.ctx, pick())
+		slug := pick()
+		if h.stopped()[slug] {
+			delete(h.onHold, s.Slug) // nothing is left of what was held
+		}
+		_, err := h.p.Withdraw(h.ctx, slug)
 		h.check("withdraw", err)
 	case "ready":
 		h.article(pick(), series.MarkReady)
