@@ -20,7 +20,7 @@ type Status struct {
 	Article string        // slug; empty: none
 	Counts  outbox.Counts
 	Stops   []outbox.Stop // what refusals stopped of it; Issue.Reason says it too
-	Planned *Planned      // what the plan says of a slot that has not fired; nil: it has, or there is no forecast
+	Planned *Planned      // of a slot that has not fired, without a forecast until ForeseeSlot adds it; nil: it has fired
 }
 
 // ErrSeveral says that a slot of a drip series has several issues where one is wanted; the text names them.
@@ -126,25 +126,27 @@ func (p *Publisher) slotStatus(ctx context.Context, name string) (Status, error)
 	st := Status{Issue: issue, Series: s}
 	switch slot.State {
 	case series.SlotPlanned:
-		err = p.namePlanned(ctx, s, slot, &st)
+		st.Planned = &Planned{Series: s.Slug, Slot: slot.Wall, At: slot.At.In(location(s))}
 	case series.SlotHeld:
 		err = p.nameHeld(ctx, s, slot, &st)
 	}
 	return st, err
 }
 
-// namePlanned says of a slot that has not fired what the plan says of it.
-func (p *Publisher) namePlanned(ctx context.Context, s series.Series, slot series.Slot, st *Status) error {
-	st.Planned = &Planned{Series: s.Slug, Slot: slot.Wall, At: slot.At.In(location(s))}
-	from := slot.At
+// ForeseeSlot adds what the plan says of a slot that has not fired; it looks at all readers for it. Of others it changes nothing.
+func (p *Publisher) ForeseeSlot(ctx context.Context, st *Status) error {
+	if st.Planned == nil {
+		return nil
+	}
+	from := st.Planned.At
 	if !from.After(p.now()) {
 		from = time.Time{} // it is due, and the plan begins with what is
 	}
-	rows, err := p.planSeries(ctx, p.db, s, 1, from)
+	rows, err := p.planSeries(ctx, p.db, st.Series, 1, from)
 	if err != nil {
 		return fmt.Errorf("issue %s: %w", st.Issue.Name, err)
 	}
-	if len(rows) > 0 && rows[0].Slot == slot.Wall {
+	if len(rows) > 0 && rows[0].Slot == st.Planned.Slot {
 		st.Planned = &rows[0]
 		st.Article, st.Issue.Subject = rows[0].Article, rows[0].Title
 	}

@@ -50,3 +50,29 @@ func TestPlanOfDripAdvancesEveryReader(t *testing.T) {
 		wall(2) + " one 3", wall(3) + " two 3", wall(4) + " three 2", wall(5) + "  0 !",
 	})
 }
+
+// TestForeseeSlot: a slot that has not fired, with a row or without, is shown as the plan has it; only who asks for that pays for it.
+func TestForeseeSlot(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{})
+	w.articles(s, "one", "two")
+	w.enrol(s, "ada")
+	w.run(monday)
+	for n, want := range map[int]string{1: "one", 2: "two", 40: ""} {
+		st, err := w.p.Issue(w.ctx, "skin/"+wall(n))
+		w.check("issue", err)
+		if st.Planned == nil || st.Planned.Readers != 0 || st.Article != "" {
+			t.Fatalf("slot %d before it is foreseen: got %+v, article %q", n, st.Planned, st.Article)
+		}
+		w.check("foresee", w.p.ForeseeSlot(w.ctx, &st))
+		if st.Article != want || st.Planned.Article != want || !st.Planned.At.Equal(tuesday(n)) || (st.Planned.Readers == 1) != (want != "") {
+			t.Errorf("slot %d: got %+v, article %q, want %q", n, st.Planned, st.Article, want)
+		}
+	}
+	w.run(tuesday(1))
+	st, err := w.p.Issue(w.ctx, "skin/"+wall(1))
+	w.check("issue", err)
+	if err := w.p.ForeseeSlot(w.ctx, &st); err != nil || st.Planned != nil || st.Article != "one" {
+		t.Errorf("once it has fired: got %+v, article %q, %v", st.Planned, st.Article, err)
+	}
+}

@@ -334,6 +334,9 @@ func (a *app) showIssue(cmd *cobra.Command, s *site, name string) error {
 		lines := linesOf(all)
 		return a.print(lines, func(w io.Writer) { printIssues(w, lines) })
 	}
+	if err := s.publisher.ForeseeSlot(cmd.Context(), &all[0]); err != nil {
+		return err
+	}
 	l := lineOf(all[0])
 	course, err := s.publisher.Course(cmd.Context(), all[0])
 	if err != nil {

@@ -126,6 +126,7 @@ func (w *watch) look(ctx context.Context, name string) ([]newsletter.Status, err
 		return all, nil
 	}
 	for _, st := range all {
+		st.Planned = nil // no forecast, which would look at all readers, each second
 		line := watchLine{issueLine: lineOf(st), At: now.UTC().Format(time.RFC3339)}
 		line.Rate = w.meter(st.Issue.Name).rate(now, st.Counts.Total()-st.Counts.Open())
 		if st.Issue.State == series.IssueSending {

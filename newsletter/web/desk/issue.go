@@ -23,6 +23,9 @@ func (d *desk) issue(w http.ResponseWriter, r *http.Request, u User) error {
 		return d.letter(w, r)
 	}
 	s, err := d.Publisher.Issue(r.Context(), r.PathValue("issue"))
+	if err == nil {
+		err = d.Publisher.ForeseeSlot(r.Context(), &s)
+	}
 	if err != nil {
 		return err
 	}
