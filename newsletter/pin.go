@@ -8,7 +8,8 @@ import (
 )
 
 // tellUnpinned tells the editors of articles whose pin went with a slot that was missed or waits behind what is on hold: they take their
-// own turn in the order again (rule 10). Of one that went out meanwhile, or can't, there is nothing to say.
+// own turn in the order again (rule 10). Of one that went out meanwhile, or can't, there is nothing to say; nor of a held slot's, which
+// goes along with the hold.
 func (p *Publisher) tellUnpinned(ctx context.Context, due []series.Slot, happened []Happened) error {
 	passed := map[string]string{}
 	for _, h := range happened {
@@ -18,7 +19,7 @@ func (p *Publisher) tellUnpinned(ctx context.Context, due []series.Slot, happene
 	}
 	var errs []error
 	for _, slot := range due {
-		if why, gone := passed[slot.Wall]; gone && slot.PinnedID != 0 {
+		if why, gone := passed[slot.Wall]; gone && slot.PinnedID != 0 && !slot.Hold {
 			errs = append(errs, p.tellPinGone(ctx, slot, why))
 		}
 	}

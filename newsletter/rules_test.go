@@ -302,6 +302,26 @@ func TestRule10APinThatPassedIsTold(t *testing.T) {
 	}
 }
 
+// TestRule10AHeldPinIsNotGone: it goes along with the hold, so there is nothing to tell.
+func TestRule10AHeldPinIsNotGone(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{})
+	w.articles(s, "one", "two", "three")
+	w.enrol(s, "ada")
+	w.run(monday)
+	w.pin(s, 2, "three")
+	w.check("hold", w.p.HoldIssue(w.ctx, "skin/"+wall(1), "figure one"))
+	w.check("hold", w.p.HoldIssue(w.ctx, "skin/"+wall(2), "figure three"))
+	w.run(tuesday(1))
+	equal(t, "the second waits", w.run(tuesday(2)), []string{wall(2) + " waiting 0"})
+	equal(t, "plan", w.plan("skin", 1), []string{wall(3) + " three 1 !"})
+	for _, words := range w.notices("editors") {
+		if strings.Contains(words, "a pinned date has passed") {
+			t.Errorf("editors are told %q of a pin that goes on", words)
+		}
+	}
+}
+
 // TestRule20WhatWaitsForItsDateIsLeft: a pinned article still counts for "one article left", with its own date.
 func TestRule20WhatWaitsForItsDateIsLeft(t *testing.T) {
 	w := newWorld(t)
