@@ -35,7 +35,8 @@ func Secure(next http.Handler, base *url.URL) http.Handler {
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
 		h.Set("Cache-Control", "no-cache")
-		if base.Scheme == "https" {
+		// A browser keeps it for the whole host, so not where other ports may serve other things.
+		if port := base.Port(); base.Scheme == "https" && (port == "" || port == "443") {
 			h.Set("Strict-Transport-Security", hsts)
 		}
 		next.ServeHTTP(w, r)

@@ -56,7 +56,7 @@ func TestHeaders(t *testing.T) {
 
 // Where readers come by https, browsers keep to it; a trial on loopback says nothing that would outlive it.
 func TestHTTPSIsKept(t *testing.T) {
-	for base, want := range map[string]string{"https://news.example.org": "max-age=31536000", "http://127.0.0.1:8080": ""} {
+	for base, want := range map[string]string{"https://news.example.org": "max-age=31536000", "https://news.example.org:8443": "", "http://127.0.0.1:8080": ""} {
 		u, err := url.Parse(base)
 		if err != nil {
 			t.Fatal(err)
