@@ -26,6 +26,9 @@ func (p *Publisher) SendNow(ctx context.Context, seriesSlug, articleSlug string,
 	if err == nil {
 		err = p.allImported(ctx, p.db, s)
 	}
+	if err == nil && articleSlug == "" {
+		err = p.nothingHeld(ctx, s)
+	}
 	if err == nil && !dryRun {
 		err = p.mayLeave(ctx)
 	}
@@ -43,6 +46,16 @@ func (p *Publisher) SendNow(ctx context.Context, seriesSlug, articleSlug string,
 	}
 	p.wake()
 	return issue, article, readers, nil
+}
+
+// nothingHeld fails with ErrNothing where an editor holds what would go next: the coming slot's own letter.
+func (p *Publisher) nothingHeld(ctx context.Context, s series.Series) error {
+	slot, ok, err := firstOpen(ctx, p.db, s, p.now())
+	if err != nil || !ok || !slot.Hold || slot.PinnedID != 0 {
+		return err
+	}
+	return fmt.Errorf("%w: %s is on hold (%s), and what it holds is what would go now; release it first, or name another article with --article",
+		ErrNothing, slotName(s, slot), strings.TrimRight(slot.Reason, "."))
 }
 
 // thisMinute is the stand-in for a slot of an issue that has none.

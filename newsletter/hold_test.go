@@ -1,11 +1,13 @@
 package newsletter_test
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"pressrun/newsletter"
 	"pressrun/newsletter/series"
 	"pressrun/subscribers/store"
 )
@@ -166,6 +168,28 @@ func TestRule11AHoldOutlivesAPause(t *testing.T) {
 			want := map[series.Mode]string{series.Live: " held 0", series.Drip: " held 1"}[mode]
 			equal(t, "held with its pin", w.run(tuesday(4)), []string{wall(4) + want})
 			equal(t, "ada", w.deliveriesOf("ada"), map[series.Mode][]string{series.Live: {}, series.Drip: {"two pending"}}[mode])
+		})
+	}
+}
+
+// TestRule11NothingHeldGoesByHand: the letter that the coming slot holds doesn't leave before it is released; another may.
+func TestRule11NothingHeldGoesByHand(t *testing.T) {
+	for _, mode := range []series.Mode{series.Live, series.Drip} {
+		t.Run(string(mode), func(t *testing.T) {
+			w := newWorld(t)
+			s := w.series("skin", series.Change{Mode: ptr(mode)})
+			w.articles(s, "one", "two")
+			w.enrol(s, "ada")
+			w.run(monday)
+			w.check("hold", w.p.HoldIssue(w.ctx, "skin/"+wall(1), "figure one"))
+			_, _, _, err := w.p.SendNow(w.ctx, "skin", "", false)
+			if !errors.Is(err, newsletter.ErrNothing) {
+				t.Fatalf("send what is held: got %v, want ErrNothing", err)
+			}
+			contains(t, "why", err.Error(), "skin/"+wall(1)+" is on hold (figure one)", "release it first")
+			_, article, _, err := w.p.SendNow(w.ctx, "skin", "two", true)
+			w.check("send another", err)
+			equal(t, "another", article, "two")
 		})
 	}
 }
