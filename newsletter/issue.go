@@ -133,12 +133,19 @@ func (p *Publisher) slotStatus(ctx context.Context, name string) (Status, error)
 	return st, err
 }
 
-// ForeseeSlot adds what the plan says of a slot that has not fired; it looks at all readers for it. Of others it changes nothing.
+// forecastReach is how far ahead the plan is asked about one slot: it decides every slot before that.
+const forecastReach = 366 * 24 * time.Hour
+
+// ForeseeSlot adds what the plan says of a slot that has not fired and comes within a year; it looks at all readers for it. Of others it
+// changes nothing.
 func (p *Publisher) ForeseeSlot(ctx context.Context, st *Status) error {
 	if st.Planned == nil {
 		return nil
 	}
 	from := st.Planned.At
+	if from.After(p.now().Add(forecastReach)) {
+		return nil
+	}
 	if !from.After(p.now()) {
 		from = time.Time{} // it is due, and the plan begins with what is
 	}
