@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -310,12 +311,13 @@ Ctrl-C ends the demo and removes everything.
 	return d.site.run(ctx, f, d.listener)
 }
 
-// onlyHere answers requests alone whose Host is this machine's. A site elsewhere may have its name lead here once its page is in a
-// browser (DNS rebinding): to that browser demo's pages would be its own, inbox and login links among them.
+// onlyHere answers requests alone whose Host is an address or localhost. A site elsewhere may have its name lead here once its page is in
+// a browser (DNS rebinding): to that browser demo's pages would be its own, inbox and login links among them.
 func onlyHere(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if host := (&url.URL{Host: r.Host}).Hostname(); !isLoopback(host) {
-			http.Error(w, "The demo answers at localhost and 127.0.0.1 alone. Nothing was done.", http.StatusMisdirectedRequest)
+		host := strings.ToLower(strings.TrimSuffix((&url.URL{Host: r.Host}).Hostname(), "."))
+		if net.ParseIP(host) == nil && host != "localhost" && !strings.HasSuffix(host, ".localhost") {
+			http.Error(w, "The demo answers at localhost, or at an address such as 127.0.0.1, alone. Nothing was done.", http.StatusMisdirectedRequest)
 			return
 		}
 		next.ServeHTTP(w, r)
