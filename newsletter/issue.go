@@ -136,14 +136,14 @@ func (p *Publisher) slotStatus(ctx context.Context, name string) (Status, error)
 // forecastReach is how far ahead the plan is asked about one slot: it decides every slot before that.
 const forecastReach = 366 * 24 * time.Hour
 
-// ForeseeSlot adds what the plan says of a slot that has not fired and comes within a year; it looks at all readers for it. Of others it
-// changes nothing.
+// ForeseeSlot adds what the plan says of a slot that has not fired, if it comes within a year; it looks at all readers for it.
 func (p *Publisher) ForeseeSlot(ctx context.Context, st *Status) error {
 	if st.Planned == nil {
 		return nil
 	}
 	from := st.Planned.At
 	if from.After(p.now().Add(forecastReach)) {
+		st.Planned.Blocked = "It is more than a year ahead: what it will send is foreseen later."
 		return nil
 	}
 	if !from.After(p.now()) {
