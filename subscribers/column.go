@@ -316,8 +316,8 @@ func parseDate(value, before string) (time.Time, string) {
 	return time.Time{}, before
 }
 
-// noSuchDate says whether a value is written as a date is and there is none such: the 31st of February, or a minute 75. Zeros are how
-// databases write that there was none.
+// noSuchDate says whether a value is written as a date is and there is none such: the 31st of February, or a minute 75. Zeros, and
+// what else isNo knows, are how it is written that there was none.
 func noSuchDate(value string) bool {
 	return !isNo(value) && slices.ContainsFunc(dateLayouts(), func(layout string) bool {
 		_, err := time.Parse(layout, value)

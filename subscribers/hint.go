@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 )
@@ -192,7 +193,7 @@ func (h hint) says(cell string) (state string, known bool) {
 		}
 		return h.state, true
 	}
-	if isNo(cell) && !isDate(cell) { // a day of zeros is none
+	if isNo(cell) {
 		return h.state, true
 	}
 	return "", true
@@ -201,7 +202,12 @@ func (h hint) says(cell string) (state string, known bool) {
 // isAgreement says whether a cell of a column is somebody's yes to mail, so that an empty one is none.
 func (h hint) isAgreement(cell string) bool {
 	state, _ := h.says(cell)
-	return h.asks == asksHere && state == rowActive || h.asks == asksAgreed && isDate(cell)
+	return h.asks == asksHere && state == rowActive || h.asks == asksAgreed && isDate(cell) && !isNo(cell)
+}
+
+// isEmpty says whether a cell says no more than an empty one: a day of zeros is none.
+func (h hint) isEmpty(cell string) bool {
+	return cell == "" || h.asks == asksAgreed && (isNoDay(cell) || isNo(cell) && isDate(cell))
 }
 
 // findHints finds the columns of hints, and looks in which of them people agree.
@@ -246,7 +252,7 @@ func (s *sheet) hinted(r *row, cells [][]byte) (int, error) {
 	here, unconfirmed, unsaid := false, false, false
 	for _, h := range s.hints {
 		cell := s.cell(cells, h.place)
-		if cell == "" {
+		if h.isEmpty(cell) {
 			unsaid = unsaid || h.agreed
 			continue
 		}
@@ -287,14 +293,32 @@ func isYes(cell string) bool {
 	return false
 }
 
-// isNo takes a day of nothing but zeros for what it is in the databases that write it: none.
+// isNo takes the day that databases and spreadsheets write for none, of zeros or one before the first of theirs, for what it is.
 func isNo(cell string) bool {
 	switch word := fold(cell); word {
 	case "false", "f", "no", "n", "off", "nein", "falsch", "non", "faux", "falso", "never", "nie", "jamais", "nunca", "لا", "خطا":
 		return true
 	default:
-		return word != "" && strings.Trim(word, "0") == ""
+		return word != "" && strings.Trim(word, "0") == "" || isNoDay(cell)
 	}
+}
+
+// isNoDay knows how spreadsheets write an empty day, in any order: the 0th of January 1900, or the 30th of December 1899.
+func isNoDay(cell string) bool {
+	parts := strings.FieldsFunc(cell, func(r rune) bool { return !unicode.IsDigit(r) })
+	if len(parts) < 3 || strings.Trim(strings.Join(parts[3:], ""), "0") != "" {
+		return false
+	}
+	var day []int
+	for _, part := range parts[:3] {
+		n, err := strconv.Atoi(part)
+		if err != nil {
+			return false
+		}
+		day = append(day, n)
+	}
+	slices.Sort(day)
+	return slices.Equal(day, []int{0, 1, 1900}) || slices.Equal(day, []int{12, 30, 1899})
 }
 
 // isYesOrDate is for columns of which services write the day in the place of a yes.

@@ -132,6 +132,21 @@ func TestConsentThatIsNotUnderstood(t *testing.T) {
 	}
 }
 
+// TestDaysThatAreNone: the empty day of a spreadsheet is neither the day on which somebody left or agreed, nor a fault.
+func TestDaysThatAreNone(t *testing.T) {
+	p := newPeople(t)
+	for i, day := range []string{"00.01.1900", "0.1.1900", "1/0/1900", "01/00/1900 00:00", "1900-01-00", "1900-01-00T00:00:00", "30.12.1899", "1899-12-30 00:00:00", "0000-00-00"} {
+		file := fmt.Sprintf("E-Mail;Angemeldet am;Abgemeldet am;Einwilligung am\na%d@example.org;%s;%s;2024-05-03\nb%d@example.org;;;%s\n", i, day, day, i, day)
+		rep, err := p.imports(file, subscribers.ImportOptions{As: subscribers.Active, Because: "x"})
+		if diff := cmp.Diff([]string{"active", "pending"}, came(rep)); diff != "" || err != nil {
+			t.Errorf("%s: %v (-want +got):\n%s", day, err, diff)
+		}
+	}
+	if rep, err := p.imports("email,unsubscribed at\nz@example.org,01.01.1900\n", onWord); err != nil || !cmp.Equal(came(rep), []string{"unsubscribed"}) {
+		t.Errorf("a day that is one: %v, %v; want it unsubscribed", came(rep), err)
+	}
+}
+
 // TestConsentOfServices: the columns of other services' files are understood, or say nothing of consent, so that none of them stops.
 func TestConsentOfServices(t *testing.T) {
 	for name, file := range map[string]string{
