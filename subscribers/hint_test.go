@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/text/encoding/charmap"
 
 	"pressrun/subscribers"
 )
@@ -123,7 +124,8 @@ func TestConsentThatIsNotUnderstood(t *testing.T) {
 		t.Errorf("the database holds %q, want nothing", left)
 	}
 	_, err := p.imports("email,status,Unsub note,Bounce text\na@example.org,active,x,y\n", onWord)
-	if err == nil || !strings.Contains(err.Error(), `the columns "Unsub note" and "Bounce text" sound`) || strings.Contains(err.Error(), "as pending") {
+	if err == nil || !strings.Contains(err.Error(), `the columns "Unsub note" and "Bounce text" sound`) || !strings.Contains(err.Error(), "write them as columns") ||
+		strings.Contains(err.Error(), "import these people as pending") || !strings.Contains(err.Error(), "write pending as the state") {
 		t.Errorf("with a state of their own: %v; want both columns named, and no advice that doesn't help", err)
 	}
 	// What is only filled for those who left anyway, or not at all, keeps nobody out.
@@ -144,6 +146,49 @@ func TestDaysThatAreNone(t *testing.T) {
 	}
 	if rep, err := p.imports("email,unsubscribed at\nz@example.org,01.01.1900\n", onWord); err != nil || !cmp.Equal(came(rep), []string{"unsubscribed"}) {
 		t.Errorf("a day that is one: %v, %v; want it unsubscribed", came(rep), err)
+	}
+}
+
+// TestConsentInAnotherCharset: a file that is neither UTF-8 nor says what it is may be about who left in a column whose name is spoilt.
+// Then nobody comes as active; one with the accents of Western Europe does.
+func TestConsentInAnotherCharset(t *testing.T) {
+	active := subscribers.ImportOptions{As: subscribers.Active, Because: "x", DryRun: true}
+	p := newPeople(t)
+	for name, tt := range map[string]struct {
+		set          *charmap.Charmap
+		header, cell string
+		stops        bool
+	}{
+		"Arabic":               {charmap.Windows1256, "إلغاء الاشتراك", "نعم", true},
+		"Arabic answer":        {charmap.Windows1256, "Mail OK", "لا", true},
+		"Cyrillic":             {charmap.Windows1251, "Отписан", "да", true},
+		"Central Europe":       {charmap.Windows1250, "Odhlášený", "ano", true},
+		"Mac, German":          {charmap.Macintosh, "Gekündigt", "ja", true},
+		"Mac, French":          {charmap.Macintosh, "Désabonné", "oui", true},
+		"Mac, Spanish":         {charmap.Macintosh, "Suspensión", "x", true},
+		"DOS":                  {charmap.CodePage850, "Gelöscht", "ja", true},
+		"Western, a street":    {charmap.Windows1252, "Straße", "Königsweg", false},
+		"Western, Größe":       {charmap.Windows1252, "GRÖSSE – HÖHE", "x", false},
+		"Western, French":      {charmap.Windows1252, "Prénom d’usage", "Zoé", false},
+		"Western, not written": {charmap.Windows1252, "Größe ©", "", false},
+	} {
+		file, err := tt.set.NewEncoder().String("E-Mail;Vorname;" + tt.header + "\na@example.org;Zoé;" + tt.cell + "\n")
+		if err != nil { // Windows-1251 has no é
+			file, err = tt.set.NewEncoder().String("E-Mail;Vorname;" + tt.header + "\na@example.org;Zo;" + tt.cell + "\n")
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		rep, err := p.imports(file, active)
+		if err != nil || rep.Charset == "" || (len(rep.Unread) == 1) != tt.stops {
+			t.Errorf("%s: read as %q, unread %q, %v; want it to stop: %v", name, rep.Charset, rep.Unread, err, tt.stops)
+		}
+		if tt.stops && name != "Arabic answer" && !strings.Contains(rep.Rows[0].Reason, "save it as “CSV UTF-8”, or import these people as pending") {
+			t.Errorf("%s: %s; want the ways out", name, rep.Rows[0].Reason)
+		}
+		if rep, err := p.imports(file, subscribers.ImportOptions{DryRun: true}); err != nil || rep.Added != 1 {
+			t.Errorf("%s, as pending: %+v, %v", name, rep, err)
+		}
 	}
 }
 

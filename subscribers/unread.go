@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // consentStems are parts of words, folded, by which a column says who may be mailed, or who may not, in some way that is no hint.
@@ -65,10 +66,40 @@ func soundsLikeState(name string) bool {
 	return slices.Contains(stateNames(), name) || strings.Contains(name, "status") || strings.Contains(name, "statut")
 }
 
+// isGarbled says whether text that was taken for Windows-1252 looks like one of another character set: it has other characters than German,
+// French and Spanish write in words, or a word of more of these than plain letters.
+func isGarbled(text string) bool {
+	for word := range strings.FieldsSeq(text) {
+		if strings.Trim(word, "–—€") == "" {
+			continue
+		}
+		for _, article := range []string{"d’", "l’"} {
+			word = strings.TrimPrefix(strings.ToLower(word), article)
+		}
+		plain, accented := 0, 0
+		for _, r := range word {
+			switch {
+			case r < utf8.RuneSelf && unicode.IsLetter(r):
+				plain++
+			case r < utf8.RuneSelf:
+			case !strings.ContainsRune("äöüßàâæçèéêëîïôœùûáíóúñ", r):
+				return true
+			default:
+				accented++
+			}
+		}
+		if accented > plain {
+			return true
+		}
+	}
+	return false
+}
+
 // unreadColumn is a column that is not understood and may say who may be mailed.
 type unreadColumn struct {
 	place   int
 	answers bool // only where it says yes or no
+	garbled bool // its name may be another one, in another character set
 }
 
 // findUnread finds the columns that sound like consent and are not understood. The files of a service say themselves who is who.
@@ -77,6 +108,8 @@ func (s *sheet) findUnread() {
 		hinted := slices.ContainsFunc(s.hints, func(h placedHint) bool { return h.place == i })
 		switch {
 		case s.fileState != "" || s.ours || hinted || i == s.place || s.isKnown(i):
+		case s.charset != "" && isGarbled(name):
+			s.unread = append(s.unread, unreadColumn{place: i, garbled: true})
 		case soundsLikeConsent(name), s.state < 0 && soundsLikeState(name):
 			s.unread = append(s.unread, unreadColumn{place: i})
 		case soundsLikeMail(name):
@@ -88,7 +121,7 @@ func (s *sheet) findUnread() {
 // parseUnread lists the columns that are not understood and have something to say of a row's person.
 func (s *sheet) parseUnread(r *row, cells [][]byte) (int, error) {
 	for _, column := range s.unread {
-		if cell := s.cell(cells, column.place); cell != "" && (!column.answers || isAnswer(cell)) {
+		if cell := s.cell(cells, column.place); cell != "" && (!column.answers || isAnswer(cell) || s.charset != "" && isGarbled(cell)) {
 			r.unread = append(r.unread, column.place)
 		}
 	}
@@ -115,7 +148,7 @@ func (im *importing) findUnread() error {
 		im.report.Unread = append(im.report.Unread, s.header[place])
 	}
 	if len(filled) > 0 {
-		im.unread = im.errUnread()
+		im.unread = im.errUnread(filled)
 	}
 	return err
 }
@@ -126,20 +159,45 @@ func (im *importing) comesActive(row row) bool {
 	return !isGone(state) && state != rowPending
 }
 
-// errUnread says what to do about columns that are not understood.
-func (im *importing) errUnread() error {
-	names := make([]string, len(im.report.Unread))
-	for i, name := range im.report.Unread {
-		names[i] = fmt.Sprintf("%q", name)
-	}
-	columns, sounds, says := "the column "+names[0], "sounds", "it says"
-	if last := len(names) - 1; last > 0 {
-		columns, sounds, says = "the columns "+strings.Join(names[:last], ", ")+" and "+names[last], "sound", "they say"
-	}
-	pending := ""
-	if im.o.As == Active {
+// errUnread says what to do about columns that are not understood. Where the character set is in doubt this comes first: their names are
+// others then.
+func (im *importing) errUnread(places []int) error {
+	var pending string
+	switch inFile := im.sheet.state >= 0 || len(im.sheet.hints) > 0; {
+	case im.o.As == Active && inFile:
+		pending = "import these people as pending (who has a state in the file: write pending there), or "
+	case im.o.As == Active:
 		pending = "import these people as pending, or "
+	default:
+		pending = "write pending as the state of these people, or "
 	}
-	return fmt.Errorf("%s %s as if %s who may be mailed, in a way that is not understood: %swrite it as a column opt-in or opt-out of yes and no, "+
-		"or, if it is about something else, call it otherwise, such as \"note\", or take it out", columns, sounds, says, pending)
+	var all, garbled []string
+	for _, column := range im.sheet.unread {
+		if !slices.Contains(places, column.place) {
+			continue
+		}
+		name := fmt.Sprintf("%q", im.sheet.header[column.place])
+		all = append(all, name)
+		if column.garbled {
+			garbled = append(garbled, name)
+		}
+	}
+	if len(garbled) > 0 {
+		return fmt.Errorf("the file is not UTF-8, and read as %s it has %s, which may be about who may be mailed: save it as “CSV UTF-8”, or "+
+			"%srename what you see there, or take it out", im.sheet.charset, columnsNamed(garbled), pending)
+	}
+	sounds, says, write := "sounds", "it says", "write it as a column opt-in or opt-out of yes and no, or, if it is about something else, call it otherwise, such as \"note\", or take it out"
+	if len(all) > 1 {
+		sounds, says, write = "sound", "they say", "write them as columns opt-in or opt-out of yes and no, or, if they are about something else, call them otherwise, such as \"note\", or take them out"
+	}
+	return fmt.Errorf("%s %s as if %s who may be mailed, in a way that is not understood: %s%s", columnsNamed(all), sounds, says, pending, write)
+}
+
+// columnsNamed names columns in a sentence.
+func columnsNamed(names []string) string {
+	last := len(names) - 1
+	if last == 0 {
+		return "the column " + names[0]
+	}
+	return "the columns " + strings.Join(names[:last], ", ") + " and " + names[last]
 }
