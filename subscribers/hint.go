@@ -38,7 +38,8 @@ type placedHint struct {
 var hintNames = map[hint][]string{
 	{asksGone, rowUnsubscribed}: {
 		"unsubscribed", "unsubscribe", "unsubscription", "unsub", "optedout", "optout", "hasoptedoutof", "optedoutof", "optoutof", "unsubscribedfrom", "unsubscribedfromall",
-		"disabled", "deactivated", "inactive", "deleted", "removed", "archived", "canceled", "cancelled", "withdrawn", "revoked", "consentwithdrawn", "consentrevoked",
+		"emaildisabled", "emailsdisabled", "maildisabled", "mailsdisabled", "accountdisabled", "newsletterdisabled", "newslettersdisabled", "mailingdisabled", "marketingdisabled",
+		"disabledemail", "disabledemails", "disabledaccount", "deactivated", "inactive", "deleted", "removed", "archived", "canceled", "cancelled", "withdrawn", "revoked", "consentwithdrawn", "consentrevoked",
 		"abgemeldet", "abmeldung", "abmelde", "abbestellt", "abbestellung", "abbestell", "widerrufen", "widerruf", "widerrufs", "widersprochen", "widerspruch", "widerspruchs",
 		"werbewiderspruch", "werbewidersprochen", "einwilligungwiderrufen", "ausgetragen", "austragung", "gekundigt", "gekuendigt", "kundigung", "kundigungs", "kuendigung", "kuendigungs",
 		"storniert", "geloscht", "geloescht", "inaktiv", "deaktiviert",
@@ -60,7 +61,9 @@ var hintNames = map[hint][]string{
 	{asksGone, rowBounced}: {
 		"bounced", "bounce", "hardbounced", "hardbounce", "bouncing", "undeliverable", "undeliverability", "invalid", "cleaned",
 		"unzustellbar", "nichtzustellbar", "ungultig", "ungueltig", "rucklaufer", "ruecklaeufer", "unerreichbar",
-		"nondelivre", "nondistribue", "invalide", "rebond", "rebotado", "rebotada", "rebote", "devuelto", "devuelta", "noentregable", "invalido", "invalida", "مرتد", "مرتدة",
+		"nondelivre", "nondistribue", "emailinvalide", "mailinvalide", "courrielinvalide", "adresseinvalide", "adresseemailinvalide", "adressemailinvalide", "compteinvalide", "rebond",
+		"rebotado", "rebotada", "rebote", "devuelto", "devuelta", "noentregable", "emailinvalido", "correoinvalido", "correoelectronicoinvalido", "direccioninvalida", "cuentainvalida",
+		"مرتد", "مرتدة",
 	},
 	{asksGone, rowComplained}: {
 		"complained", "complaint", "spamcomplaint", "spam", "junk", "markedasspam", "markedspam", "spamreport", "reportedspam", "reportedasspam", "abuse",
@@ -151,11 +154,19 @@ func (h hint) dated() hint {
 	return h
 }
 
+// countsBounces says whether a folded name is that of a number of mails, which somebody may still get.
+func countsBounces(name string) bool {
+	return slices.ContainsFunc([]string{"mailsbounced", "bouncedemails", "bouncedmails"}, func(part string) bool { return strings.Contains(name, part) })
+}
+
 // hintOfColumn is the hint that a column stands for. That of when somebody came says nothing: it is lost for many who did. But that of
 // when they confirmed does.
 func hintOfColumn(name string) (h hint, known bool) {
 	const around = 3
 	name = fold(name)
+	if countsBounces(name) {
+		return hint{}, false
+	}
 	h, known = findHint(name, around)
 	if known && h.asks == asksAgreed && h.state != rowPending && slices.Contains(sinceNames(), name) {
 		return hint{}, false

@@ -22,12 +22,12 @@ func TestConsentOfManyHands(t *testing.T) {
 	for _, tt := range []struct{ headers, cells, state, rest string }{
 		// Yes, or a day, is gone; who has an empty cell is not.
 		{"Abbestellt|Widerrufen|Widerruf|Ausgetragen|Abmeldung|Newsletter abbestellt|Newsletter-Abmeldung|Werbewiderspruch|Gekündigt|Inaktiv|WIDERSPRUCH", "ja|x|WAHR|3.5.2024|1", unsubscribed, "active"},
-		{"Opt-out|Email Opt-Out|Has Opted Out of Email|Unsubscribed from all email|is_unsubscribed|Newsletter Unsubscribed|Consent withdrawn|email_disabled|Inactive", "yes|TRUE|t|2024-05-03", unsubscribed, "active"},
+		{"Opt-out|Email Opt-Out|Has Opted Out of Email|Unsubscribed from all email|is_unsubscribed|Newsletter Unsubscribed|Consent withdrawn|email_disabled|Account disabled|Newsletter disabled|Inactive", "yes|TRUE|t|2024-05-03", unsubscribed, "active"},
 		{"Désinscrit|Désabonnée|Désinscription|Résilié|Retrait du consentement|Refus|Est désabonné", "oui|VRAI|x", unsubscribed, "active"},
 		{"Baja|Dado de baja|De baja|Desuscrita|Cancelado|Revocado|Anulada|Oposición", "sí|VERDADERO|x", unsubscribed, "active"},
 		{"إلغاء الاشتراك|غير مشترك|منسحب|رفض|ملغى", "نعم|صحيح", unsubscribed, "active"},
 		{"Do not email|Do Not Contact|Deceased|Verstorben|No mailings|Mail unerwünscht|Sperrliste|DNC|Don't email|Blocked|Email Blacklisted|Suppressed|Gesperrt|Werbesperre|Nicht kontaktieren|Keine Werbung|Robinsonliste|Bloqué|Ne pas contacter|Liste noire|Bloqueada|No contactar|No enviar|محظور|لا ترسل|عدم الاتصال", "yes|ja|oui|sí|نعم|2024-05-03", suppressed, "active"},
-		{"Bounced|Hard bounce|Email bounced|Undeliverable|Unzustellbar|Ungültig|Rückläufer|Invalide|Rebotado|Devuelta|مرتد", "yes|ja|x|2024-05-03", bounced, "active"},
+		{"Bounced|Hard bounce|Email bounced|Undeliverable|Unzustellbar|Ungültig|Rückläufer|E-mail invalide|Adresse invalide|Correo inválido|Rebotado|Devuelta|مرتد", "yes|ja|x|2024-05-03", bounced, "active"},
 		{"Complained|Spam complaint|Marked as spam|Beschwerde|Als Spam gemeldet|Plainte|Queja|شكوى", "yes|ja|x", complained, "active"},
 		{"Abgemeldet|Opt-out|Unsubscribed|Désinscrit|Baja|Hat widersprochen|Opt out (yes/no)", "nein|FALSCH|no|FAUX|FALSO|0|0000-00-00|لا", "active", "active"},
 		{"Gesperrt|Bounced|Do not contact|Spam", "nein|FALSCH|no|FALSE|0", "active", "active"},
@@ -131,6 +131,38 @@ func TestConsentThatIsNotUnderstood(t *testing.T) {
 	// What is only filled for those who left anyway, or not at all, keeps nobody out.
 	if _, err := p.imports("email,status,Unsub note,Bounce text\na@example.org,active,,\nb@example.org,unsubscribed,too long,\n", onWord); err != nil {
 		t.Errorf("a note of who left: %v", err)
+	}
+}
+
+// TestBouncesThatAreNone: neither a number of mails nor what else the word of a bounce means ends somebody for good; where it may be
+// about mail all the same it stops active rows.
+func TestBouncesThatAreNone(t *testing.T) {
+	p := newPeople(t)
+	for _, tt := range []struct {
+		header, cell string
+		stops        bool
+	}{
+		{"Marketing emails bounced", "1", false},
+		{"Marketing emails bounced", "0", false},
+		{"Emails bounced", "3", false},
+		{"Bounced emails", "2", false},
+		{"Emails bounced", "hard", true},
+		{"Invalide", "oui", true},
+		{"Invalide", "non", false},
+		{"Inválida", "sí", true},
+		{"Disabled", "yes", true},
+		{"Disabled", "no", false},
+		{"is_disabled", "0", false},
+	} {
+		file := "E-Mail;Unsubscribed;" + tt.header + "\na@example.org;no;" + tt.cell + "\n"
+		o := subscribers.ImportOptions{As: subscribers.Active, Because: "x", DryRun: true}
+		rep, err := p.imports(file, o)
+		if err != nil || rep.Suppressed > 0 || (len(rep.Unread) > 0) != tt.stops {
+			t.Errorf("%s: %s: %d gone, unread %q, %v; want none gone, and it to stop: %v", tt.header, tt.cell, rep.Suppressed, rep.Unread, err, tt.stops)
+		}
+		if rep, err := p.imports(strings.Replace(file, ";no;", ";;", 1), subscribers.ImportOptions{DryRun: true}); err != nil || rep.Pending != 1 {
+			t.Errorf("%s: %s, as pending: %+v, %v", tt.header, tt.cell, rep, err)
+		}
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 // consentStems are parts of words, folded, by which a column says who may be mailed, or who may not, in some way that is no hint.
 var consentStems = []string{
 	"optin", "optout", "optedin", "optedout", "consent", "permission", "gdpr", "unsub", "suppress", "block", "blacklist", "bounce", "undeliver", "complain",
-	"donot", "dontcontact", "dontmail", "dontemail", "revok", "revoc", "withdraw",
+	"disabled", "invalide", "invalido", "invalida", "donot", "dontcontact", "dontmail", "dontemail", "revok", "revoc", "withdraw",
 	"einwillig", "einverstand", "zustimm", "erlaubnis", "dsgvo", "abmeld", "abgemeldet", "abbestell", "widerruf", "widersproch", "widerspruch", "ausgetragen", "austrag",
 	"gekundigt", "gekuendigt", "kundigung", "kuendigung", "sperre", "gesperrt", "blockier", "robinson", "unzustell", "beschwerde", "nichtkontakt", "nichtanschreib", "austritt", "beendet",
 	"rgpd", "desinscri", "desabonn", "bloqu", "listenoire", "nepas", "resili",
@@ -100,6 +100,34 @@ type unreadColumn struct {
 	place   int
 	answers bool // only where it says yes or no
 	garbled bool // its name may be another one, in another character set
+	gone    bool // of what nobody has whose cell says no
+	count   bool // of mails: its figures say nothing
+}
+
+// goneStems are parts of names of columns, folded, that say of most people that there was nothing.
+var goneStems = []string{"bounce", "rebot", "unzustell", "disabled", "invalid"}
+
+// newUnread is a column that sounds like consent.
+func newUnread(place int, name string) unreadColumn {
+	name = fold(name)
+	gone := slices.ContainsFunc(goneStems, func(part string) bool { return strings.Contains(name, part) })
+	return unreadColumn{place: place, gone: gone, count: countsBounces(name)}
+}
+
+// speaks says whether a cell that is not empty may say who may be mailed.
+func (c unreadColumn) speaks(cell string) bool {
+	switch {
+	case c.answers:
+		return isAnswer(cell)
+	case c.count:
+		return !isFigure(cell)
+	}
+	return !c.gone || !isNo(cell)
+}
+
+// isFigure says whether a cell is a number, perhaps of percent.
+func isFigure(cell string) bool {
+	return strings.ContainsFunc(cell, unicode.IsDigit) && !strings.ContainsFunc(cell, unicode.IsLetter)
 }
 
 // findUnread finds the columns that sound like consent and are not understood. The files of a service say themselves who is who.
@@ -111,7 +139,7 @@ func (s *sheet) findUnread() {
 		case s.charset != "" && isGarbled(name):
 			s.unread = append(s.unread, unreadColumn{place: i, garbled: true})
 		case soundsLikeConsent(name), s.state < 0 && soundsLikeState(name):
-			s.unread = append(s.unread, unreadColumn{place: i})
+			s.unread = append(s.unread, newUnread(i, name))
 		case soundsLikeMail(name):
 			s.unread = append(s.unread, unreadColumn{place: i, answers: true})
 		}
@@ -121,7 +149,7 @@ func (s *sheet) findUnread() {
 // parseUnread lists the columns that are not understood and have something to say of a row's person.
 func (s *sheet) parseUnread(r *row, cells [][]byte) (int, error) {
 	for _, column := range s.unread {
-		if cell := s.cell(cells, column.place); cell != "" && (!column.answers || isAnswer(cell) || s.charset != "" && isGarbled(cell)) {
+		if cell := s.cell(cells, column.place); cell != "" && (column.speaks(cell) || s.charset != "" && isGarbled(cell)) {
 			r.unread = append(r.unread, column.place)
 		}
 	}
