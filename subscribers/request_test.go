@@ -25,7 +25,7 @@ func TestDoubleOptIn(t *testing.T) {
 	if req.Enrolment.State != subscribers.Pending || req.Token == "" || req.Subscriber.Name != "Ada" || req.Subscriber.Language != "en-GB" {
 		t.Fatalf("Join = %+v, want a pending enrolment of Ada with a token", req)
 	}
-	if strings.Contains(strings.ToLower(req.Token), "ada") {
+	if strings.Contains(strings.ToLower(req.Token), "example") { // "ada" is in one of a thousand by chance
 		t.Errorf("the token %q shows the address", req.Token)
 	}
 	p.wantGets(skin, "ada@example.org", false, "before confirming")
