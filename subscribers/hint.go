@@ -52,10 +52,10 @@ var hintNames = map[hint][]string{
 	{asksGone, rowSuppressed}: {
 		"donotcontact", "donotemail", "donotmail", "donotsend", "donotmarket", "dontcontact", "dontemail", "dontmail", "noemail", "noemails", "nomail", "nomailing", "nomailings",
 		"deceased", "verstorben", "decede", "decedee", "fallecido", "fallecida", "متوفى", "nonewsletter", "nocontact", "dnc", "blocked", "blacklisted", "blocklisted", "blacklist", "blocklist", "suppressed", "suppression", "banned",
-		"gesperrt", "sperre", "werbesperre", "mailsperre", "newslettersperre", "kontaktsperre", "sperrvermerk", "blockiert", "nichtkontaktieren", "nichtanschreiben", "nichtmailen",
+		"gesperrt", "sperre", "werbesperre", "mailsperre", "newslettersperre", "kontaktsperre", "sperrvermerk", "blockiert", "nichtkontaktieren", "nichtanschreiben", "nichtmailen", "nichtmehrkontaktieren", "nichtmehranschreiben", "nichtmehrmailen",
 		"keinemail", "keinemails", "keinewerbung", "keinnewsletter", "keinkontakt", "robinsonliste", "schwarzeliste", "sperrliste", "unerwunscht", "unerwuenscht",
-		"bloque", "bloquee", "nepascontacter", "nepasenvoyer", "nepasecrire", "pasdemail", "pasdemails", "pasdepublicite", "listenoire",
-		"bloqueado", "bloqueada", "nocontactar", "noenviar", "noescribir", "listanegra",
+		"bloque", "bloquee", "nepascontacter", "nepasenvoyer", "nepasecrire", "nepluscontacter", "neplusenvoyer", "neplusecrire", "pasdemail", "pasdemails", "pasdepublicite", "listenoire",
+		"bloqueado", "bloqueada", "nocontactar", "noenviar", "noescribir", "nomolestar", "listanegra",
 		"محظور", "محظورة", "لاتتصل", "لاترسل", "لاتراسل", "عدمالاتصال", "عدمالارسال",
 	},
 	{asksGone, rowBounced}: {

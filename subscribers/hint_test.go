@@ -26,7 +26,7 @@ func TestConsentOfManyHands(t *testing.T) {
 		{"Désinscrit|Désabonnée|Désinscription|Résilié|Retrait du consentement|Refus|Est désabonné", "oui|VRAI|x", unsubscribed, "active"},
 		{"Baja|Dado de baja|De baja|Desuscrita|Cancelado|Revocado|Anulada|Oposición", "sí|VERDADERO|x", unsubscribed, "active"},
 		{"إلغاء الاشتراك|غير مشترك|منسحب|رفض|ملغى", "نعم|صحيح", unsubscribed, "active"},
-		{"Do not email|Do Not Contact|Deceased|Verstorben|No mailings|Mail unerwünscht|Sperrliste|DNC|Don't email|Blocked|Email Blacklisted|Suppressed|Gesperrt|Werbesperre|Nicht kontaktieren|Keine Werbung|Robinsonliste|Bloqué|Ne pas contacter|Liste noire|Bloqueada|No contactar|No enviar|محظور|لا ترسل|عدم الاتصال", "yes|ja|oui|sí|نعم|2024-05-03", suppressed, "active"},
+		{"Do not email|Do Not Contact|Deceased|Verstorben|No mailings|Mail unerwünscht|Sperrliste|DNC|Don't email|Blocked|Email Blacklisted|Suppressed|Gesperrt|Werbesperre|Nicht kontaktieren|Nicht mehr anschreiben|Ne plus écrire|No molestar|Keine Werbung|Robinsonliste|Bloqué|Ne pas contacter|Liste noire|Bloqueada|No contactar|No enviar|محظور|لا ترسل|عدم الاتصال", "yes|ja|oui|sí|نعم|2024-05-03", suppressed, "active"},
 		{"Bounced|Hard bounce|Email bounced|Undeliverable|Unzustellbar|Ungültig|Rückläufer|E-mail invalide|Adresse invalide|Correo inválido|Rebotado|Devuelta|مرتد", "yes|ja|x|2024-05-03", bounced, "active"},
 		{"Complained|Spam complaint|Marked as spam|Beschwerde|Als Spam gemeldet|Plainte|Queja|شكوى", "yes|ja|x", complained, "active"},
 		{"Abgemeldet|Opt-out|Unsubscribed|Désinscrit|Baja|Hat widersprochen|Opt out (yes/no)", "nein|FALSCH|no|FAUX|FALSO|0|0000-00-00|لا", "active", "active"},
@@ -89,6 +89,7 @@ func TestConsentThatIsNotUnderstood(t *testing.T) {
 	for _, header := range []string{
 		"Vermerk Abmeldung", "Letzter Widerruf durch", "Einwilligungstext", "Opt-in-Weg", "opt", "Unsub campaign", "Soft bounces", "Blockiergrund des Anbieters", "Suppress list",
 		"Austrittsdatum", "Abo beendet am", "Consent wording", "Texte du consentement", "Note de désinscription", "Motivo de dar de baja", "Kundenstatus", "سبب الإلغاء", "Sperre durch", "RGPD", "Mail permissions of 2024",
+		"Ausgetreten am", "Entfernt", "Removed from list", "Nicht mehr erwünscht", "No longer interested", "Stop", "Left on", "Exclude", "Parti le", "Ne plus déranger", "No quiere correos", "محذوف", "لا يريد",
 	} {
 		file := "E-Mail;Stadt;" + header + "\na@example.org;Ulm;\nb@example.org;Bonn;siehe Akte\n"
 		for _, good := range []bool{false, true} {
@@ -112,12 +113,31 @@ func TestConsentThatIsNotUnderstood(t *testing.T) {
 	for _, header := range []string{
 		"Verteiler", "Mail OK", "Newsletter per Post gewollt", "Kontaktaufnahme per E-Mail", "Abo", "Recevoir la newsletter", "Recibir boletín", "Suscripción al boletín", "Rundbrief", "النشرة البريدية",
 	} {
-		for cell, stops := range map[string]bool{"nein": true, "no": true, "Non": true, "ja": true, "abgemeldet": true, "لا": true, "Berlin": false, "3": false, "0": false, "2024-05-03": false} {
+		for cell, stops := range map[string]bool{
+			"nein": true, "no": true, "Non": true, "ja": true, "abgemeldet": true, "لا": true, "Berlin": false, "3": false, "0": true, "1": true, "2024-05-03": false, "nein danke": true, "no, gracias": true,
+			"non merci": true, "raus": true, "bitte nicht mehr": true, "abgemeldet am 3.4.2024": true, "ja, gern": true, "✗": true, "No. 12 Quay Street": false, "Nora": false, "nora@example.org": false, "-": false,
+		} {
 			o := active
 			o.DryRun = true
 			if rep, err := p.imports("E-Mail;"+header+"\na@example.org;"+cell+"\n", o); err != nil || (len(rep.Unread) > 0) != stops {
 				t.Errorf("%s: %s: unread %q, %v; want it to stop: %v", header, cell, rep.Unread, err, stops)
 			}
+		}
+	}
+	// Figures only answer where all of the column does, and it is no number of mails by its name.
+	for header, tt := range map[string]struct {
+		cells string
+		stops bool
+	}{
+		"Infolettre": {"1|0|", true}, "Send emails": {"0|nein|ja", true}, "Newsletter (1=ja)": {"0||", true}, "Abonné à la newsletter": {"1|1|0", true},
+		"Mailing week": {"1|0|2", false}, "Emails received (6mo)": {"0|1|", false}, "CONTACT ID": {"1||", false}, "Rundbrief äöüß": {"\xff||", false}, "Mail ͺ": {"ͺ||", false},
+	} {
+		cells := strings.Split(tt.cells, "|")
+		o := active
+		o.DryRun = true
+		rep, err := p.imports(fmt.Sprintf("E-Mail;%s\na@example.org;%s\nb@example.org;%s\nc@example.org;%s\n", header, cells[0], cells[1], cells[2]), o)
+		if (len(rep.Unread) > 0) != tt.stops || err != nil {
+			t.Errorf("%s: %s: unread %q, %v; want it to stop: %v", header, tt.cells, rep.Unread, err, tt.stops)
 		}
 	}
 	if left := dump(p); len(left) != 0 {

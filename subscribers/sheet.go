@@ -137,10 +137,12 @@ func (s *sheet) readHeader(first []string) error {
 		if err == nil {
 			err = s.findHints()
 		}
+		if err == nil {
+			err = s.findUnread()
+		}
 		if err != nil {
 			return fmt.Errorf("read the file: %w", err)
 		}
-		s.findUnread()
 		return s.findFields()
 	case people && len(first) > 1:
 		return fmt.Errorf("%w: the first line must name the columns, one of them email; add one such as “email,name”", ErrImport)

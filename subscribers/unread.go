@@ -1,6 +1,7 @@
 package subscribers
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,12 +12,18 @@ import (
 // consentStems are parts of words, folded, by which a column says who may be mailed, or who may not, in some way that is no hint.
 var consentStems = []string{
 	"optin", "optout", "optedin", "optedout", "consent", "permission", "gdpr", "unsub", "suppress", "block", "blacklist", "bounce", "undeliver", "complain",
-	"disabled", "invalide", "invalido", "invalida", "donot", "dontcontact", "dontmail", "dontemail", "revok", "revoc", "withdraw",
+	"disabled", "invalide", "invalido", "invalida", "donot", "dontcontact", "dontmail", "dontemail", "revok", "revoc", "withdraw", "nolonger", "notdisturb", "removedfrom", "optsout",
 	"einwillig", "einverstand", "zustimm", "erlaubnis", "dsgvo", "abmeld", "abgemeldet", "abbestell", "widerruf", "widersproch", "widerspruch", "ausgetragen", "austrag",
-	"gekundigt", "gekuendigt", "kundigung", "kuendigung", "sperre", "gesperrt", "blockier", "robinson", "unzustell", "beschwerde", "nichtkontakt", "nichtanschreib", "austritt", "beendet",
-	"rgpd", "desinscri", "desabonn", "bloqu", "listenoire", "nepas", "resili",
-	"desuscri", "dardebaja", "dadodebaja", "debaja", "rebot", "autoriza", "listanegra",
-	"الغاء", "موافق", "محظور", "حظر", "انسحاب", "مرتد",
+	"gekundigt", "gekuendigt", "kundigung", "kuendigung", "sperre", "gesperrt", "blockier", "robinson", "unzustell", "beschwerde", "nichtkontakt", "nichtanschreib", "nichtmehr", "nichtsenden", "keininteresse", "ausgeschlossen", "austritt", "ausgetret", "beendet",
+	"rgpd", "desinscri", "desabonn", "bloqu", "listenoire", "nepas", "neplus", "plusecrire", "resili",
+	"desuscri", "dardebaja", "dadodebaja", "debaja", "rebot", "autoriza", "listanegra", "nomolest", "noquier", "nodese",
+	"محذوف", "لايريد", "لاتريد", "الغاء", "موافق", "محظور", "حظر", "انسحاب", "مرتد",
+}
+
+// consentNames are names of such columns, folded, of words that are too short, or mean too much, to be looked for in others.
+var consentNames = []string{
+	"stop", "stopdate", "stopdatum", "dateofstop", "left", "hasleft", "lefton", "leftat", "leftdate", "dateleft", "quit", "quiton", "removed", "removedon", "removedat", "exclude", "excluded",
+	"entfernt", "entferntam", "parti", "partile", "quitte", "quittele", "sorti", "sortile", "sefue", "salida", "fechadesalida",
 }
 
 // mailStems are parts of words of columns about mail. Such a column says who may be mailed where it says yes or no.
@@ -44,7 +51,7 @@ func soundsLikeConsent(name string) bool {
 		}
 	}
 	words := strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return !unicode.IsLetter(r) })
-	return slices.ContainsFunc(consentStems, has) || slices.Contains(words, "opt")
+	return slices.ContainsFunc(consentStems, has) || slices.Contains(words, "opt") || slices.Contains(consentNames, folded)
 }
 
 // soundsLikeMail says whether a column may say so by yes and no.
@@ -54,11 +61,68 @@ func soundsLikeMail(name string) bool {
 	return slices.ContainsFunc(mailStems, has) && !slices.ContainsFunc(otherChannels, has) || strings.HasPrefix(folded, "abo")
 }
 
-// isAnswer says whether a cell is a yes, a no or a state in words: figures are more often a number of mails than an answer.
+// Words by which somebody says no, or yes, folded, besides those of isNo and those of who is gone. The first ones may have two words before
+// them, the others none.
+var (
+	saysNo    = []string{"not", "dont", "never", "nicht", "kein", "keine", "keinen", "keinesfalls", "niemals", "ne", "pas", "aucun", "aucune", "ningun", "ninguno", "ninguna", "ليس", "بدون"}
+	beginsNo  = []string{"stop", "out", "raus", "weg"}
+	beginsYes = []string{"true", "yes", "ja", "gern", "gerne", "wahr", "oui", "vrai", "si", "verdadero", "نعم", "صحيح"}
+)
+
+// isAnswer says whether a cell is a yes, a no or a state in words or by a mark, or begins with one: "nein danke", "abgemeldet am 3.4.2024".
+// Figures are more often a number of mails than an answer.
 func isAnswer(cell string) bool {
+	if cell != "" && strings.Trim(cell, "✓✔☑✅✗✘☒❌☐\ufe0f") == "" {
+		return true
+	}
+	if !strings.ContainsFunc(cell, unicode.IsLetter) || strings.Contains(cell, "@") {
+		return false
+	}
 	_, state := rowStates[fold(cell)]
-	return strings.ContainsFunc(cell, unicode.IsLetter) && (state || isYes(cell) || isNo(cell))
+	words := wordsOf(cell)
+	return state || isYes(cell) || isNo(cell) || len(words) > 0 && slices.Contains(beginsYes, words[0]) || isRefusal(cell)
 }
+
+// isRefusal says whether a cell begins with a no, or with a word of who is gone. "No. 12" is a house.
+func isRefusal(cell string) bool {
+	words := wordsOf(cell)
+	if len(words) == 0 || isNumbered(cell) {
+		return false
+	}
+	if slices.Contains(beginsNo, words[0]) {
+		return true
+	}
+	return slices.ContainsFunc(words[:min(3, len(words))], func(word string) bool {
+		return utf8.RuneCountInString(word) > 1 && isNo(word) || isGone(rowStates[word]) || slices.Contains(saysNo, word)
+	})
+}
+
+// isNumbered says whether a cell begins with a number by the word for one.
+func isNumbered(cell string) bool {
+	rest, no := strings.CutPrefix(strings.ToLower(cell), "no")
+	return no && strings.IndexFunc(strings.TrimLeft(rest, " .:#°º"), unicode.IsDigit) == 0
+}
+
+// wordsOf are the words of a text, folded; a capital letter behind a small one begins another.
+func wordsOf(text string) []string {
+	var parted strings.Builder
+	before := ' '
+	for _, r := range text {
+		if unicode.IsUpper(r) && unicode.IsLower(before) {
+			parted.WriteByte(' ')
+		}
+		parted.WriteRune(r)
+		before = r
+	}
+	words := strings.FieldsFunc(parted.String(), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsMark(r) && r != '\'' && r != '’' })
+	for i, word := range words {
+		words[i] = fold(word)
+	}
+	return slices.DeleteFunc(words, func(word string) bool { return word == "" })
+}
+
+// isFlag says whether a cell is one of the two figures by which a column of nothing else says yes and no.
+func isFlag(cell string) bool { return cell == "0" || cell == "1" }
 
 // soundsLikeState says whether a column of a file that has no other one of states may be it.
 func soundsLikeState(name string) bool {
@@ -99,6 +163,7 @@ func isGarbled(text string) bool {
 type unreadColumn struct {
 	place   int
 	answers bool // only where it says yes or no
+	flags   bool // and where it says 1 or 0, since all of its cells do, or answer in words
 	garbled bool // its name may be another one, in another character set
 	gone    bool // of what nobody has whose cell says no
 	count   bool // of mails: its figures say nothing
@@ -118,7 +183,7 @@ func newUnread(place int, name string) unreadColumn {
 func (c unreadColumn) speaks(cell string) bool {
 	switch {
 	case c.answers:
-		return isAnswer(cell)
+		return isAnswer(cell) || c.flags && isFlag(cell)
 	case c.count:
 		return !isFigure(cell)
 	}
@@ -131,7 +196,7 @@ func isFigure(cell string) bool {
 }
 
 // findUnread finds the columns that sound like consent and are not understood. The files of a service say themselves who is who.
-func (s *sheet) findUnread() {
+func (s *sheet) findUnread() error {
 	for i, name := range s.header {
 		hinted := slices.ContainsFunc(s.hints, func(h placedHint) bool { return h.place == i })
 		switch {
@@ -141,9 +206,57 @@ func (s *sheet) findUnread() {
 		case soundsLikeConsent(name), s.state < 0 && soundsLikeState(name):
 			s.unread = append(s.unread, newUnread(i, name))
 		case soundsLikeMail(name):
-			s.unread = append(s.unread, unreadColumn{place: i, answers: true})
+			s.unread = append(s.unread, unreadColumn{place: i, answers: true, flags: !countsMails(name)})
 		}
 	}
+	return s.findFlags()
+}
+
+// countsMails says whether the figures of a column about mail are numbers of something, also where there are none but 0 and 1.
+func countsMails(name string) bool {
+	for _, word := range wordsOf(name) {
+		if slices.Contains([]string{"id", "nr", "sent", "rate", "score", "type", "typ"}, word) || slices.ContainsFunc(countStems, func(stem string) bool { return strings.HasPrefix(word, stem) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// countStems are beginnings of words, folded, in names of columns that count.
+var countStems = []string{
+	"received", "dropped", "open", "delivered", "click", "replie", "sends", "count", "number", "total", "bounce", "anzahl", "nummer", "erhalten", "gesendet", "versendet", "verschickt",
+	"geoffnet", "zugestellt", "geklickt", "recus", "envoye", "ouvert", "clique", "nombre", "numero", "recibid", "enviad", "abiert", "clic", "عدد", "رقم",
+}
+
+// findFlags looks which columns of answers have no other cells than answers and the two figures for them.
+func (s *sheet) findFlags() error {
+	open := 0
+	for _, c := range s.unread {
+		if c.flags {
+			open++
+		}
+	}
+	if open == 0 {
+		return nil
+	}
+	errNone := errors.New("none of them")
+	err := s.eachRecord(func(rec *record) error {
+		for i := range s.unread {
+			c := &s.unread[i]
+			if cell := s.cell(rec.cells, c.place); c.flags && cell != "" && !isFlag(cell) && !isAnswer(cell) {
+				c.flags = false
+				open--
+			}
+		}
+		if open == 0 {
+			return errNone
+		}
+		return nil
+	})
+	if errors.Is(err, errNone) {
+		return nil
+	}
+	return err
 }
 
 // parseUnread lists the columns that are not understood and have something to say of a row's person.
