@@ -100,7 +100,7 @@ var hintOf = func() map[string]hint {
 var (
 	datesAround = affixes{
 		[]string{"dateofthe", "dateof", "datedela", "datede", "dated", "datumder", "datumdes", "fechadela", "fechade", "date", "datum", "fecha", "تاريخ"},
-		[]string{"timestamp", "datetime", "reason", "grund", "since", "datum", "date", "time", "seit", "motif", "motivo", "le", "el", "am", "at", "on"},
+		[]string{"timestamp", "zeitstempel", "zeitpunkt", "datetime", "reason", "grund", "since", "datum", "date", "time", "seit", "motif", "motivo", "le", "el", "am", "at", "on"},
 	}
 	wordsAround = affixes{
 		[]string{"newsletter", "marketing", "subscriber", "contact", "werbung", "werbe", "emails", "email", "mails", "mail", "user", "kunde", "status", "has", "hat", "ist", "esta", "est", "is"},

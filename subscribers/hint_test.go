@@ -244,6 +244,66 @@ func TestConsentInAnotherCharset(t *testing.T) {
 	}
 }
 
+// TestColumnsThatSayNothing: a word of consent in a column about something else stops no list; what may be a no all the same stops the
+// active rows of one, also where a column of states says active.
+func TestColumnsThatSayNothing(t *testing.T) {
+	p := newPeople(t)
+	for _, tt := range []struct{ headers, cells, stops string }{
+		{"Unsubscribe link|Unsubscribe URL|Opt-Out-Link|Opt-in URL|Abmelde-Link", "https://x.example/u/1", ""},
+		{"Bounces|Hard bounces|Hard bounce count|Number of complaints|Spam complaints", "0", "2"},
+		{"Bounce rate|Soft bounce count|Soft bounces", "0|0.1|12 %|3", "siehe Akte"},
+		{"Unsubscribe count|Unsubscribe source|Unsubscribe IP|Opt-out IP address|Abmeldequelle", "", "1"},
+		{"Block|Block 3|Block/Flat", "C|12", "yes|x"},
+		{"Mail block|Newsletter block|Block reason|Block date", "", "2024-05-03|spam"},
+		{"Photo consent|Foto-Einwilligung|Treatment consent|SMS consent", "yes|no", ""},
+		{"Email and SMS consent|Newsletter- und Fotoeinwilligung", "", "no|nein"},
+		{"Permission level|Consent source|Opt-in source|Opt-in Quelle|IP Opt-in|Opt-in-IP-Adresse|Consent IP Address|OPTIN_IP", "web|192.0.2.1", "withdrawn|no"},
+		{"Adopting family|Immunosuppressed|Resilience score|Coptic name", "yes|no|5", ""},
+		{"ListSuppressed|List suppression|NewsletterOptInWeg|Vertrag resilié", "", "yes|siehe Akte"},
+		{"Beschwerden|Chief complaint", "Hautausschlag|Acne", "reported us as spam|ja|2024-05-03"},
+		{"Lead Status|Patron Status|Marital status|Zahlungsstatus", "NEW|Active patron|single|bezahlt", "Do not contact|Declined patron|unsubscribed"},
+		{"ⓒⓞⓝⓢⓔⓝⓣⓧ", "", "no"},
+	} {
+		for header := range strings.SplitSeq(tt.headers, "|") {
+			for i, cells := range []string{tt.cells, tt.stops} {
+				for cell := range strings.SplitSeq(cells, "|") {
+					o := subscribers.ImportOptions{As: subscribers.Active, Because: "x", DryRun: true}
+					rep, err := p.imports("E-Mail;"+header+"\na@example.org;"+cell+"\n", o)
+					if want := i > 0 && cell != ""; err != nil || (len(rep.Unread) > 0) != want {
+						t.Errorf("%s: %q: %q unread, %v, %v; want it to stop: %v", header, cell, rep.Unread, err, came(rep), want)
+					}
+					if i == 0 && !cmp.Equal(came(rep), []string{"active"}) {
+						t.Errorf("%s: %q: %v, want it active", header, cell, came(rep))
+					}
+				}
+			}
+		}
+	}
+	rep, err := p.imports("Email,Status,Photo consent,Lead Status\na@example.org,active,yes,lost\n", onWord)
+	if err != nil || !cmp.Equal(came(rep), []string{"active"}) {
+		t.Errorf("beside a state: %v, %v; want it active", came(rep), err)
+	}
+}
+
+// TestLoneState: the only column called some status is the state's where all of its cells are states.
+func TestLoneState(t *testing.T) {
+	p := newPeople(t)
+	for file, want := range map[string][]string{
+		"Email,Global Status\na1@example.org,Subscribed\nb1@example.org,Unsubscribed\nc1@example.org,\n":                                 {"active", "unsubscribed", "active"},
+		"Email,Listenstatus,Lead Status\na2@example.org,aktiv,NEW\nb2@example.org,abgemeldet,\n":                                         {"active", "unsubscribed"},
+		"Email,Global Status,Status of list\na3@example.org,Subscribed,Subscribed\nb3@example.org,Unsubscribed,Subscribed\n":             nil,
+		"Email,Global Status\na4@example.org,Subscribed\nb4@example.org,Former\n":                                                        nil,
+		"Email,Zahlungsstatus\na5@example.org,storniert\nb5@example.org,canceled\n":                                                      nil,
+		"Email,Zahlungsstatus,Unsubscribed\na6@example.org,active,no\nb6@example.org,active,yes\n":                                       {"active", "unsubscribed"},
+		"Email,Global Status,Opt-in Zeitstempel\na7@example.org,Subscribed,2024-05-03\nb7@example.org,,\nc7@example.org,Unsubscribed,\n": {"active", "pending", "unsubscribed"},
+	} {
+		rep, err := p.imports(file, subscribers.ImportOptions{As: subscribers.Active, Because: "x", DryRun: true})
+		if want == nil && len(rep.Unread) == 0 || want != nil && !cmp.Equal(came(rep), want) || err != nil {
+			t.Errorf("%s%v, %q unread, %v; want %v", file, came(rep), rep.Unread, err, want)
+		}
+	}
+}
+
 // TestConsentOfServices: the columns of other services' files are understood, or say nothing of consent, so that none of them stops.
 func TestConsentOfServices(t *testing.T) {
 	for name, file := range map[string]string{

@@ -135,6 +135,9 @@ func (s *sheet) readHeader(first []string) error {
 	case s.email >= 0:
 		err := s.dropPlaces()
 		if err == nil {
+			err = s.findLoneState()
+		}
+		if err == nil {
 			err = s.findHints()
 		}
 		if err == nil {

@@ -10,6 +10,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/text/encoding"
@@ -131,6 +133,35 @@ func (s *spool) isWindows1252() (bool, error) {
 			return false, err
 		}
 	}
+}
+
+// isGarbled says whether text that was taken for Windows-1252 looks like one of another character set: it has other characters than German,
+// French and Spanish write in words, or a word of more of these than plain letters.
+func isGarbled(text string) bool {
+	for word := range strings.FieldsSeq(text) {
+		if strings.Trim(word, "–—€") == "" {
+			continue
+		}
+		for _, article := range []string{"d’", "l’"} {
+			word = strings.TrimPrefix(strings.ToLower(word), article)
+		}
+		plain, accented := 0, 0
+		for _, r := range word {
+			switch {
+			case r < utf8.RuneSelf && unicode.IsLetter(r):
+				plain++
+			case r < utf8.RuneSelf:
+			case !strings.ContainsRune("äöüßàâæçèéêëîïôœùûáíóúñ", r):
+				return true
+			default:
+				accented++
+			}
+		}
+		if accented > plain {
+			return true
+		}
+	}
+	return false
 }
 
 // beside is the folder where a database's spools stand: its own, which has room for people and is its owner's.

@@ -5,20 +5,27 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 )
 
-// consentStems are parts of words, folded, by which a column says who may be mailed, or who may not, in some way that is no hint.
-var consentStems = []string{
-	"optin", "optout", "optedin", "optedout", "consent", "permission", "gdpr", "unsub", "suppress", "block", "blacklist", "bounce", "undeliver", "complain",
-	"disabled", "invalide", "invalido", "invalida", "donot", "dontcontact", "dontmail", "dontemail", "revok", "revoc", "withdraw", "nolonger", "notdisturb", "removedfrom", "optsout",
-	"einwillig", "einverstand", "zustimm", "erlaubnis", "dsgvo", "abmeld", "abgemeldet", "abbestell", "widerruf", "widersproch", "widerspruch", "ausgetragen", "austrag",
-	"gekundigt", "gekuendigt", "kundigung", "kuendigung", "sperre", "gesperrt", "blockier", "robinson", "unzustell", "beschwerde", "nichtkontakt", "nichtanschreib", "nichtmehr", "nichtsenden", "keininteresse", "ausgeschlossen", "austritt", "ausgetret", "beendet",
-	"rgpd", "desinscri", "desabonn", "bloqu", "listenoire", "nepas", "neplus", "plusecrire", "resili",
-	"desuscri", "dardebaja", "dadodebaja", "debaja", "rebot", "autoriza", "listanegra", "nomolest", "noquier", "nodese",
-	"محذوف", "لايريد", "لاتريد", "الغاء", "موافق", "محظور", "حظر", "انسحاب", "مرتد",
-}
+// Parts of names of columns, folded, by which a column says who may be mailed, or who may not, in some way that is no hint.
+var (
+	agreeStems = []string{
+		"optedin", "consent", "permission", "gdpr", "einwillig", "einverstand", "zustimm", "erlaubnis", "dsgvo", "rgpd", "autoriza", "موافق",
+	}
+	leaveStems = []string{
+		"optout", "optedout", "optsout", "unsub", "blacklist", "bounce", "undeliver", "complain", "disabled", "invalide", "invalido", "invalida",
+		"donot", "dontcontact", "dontmail", "dontemail", "revok", "revoc", "withdraw", "nolonger", "notdisturb", "removedfrom", "emailblock", "mailblock",
+		"abmeld", "abgemeldet", "abbestell", "widerruf", "widersproch", "widerspruch", "ausgetragen", "austrag",
+		"gekundigt", "gekuendigt", "kundigung", "kuendigung", "sperre", "gesperrt", "blockier", "robinson", "unzustell", "beschwerde", "nichtkontakt", "nichtanschreib",
+		"nichtmehr", "nichtsenden", "keininteresse", "ausgeschlossen", "austritt", "ausgetret", "beendet",
+		"desinscri", "desabonn", "bloqu", "listenoire", "nepas", "neplus", "plusecrire", "resiliat", "resilier", "resiliee",
+		"desuscri", "dardebaja", "dadodebaja", "debaja", "rebot", "listanegra", "nomolest", "noquier", "nodese",
+		"محذوف", "لايريد", "لاتريد", "الغاء", "محظور", "حظر", "انسحاب", "مرتد",
+	}
+	// And beginnings of their words: who is adopting, or immunosuppressed, has said nothing.
+	agreeWords = []string{"optin"}
+	leaveWords = []string{"suppress", "blocked", "blocking", "blocklist", "blockreason", "blockdate", "blockgrund", "blockdatum"}
+)
 
 // consentNames are names of such columns, folded, of words that are too short, or mean too much, to be looked for in others.
 var consentNames = []string{
@@ -32,97 +39,97 @@ var mailStems = []string{
 	"verbot", "recevoir", "recoit", "souhait", "courriel", "infolettre", "correo", "recib", "publicit", "publicid", "البريد", "النشرة", "الاشتراك",
 }
 
-// otherChannels are parts of the names of columns that say who agreed to something else than mail.
-var otherChannels = []string{"sms", "whatsapp", "phone", "telefon", "telephone", "telefono", "push", "cookie"}
+// otherConsents are parts of the names of columns that say who agreed to something else than mail.
+var otherConsents = []string{"sms", "whatsapp", "phone", "telefon", "telephone", "telefono", "push", "cookie", "photo", "foto", "treatment", "behandlung"}
 
-// soundsLikeConsent says whether a column that is none of a person's state may say all the same who may be mailed. From where somebody
-// agreed is no such thing.
-func soundsLikeConsent(name string) bool {
-	folded := fold(name)
+// isOfOther says whether a folded name is that of a consent to something else, and to that alone.
+func isOfOther(name string) bool {
+	has := func(part string) bool { return strings.Contains(name, part) }
+	return slices.ContainsFunc(otherConsents, has) && !slices.ContainsFunc([]string{"mail", "newsletter", "rundbrief"}, has)
+}
+
+// consentOf is how a column is heeded that is none of a person's state and may say all the same who may be mailed. From where somebody
+// agreed is no such thing, but from where they left is; the same link stands with everybody.
+func consentOf(name string) heeding {
+	folded, words := fold(name), wordsOf(name)
 	has := func(part string) bool { return strings.Contains(folded, part) }
-	if slices.ContainsFunc(otherChannels, has) {
-		return false
+	begins := func(part string) bool { return beginsWord(folded, words, part) }
+	leaves := slices.ContainsFunc(leaveStems, has) || slices.ContainsFunc(leaveWords, begins) || slices.Contains(consentNames, folded) || slices.Contains(words, "resilie")
+	agrees := slices.ContainsFunc(agreeStems, has) || slices.ContainsFunc(agreeWords, begins) || slices.Contains(words, "opt")
+	switch {
+	case isOfOther(folded), (leaves || agrees) && endsIn(words, "link", "url"):
+		return heedsNothing
+	case leaves:
+		return leavingOf(folded, words)
+	case agrees && (isSource(folded) || endsIn(words, "source", "quelle", "ip", "address", "adresse", "level") || slices.Index(words, "ip") == 0):
+		return heedsAnswers
+	case agrees:
+		return heedsAll
+	case slices.Contains(words, "block") && soundsLikeMail(name):
+		return heedsAll
+	case slices.Contains(words, "block"):
+		return heedsFlags
 	}
-	for _, from := range []string{"ip", "ipaddress", "url"} {
-		if agreed, is := strings.CutSuffix(folded, from); is {
-			if h, known := hintOfColumn(agreed); known && h.asks == asksHere {
-				return false
-			}
+	return heedsNothing
+}
+
+// leavingOf is how a column is heeded that sounds as if it says who may not be mailed.
+func leavingOf(folded string, words []string) heeding {
+	has := func(part string) bool { return strings.Contains(folded, part) }
+	counts := slices.ContainsFunc([]string{"rate", "quote", "count", "number", "anzahl", "soft"}, func(word string) bool { return slices.Contains(words, word) })
+	switch {
+	case countsBounces(folded), counts && has("bounce") && !has("hard"):
+		return heedsText
+	case has("complain"), has("beschwerde"):
+		return heedsComplaints
+	case counts, slices.ContainsFunc([]string{"bounce", "rebot", "unzustell", "disabled", "invalid"}, has):
+		return heedsButNo
+	}
+	return heedsAll
+}
+
+// isSource says whether a name is that of a hint of who agreed, with what it came from behind it.
+func isSource(folded string) bool {
+	return slices.ContainsFunc([]string{"ip", "ipaddress", "url"}, func(from string) bool {
+		agreed, is := strings.CutSuffix(folded, from)
+		h, known := hintOfColumn(agreed)
+		return is && known && h.asks == asksHere
+	})
+}
+
+func endsIn(words []string, ends ...string) bool {
+	return len(words) > 0 && slices.Contains(ends, words[len(words)-1])
+}
+
+// beginsWord says whether a part of a name, which may be more than one word of it, begins where a word does, or behind a word about mail.
+func beginsWord(folded string, words []string, part string) bool {
+	for i := range words {
+		if strings.HasPrefix(strings.Join(words[i:], ""), part) {
+			return true
 		}
 	}
-	words := strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return !unicode.IsLetter(r) })
-	return slices.ContainsFunc(consentStems, has) || slices.Contains(words, "opt") || slices.Contains(consentNames, folded)
+	return slices.ContainsFunc(wordsAround.without(folded), func(rest string) bool { return strings.HasPrefix(rest, part) })
 }
 
 // soundsLikeMail says whether a column may say so by yes and no.
 func soundsLikeMail(name string) bool {
 	folded := fold(name)
 	has := func(part string) bool { return strings.Contains(folded, part) }
-	return slices.ContainsFunc(mailStems, has) && !slices.ContainsFunc(otherChannels, has) || strings.HasPrefix(folded, "abo")
+	return slices.ContainsFunc(mailStems, has) && !isOfOther(folded) || strings.HasPrefix(folded, "abo")
 }
 
-// Words by which somebody says no, or yes, folded, besides those of isNo and those of who is gone. The first ones may have two words before
-// them, the others none.
-var (
-	saysNo    = []string{"not", "dont", "never", "nicht", "kein", "keine", "keinen", "keinesfalls", "niemals", "ne", "pas", "aucun", "aucune", "ningun", "ninguno", "ninguna", "ليس", "بدون"}
-	beginsNo  = []string{"stop", "out", "raus", "weg"}
-	beginsYes = []string{"true", "yes", "ja", "gern", "gerne", "wahr", "oui", "vrai", "si", "verdadero", "نعم", "صحيح"}
-)
-
-// isAnswer says whether a cell is a yes, a no or a state in words or by a mark, or begins with one: "nein danke", "abgemeldet am 3.4.2024".
-// Figures are more often a number of mails than an answer.
-func isAnswer(cell string) bool {
-	if cell != "" && strings.Trim(cell, "✓✔☑✅✗✘☒❌☐\ufe0f") == "" {
-		return true
-	}
-	if !strings.ContainsFunc(cell, unicode.IsLetter) || strings.Contains(cell, "@") {
-		return false
-	}
-	_, state := rowStates[fold(cell)]
-	words := wordsOf(cell)
-	return state || isYes(cell) || isNo(cell) || len(words) > 0 && slices.Contains(beginsYes, words[0]) || isRefusal(cell)
+// otherStates are parts of the names of columns of states that somebody has without having to do with mail.
+var otherStates = []string{
+	"lead", "patron", "patreon", "marital", "familien", "civil", "zivil", "payment", "zahlung", "paiement", "pago", "order", "bestell", "commande", "pedido", "vip", "shipping", "versand",
+	"booking", "buchung", "termin", "appointment", "reserv",
 }
 
-// isRefusal says whether a cell begins with a no, or with a word of who is gone. "No. 12" is a house.
-func isRefusal(cell string) bool {
-	words := wordsOf(cell)
-	if len(words) == 0 || isNumbered(cell) {
-		return false
-	}
-	if slices.Contains(beginsNo, words[0]) {
-		return true
-	}
-	return slices.ContainsFunc(words[:min(3, len(words))], func(word string) bool {
-		return utf8.RuneCountInString(word) > 1 && isNo(word) || isGone(rowStates[word]) || slices.Contains(saysNo, word)
-	})
+// isOfOtherState says whether a name is that of such a column.
+func isOfOtherState(name string) bool {
+	name = fold(name)
+	has := func(part string) bool { return strings.Contains(name, part) }
+	return isOfOther(name) || slices.ContainsFunc(otherStates, has)
 }
-
-// isNumbered says whether a cell begins with a number by the word for one.
-func isNumbered(cell string) bool {
-	rest, no := strings.CutPrefix(strings.ToLower(cell), "no")
-	return no && strings.IndexFunc(strings.TrimLeft(rest, " .:#°º"), unicode.IsDigit) == 0
-}
-
-// wordsOf are the words of a text, folded; a capital letter behind a small one begins another.
-func wordsOf(text string) []string {
-	var parted strings.Builder
-	before := ' '
-	for _, r := range text {
-		if unicode.IsUpper(r) && unicode.IsLower(before) {
-			parted.WriteByte(' ')
-		}
-		parted.WriteRune(r)
-		before = r
-	}
-	words := strings.FieldsFunc(parted.String(), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsMark(r) && r != '\'' && r != '’' })
-	for i, word := range words {
-		words[i] = fold(word)
-	}
-	return slices.DeleteFunc(words, func(word string) bool { return word == "" })
-}
-
-// isFlag says whether a cell is one of the two figures by which a column of nothing else says yes and no.
-func isFlag(cell string) bool { return cell == "0" || cell == "1" }
 
 // soundsLikeState says whether a column of a file that has no other one of states may be it.
 func soundsLikeState(name string) bool {
@@ -130,86 +137,120 @@ func soundsLikeState(name string) bool {
 	return slices.Contains(stateNames(), name) || strings.Contains(name, "status") || strings.Contains(name, "statut")
 }
 
-// isGarbled says whether text that was taken for Windows-1252 looks like one of another character set: it has other characters than German,
-// French and Spanish write in words, or a word of more of these than plain letters.
-func isGarbled(text string) bool {
-	for word := range strings.FieldsSeq(text) {
-		if strings.Trim(word, "–—€") == "" {
-			continue
-		}
-		for _, article := range []string{"d’", "l’"} {
-			word = strings.TrimPrefix(strings.ToLower(word), article)
-		}
-		plain, accented := 0, 0
-		for _, r := range word {
-			switch {
-			case r < utf8.RuneSelf && unicode.IsLetter(r):
-				plain++
-			case r < utf8.RuneSelf:
-			case !strings.ContainsRune("äöüßàâæçèéêëîïôœùûáíóúñ", r):
-				return true
-			default:
-				accented++
-			}
-		}
-		if accented > plain {
-			return true
-		}
-	}
-	return false
-}
+// heeding is which of the cells that are filled may say who may be mailed.
+type heeding int
+
+const (
+	heedsNothing    heeding = iota
+	heedsAll                // any
+	heedsButNo              // any but a no, or a number of none
+	heedsText               // any but figures
+	heedsAnswers            // yes, no and states; and figures for them, where all of the column answers
+	heedsFlags              // these, but only where all of the column answers
+	heedsRefusals           // no, and states of who is not here
+	heedsComplaints         // what isn't about somebody's health
+)
 
 // unreadColumn is a column that is not understood and may say who may be mailed.
 type unreadColumn struct {
+	heeding
 	place   int
-	answers bool // only where it says yes or no
-	flags   bool // and where it says 1 or 0, since all of its cells do, or answer in words
+	flags   bool // all of its cells are answers, or figures for them
 	garbled bool // its name may be another one, in another character set
-	gone    bool // of what nobody has whose cell says no
-	count   bool // of mails: its figures say nothing
-}
-
-// goneStems are parts of names of columns, folded, that say of most people that there was nothing.
-var goneStems = []string{"bounce", "rebot", "unzustell", "disabled", "invalid"}
-
-// newUnread is a column that sounds like consent.
-func newUnread(place int, name string) unreadColumn {
-	name = fold(name)
-	gone := slices.ContainsFunc(goneStems, func(part string) bool { return strings.Contains(name, part) })
-	return unreadColumn{place: place, gone: gone, count: countsBounces(name)}
 }
 
 // speaks says whether a cell that is not empty may say who may be mailed.
 func (c unreadColumn) speaks(cell string) bool {
-	switch {
-	case c.answers:
-		return isAnswer(cell) || c.flags && isFlag(cell)
-	case c.count:
+	switch c.heeding {
+	case heedsAll:
+		return true
+	case heedsButNo:
+		return !isNo(cell)
+	case heedsText:
 		return !isFigure(cell)
+	case heedsAnswers:
+		return isAnswer(cell) || c.flags && isFlag(cell)
+	case heedsFlags:
+		return c.flags
+	case heedsRefusals:
+		return isRefusal(cell) || rowStates[fold(cell)] == rowPending
+	case heedsComplaints:
+		return isYesOrDate(cell) || isSpam(cell) || isGone(rowStates[fold(cell)]) || isFigure(cell) && !isNo(cell)
 	}
-	return !c.gone || !isNo(cell)
-}
-
-// isFigure says whether a cell is a number, perhaps of percent.
-func isFigure(cell string) bool {
-	return strings.ContainsFunc(cell, unicode.IsDigit) && !strings.ContainsFunc(cell, unicode.IsLetter)
+	return false
 }
 
 // findUnread finds the columns that sound like consent and are not understood. The files of a service say themselves who is who.
 func (s *sheet) findUnread() error {
 	for i, name := range s.header {
 		hinted := slices.ContainsFunc(s.hints, func(h placedHint) bool { return h.place == i })
-		switch {
-		case s.fileState != "" || s.ours || hinted || i == s.place || s.isKnown(i):
-		case s.charset != "" && isGarbled(name):
-			s.unread = append(s.unread, unreadColumn{place: i, garbled: true})
-		case soundsLikeConsent(name), s.state < 0 && soundsLikeState(name):
-			s.unread = append(s.unread, newUnread(i, name))
-		case soundsLikeMail(name):
-			s.unread = append(s.unread, unreadColumn{place: i, answers: true, flags: !countsMails(name)})
+		if s.fileState != "" || s.ours || hinted || i == s.place || s.isKnown(i) {
+			continue
+		}
+		c := unreadColumn{place: i, heeding: s.heedingOf(name), garbled: s.charset != "" && isGarbled(name)}
+		if c.garbled {
+			c.heeding = heedsAll
+		}
+		c.flags = c.heeding == heedsFlags || c.heeding == heedsAnswers && !countsMails(name)
+		if c.heeding != heedsNothing {
+			s.unread = append(s.unread, c)
 		}
 	}
 	return s.findFlags()
+}
+
+// heedingOf is how a column is heeded that is not understood.
+func (s *sheet) heedingOf(name string) heeding {
+	heeds := consentOf(name)
+	switch {
+	case heeds != heedsNothing:
+		return heeds
+	case s.state < 0 && soundsLikeState(name) && isOfOtherState(name):
+		return heedsRefusals
+	case s.state < 0 && soundsLikeState(name):
+		return heedsAll
+	case soundsLikeMail(name):
+		return heedsAnswers
+	}
+	return heedsNothing
+}
+
+// findLoneState takes the one column that sounds like a state's for it where all of its cells are states, and there is no other.
+func (s *sheet) findLoneState() error {
+	if s.ours || s.fileState != "" || s.state >= 0 {
+		return nil
+	}
+	lone := -1
+	for i, name := range s.header {
+		_, hinted := hintOfColumn(name)
+		switch {
+		case !soundsLikeState(name), isOfOtherState(name), hinted, s.isKnown(i), i == s.place:
+		case lone >= 0:
+			return nil
+		default:
+			lone = i
+		}
+	}
+	if lone < 0 {
+		return nil
+	}
+	errOther := errors.New("no state")
+	filled := false
+	err := s.eachRecord(func(rec *record) error {
+		word := fold(s.cell(rec.cells, lone))
+		if _, known := rowStates[word]; word != "" && !known {
+			return errOther
+		}
+		filled = filled || word != ""
+		return nil
+	})
+	switch {
+	case errors.Is(err, errOther):
+		return nil
+	case filled && err == nil:
+		s.state = lone
+	}
+	return err
 }
 
 // countsMails says whether the figures of a column about mail are numbers of something, also where there are none but 0 and 1.
@@ -228,7 +269,7 @@ var countStems = []string{
 	"geoffnet", "zugestellt", "geklickt", "recus", "envoye", "ouvert", "clique", "nombre", "numero", "recibid", "enviad", "abiert", "clic", "عدد", "رقم",
 }
 
-// findFlags looks which columns of answers have no other cells than answers and the two figures for them.
+// findFlags looks which columns have no other cells than answers and the two figures for them.
 func (s *sheet) findFlags() error {
 	open := 0
 	for _, c := range s.unread {

@@ -1,0 +1,76 @@
+package subscribers
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Words by which somebody says no, or yes, folded, besides those of isNo and those of who is gone. The first ones may have two words before
+// them, the others none.
+var (
+	saysNo    = []string{"not", "dont", "never", "nicht", "kein", "keine", "keinen", "keinesfalls", "niemals", "ne", "pas", "aucun", "aucune", "ningun", "ninguno", "ninguna", "ليس", "بدون"}
+	beginsNo  = []string{"stop", "out", "raus", "weg"}
+	beginsYes = []string{"true", "yes", "ja", "gern", "gerne", "wahr", "oui", "vrai", "si", "verdadero", "نعم", "صحيح"}
+)
+
+// isAnswer says whether a cell is a yes, a no or a state in words or by a mark, or begins with one: "nein danke", "abgemeldet am 3.4.2024".
+// Figures are more often a number of mails than an answer.
+func isAnswer(cell string) bool {
+	if cell != "" && strings.Trim(cell, "✓✔☑✅✗✘☒❌☐\ufe0f") == "" {
+		return true
+	}
+	if !strings.ContainsFunc(cell, unicode.IsLetter) || strings.Contains(cell, "@") {
+		return false
+	}
+	_, state := rowStates[fold(cell)]
+	words := wordsOf(cell)
+	return state || isYes(cell) || isNo(cell) || len(words) > 0 && slices.Contains(beginsYes, words[0]) || isRefusal(cell)
+}
+
+// isRefusal says whether a cell begins with a no, or with a word of who is gone. "No. 12" is a house.
+func isRefusal(cell string) bool {
+	words := wordsOf(cell)
+	if len(words) == 0 || isNumbered(cell) {
+		return false
+	}
+	if slices.Contains(beginsNo, words[0]) {
+		return true
+	}
+	return slices.ContainsFunc(words[:min(3, len(words))], func(word string) bool {
+		return utf8.RuneCountInString(word) > 1 && isNo(word) || isGone(rowStates[word]) || slices.Contains(saysNo, word)
+	})
+}
+
+// isNumbered says whether a cell begins with a number by the word for one.
+func isNumbered(cell string) bool {
+	rest, no := strings.CutPrefix(strings.ToLower(cell), "no")
+	return no && strings.IndexFunc(strings.TrimLeft(rest, " .:#°º"), unicode.IsDigit) == 0
+}
+
+// wordsOf are the words of a text, folded; a capital letter behind a small one begins another.
+func wordsOf(text string) []string {
+	var parted strings.Builder
+	before := ' '
+	for _, r := range text {
+		if unicode.IsUpper(r) && unicode.IsLower(before) {
+			parted.WriteByte(' ')
+		}
+		parted.WriteRune(r)
+		before = r
+	}
+	words := strings.FieldsFunc(parted.String(), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsMark(r) && r != '\'' && r != '’' })
+	for i, word := range words {
+		words[i] = fold(word)
+	}
+	return slices.DeleteFunc(words, func(word string) bool { return word == "" })
+}
+
+// isFlag says whether a cell is one of the two figures by which a column of nothing else says yes and no.
+func isFlag(cell string) bool { return cell == "0" || cell == "1" }
+
+// isFigure says whether a cell is a number, perhaps of percent.
+func isFigure(cell string) bool {
+	return strings.ContainsFunc(cell, unicode.IsDigit) && !strings.ContainsFunc(cell, unicode.IsLetter)
+}
