@@ -258,6 +258,8 @@ func TestColumnsThatSayNothing(t *testing.T) {
 		{"Photo consent|Foto-Einwilligung|Treatment consent|SMS consent", "yes|no", ""},
 		{"Email and SMS consent|Newsletter- und Fotoeinwilligung", "", "no|nein"},
 		{"Permission level|Consent source|Opt-in source|Opt-in Quelle|IP Opt-in|Opt-in-IP-Adresse|Consent IP Address|OPTIN_IP", "web|192.0.2.1", "withdrawn|no"},
+		{"Mailing State|MailingState|Mailing State/Province|Contact country", "NE|NO|No Mans Land", ""},
+		{"OnePlus|Phone plus|Linodeseite|About", "yes|12", ""},
 		{"Adopting family|Immunosuppressed|Resilience score|Coptic name", "yes|no|5", ""},
 		{"ListSuppressed|List suppression|NewsletterOptInWeg|Vertrag resilié", "", "yes|siehe Akte"},
 		{"Beschwerden|Chief complaint", "Hautausschlag|Acne", "reported us as spam|ja|2024-05-03"},

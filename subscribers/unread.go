@@ -18,13 +18,13 @@ var (
 		"abmeld", "abgemeldet", "abbestell", "widerruf", "widersproch", "widerspruch", "ausgetragen", "austrag",
 		"gekundigt", "gekuendigt", "kundigung", "kuendigung", "sperre", "gesperrt", "blockier", "robinson", "unzustell", "beschwerde", "nichtkontakt", "nichtanschreib",
 		"nichtmehr", "nichtsenden", "keininteresse", "ausgeschlossen", "austritt", "ausgetret", "beendet",
-		"desinscri", "desabonn", "bloqu", "listenoire", "nepas", "neplus", "plusecrire", "resiliat", "resilier", "resiliee",
-		"desuscri", "dardebaja", "dadodebaja", "debaja", "rebot", "listanegra", "nomolest", "noquier", "nodese",
+		"desinscri", "desabonn", "bloqu", "listenoire", "nepas", "plusecrire", "resiliat", "resilier", "resiliee",
+		"desuscri", "dardebaja", "dadodebaja", "debaja", "rebot", "listanegra", "nomolest",
 		"محذوف", "لايريد", "لاتريد", "الغاء", "محظور", "حظر", "انسحاب", "مرتد",
 	}
 	// And beginnings of their words: who is adopting, or immunosuppressed, has said nothing.
 	agreeWords = []string{"optin"}
-	leaveWords = []string{"suppress", "blocked", "blocking", "blocklist", "blockreason", "blockdate", "blockgrund", "blockdatum"}
+	leaveWords = []string{"suppress", "blocked", "blocking", "blocklist", "blockreason", "blockdate", "blockgrund", "blockdatum", "neplus", "noquier", "nodese"}
 )
 
 // consentNames are names of such columns, folded, of words that are too short, or mean too much, to be looked for in others.
@@ -111,11 +111,13 @@ func beginsWord(folded string, words []string, part string) bool {
 	return slices.ContainsFunc(wordsAround.without(folded), func(rest string) bool { return strings.HasPrefix(rest, part) })
 }
 
-// soundsLikeMail says whether a column may say so by yes and no.
+// soundsLikeMail says whether a column may say so by yes and no. A part of an address for letters can be NE, or No.
 func soundsLikeMail(name string) bool {
-	folded := fold(name)
+	folded, words := fold(name), wordsOf(name)
 	has := func(part string) bool { return strings.Contains(folded, part) }
-	return slices.ContainsFunc(mailStems, has) && !isOfOther(folded) || strings.HasPrefix(folded, "abo")
+	part := endsIn(words, append(addresses(), "state", "province", "county", "region", "code")...) && slices.Contains([]string{"mailing", "contact", "kontakt"}, words[0])
+	abo := strings.HasPrefix(folded, "abo") && !strings.HasPrefix(folded, "about")
+	return (slices.ContainsFunc(mailStems, has) || abo) && !part && !isOfOther(folded)
 }
 
 // otherStates are parts of the names of columns of states that somebody has without having to do with mail.
