@@ -136,7 +136,7 @@ func (s *spool) isWindows1252() (bool, error) {
 }
 
 // isGarbled says whether text that was taken for Windows-1252 looks like one of another character set: it has other characters than German,
-// French and Spanish write in words, or a word of more of these than plain letters.
+// French and Spanish write in words, or a word almost only of these, but for one such as “à”.
 func isGarbled(text string) bool {
 	for word := range strings.FieldsSeq(text) {
 		if strings.Trim(word, "–—€") == "" {
@@ -157,7 +157,7 @@ func isGarbled(text string) bool {
 				accented++
 			}
 		}
-		if accented > plain {
+		if accented > plain+1 {
 			return true
 		}
 	}
