@@ -191,6 +191,8 @@ func (h hint) says(cell string) (state string, known bool) {
 		switch {
 		case yes:
 			return rowActive, true
+		case isNoDay(cell): // none: they have not said no either
+			return rowPending, true
 		case no:
 			return h.state, true
 		}
@@ -218,7 +220,7 @@ func (h hint) isAgreement(cell string) bool {
 
 // isEmpty says whether a cell says no more than an empty one: a day of zeros is none.
 func (h hint) isEmpty(cell string) bool {
-	return cell == "" || h.asks == asksAgreed && (isNoDay(cell) || isNo(cell) && isDate(cell))
+	return cell == "" || h.asks == asksAgreed && isNoDay(cell)
 }
 
 // findHints finds the columns of hints, and looks in which of them people agree.
@@ -314,9 +316,13 @@ func isNo(cell string) bool {
 	}
 }
 
-// isNoDay knows how spreadsheets write an empty day, in any order: the 0th of January 1900, or the 30th of December 1899.
+// isNoDay knows how an empty day is written: as zeros, or by spreadsheets, in any order, as the 0th of January 1900 or the 30th of
+// December 1899.
 func isNoDay(cell string) bool {
 	parts := strings.FieldsFunc(cell, func(r rune) bool { return !unicode.IsDigit(r) })
+	if digits := strings.Join(parts, ""); len(digits) >= 4 && strings.Trim(digits, "0") == "" {
+		return true
+	}
 	if len(parts) < 3 || strings.Trim(strings.Join(parts[3:], ""), "0") != "" {
 		return false
 	}

@@ -189,10 +189,10 @@ func TestBouncesThatAreNone(t *testing.T) {
 // TestDaysThatAreNone: the empty day of a spreadsheet is neither the day on which somebody left or agreed, nor a fault.
 func TestDaysThatAreNone(t *testing.T) {
 	p := newPeople(t)
-	for i, day := range []string{"00.01.1900", "0.1.1900", "1/0/1900", "01/00/1900 00:00", "1900-01-00", "1900-01-00T00:00:00", "30.12.1899", "1899-12-30 00:00:00", "0000-00-00"} {
-		file := fmt.Sprintf("E-Mail;Angemeldet am;Abgemeldet am;Einwilligung am\na%d@example.org;%s;%s;2024-05-03\nb%d@example.org;;;%s\n", i, day, day, i, day)
+	for i, day := range []string{"00.01.1900", "0.1.1900", "1/0/1900", "01/00/1900 00:00", "1900-01-00", "1900-01-00T00:00:00", "30.12.1899", "1899-12-30 00:00:00", "0000-00-00", "0000-00-00T00:00:00Z", "00000000"} {
+		file := fmt.Sprintf("E-Mail;Angemeldet am;Abgemeldet am;Einwilligung am;Opt-in\na%d@example.org;%s;%s;2024-05-03;\nb%d@example.org;;;%s;\nc%d@example.org;;;2024-05-03;%s\n", i, day, day, i, day, i, day)
 		rep, err := p.imports(file, subscribers.ImportOptions{As: subscribers.Active, Because: "x"})
-		if diff := cmp.Diff([]string{"active", "pending"}, came(rep)); diff != "" || err != nil {
+		if diff := cmp.Diff([]string{"active", "pending", "pending"}, came(rep)); diff != "" || err != nil {
 			t.Errorf("%s: %v (-want +got):\n%s", day, err, diff)
 		}
 	}
