@@ -133,19 +133,23 @@ func (p *Publisher) slotStatus(ctx context.Context, name string) (Status, error)
 	return st, err
 }
 
-// forecastReach is how far ahead the plan is asked about one slot: it decides every slot before that.
-const forecastReach = 366 * 24 * time.Hour
+// forecastReach is how many slots ahead one is foreseen: the plan decides every slot before it.
+const forecastReach = 500
 
-// ForeseeSlot adds what the plan says of a slot that has not fired, if it comes within a year; it looks at all readers for it.
+// ForeseeSlot adds what the plan says of a slot that has not fired, if it is not too far ahead; it looks at all readers for it.
 func (p *Publisher) ForeseeSlot(ctx context.Context, st *Status) error {
 	if st.Planned == nil {
 		return nil
 	}
-	from := st.Planned.At
-	if from.After(p.now().Add(forecastReach)) {
-		st.Planned.Blocked = "It is more than a year ahead: what it will send is foreseen later."
+	far, err := p.isFar(ctx, st.Series, st.Planned.At)
+	if err != nil {
+		return fmt.Errorf("issue %s: %w", st.Issue.Name, err)
+	}
+	if far {
+		st.Planned.Blocked = fmt.Sprintf("It is more than %d slots ahead: what it will send is foreseen later.", forecastReach)
 		return nil
 	}
+	from := st.Planned.At
 	if !from.After(p.now()) {
 		from = time.Time{} // it is due, and the plan begins with what is
 	}
@@ -158,6 +162,11 @@ func (p *Publisher) ForeseeSlot(ctx context.Context, st *Status) error {
 		st.Article, st.Issue.Subject = rows[0].Article, rows[0].Title
 	}
 	return nil
+}
+
+func (p *Publisher) isFar(ctx context.Context, s series.Series, at time.Time) (bool, error) {
+	slots, err := coming(ctx, p.db, s, p.now(), forecastReach)
+	return len(slots) == forecastReach && at.After(slots[forecastReach-1].At), err
 }
 
 // nameHeld says of a slot held without an issue which article a release would send or wait for; in drip that of the most

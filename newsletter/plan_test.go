@@ -77,13 +77,13 @@ func TestForeseeSlot(t *testing.T) {
 		t.Errorf("once it has fired: got %+v, article %q, %v", st.Planned, st.Article, err)
 	}
 	w.clock.set(monday)
-	far := tuesday(1).AddDate(2, 0, 0)
+	far := tuesday(1).AddDate(12, 0, 0)
 	for far.Weekday() != time.Tuesday {
 		far = far.AddDate(0, 0, 1)
 	}
 	st, err = w.p.Issue(w.ctx, "skin/"+far.Format("2006-01-02T09:00"))
 	w.check("far ahead", err)
-	if err := w.p.ForeseeSlot(w.ctx, &st); err != nil || st.Article != "" || !strings.Contains(st.Planned.Blocked, "more than a year ahead") {
+	if err := w.p.ForeseeSlot(w.ctx, &st); err != nil || st.Article != "" || !strings.Contains(st.Planned.Blocked, "more than 500 slots ahead") {
 		t.Errorf("far ahead: got %q, %+v, %v", st.Article, st.Planned, err)
 	}
 }
