@@ -29,18 +29,36 @@ func isAnswer(cell string) bool {
 	return state || isYes(cell) || isNo(cell) || len(words) > 0 && slices.Contains(beginsYes, words[0]) || isRefusal(cell)
 }
 
-// isRefusal says whether a cell begins with a no, or with a word of who is gone. "No. 12" is a house.
+// isRefusal says whether a cell begins with a no, or with a word of who is gone.
 func isRefusal(cell string) bool {
+	_, refuses := refusal(cell)
+	return refuses
+}
+
+// refusal also returns the state of that word: "widerrufen am 3.4.2024". "No. 12" is a house.
+func refusal(cell string) (gone string, refuses bool) {
 	words := wordsOf(cell)
 	if len(words) == 0 || isNumbered(cell) {
-		return false
+		return "", false
 	}
-	if slices.Contains(beginsNo, words[0]) {
-		return true
+	refuses = slices.Contains(beginsNo, words[0])
+	for _, word := range words[:min(3, len(words))] {
+		if state := rowStates[word]; isGone(state) {
+			return state, true
+		}
+		refuses = refuses || utf8.RuneCountInString(word) > 1 && isNo(word) || slices.Contains(saysNo, word)
 	}
-	return slices.ContainsFunc(words[:min(3, len(words))], func(word string) bool {
-		return utf8.RuneCountInString(word) > 1 && isNo(word) || isGone(rowStates[word]) || slices.Contains(saysNo, word)
-	})
+	return "", refuses
+}
+
+// isNull says whether a cell is what databases and their programs write where nothing stands.
+func isNull(cell string) bool {
+	return slices.Contains([]string{`\n`, "null", "(null)", "<null>", "[null]", "nil", "nat", "nan", "<na>", "undefined"}, strings.ToLower(cell))
+}
+
+// isNone says whether a cell is what people write where nothing stands; as a reason it may be all that somebody gave.
+func isNone(cell string) bool {
+	return cell != "" && strings.Trim(cell, "-–—/.") == "" || slices.Contains([]string{"na", "none", "ka", "nc", "sr", "nvt"}, fold(cell))
 }
 
 // isNumbered says whether a cell begins with a number by the word for one.

@@ -178,6 +178,7 @@ func TestYesAndNoOfManyHands(t *testing.T) {
 		"Courriel,Abonné":       {[]string{"non"}, gone, []string{"Ada Lovelace"}},
 		"Email,Unsubscribed At": {append(gone, "some day"), []string{""}, nil},
 		"Email,Email Disabled":  {[]string{"on", "2026-01-02"}, here, []string{"web"}},
+		"Email,Einwilligung am": {[]string{"widerrufen", "nein"}, []string{"", "ja", "3.5.2024", "3. Mai 2024", "Messe Ulm 2023", "erteilt"}, []string{"vielleicht", "Formular"}},
 	} {
 		o := subscribers.ImportOptions{SeriesID: skin, File: "f", As: subscribers.Active, Because: "x"}
 		p := newPeople(t)

@@ -23,7 +23,7 @@ const (
 	asksGone   question = iota // yes or a day: gone
 	asksHere                   // yes or a day: here; no: not; empty, where others have a yes: not yet
 	asksSince                  // since when, or why, they are gone: anything but a no
-	asksAgreed                 // when they agreed: a no: not; empty, where others have it: not yet; else nothing, which leaves it to others
+	asksAgreed                 // when they agreed: a no: not; empty, where others have it: not yet; a day or a yes: nothing, which leaves it to others
 )
 
 // placedHint is a hint that a file has.
@@ -206,21 +206,33 @@ func (h hint) says(cell string) (state string, known bool) {
 		}
 		return h.state, true
 	}
-	if isNo(cell) {
+	return h.agreedOn(cell)
+}
+
+// agreedOn is says of a column of when they agreed. A place or a form may stand there beside the day.
+func (h hint) agreedOn(cell string) (state string, known bool) {
+	word := rowStates[fold(cell)]
+	gone, refuses := refusal(cell)
+	switch {
+	case isGone(word), word == rowPending:
+		return word, true
+	case gone != "":
+		return gone, true
+	case isNo(cell), refuses:
 		return h.state, true
 	}
-	return "", true
+	return "", word != "" || isYes(cell) || digits(cell) >= 4
 }
 
-// isAgreement says whether a cell of a column is somebody's yes to mail, so that an empty one is none.
+// isAgreement says whether a cell of a column, which is not empty, is somebody's yes to mail, so that an empty one is none.
 func (h hint) isAgreement(cell string) bool {
-	state, _ := h.says(cell)
-	return h.asks == asksHere && state == rowActive || h.asks == asksAgreed && isDate(cell) && !isNo(cell)
+	state, known := h.says(cell)
+	return h.asks == asksHere && state == rowActive || h.asks == asksAgreed && known && state == ""
 }
 
-// isEmpty says whether a cell says no more than an empty one: a day of zeros is none.
+// isEmpty says whether a cell says no more than an empty one. Where a day should stand neither a dash nor a day of zeros is one.
 func (h hint) isEmpty(cell string) bool {
-	return cell == "" || h.asks == asksAgreed && isNoDay(cell)
+	return cell == "" || isNull(cell) || h.asks == asksAgreed && (isNone(cell) || isNoDay(cell))
 }
 
 // findHints finds the columns of hints, and looks in which of them people agree.
@@ -243,7 +255,7 @@ func (s *sheet) findHints() error {
 	err := s.eachRecord(func(rec *record) error {
 		for i := range s.hints {
 			h := &s.hints[i]
-			if cell := s.cell(rec.cells, h.place); !h.agreed && cell != "" && h.isAgreement(cell) {
+			if cell := s.cell(rec.cells, h.place); !h.agreed && !h.isEmpty(cell) && h.isAgreement(cell) {
 				h.agreed = true
 				open--
 			}
@@ -343,18 +355,20 @@ func isYesOrDate(cell string) bool { return isYes(cell) || !isNo(cell) && isDate
 
 // isDate is wider than parseDate: that it is a day matters, not which one.
 func isDate(cell string) bool {
-	digits, letters := 0, false
-	for _, r := range cell {
-		if unicode.IsDigit(r) {
-			digits++
-		}
-		letters = letters || unicode.IsLetter(r)
-	}
-	if digits < 4 || !letters {
-		return digits >= 4
+	if n := digits(cell); n < 4 || !strings.ContainsFunc(cell, unicode.IsLetter) {
+		return n >= 4
 	}
 	day, _ := parseDate(cell, "")
 	return !day.IsZero()
+}
+
+func digits(cell string) (n int) {
+	for _, r := range cell {
+		if unicode.IsDigit(r) {
+			n++
+		}
+	}
+	return n
 }
 
 func isSpam(cell string) bool {

@@ -49,7 +49,10 @@ func TestConsentOfManyHands(t *testing.T) {
 		{"Opt-in|Consent|Einwilligung|Consentement|Consentimiento|موافقة|Newsletter", "yes|ja|WAHR|VRAI|VERDADERO|نعم|2024-05-03|3.5.2024|granted|erteilt|Double", "active", pending},
 		{"Consent|Einwilligung|Newsletter", "withdrawn|widerrufen|denied|abgemeldet", unsubscribed, "active"},
 		{"Einwilligung am|Consent date|Double opt-in date|Bestätigt am|confirmed_at", "2024-05-03|3.5.2024 10:00", "active", pending},
-		{"Einwilligung am|Consent date", "nein|no", unsubscribed, "active"},
+		{"Einwilligung am|Consent date", "nein|no|widerrufen am 3.4.2024|3.4.2024 widerrufen|widerrufen|withdrawn|nicht erteilt", unsubscribed, "active"},
+		{"Einwilligung am|confirmed_at", "pending|ausstehend|unconfirmed", pending, "active"},
+		{"confirmed_at|Bestätigt am|Double opt-in date", "no|nicht bestätigt|noch nicht", pending, "active"},
+		{"Bestätigt am", "abgemeldet am 3.4.2024|gekündigt", unsubscribed, "active"},
 		{"Double opt-in|DOI|Confirmed|Bestätigt|Confirmée|Confirmada|مؤكد", "no|nein|non|لا", pending, "active"},
 		{"Double opt-in|Confirmed|Bestätigt", "yes|ja|2024-05-03", "active", pending},
 	} {
@@ -198,6 +201,25 @@ func TestDaysThatAreNone(t *testing.T) {
 	}
 	if rep, err := p.imports("email,unsubscribed at\nz@example.org,01.01.1900\n", onWord); err != nil || !cmp.Equal(came(rep), []string{"unsubscribed"}) {
 		t.Errorf("a day that is one: %v, %v; want it unsubscribed", came(rep), err)
+	}
+}
+
+// TestWordsForNothing: where a day should stand, a word for nothing says no more than an empty cell.
+func TestWordsForNothing(t *testing.T) {
+	p := newPeople(t)
+	people := 0
+	for _, tt := range []struct{ headers, filled, nothing, want string }{
+		{"confirmed_at|Bestätigt am|Einwilligung am|Consent date", "2024-05-03", `NULL|\N|(null)|NaT|nan|-|–|n/a|None|k. A.`, "active pending"},
+	} {
+		for header := range strings.SplitSeq(tt.headers, "|") {
+			for nothing := range strings.SplitSeq(tt.nothing, "|") {
+				people++
+				rep, err := p.imports(fmt.Sprintf("E-Mail;%s\na%d@example.org;%s\nb%d@example.org;%s\n", header, people, tt.filled, people, nothing), subscribers.ImportOptions{As: subscribers.Active, Because: "x"})
+				if got := strings.Join(came(rep), " "); got != tt.want || err != nil {
+					t.Errorf("%s: %s and %s: %s, %v; want %s", header, tt.filled, nothing, got, err, tt.want)
+				}
+			}
+		}
 	}
 }
 
