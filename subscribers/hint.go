@@ -20,7 +20,7 @@ type hint struct {
 type question int
 
 const (
-	asksGone   question = iota // yes or a day: gone
+	asksGone   question = iota // yes or a day: gone, or not confirmed
 	asksHere                   // yes or a day: here; no: not; empty, where others have a yes: not yet
 	asksSince                  // since when, or why, they are gone: anything but a no
 	asksAgreed                 // when they agreed: a no: not; empty, where others have it: not yet; a day or a yes: nothing, which leaves it to others
@@ -81,7 +81,12 @@ var hintNames = map[hint][]string{
 	},
 	{asksHere, rowPending}: {
 		"doubleoptin", "doi", "confirmed", "verified", "confirm", "confirmation", "bestatigt", "bestaetigt", "bestatigung", "bestaetigung", "verifiziert",
+		"activated", "aktiviert", "freigeschaltet", "activado", "activada",
 		"confirme", "confirmee", "verifie", "verifiee", "confirmado", "confirmada", "confirmacion", "verificado", "verificada", "موكد", "موكدة", "التاكيد",
+	},
+	{asksGone, rowPending}: {
+		"unconfirmed", "notconfirmed", "unverified", "notverified", "notactivated", "unbestatigt", "unbestaetigt", "nichtbestatigt", "nichtbestaetigt", "nichtverifiziert", "nichtaktiviert",
+		"nonconfirme", "nonconfirmee", "nonverifie", "nonverifiee", "noconfirmado", "noconfirmada", "noverificado", "noverificada", "onbevestigd", "nietbevestigd", "غيرموكد", "غيرموكدة",
 	},
 	{asksSince, rowBounced}: {"cleantime"},
 }

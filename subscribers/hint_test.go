@@ -55,6 +55,9 @@ func TestConsentOfManyHands(t *testing.T) {
 		{"Bestätigt am", "abgemeldet am 3.4.2024|gekündigt", unsubscribed, "active"},
 		{"Double opt-in|DOI|Confirmed|Bestätigt|Confirmée|Confirmada|مؤكد", "no|nein|non|لا", pending, "active"},
 		{"Double opt-in|Confirmed|Bestätigt", "yes|ja|2024-05-03", "active", pending},
+		{"activated|Aktiviert|Freigeschaltet|Activado", "no|nein|0", pending, "active"},
+		{"Unconfirmed|E-Mail not verified|Unbestätigt|Nicht bestätigt|Non confirmée|No confirmado", "yes|ja|x|1|2024-05-03", pending, "active"},
+		{"Unconfirmed|Unbestätigt", "no|nein|0", "active", "active"},
 	} {
 		cells := strings.Split(tt.cells, "|")
 		want := append(slices.Repeat([]string{tt.state}, len(cells)), tt.rest)
@@ -287,6 +290,11 @@ func TestColumnsThatSayNothing(t *testing.T) {
 		{"Beschwerden|Chief complaint", "Hautausschlag|Acne", "reported us as spam|ja|2024-05-03"},
 		{"Lead Status|Patron Status|Marital status|Zahlungsstatus", "NEW|Active patron|single|bezahlt", "Do not contact|Declined patron|unsubscribed"},
 		{"ⓒⓞⓝⓢⓔⓝⓣⓧ", "", "no"},
+		{"DOI bestätigt|Anmeldung bestätigt|Subscription confirmed|Inscription confirmée|Account verified|Konto aktiviert|Registrierung_verifiziert|Confirmación del alta", "ja|yes|1|2024-05-03|x", "nein|no|non|0|pending|noch nicht"},
+		{"Anmeldung nicht bestätigt|Confirmation pending|Account unverified|Bestätigung fehlt|Confirmation en attente", "2024-05-03", "ja|yes|nein|1"},
+		{"Order confirmed|Terminbestätigung|Age verified|Phone verified|Attendance confirmed|Purchase verified|Zahlung bestätigt", "no|nein|0|yes", ""},
+		{"Confirmations sent|Number of confirmations", "0", ""},
+		{"Account deactivated|Konto deaktiviert|Deaktivierungsgrund", "no|nein|0", "yes|1|2024-05-03|zu viele Mails"},
 	} {
 		for header := range strings.SplitSeq(tt.headers, "|") {
 			for i, cells := range []string{tt.cells, tt.stops} {
@@ -364,6 +372,19 @@ func TestConsentOfTheSuppressed(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"a suppressed", "b suppressed", "c unsubscribed", "d active", "e suppressed"}, p.states()); diff != "" {
 		t.Errorf("states (-want +got):\n%s", diff)
+	}
+}
+
+// TestColumnsThatDisagree: of two columns the one counts that says no, whichever the state's is.
+func TestColumnsThatDisagree(t *testing.T) {
+	for file, want := range map[string][]string{
+		"email,activated,deactivated\na@example.org,0,0\nb@example.org,1,0\nc@example.org,1,1\n": {"pending", "active", "unsubscribed"},
+	} {
+		p := newPeople(t)
+		rep, err := p.imports(file, onWord)
+		if diff := cmp.Diff(want, came(rep)); diff != "" || err != nil || len(rep.Unread) > 0 {
+			t.Errorf("%s%v, %q unread (-want +got):\n%s", file, err, rep.Unread, diff)
+		}
 	}
 }
 

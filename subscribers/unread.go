@@ -19,7 +19,7 @@ var (
 		"gekundigt", "gekuendigt", "kundigung", "kuendigung", "sperre", "gesperrt", "blockier", "robinson", "unzustell", "beschwerde", "nichtkontakt", "nichtanschreib",
 		"nichtmehr", "nichtsenden", "keininteresse", "ausgeschlossen", "austritt", "ausgetret", "beendet",
 		"desinscri", "desabonn", "bloqu", "listenoire", "nepas", "plusecrire", "resiliat", "resilier", "resiliee",
-		"desuscri", "dardebaja", "dadodebaja", "debaja", "rebot", "listanegra", "nomolest",
+		"deactivat", "deaktivier", "desactiv", "desuscri", "dardebaja", "dadodebaja", "debaja", "rebot", "listanegra", "nomolest",
 		"محذوف", "لايريد", "لاتريد", "الغاء", "محظور", "حظر", "انسحاب", "مرتد",
 	}
 	// And beginnings of their words: who is adopting, or immunosuppressed, has said nothing.
@@ -32,6 +32,9 @@ var consentNames = []string{
 	"stop", "stopdate", "stopdatum", "dateofstop", "left", "hasleft", "lefton", "leftat", "leftdate", "dateleft", "quit", "quiton", "removed", "removedon", "removedat", "exclude", "excluded",
 	"entfernt", "entferntam", "parti", "partile", "quitte", "quittele", "sorti", "sortile", "sefue", "salida", "fechadesalida",
 }
+
+// confirmStems are parts of words of columns of who confirmed, or may have confirmed something else. A yes there changes nothing.
+var confirmStems = []string{"confirm", "bestatig", "bestaetig", "verif", "activat", "aktivier", "freigeschaltet", "activad", "تاكيد", "موكد"}
 
 // mailStems are parts of words of columns about mail. Such a column says who may be mailed where it says yes or no.
 var mailStems = []string{
@@ -82,7 +85,7 @@ func leavingOf(folded string, words []string) heeding {
 		return heedsText
 	case has("complain"), has("beschwerde"):
 		return heedsComplaints
-	case counts, slices.ContainsFunc([]string{"bounce", "rebot", "unzustell", "disabled", "invalid"}, has):
+	case counts, slices.ContainsFunc([]string{"bounce", "rebot", "unzustell", "disabled", "deactivat", "deaktivier", "desactiv", "invalid"}, has):
 		return heedsButNo
 	}
 	return heedsAll
@@ -120,10 +123,25 @@ func soundsLikeMail(name string) bool {
 	return (slices.ContainsFunc(mailStems, has) || abo) && !part && !isOfOther(folded)
 }
 
+// confirms says whether a column may say of somebody that they have not confirmed.
+func confirms(name string) bool {
+	folded := fold(name)
+	has := func(part string) bool { return strings.Contains(folded, part) }
+	return (slices.ContainsFunc(confirmStems, has) || slices.Contains(wordsOf(name), "doi")) && !isOfOtherState(name)
+}
+
+// denies says whether a column asks whether something is not so, or not yet.
+func denies(name string) bool {
+	words, stems := wordsOf(name), []string{"unconfirm", "unverif", "unbest", "onbevest", "pending", "outstanding", "missing", "ausstehend", "fehl", "offen", "attente", "pendient"}
+	return isRefusal(name) || slices.ContainsFunc(words, func(word string) bool {
+		return slices.Contains(saysNo, word) || slices.ContainsFunc(stems, func(stem string) bool { return strings.HasPrefix(word, stem) })
+	})
+}
+
 // otherStates are parts of the names of columns of states that somebody has without having to do with mail.
 var otherStates = []string{
 	"lead", "patron", "patreon", "marital", "familien", "civil", "zivil", "payment", "zahlung", "paiement", "pago", "order", "bestell", "commande", "pedido", "vip", "shipping", "versand",
-	"booking", "buchung", "termin", "appointment", "reserv",
+	"booking", "buchung", "termin", "appointment", "reserv", "attend", "rsvp", "teilnahm", "teilnehm", "purchase", "invoice", "rechnung", "identity", "ageverif", "altersverif",
 }
 
 // isOfOtherState says whether a name is that of such a column.
@@ -149,7 +167,7 @@ const (
 	heedsText               // any but figures
 	heedsAnswers            // yes, no and states; and figures for them, where all of the column answers
 	heedsFlags              // these, but only where all of the column answers
-	heedsRefusals           // no, and states of who is not here
+	heedsRefusals           // no, and states of who is not here; and, of who confirmed, 0, where all of the column answers
 	heedsComplaints         // what isn't about somebody's health
 )
 
@@ -175,7 +193,7 @@ func (c unreadColumn) speaks(cell string) bool {
 	case heedsFlags:
 		return c.flags
 	case heedsRefusals:
-		return isRefusal(cell) || rowStates[fold(cell)] == rowPending
+		return isRefusal(cell) || rowStates[fold(cell)] == rowPending || c.flags && cell == "0"
 	case heedsComplaints:
 		return isYesOrDate(cell) || isSpam(cell) || isGone(rowStates[fold(cell)]) || isFigure(cell) && !isNo(cell)
 	}
@@ -193,7 +211,7 @@ func (s *sheet) findUnread() error {
 		if c.garbled {
 			c.heeding = heedsAll
 		}
-		c.flags = c.heeding == heedsFlags || c.heeding == heedsAnswers && !countsMails(name)
+		c.flags = c.heeding == heedsFlags || (c.heeding == heedsAnswers || c.heeding == heedsRefusals && confirms(name)) && !countsMails(name)
 		if c.heeding != heedsNothing {
 			s.unread = append(s.unread, c)
 		}
@@ -211,6 +229,10 @@ func (s *sheet) heedingOf(name string) heeding {
 		return heedsRefusals
 	case s.state < 0 && soundsLikeState(name):
 		return heedsAll
+	case confirms(name) && denies(name):
+		return heedsAnswers
+	case confirms(name):
+		return heedsRefusals
 	case soundsLikeMail(name):
 		return heedsAnswers
 	}
