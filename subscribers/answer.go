@@ -29,16 +29,19 @@ func isAnswer(cell string) bool {
 	return state || isYes(cell) || isNo(cell) || len(words) > 0 && slices.Contains(beginsYes, words[0]) || isRefusal(cell)
 }
 
-// isRefusal says whether a cell begins with a no, or with a word of who is gone.
+// isRefusal says whether a cell is or begins with a no, or a word of who is gone. "No. 12" is a house.
 func isRefusal(cell string) bool {
 	_, refuses := refusal(cell)
-	return refuses
+	return refuses && !isNumbered(cell)
 }
 
-// refusal also returns the state of that word: "widerrufen am 3.4.2024". "No. 12" is a house.
+// refusal also returns the state of that word, "widerrufen am 3.4.2024", and takes no house for one.
 func refusal(cell string) (gone string, refuses bool) {
+	if state := rowStates[fold(cell)]; isGone(state) {
+		return state, true
+	}
 	words := wordsOf(cell)
-	if len(words) == 0 || isNumbered(cell) {
+	if len(words) == 0 {
 		return "", false
 	}
 	refuses = slices.Contains(beginsNo, words[0])

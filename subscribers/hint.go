@@ -24,6 +24,8 @@ const (
 	asksHere                   // yes or a day: here; no: not; empty, where others have a yes: not yet
 	asksSince                  // since when, or why, they are gone: anything but a no
 	asksAgreed                 // when they agreed: a no: not; empty, where others have it: not yet; a day or a yes: nothing, which leaves it to others
+	asksState                  // a word of a state, as in the state's column, which is another one; what is none says nothing
+	asksPlace                  // the same, but it may say where they live
 )
 
 // placedHint is a hint that a file has.
@@ -210,6 +212,10 @@ func (h hint) says(cell string) (state string, known bool) {
 			return rowComplained, true
 		}
 		return h.state, true
+	case asksState:
+		return word, word != "" || !isRefusal(cell)
+	case asksPlace:
+		return word, true
 	}
 	return h.agreedOn(cell)
 }
@@ -219,7 +225,7 @@ func (h hint) agreedOn(cell string) (state string, known bool) {
 	word := rowStates[fold(cell)]
 	gone, refuses := refusal(cell)
 	switch {
-	case isGone(word), word == rowPending:
+	case word == rowPending:
 		return word, true
 	case gone != "":
 		return gone, true
@@ -240,10 +246,25 @@ func (h hint) isEmpty(cell string) bool {
 	return cell == "" || isNull(cell) || h.asks == asksAgreed && (isNone(cell) || isNoDay(cell))
 }
 
+// hintAt is the hint that a column is. Beside the state's column others of its names are hints.
+func (s *sheet) hintAt(i int) (h hint, known bool) {
+	if s.isKnown(i) && i != s.since {
+		return hint{}, false
+	}
+	h, known = hintOfColumn(s.header[i])
+	switch name := fold(s.header[i]); {
+	case known, s.state < 0, !slices.Contains(stateNames(), name):
+		return h, known
+	case slices.Contains(places(), name):
+		return hint{asks: asksPlace}, true
+	}
+	return hint{asks: asksState}, true
+}
+
 // findHints finds the columns of hints, and looks in which of them people agree.
 func (s *sheet) findHints() error {
-	for i, name := range s.header {
-		if h, known := hintOfColumn(name); known && (i == s.since || !s.isKnown(i)) {
+	for i := range s.header {
+		if h, known := s.hintAt(i); known {
 			s.hints = append(s.hints, placedHint{hint: h, place: i})
 		}
 	}
@@ -288,7 +309,7 @@ func (s *sheet) hinted(r *row, cells [][]byte) (int, error) {
 		}
 		switch state, known := h.says(cell); {
 		case !known:
-			return h.place, fmt.Errorf("%q says neither yes nor no: write one of them, or, if it says nothing of who may be mailed, call the column otherwise, such as \"note\"", s.header[h.place])
+			return h.place, h.fault(s.header[h.place], cell)
 		case isGone(state):
 			if goneGravity(state) > goneGravity(r.state) {
 				r.state = state
@@ -313,6 +334,14 @@ func (s *sheet) hinted(r *row, cells [][]byte) (int, error) {
 		r.state = rowActive
 	}
 	return s.state, nil
+}
+
+// fault says what to do about a cell of a column that is not understood.
+func (h hint) fault(column, cell string) error {
+	if h.asks == asksState {
+		return unknownState(cell)
+	}
+	return fmt.Errorf("%q says neither yes nor no: write one of them, or, if it says nothing of who may be mailed, call the column otherwise, such as \"note\"", column)
 }
 
 func isYes(cell string) bool {

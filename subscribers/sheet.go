@@ -488,12 +488,16 @@ func (s *sheet) parseState(r *row, cells [][]byte) (int, error) {
 	}
 	known := false
 	if r.state, known = rowStates[fold(value)]; !known && value != "" {
-		return s.state, fmt.Errorf("the state %q is not known: write active, pending, unsubscribed, bounced, complained or suppressed, or rename the column", value)
+		return s.state, unknownState(value)
 	}
 	if r.state == rowPaused && !dated {
 		r.state = rowPending // no date, so nobody knows when: they say so by confirming
 	}
 	return s.hinted(r, cells)
+}
+
+func unknownState(word string) error {
+	return fmt.Errorf("the state %q is not known: write active, pending, unsubscribed, bounced, complained or suppressed, or rename the column", word)
 }
 
 // goneGravity orders states by how hard they are to come back from; -1 is for those who are here.

@@ -38,12 +38,15 @@ var confirmStems = []string{"confirm", "bestatig", "bestaetig", "verif", "activa
 
 // mailStems are parts of words of columns about mail. Such a column says who may be mailed where it says yes or no.
 var mailStems = []string{
-	"mail", "newsletter", "rundbrief", "verteiler", "boletin", "subscribe", "abonn", "suscri", "marketing", "werb", "contact", "kontakt", "erlaubt", "erwunscht", "erwuenscht", "gewunscht",
+	"mail", "newsletter", "rundbrief", "verteiler", "boletin", "subscribe", "subscription", "abonn", "suscri", "marketing", "werb", "contact", "kontakt", "erlaubt", "erwunscht", "erwuenscht", "gewunscht",
 	"verbot", "recevoir", "recoit", "souhait", "courriel", "infolettre", "correo", "recib", "publicit", "publicid", "البريد", "النشرة", "الاشتراك",
 }
 
 // otherConsents are parts of the names of columns that say who agreed to something else than mail.
-var otherConsents = []string{"sms", "whatsapp", "phone", "telefon", "telephone", "telefono", "push", "cookie", "photo", "foto", "treatment", "behandlung"}
+var otherConsents = []string{
+	"sms", "whatsapp", "phone", "telefon", "telephone", "telefono", "push", "cookie", "photo", "foto", "treatment", "behandlung",
+	"activesubscription", "paidsubscription", "subscriptionplan", "subscriptiontier",
+}
 
 // isOfOther says whether a folded name is that of a consent to something else, and to that alone.
 func isOfOther(name string) bool {
@@ -168,6 +171,7 @@ const (
 	heedsAnswers            // yes, no and states; and figures for them, where all of the column answers
 	heedsFlags              // these, but only where all of the column answers
 	heedsRefusals           // no, and states of who is not here; and, of who confirmed, 0, where all of the column answers
+	heedsNoMail             // no to mail, and who left it
 	heedsComplaints         // what isn't about somebody's health
 )
 
@@ -194,6 +198,8 @@ func (c unreadColumn) speaks(cell string) bool {
 		return c.flags
 	case heedsRefusals:
 		return isRefusal(cell) || rowStates[fold(cell)] == rowPending || c.flags && cell == "0"
+	case heedsNoMail:
+		return isRefusal(cell) && (soundsLikeMail(cell) || consentOf(cell) != heedsNothing)
 	case heedsComplaints:
 		return isYesOrDate(cell) || isSpam(cell) || isGone(rowStates[fold(cell)]) || isFigure(cell) && !isNo(cell)
 	}
@@ -204,7 +210,7 @@ func (c unreadColumn) speaks(cell string) bool {
 func (s *sheet) findUnread() error {
 	for i, name := range s.header {
 		hinted := slices.ContainsFunc(s.hints, func(h placedHint) bool { return h.place == i })
-		if s.fileState != "" || s.ours || hinted || i == s.place || s.isKnown(i) {
+		if s.fileState != "" || s.ours || hinted || i == s.place || s.isKnown(i) && i != s.since {
 			continue
 		}
 		c := unreadColumn{place: i, heeding: s.heedingOf(name), garbled: s.charset != "" && isGarbled(name)}
@@ -221,13 +227,17 @@ func (s *sheet) findUnread() error {
 
 // heedingOf is how a column is heeded that is not understood.
 func (s *sheet) heedingOf(name string) heeding {
-	heeds := consentOf(name)
+	heeds, state, other := consentOf(name), soundsLikeState(name), isOfOtherState(name)
 	switch {
+	case slices.Contains(sinceNames(), fold(name)): // a day, or "abgemeldet" in its place
+		return heedsRefusals
 	case heeds != heedsNothing:
 		return heeds
-	case s.state < 0 && soundsLikeState(name) && isOfOtherState(name):
+	case state && other && s.state >= 0:
+		return heedsNoMail
+	case state && (other || s.state >= 0):
 		return heedsRefusals
-	case s.state < 0 && soundsLikeState(name):
+	case state:
 		return heedsAll
 	case confirms(name) && denies(name):
 		return heedsAnswers
