@@ -261,8 +261,12 @@ func (s *sheet) hintAt(i int) (h hint, known bool) {
 	return hint{asks: asksState}, true
 }
 
-// findHints finds the columns of hints, and looks in which of them people agree.
+// findHints finds the columns of hints, and looks in which of them people agree. Of our own files the state alone counts: what came in as a
+// hint is a field there, and may be older than the state.
 func (s *sheet) findHints() error {
+	if s.ours {
+		return nil
+	}
 	for i := range s.header {
 		if h, known := s.hintAt(i); known {
 			s.hints = append(s.hints, placedHint{hint: h, place: i})

@@ -418,3 +418,34 @@ func TestConsentTwice(t *testing.T) {
 		t.Errorf("states (-want +got):\n%s", diff)
 	}
 }
+
+// TestFieldsOfOurOwnFilesSayNothing: what a column said when somebody came in goes out again as a field, and they may have come back since.
+func TestFieldsOfOurOwnFilesSayNothing(t *testing.T) {
+	p, to := newPeople(t), newPeople(t)
+	file := "E-Mail;Gekündigt;Confirmed;Unsub note\nback@example.org;ja;;too long\nleft@example.org;ja;;\nasked@example.org;;no;\nin@example.org;;yes;\n"
+	if _, err := p.imports(file, onWord); err != nil {
+		t.Fatal(err)
+	}
+	p.active(skin, "back@example.org")
+	p.active(skin, "asked@example.org")
+	if _, err := p.imports("email,attributes\nfb@example.org,\"{\"\"marketing\"\": \"\"fb\"\"}\"\n", subscribers.ImportOptions{As: subscribers.Active, Because: "x"}); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"asked active", "back active", "fb active", "in active", "left unsubscribed"}
+	if diff := cmp.Diff(want, p.states()); diff != "" {
+		t.Fatalf("before (-want +got):\n%s", diff)
+	}
+	rep, err := to.imports(p.export(skin), onWord)
+	if err != nil || len(rep.Unread) > 0 {
+		t.Fatalf("import of the export: %v, %q unread", err, rep.Unread)
+	}
+	if diff := cmp.Diff(want, to.states()); diff != "" {
+		t.Errorf("imported elsewhere (-want +got):\n%s", diff)
+	}
+	if rep, err := p.imports(p.export(skin), onWord); err != nil || rep.Unchanged != 5 {
+		t.Errorf("imported here again: %+v, %v; want nothing changed", rep.ImportReport, err)
+	}
+	if diff := cmp.Diff(want, p.states()); diff != "" {
+		t.Errorf("imported here again (-want +got):\n%s", diff)
+	}
+}
