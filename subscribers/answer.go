@@ -10,9 +10,9 @@ import (
 // Words by which somebody says no, or yes, folded, besides those of isNo and those of who is gone. The first ones may have two words before
 // them, the others none.
 var (
-	saysNo    = []string{"not", "dont", "never", "nicht", "kein", "keine", "keinen", "keinesfalls", "niemals", "ne", "pas", "aucun", "aucune", "ningun", "ninguno", "ninguna", "ليس", "بدون"}
+	saysNo    = []string{"not", "dont", "never", "nicht", "kein", "keine", "keinen", "keinesfalls", "niemals", "niet", "geen", "ne", "pas", "aucun", "aucune", "ningun", "ninguno", "ninguna", "ليس", "بدون"}
 	beginsNo  = []string{"stop", "out", "raus", "weg"}
-	beginsYes = []string{"true", "yes", "ja", "gern", "gerne", "wahr", "oui", "vrai", "si", "verdadero", "نعم", "صحيح"}
+	beginsYes = []string{"true", "yes", "ja", "gern", "gerne", "wahr", "waar", "graag", "oui", "vrai", "si", "verdadero", "نعم", "صحيح"}
 )
 
 // isAnswer says whether a cell is a yes, a no or a state in words or by a mark, or begins with one: "nein danke", "abgemeldet am 3.4.2024".

@@ -50,7 +50,7 @@ var rowStates = map[string]string{
 	"abbestellt": rowUnsubscribed, "accorde": rowActive, "refuse": rowUnsubscribed, "retire": rowUnsubscribed, "revoque": rowUnsubscribed,
 	"otorgado": rowActive, "denegado": rowUnsubscribed, "rechazado": rowUnsubscribed, "revocado": rowUnsubscribed, "retirado": rowUnsubscribed,
 
-	// German, French, Spanish, Arabic.
+	// German, French, Spanish, Dutch, Arabic.
 	"aktiv": rowActive, "angemeldet": rowActive, "abonniert": rowActive, "bestatigt": rowActive, "bestaetigt": rowActive,
 	"unbestatigt": rowPending, "unbestaetigt": rowPending, "nichtbestatigt": rowPending, "nichtbestaetigt": rowPending, "ausstehend": rowPending,
 	"abgemeldet": rowUnsubscribed, "ausgetragen": rowUnsubscribed, "gekundigt": rowUnsubscribed, "gekuendigt": rowUnsubscribed, "nichtabonniert": rowUnsubscribed,
@@ -64,6 +64,10 @@ var rowStates = map[string]string{
 	"activa": rowActive, "suscrita": rowActive, "confirmada": rowActive, "dealta": rowActive, "noconfirmada": rowPending,
 	"dadadebaja": rowUnsubscribed, "cancelada": rowUnsubscribed, "inactiva": rowUnsubscribed, "anulado": rowUnsubscribed, "anulada": rowUnsubscribed,
 	"bloqueado": rowSuppressed, "bloqueada": rowSuppressed,
+	"actief": rowActive, "aangemeld": rowActive, "ingeschreven": rowActive, "geabonneerd": rowActive, "bevestigd": rowActive,
+	"nietbevestigd": rowPending, "onbevestigd": rowPending, "inafwachting": rowPending, "wachtend": rowPending,
+	"afgemeld": rowUnsubscribed, "uitgeschreven": rowUnsubscribed, "opgezegd": rowUnsubscribed, "inactief": rowUnsubscribed, "ingetrokken": rowUnsubscribed,
+	"geweigerd": rowUnsubscribed, "verwijderd": rowUnsubscribed, "geblokkeerd": rowSuppressed,
 	"نشط": rowActive, "مشترك": rowActive, "موكد": rowActive, "معلق": rowPending, "غيرموكد": rowPending,
 	"غيرمشترك": rowUnsubscribed, "ملغى": rowUnsubscribed, "غيرنشط": rowUnsubscribed, "محظور": rowSuppressed,
 	"نشطة": rowActive, "مشتركة": rowActive, "موكدة": rowActive, "معلقة": rowPending, "غيرموكدة": rowPending,
@@ -99,13 +103,14 @@ func addressesOnly() columns {
 }
 
 // The names of columns that people and services write, folded, the surest first: an "Address" beside an "Email" is a street. English,
-// then German, French, Spanish and Arabic.
+// then German, French, Spanish, Dutch and Arabic.
 func emailNames() []string {
 	return []string{
 		"email", "emailaddress", "mail", "mailaddress", "emailid", "subscriber",
 		"emailadresse", "mailadresse", "epost", "epostadresse",
 		"courriel", "adressecourriel", "adresseemail", "adressemail", "adresseelectronique", "adressedecourriel", "mel",
 		"correo", "correoelectronico", "direcciondecorreo", "direcciondecorreoelectronico", "direcciondeemail",
+		"emailadres", "mailadres",
 		"البريدالالكتروني", "بريدالكتروني", "عنوانالبريدالالكتروني", "البريد", "الايميل", "ايميل",
 		"address",
 	}
@@ -114,21 +119,21 @@ func emailNames() []string {
 func fullNames() []string {
 	return []string{
 		"name", "fullname", "displayname", "subscribername", "vollername", "vollstandigername", "vorundnachname",
-		"nomcomplet", "nometprenom", "prenometnom", "nom", "nombrecompleto", "nombreyapellidos", "nombre",
+		"nomcomplet", "nometprenom", "prenometnom", "nom", "nombrecompleto", "nombreyapellidos", "nombre", "volledigenaam", "naam",
 		"الاسمالكامل", "الاسم", "اسم",
 	}
 }
 
 func firstNames() []string {
 	return []string{
-		"firstname", "fname", "givenname", "first", "vorname", "rufname", "prenom", "primernombre", "nombredepila",
+		"firstname", "fname", "givenname", "first", "vorname", "rufname", "prenom", "primernombre", "nombredepila", "voornaam",
 		"الاسمالاول", "الاسمالشخصي",
 	}
 }
 
 func lastNames() []string {
 	return []string{
-		"lastname", "lname", "surname", "familyname", "last", "nachname", "familienname", "zuname", "nomdefamille", "apellido", "apellidos",
+		"lastname", "lname", "surname", "familyname", "last", "nachname", "familienname", "zuname", "nomdefamille", "apellido", "apellidos", "achternaam",
 		"اسمالعايلة", "اللقب", "الكنية",
 	}
 }
@@ -143,12 +148,13 @@ func tagNames() []string {
 // sinceNames are those of when somebody came; what an account was made on comes after what says that they confirmed.
 func sinceNames() []string {
 	return []string{
-		"confirmtime", "confirmedat", "confirmationtime", "bestatigtam", "bestaetigtam", "confirmele", "confirmeele", "fechadeconfirmacion", "تاريخالتاكيد",
+		"confirmtime", "confirmedat", "confirmationtime", "bestatigtam", "bestaetigtam", "confirmele", "confirmeele", "fechadeconfirmacion", "bevestigdop", "تاريخالتاكيد",
 		"subscribedat", "subscribedon", "subscribedate", "subscribeddate", "subscriptiondate", "subscribersince", "optintime", "optindate",
 		"joined", "joinedat", "signupdate", "signedupat",
 		"angemeldetam", "angemeldetseit", "anmeldedatum", "anmeldungam", "abonniertam", "abonniertseit", "eingetragenam", "beigetretenam",
 		"inscritle", "inscritele", "inscritdepuis", "abonnele", "abonneele", "abonnedepuis", "datedinscription", "dateinscription", "datedabonnement", "dateabonnement",
 		"fechadealta", "fechaalta", "fechadesuscripcion", "fechasuscripcion", "fechadeinscripcion", "suscritoel", "suscritadesde", "suscritodesde",
+		"aangemeldop", "aanmelddatum", "datumaanmelding", "ingeschrevenop", "inschrijfdatum",
 		"تاريخالاشتراك", "تاريخالتسجيل", "تاريخالانضمام", "مشتركمنذ",
 		"createdat", "creationdate", "createdon", "startdate", "dateadded", "addedat",
 		"erstelltam", "erstellungsdatum", "hinzugefugtam", "hinzugefuegtam", "creele", "datedecreation", "datedajout", "fechadecreacion", "creadoel", "تاريخالانشاء", "تاريخالاضافة",
@@ -164,11 +170,11 @@ func stateNames() []string {
 	}
 }
 
-// findNames finds the columns of names. Beside a full name the first one says nothing more; but a Name beside a Vorname, and a Nom
-// beside a Prénom, are the last one.
+// findNames finds the columns of names. Beside a full name the first one says nothing more; but a Name beside a Vorname, a Nom
+// beside a Prénom, and a Naam beside a Voornaam, are the last one.
 func (s *sheet) findNames(c *columns) {
 	name, first, last := s.column(fullNames()...), s.column(firstNames()...), s.column(lastNames()...)
-	if name >= 0 && first >= 0 && last < 0 && slices.Contains([]string{"vorname", "rufname", "prenom"}, fold(s.header[first])) {
+	if name >= 0 && first >= 0 && last < 0 && slices.Contains([]string{"vorname", "rufname", "prenom", "voornaam"}, fold(s.header[first])) {
 		name, last = -1, name
 	}
 	switch c.name = name; {
@@ -203,7 +209,7 @@ func places() []string { return []string{"state", "estado", "etat"} }
 func addresses() []string {
 	return []string{
 		"city", "town", "zip", "zipcode", "postcode", "postalcode", "country", "address", "street", "ort", "stadt", "plz", "land", "strasse",
-		"ville", "codepostal", "pays", "adresse", "rue", "ciudad", "codigopostal", "pais", "direccion", "calle", "municipio",
+		"ville", "codepostal", "pays", "adresse", "rue", "ciudad", "codigopostal", "pais", "direccion", "calle", "municipio", "straat", "plaats", "woonplaats",
 	}
 }
 

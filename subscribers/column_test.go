@@ -111,6 +111,7 @@ func TestColumnsOfManyHands(t *testing.T) {
 		{"Adresse électronique;Prénom;Nom", []string{"email", "first name", "last name"}},
 		{"Courriel;Nom", []string{"email", "name"}},
 		{"Correo electrónico;Nombre;Apellidos", []string{"email", "name", "last name"}},
+		{"E-mailadres;Voornaam;Achternaam;Aangemeld op", []string{"email", "first name", "last name", "subscribed"}},
 		{"البريد الإلكتروني,الاسم", []string{"email", "name"}},
 		{"عنوان البريد الالكتروني,الاسم الأول,اسم العائلة", []string{"email", "first name", "last name"}},
 		{"Address,Email,Unsubscribed At,Subscribed", []string{"field", "email", "field, state", "subscribed, state"}},
@@ -147,6 +148,7 @@ func TestStatesOfManyHands(t *testing.T) {
 		{"E-Mail;Status", "Abonniert", "Nicht bestätigt", "Gekuendigt"},
 		{"Courriel;Statut", "Abonnée", "Non confirmée", "Désabonnée"},
 		{"Correo;Estado", "Suscrita", "No confirmada", "Dada de baja"},
+		{"E-mailadres;Status", "Aangemeld", "Niet bevestigd", "Uitgeschreven"},
 		{"البريد الإلكتروني;الحالة", "مشتركة", "غير مؤكدة", "غير مشتركة"},
 	} {
 		p := newPeople(t)

@@ -35,7 +35,7 @@ type placedHint struct {
 	agreed bool // some cell of it says that somebody is here
 }
 
-// hintNames are names of such columns, folded, in English, German, French, Spanish and Arabic, without the words that
+// hintNames are names of such columns, folded, in English, German, French, Spanish, Dutch and Arabic, without the words that
 // findHint looks for around them. No name stands there twice.
 var hintNames = map[hint][]string{
 	{asksGone, rowUnsubscribed}: {
@@ -49,6 +49,7 @@ var hintNames = map[hint][]string{
 		"retire", "retiree", "retrait", "retraitduconsentement", "refus", "refuse", "refusee", "opposition", "inactif", "desactive", "desactivee", "supprime", "supprimee",
 		"baja", "dadodebaja", "dadadebaja", "debaja", "desuscrito", "desuscrita", "desuscripcion", "cancelado", "cancelada", "anulado", "anulada", "revocado", "revocada",
 		"retirado", "retirada", "rechazado", "rechazada", "oposicion", "inactivo", "inactiva", "desactivado", "desactivada", "eliminado", "eliminada",
+		"afgemeld", "afmelding", "uitgeschreven", "uitschrijving", "opgezegd", "opzegging", "ingetrokken", "toestemmingingetrokken", "inactief", "gedeactiveerd", "verwijderd",
 		"غيرمشترك", "غيرمشتركة", "الغاءالاشتراك", "ملغى", "ملغي", "ملغاة", "منسحب", "انسحاب", "رفض", "مرفوض", "غيرنشط",
 	},
 	{asksGone, rowSuppressed}: {
@@ -58,6 +59,7 @@ var hintNames = map[hint][]string{
 		"keinemail", "keinemails", "keinewerbung", "keinnewsletter", "keinkontakt", "robinsonliste", "schwarzeliste", "sperrliste", "unerwunscht", "unerwuenscht",
 		"bloque", "bloquee", "nepascontacter", "nepasenvoyer", "nepasecrire", "nepluscontacter", "neplusenvoyer", "neplusecrire", "pasdemail", "pasdemails", "pasdepublicite", "listenoire",
 		"bloqueado", "bloqueada", "nocontactar", "noenviar", "noescribir", "nomolestar", "listanegra",
+		"geblokkeerd", "nietmailen", "nietbenaderen", "nietcontacteren", "geenmail", "geenmails", "geennieuwsbrief", "geenreclame", "overleden", "zwartelijst",
 		"محظور", "محظورة", "لاتتصل", "لاترسل", "لاتراسل", "عدمالاتصال", "عدمالارسال",
 	},
 	{asksGone, rowBounced}: {
@@ -65,6 +67,7 @@ var hintNames = map[hint][]string{
 		"unzustellbar", "nichtzustellbar", "ungultig", "ungueltig", "rucklaufer", "ruecklaeufer", "unerreichbar",
 		"nondelivre", "nondistribue", "emailinvalide", "mailinvalide", "courrielinvalide", "adresseinvalide", "adresseemailinvalide", "adressemailinvalide", "compteinvalide", "rebond",
 		"rebotado", "rebotada", "rebote", "devuelto", "devuelta", "noentregable", "emailinvalido", "correoinvalido", "correoelectronicoinvalido", "direccioninvalida", "cuentainvalida",
+		"onbestelbaar", "ongeldig",
 		"مرتد", "مرتدة",
 	},
 	{asksGone, rowComplained}: {
@@ -79,10 +82,12 @@ var hintNames = map[hint][]string{
 		"einverstaendnis", "erlaubnis", "werbeerlaubnis", "aktiv", "newslettererwunscht", "newslettererwuenscht", "newsletterempfanger", "newsletterempfaenger", "erwunscht", "erwuenscht",
 		"abonne", "abonnee", "inscrit", "inscrite", "consentement", "consentementrgpd", "accepte", "acceptee", "accord", "actif",
 		"suscrito", "suscrita", "inscrito", "inscrita", "consentimiento", "consentimientorgpd", "acepta", "aceptado", "autorizacion", "autoriza", "activo", "activa",
+		"aangemeld", "ingeschreven", "geabonneerd", "toestemming", "toestemmingnieuwsbrief", "akkoord", "nieuwsbrief", "nieuwsbrieven", "actief",
 		"مشترك", "مشتركة", "موافقة", "موافق", "الموافقة", "نشط", "نشطة",
 	},
 	{asksHere, rowPending}: {
 		"doubleoptin", "doi", "confirmed", "verified", "confirm", "confirmation", "bestatigt", "bestaetigt", "bestatigung", "bestaetigung", "verifiziert",
+		"bevestigd", "bevestiging", "geverifieerd", "geactiveerd",
 		"activated", "aktiviert", "freigeschaltet", "activado", "activada",
 		"confirme", "confirmee", "verifie", "verifiee", "confirmado", "confirmada", "confirmacion", "verificado", "verificada", "موكد", "موكدة", "التاكيد",
 	},
@@ -106,12 +111,12 @@ var hintOf = func() map[string]hint {
 // What a column's name may have around that of a hint, folded: words that make it a date or a reason, and words that say no more.
 var (
 	datesAround = affixes{
-		[]string{"dateofthe", "dateof", "datedela", "datede", "dated", "datumder", "datumdes", "fechadela", "fechade", "date", "datum", "fecha", "تاريخ"},
-		[]string{"timestamp", "zeitstempel", "zeitpunkt", "datetime", "reason", "grund", "since", "datum", "date", "time", "seit", "motif", "motivo", "le", "el", "am", "at", "on"},
+		[]string{"dateofthe", "dateof", "datedela", "datede", "dated", "datumder", "datumdes", "datumvan", "reden", "fechadela", "fechade", "date", "datum", "fecha", "تاريخ"},
+		[]string{"timestamp", "zeitstempel", "zeitpunkt", "datetime", "reason", "grund", "since", "datum", "date", "time", "seit", "sinds", "motif", "motivo", "reden", "le", "el", "am", "at", "on", "op"},
 	}
 	wordsAround = affixes{
-		[]string{"newsletter", "marketing", "subscriber", "contact", "werbung", "werbe", "emails", "email", "mails", "mail", "user", "kunde", "status", "has", "hat", "ist", "esta", "est", "is"},
-		[]string{"newsletters", "newsletter", "marketing", "werbung", "emails", "email", "mails", "mail", "status", "statut", "estado", "flag", "janein", "yesno", "ouinon", "sino", "c"},
+		[]string{"newsletter", "nieuwsbrief", "marketing", "subscriber", "contact", "werbung", "werbe", "emails", "email", "mails", "mail", "user", "kunde", "status", "has", "hat", "ist", "esta", "est", "is"},
+		[]string{"newsletters", "newsletter", "nieuwsbrief", "marketing", "werbung", "emails", "email", "mails", "mail", "status", "statut", "estado", "flag", "janein", "yesno", "ouinon", "sino", "janee", "c"},
 	}
 )
 
@@ -350,7 +355,7 @@ func (h hint) fault(column, cell string) error {
 
 func isYes(cell string) bool {
 	switch fold(cell) {
-	case "true", "t", "yes", "y", "on", "x", "1", "ja", "j", "wahr", "oui", "o", "vrai", "si", "s", "verdadero", "نعم", "صحيح":
+	case "true", "t", "yes", "y", "on", "x", "1", "ja", "j", "wahr", "oui", "o", "vrai", "si", "s", "verdadero", "waar", "نعم", "صحيح":
 		return true
 	}
 	return false
@@ -359,7 +364,7 @@ func isYes(cell string) bool {
 // isNo takes the day that databases and spreadsheets write for none, of zeros or one before the first of theirs, for what it is.
 func isNo(cell string) bool {
 	switch word := fold(cell); word {
-	case "false", "f", "no", "n", "off", "nein", "falsch", "non", "faux", "falso", "never", "nie", "jamais", "nunca", "لا", "خطا":
+	case "false", "f", "no", "n", "off", "nein", "falsch", "non", "faux", "falso", "nee", "onwaar", "never", "nie", "jamais", "nunca", "nooit", "لا", "خطا":
 		return true
 	default:
 		return word != "" && strings.Trim(word, "0") == "" || isNoDay(cell)

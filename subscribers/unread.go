@@ -10,7 +10,7 @@ import (
 // Parts of names of columns, folded, by which a column says who may be mailed, or who may not, in some way that is no hint.
 var (
 	agreeStems = []string{
-		"optedin", "consent", "permission", "gdpr", "einwillig", "einverstand", "zustimm", "erlaubnis", "dsgvo", "rgpd", "autoriza", "موافق",
+		"optedin", "consent", "permission", "gdpr", "einwillig", "einverstand", "zustimm", "erlaubnis", "dsgvo", "rgpd", "autoriza", "toestemming", "موافق",
 	}
 	leaveStems = []string{
 		"optout", "optedout", "optsout", "unsub", "blacklist", "bounce", "undeliver", "complain", "disabled", "invalide", "invalido", "invalida",
@@ -19,6 +19,7 @@ var (
 		"gekundigt", "gekuendigt", "kundigung", "kuendigung", "sperre", "gesperrt", "blockier", "robinson", "unzustell", "beschwerde", "nichtkontakt", "nichtanschreib",
 		"nichtmehr", "nichtsenden", "keininteresse", "ausgeschlossen", "austritt", "ausgetret", "beendet",
 		"desinscri", "desabonn", "bloqu", "listenoire", "nepas", "plusecrire", "resiliat", "resilier", "resiliee",
+		"afgemeld", "afmeld", "uitgeschreven", "uitschrijv", "uitschrijf", "opgezegd", "opzegg", "nietmeer", "nietmail", "geenmail", "geblokkeerd", "onbestelbaar",
 		"deactivat", "deaktivier", "desactiv", "desuscri", "dardebaja", "dadodebaja", "debaja", "rebot", "listanegra", "nomolest",
 		"محذوف", "لايريد", "لاتريد", "الغاء", "محظور", "حظر", "انسحاب", "مرتد",
 	}
@@ -34,11 +35,11 @@ var consentNames = []string{
 }
 
 // confirmStems are parts of words of columns of who confirmed, or may have confirmed something else. A yes there changes nothing.
-var confirmStems = []string{"confirm", "bestatig", "bestaetig", "verif", "activat", "aktivier", "freigeschaltet", "activad", "تاكيد", "موكد"}
+var confirmStems = []string{"confirm", "bestatig", "bestaetig", "verif", "activat", "aktivier", "freigeschaltet", "activad", "bevestig", "geactiveerd", "تاكيد", "موكد"}
 
 // mailStems are parts of words of columns about mail. Such a column says who may be mailed where it says yes or no.
 var mailStems = []string{
-	"mail", "newsletter", "rundbrief", "verteiler", "boletin", "subscribe", "subscription", "abonn", "suscri", "marketing", "werb", "contact", "kontakt", "erlaubt", "erwunscht", "erwuenscht", "gewunscht",
+	"mail", "newsletter", "nieuwsbrief", "rundbrief", "verteiler", "boletin", "subscribe", "subscription", "abonn", "suscri", "marketing", "werb", "contact", "kontakt", "erlaubt", "erwunscht", "erwuenscht", "gewunscht",
 	"verbot", "recevoir", "recoit", "souhait", "courriel", "infolettre", "correo", "recib", "publicit", "publicid", "البريد", "النشرة", "الاشتراك",
 }
 
@@ -51,7 +52,7 @@ var otherConsents = []string{
 // isOfOther says whether a folded name is that of a consent to something else, and to that alone.
 func isOfOther(name string) bool {
 	has := func(part string) bool { return strings.Contains(name, part) }
-	return slices.ContainsFunc(otherConsents, has) && !slices.ContainsFunc([]string{"mail", "newsletter", "rundbrief"}, has)
+	return slices.ContainsFunc(otherConsents, has) && !slices.ContainsFunc([]string{"mail", "newsletter", "nieuwsbrief", "rundbrief"}, has)
 }
 
 // consentOf is how a column is heeded that is none of a person's state and may say all the same who may be mailed. From where somebody
