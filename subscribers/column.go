@@ -44,6 +44,8 @@ var rowStates = map[string]string{
 
 	// Of a consent.
 	"granted": rowActive, "given": rowActive, "single": rowActive, "double": rowActive, "singleoptin": rowActive, "doubleoptin": rowActive,
+	"express": rowActive, "explicit": rowActive, "implied": rowActive, "implicit": rowActive,
+	"awaitingconfirmation": rowPending, "pendingconfirmation": rowPending, "nopermissionsset": rowPending, "notset": rowPending,
 	"denied": rowUnsubscribed, "declined": rowUnsubscribed, "refused": rowUnsubscribed, "withdrawn": rowUnsubscribed, "revoked": rowUnsubscribed,
 	"neversubscribed": rowPending,
 	"erteilt":         rowActive, "widerrufen": rowUnsubscribed, "widersprochen": rowUnsubscribed, "verweigert": rowUnsubscribed, "abgelehnt": rowUnsubscribed,

@@ -365,27 +365,42 @@ func TestLoneState(t *testing.T) {
 
 // TestConsentOfServices: the columns of other services' files are understood, or say nothing of consent, so that none of them stops.
 func TestConsentOfServices(t *testing.T) {
-	for name, file := range map[string]string{
-		"listmonk": "uuid,email,name,attributes,status,created_at,updated_at\n1,a@example.org,A,{},enabled,2026-01-01,2026-01-01\n",
-		"Mailchimp": "Email Address,First Name,Last Name,Address,Phone Number,MEMBER_RATING,OPTIN_TIME,OPTIN_IP,CONFIRM_TIME,CONFIRM_IP,LATITUDE,LONGITUDE,GMTOFF,DSTOFF,TIMEZONE,CC,REGION,LAST_CHANGED,LEID,EUID,NOTES,TAGS\n" +
-			"a@example.org,A,B,,,2,2024-05-03 10:00:00,192.0.2.1,,192.0.2.1,1,2,1,2,Europe/Berlin,DE,BE,2024-05-03 10:00:00,1,abc,,\n",
-		"Mailchimp with questions of its own": "Email Address,MEMBER_RATING,LEID,EUID,Einwilligungstext\na@example.org,2,1,abc,Formular\n",
-		"Substack": "Email,Name,Stripe plan,Cancel date,Start date,Paid upgrade date,Emails received (6mo),Emails dropped (6mo),Emails opened (6mo),Subscription source (free),Days active (30d),Activity,Type,active_subscription,expiry,plan,email_disabled,digest_enabled,created_at\n" +
-			"a@example.org,A,,2024-01-01,2024-01-01,,3,0,3,web,3,5,Author,false,,other,false,false,2024-01-01T00:00:00Z\n",
-		"Ghost": "id,email,name,note,subscribed_to_emails,complimentary_plan,stripe_customer_id,created_at,deleted_at,labels,tiers\n1,a@example.org,A,,true,false,,2024-01-01T00:00:00.000Z,,,Bronze\n",
-		"Kit":   "First Name,Email,Subscriber ID,Subscriber State,Created At,Referrer,IP address,Tags\nA,a@example.org,7,active,2024-01-01 10:00:00 UTC,web,192.0.2.1,\n",
-		"Buttondown": "id,email,notes,metadata,tags,referrer_url,subscriber_type,source,creation_date,utm_campaign,churn_date,unsubscription_date,unsubscription_reason,undeliverability_date,undeliverability_reason,last_open_date,email_open_rate,risk_score,ip_address\n" +
-			"1,a@example.org,,{},,https://x.example,regular,embed,2024-01-01,,2024-02-01,,,,,2024-01-01,0.5,1,192.0.2.1\n2,b@example.org,,{},,,unsubscribed,embed,2024-01-01,,,2024-01-02,too long,,,,,,\n",
-		"MailerLite": "Subscriber,Sent,Opens,Clicks,Subscribed,Location,Status,optin_ip,opted_in_at,subscribed_at,unsubscribed_at,Groups,Rating\na@example.org,5,3,1,2024-01-01 10:00:00,Berlin,Active,192.0.2.1,2024-01-01 10:00:00,2024-01-01 10:00:00,,x,3\n",
-		"beehiiv":    "email,subscription_id,status,tier,premium_tiers,created_at,acquisition_source,utm_source,referring_site,referral_code,total_unique_opened,click_rate,unsubscribed_at\na@example.org,s1,active,free,,2024-01-01T00:00:00Z,web,,,,5,0.1,\n",
-		"Squarespace": "Email Address,First Name,Last Name,Subscribed On,Accepts Marketing,Mailing Lists,Subscriber Since,Subscriber Source,Customer Since,Order Count,Total Spent,Has Account,Shipping Address,Shipping City,Shipping Country,Tags\n" +
-			"a@example.org,A,B,2024-01-01,Yes,News,2024-01-01,Form,,0,0,No,1 Street,Ulm,DE,\n",
+	for name, tt := range map[string]struct {
+		file string
+		want []string
+	}{
+		"listmonk": {"uuid,email,name,attributes,status,created_at,updated_at\n1,a@example.org,A,{},enabled,2026-01-01,2026-01-01\n2,b@example.org,B,{},blocklisted,2026-01-01,2026-01-01\n", []string{"active", "suppressed"}},
+		"Mailchimp": {"Email Address,First Name,Last Name,Address,Phone Number,MEMBER_RATING,OPTIN_TIME,OPTIN_IP,CONFIRM_TIME,CONFIRM_IP,LATITUDE,LONGITUDE,GMTOFF,DSTOFF,TIMEZONE,CC,REGION,LAST_CHANGED,LEID,EUID,NOTES,TAGS\n" +
+			"a@example.org,A,B,,,2,2024-05-03 10:00:00,192.0.2.1,,192.0.2.1,1,2,1,2,Europe/Berlin,DE,BE,2024-05-03 10:00:00,1,abc,,\n", []string{"active"}},
+		"Mailchimp with questions of its own": {"Email Address,MEMBER_RATING,LEID,EUID,Einwilligungstext\na@example.org,2,1,abc,Formular\n", []string{"active"}},
+		"Substack": {"Email,Name,Stripe plan,Cancel date,Start date,Paid upgrade date,Emails received (6mo),Emails dropped (6mo),Emails opened (6mo),Subscription source (free),Days active (30d),Activity,Type,active_subscription,expiry,plan,email_disabled,digest_enabled,created_at\n" +
+			"a@example.org,A,,2024-01-01,2024-01-01,,3,0,3,web,3,5,Author,false,,other,false,false,2024-01-01T00:00:00Z\n" +
+			"b@example.org,B,,,2024-01-01,,3,0,3,web,3,5,Author,true,,other,true,false,2024-01-01T00:00:00Z\n", []string{"active", "unsubscribed"}},
+		"Ghost": {"id,email,name,note,subscribed_to_emails,complimentary_plan,stripe_customer_id,created_at,deleted_at,labels,tiers\n1,a@example.org,A,,true,false,,2024-01-01T00:00:00.000Z,,,Bronze\n" +
+			"2,b@example.org,B,,false,true,,2024-01-01T00:00:00.000Z,,,Bronze\n", []string{"active", "unsubscribed"}},
+		"Kit": {"First Name,Email,Subscriber ID,Subscriber State,Created At,Referrer,IP address,Tags\nA,a@example.org,7,active,2024-01-01 10:00:00 UTC,web,192.0.2.1,\nB,b@example.org,8,cancelled,2024-01-01 10:00:00 UTC,web,192.0.2.1,\n", []string{"active", "unsubscribed"}},
+		"Buttondown": {"id,email,notes,metadata,tags,referrer_url,subscriber_type,source,creation_date,utm_campaign,churn_date,unsubscription_date,unsubscription_reason,undeliverability_date,undeliverability_reason,last_open_date,email_open_rate,risk_score,ip_address\n" +
+			"1,a@example.org,,{},,https://x.example,regular,embed,2024-01-01,,2024-02-01,,,,,2024-01-01,0.5,1,192.0.2.1\n2,b@example.org,,{},,,unsubscribed,embed,2024-01-01,,,2024-01-02,too long,,,,,,\n", []string{"active", "unsubscribed"}},
+		"MailerLite": {"Subscriber,Sent,Opens,Clicks,Subscribed,Location,Status,optin_ip,opted_in_at,subscribed_at,unsubscribed_at,Groups,Rating\na@example.org,5,3,1,2024-01-01 10:00:00,Berlin,Active,192.0.2.1,2024-01-01 10:00:00,2024-01-01 10:00:00,,x,3\n" +
+			"b@example.org,5,3,1,2024-01-01 10:00:00,Berlin,Unsubscribed,192.0.2.1,2024-01-01 10:00:00,2024-01-01 10:00:00,2024-02-01 10:00:00,x,3\n", []string{"active", "unsubscribed"}},
+		"beehiiv": {"email,subscription_id,status,tier,premium_tiers,created_at,acquisition_source,utm_source,referring_site,referral_code,total_unique_opened,click_rate,unsubscribed_at\n" +
+			"a@example.org,s1,active,free,,2024-01-01T00:00:00Z,web,,,,5,0.1,\nb@example.org,s2,inactive,free,,2024-01-01T00:00:00Z,web,,,,5,0.1,2024-02-01T00:00:00Z\n", []string{"active", "unsubscribed"}},
+		"Squarespace": {"Email Address,First Name,Last Name,Subscribed On,Accepts Marketing,Mailing Lists,Subscriber Since,Subscriber Source,Customer Since,Order Count,Total Spent,Has Account,Shipping Address,Shipping City,Shipping Country,Tags\n" +
+			"a@example.org,A,B,2024-01-01,Yes,News,2024-01-01,Form,,0,0,No,1 Street,Ulm,DE,\nb@example.org,A,B,2024-01-01,No,News,2024-01-01,Form,,0,0,No,1 Street,Ulm,NO,\n", []string{"active", "unsubscribed"}},
+		"Constant Contact": {"Email address,First name,Last name,Company,Job title,Email status,Email permission status,Email update source,Confirmed Opt-Out Date,Confirmed Opt-Out Source,Confirmed Opt-Out Reason,Phone - home,City - Home,State/Province - Home,Country - Home,Email Lists,Source Name,Created At,Updated At\n" +
+			"a@example.org,A,,,,Active,Implied,Contact,,,,,Ulm,NE,NO,General Interest,Sign-up form,2024-01-01 10:00:00,2024-01-01 10:00:00\n" +
+			"b@example.org,B,,,,Unsubscribed,Express,Account,2024-05-03,Contact,No longer interested,,,,,General Interest,,,\n" +
+			"c@example.org,C,,,,Awaiting confirmation,Not set,Contact,,,,,,,,,,,\nd@example.org,D,,,,No permissions set,,Contact,,,,,,,,,,,\ne@example.org,E,,,,,,,,,,,,,,,,,\n",
+			[]string{"active", "unsubscribed", "pending", "pending", "pending"}},
 	} {
 		p := newPeople(t)
-		if _, err := p.imports(file, subscribers.ImportOptions{As: subscribers.Active, Because: "x"}); err != nil {
-			t.Errorf("%s: %v", name, err)
+		rep, err := p.imports(tt.file, subscribers.ImportOptions{As: subscribers.Active, Because: "x"})
+		if diff := cmp.Diff(tt.want, came(rep)); diff != "" || err != nil {
+			t.Errorf("%s: %v (-want +got):\n%s", name, err, diff)
 		}
-		p.wantGets(skin, "a@example.org", true, name)
+		for i, state := range tt.want {
+			p.wantGets(skin, string(rune('a'+i))+"@example.org", state == "active", name)
+		}
 	}
 }
 
