@@ -138,19 +138,17 @@ func (s *spool) isWindows1252() (bool, error) {
 // isGarbled says whether text that was taken for Windows-1252 looks like one of another character set: it has other characters than German,
 // French and Spanish write in words, or a word almost only of these, but for one such as “à”.
 func isGarbled(text string) bool {
-	for word := range strings.FieldsSeq(text) {
-		if strings.Trim(word, "–—€") == "" {
-			continue
-		}
+	for word := range strings.FieldsSeq(unquoted(text)) {
 		for _, article := range []string{"d’", "l’"} {
 			word = strings.TrimPrefix(strings.ToLower(word), article)
 		}
 		plain, accented := 0, 0
-		for _, r := range word {
+		runes := []rune(word)
+		for i, r := range runes {
 			switch {
 			case r < utf8.RuneSelf && unicode.IsLetter(r):
 				plain++
-			case r < utf8.RuneSelf:
+			case r < utf8.RuneSelf, isSign(runes, i):
 			case !strings.ContainsRune("äöüßàâæçèéêëîïôœùûáíóúñ", r):
 				return true
 			default:
@@ -162,6 +160,40 @@ func isGarbled(text string) bool {
 		}
 	}
 	return false
+}
+
+// isSign says whether a character of a word, in lower case, is a sign: what is a letter in no other set, or has none beside it. The Mac's ß
+// is §, and its Ä, as DOS's Ç, is €. With a letter only nº, m² and m³ are written.
+func isSign(word []rune, i int) bool {
+	const signs, letters = "°«»©", "€£§²³º·–—’“”„¿¡"
+	r, before, behind := word[i], ' ', ' '
+	if i > 0 {
+		before = word[i-1]
+	}
+	if i+1 < len(word) {
+		behind = word[i+1]
+	}
+	switch {
+	case strings.ContainsRune(signs, r):
+		return true
+	case !strings.ContainsRune(letters, r), unicode.IsLetter(behind):
+		return false
+	}
+	return !unicode.IsLetter(before) || r == 'º' && before == 'n' || (r == '²' || r == '³') && before == 'm'
+}
+
+// unquoted is a text without the marks around a part of it, each of which is a letter in some other set; in none does a word begin with the
+// one and another end with the other.
+func unquoted(text string) string {
+	for _, marks := range [][2]string{{"„", "“"}, {"„", "”"}, {"“", "”"}, {"¿", "?"}, {"¡", "!"}} {
+		before, rest, opens := strings.Cut(text, marks[0])
+		inner, behind, closes := strings.Cut(rest, marks[1])
+		last, _ := utf8.DecodeLastRuneInString(before)
+		if opens && closes && !unicode.IsLetter(last) && !unicode.IsLetter(firstRune(behind)) {
+			text = before + " " + inner + " " + behind
+		}
+	}
+	return text
 }
 
 // beside is the folder where a database's spools stand: its own, which has room for people and is its owner's.
