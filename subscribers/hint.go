@@ -213,6 +213,8 @@ func (h hint) says(cell string) (state string, known bool) {
 		switch {
 		case no:
 			return "", true
+		case isNone(cell):
+			return "", false
 		case h.state == rowUnsubscribed && isSpam(cell):
 			return rowComplained, true
 		}
@@ -347,8 +349,11 @@ func (s *sheet) hinted(r *row, cells [][]byte) (int, error) {
 
 // fault says what to do about a cell of a column that is not understood.
 func (h hint) fault(column, cell string) error {
-	if h.asks == asksState {
+	switch h.asks {
+	case asksState:
 		return unknownState(cell)
+	case asksSince:
+		return fmt.Errorf("%q in %q may mean that somebody left, or that nobody did: leave it empty where they have not left, or write a reason", cell, column)
 	}
 	return fmt.Errorf("%q says neither yes nor no: write one of them, or, if it says nothing of who may be mailed, call the column otherwise, such as \"note\"", column)
 }

@@ -215,12 +215,18 @@ func TestDaysThatAreNone(t *testing.T) {
 	}
 }
 
-// TestWordsForNothing: where a day should stand, a word for nothing says no more than an empty cell.
+// TestWordsForNothing: what a database writes for nothing says no more than an empty cell; what people write does neither where a day should
+// stand, but where a reason may, it may be all that somebody gave.
 func TestWordsForNothing(t *testing.T) {
 	p := newPeople(t)
 	people := 0
 	for _, tt := range []struct{ headers, filled, nothing, want string }{
 		{"confirmed_at|Bestätigt am|Einwilligung am|Consent date", "2024-05-03", `NULL|\N|(null)|NaT|nan|-|–|n/a|None|k. A.`, "active pending"},
+		{"unsubscribed_at|Abmeldegrund", "2024-05-03", `NULL|\N|(null)|NaT|nan|undefined`, "unsubscribed active"},
+		{"bounced_at", "2024-05-03", `NULL|\N`, "bounced active"},
+		{"Unsubscribed|Abgemeldet", "ja", `NULL|\N`, "unsubscribed active"},
+		{"Opt-in|Newsletter|Confirmed", "ja", `NULL|\N`, "active pending"},
+		{"Infolettre|Unsub note|Subscription", "", `NULL|\N`, "active active"},
 	} {
 		for header := range strings.SplitSeq(tt.headers, "|") {
 			for nothing := range strings.SplitSeq(tt.nothing, "|") {
@@ -229,6 +235,19 @@ func TestWordsForNothing(t *testing.T) {
 				if got := strings.Join(came(rep), " "); got != tt.want || err != nil {
 					t.Errorf("%s: %s and %s: %s, %v; want %s", header, tt.filled, nothing, got, err, tt.want)
 				}
+			}
+		}
+	}
+}
+
+// TestWordsForNothingThatMayBeReasons: nobody is put out by one for good, nor passed over.
+func TestWordsForNothingThatMayBeReasons(t *testing.T) {
+	p := newPeople(t)
+	for _, header := range []string{"unsubscribed_at", "Abmeldegrund", "Unsubscribe reason", "Gesperrt am", "Date de désabonnement"} {
+		for _, cell := range []string{"-", "—", "n/a", "N/A", "none", "k.A.", "n. v. t."} {
+			rep, err := p.imports("E-Mail;"+header+"\na@example.org;"+cell+"\n", onWord)
+			if !errors.Is(err, subscribers.ErrImport) || rep.Refused != 1 || !strings.Contains(err.Error(), "leave it empty where they have not left") {
+				t.Errorf("%s: %s: %v, want it refused, and what to do", header, cell, err)
 			}
 		}
 	}

@@ -319,7 +319,7 @@ func (s *sheet) findFlags() error {
 	err := s.eachRecord(func(rec *record) error {
 		for i := range s.unread {
 			c := &s.unread[i]
-			if cell := s.cell(rec.cells, c.place); c.flags && cell != "" && !isFlag(cell) && !isAnswer(cell) {
+			if cell := s.cell(rec.cells, c.place); c.flags && cell != "" && !isNull(cell) && !isFlag(cell) && !isAnswer(cell) {
 				c.flags = false
 				open--
 			}
@@ -338,7 +338,7 @@ func (s *sheet) findFlags() error {
 // parseUnread lists the columns that are not understood and have something to say of a row's person.
 func (s *sheet) parseUnread(r *row, cells [][]byte) (int, error) {
 	for _, column := range s.unread {
-		if cell := s.cell(cells, column.place); cell != "" && (column.speaks(cell) || s.charset != "" && isGarbled(cell)) {
+		if cell := s.cell(cells, column.place); cell != "" && !isNull(cell) && (column.speaks(cell) || s.charset != "" && isGarbled(cell)) {
 			r.unread = append(r.unread, column.place)
 		}
 	}
