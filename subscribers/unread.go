@@ -45,7 +45,7 @@ var mailStems = []string{
 
 // otherConsents are parts of the names of columns that say who agreed to something else than mail.
 var otherConsents = []string{
-	"sms", "whatsapp", "phone", "telefon", "telephone", "telefono", "push", "cookie", "photo", "foto", "treatment", "behandlung",
+	"sms", "whatsapp", "phone", "telefon", "telephone", "telefono", "push", "cookie", "photo", "foto", "treatment", "behandlung", "track",
 	"activesubscription", "paidsubscription", "subscriptionplan", "subscriptiontier",
 }
 
@@ -118,12 +118,15 @@ func beginsWord(folded string, words []string, part string) bool {
 	return slices.ContainsFunc(wordsAround.without(folded), func(rest string) bool { return strings.HasPrefix(rest, part) })
 }
 
-// soundsLikeMail says whether a column may say so by yes and no. A part of an address for letters can be NE, or No.
+// soundsLikeMail says whether a column may say so by yes and no. A part of an address for letters can be NE, or No; so can a country, a
+// language and a domain.
 func soundsLikeMail(name string) bool {
 	folded, words := fold(name), wordsOf(name)
 	has := func(part string) bool { return strings.Contains(folded, part) }
-	part := endsIn(words, append(addresses(), "state", "province", "county", "region", "code")...) && slices.Contains([]string{"mailing", "contact", "kontakt"}, words[0])
-	abo := strings.HasPrefix(folded, "abo") && !strings.HasPrefix(folded, "about")
+	begins := func(part string) bool { return strings.HasPrefix(folded, part) }
+	part := endsIn(words, append(addresses(), "state", "province", "county", "region", "code")...) && slices.Contains([]string{"mailing", "contact", "kontakt"}, words[0]) ||
+		endsIn(words, "country", "land", "pays", "pais", "language", "lang", "locale", "sprache", "langue", "idioma", "taal", "domain")
+	abo := slices.Contains(words, "abo") || slices.Contains(words, "abos") || slices.ContainsFunc([]string{"abobeg", "abostat", "aboend", "aboart"}, begins)
 	return (slices.ContainsFunc(mailStems, has) || abo) && !part && !isOfOther(folded)
 }
 
