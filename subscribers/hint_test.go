@@ -329,7 +329,7 @@ func TestColumnsThatSayNothing(t *testing.T) {
 		{"Abo|Newsletter-Abo bei uns|Abos|Abobeginn|Abostatus alt", "", "nein"},
 		{"Email language|Subscriber country|Email domain|Mail-Sprache|Newsletter Land|Langue", "NO|si.edu|NE|no", ""},
 		{"Consent to track|Einwilligung Tracking", "Yes|No", ""},
-		{"Consent to track email opens", "", "No"},
+		{"Consent to track email opens|Do not call or contact", "", "No"},
 		{"OnePlus|Phone plus|Linodeseite|About", "yes|12", ""},
 		{"Adopting family|Immunosuppressed|Resilience score|Coptic name", "yes|no|5", ""},
 		{"ListSuppressed|List suppression|NewsletterOptInWeg|Vertrag resilié", "", "yes|siehe Akte"},
@@ -430,6 +430,27 @@ func TestConsentOfServices(t *testing.T) {
 			"b@example.org,B,,,,Unsubscribed,Express,Account,2024-05-03,Contact,No longer interested,,,,,General Interest,,,\n" +
 			"c@example.org,C,,,,Awaiting confirmation,Not set,Contact,,,,,,,,,,,\nd@example.org,D,,,,No permissions set,,Contact,,,,,,,,,,,\ne@example.org,E,,,,,,,,,,,,,,,,,\n",
 			[]string{"active", "unsubscribed", "pending", "pending", "pending"}},
+		"Brevo": {"CONTACT ID,EMAIL,FIRSTNAME,LASTNAME,SMS,WHATSAPP,DOUBLE_OPT-IN,OPT_IN,ADDED_TIME,MODIFIED_TIME\n1,a@example.org,A,B,,,Yes,Yes,01-01-2024,01-01-2024\n" +
+			"2,b@example.org,A,B,,,No,Yes,01-01-2024,01-01-2024\n3,c@example.org,A,B,,,,No,01-01-2024,01-01-2024\n4,d@example.org,A,B,,,,,01-01-2024,01-01-2024\n", []string{"active", "pending", "unsubscribed", "pending"}},
+		"Campaign Monitor": {"Name,Email Address,Date Subscribed,Consent to track,Country\nA,a@example.org,2024-05-03,No,NO\nB,b@example.org,2024-05-03,Yes,\n", []string{"active", "active"}},
+		"HubSpot": {"Record ID,First Name,Last Name,Email,Phone Number,Contact owner,Lead Status,Lifecycle Stage,Create Date,Last Activity Date,Unsubscribed from all email,Opted out of email: Marketing Information,Opted out of email: One to One,Marketing emails delivered,Marketing emails opened,Marketing emails clicked,Marketing emails bounced,Email hard bounce reason,Email Domain,Email Address Quarantined,Country/Region,Preferred language\n" +
+			"1,A,A,a@example.org,,Jo Doe,NEW,lead,2024-01-01 10:00,2024-01-01 10:00,false,No,,3,1,0,0,,si.edu,false,NO,no\n" +
+			"2,B,B,b@example.org,,Jo Doe,NEW,lead,2024-01-01 10:00,,true,Yes,Yes,3,1,0,0,,example.org,false,DE,de\n" +
+			"3,C,C,c@example.org,,Jo Doe,NEW,lead,2024-01-01 10:00,,,,,3,1,0,1,UNKNOWN_USER,example.org,true,DE,de\n", []string{"active", "unsubscribed", "bounced"}},
+		"Salesforce": {"First Name,Last Name,Email,Email Opt Out,Fax Opt Out,Do Not Call,Mailing Street,Mailing City,Mailing State/Province,Mailing Zip/Postal Code,Mailing Country,Lead Source,Email Bounced Reason,Email Bounced Date,Contact Owner\n" +
+			"A,A,a@example.org,0,1,1,No. 12 Quay Street,Omaha,NE,68102,NO,Web,,,Jo Doe\nB,B,b@example.org,1,0,0,,,,,,,,,Jo Doe\nC,C,c@example.org,0,0,0,,,,,,,550 no such user,1/2/2024,Jo Doe\n", []string{"active", "unsubscribed", "bounced"}},
+		"Eventbrite": {"Order #,Order Date,First Name,Last Name,Email,Quantity,Ticket Type,Order Type,Total Paid,Attendee Status,Billing Country\n1,2024-01-01,A,A,a@example.org,1,Early bird,Free Order,0,Attending,NO\n", []string{"active"}},
+		"Shopify": {"Customer ID,First Name,Last Name,Email,Accepts Email Marketing,Default Address Company,Default Address City,Default Address Province Code,Default Address Country Code,Phone,Accepts SMS Marketing,Accepts WhatsApp Marketing,Total Spent,Total Orders,Note,Tax Exempt,Tags\n" +
+			"1,A,A,a@example.org,yes,,Omaha,NE,NO,,no,no,0.00,0,,no,vip\n2,B,B,b@example.org,no,,Omaha,NE,US,,yes,yes,0.00,0,,no,\n", []string{"active", "unsubscribed"}},
+		"WooCommerce": {"Name,Username,Last active,Sign up,Email,Orders,Total spend,AOV,Country / Region,City,Region,Postal code\nA,a,2024-01-01,2024-01-01,a@example.org,0,0,0,NO,Oslo,,\n", []string{"active"}},
+		"a German sheet": {"Anrede;Titel;Vorname;Nachname;E-Mail;Telefon;Straße;PLZ;Ort;Land;Geburtstag;Mitglied seit;Newsletter;Einwilligung am;Bemerkung\n" +
+			"Frau;Dr.;A;A;a@example.org;;Neustraße 1;89073;Ulm;NO;1.2.1980;2019;ja;3.4.2024;nein, kein Fleisch\n;;B;B;b@example.org;;;;;;;;nein;;\n;;C;C;c@example.org;;;;;;;;;;\n;;D;D;d@example.org;;;;;;;;ja;widerrufen am 3.5.2024;\n", []string{"active", "unsubscribed", "pending", "unsubscribed"}},
+		"a French sheet": {"Civilité;Nom;Prénom;Adresse e-mail;Téléphone;Ville;Pays;N° adhérent;Cotisation payée;Newsletter;Désinscrit le\n" +
+			"Mme;A;A;a@example.org;;Lyon;FR;12;non;oui;\nM.;B;B;b@example.org;;Lyon;FR;13;oui;non;\nM.;C;C;c@example.org;;Lyon;FR;14;oui;oui;03/05/2024\n", []string{"active", "unsubscribed", "unsubscribed"}},
+		"a Spanish sheet": {"Nombre;Apellidos;Correo electrónico;Teléfono;Ciudad;Estado;País;Nº socio;Cuota pagada;Boletín;Fecha de baja\n" +
+			"A;A;a@example.org;;Guadalajara;Jalisco;México;12;no;;\nB;B;b@example.org;;Tijuana;Baja California;México;13;sí;;3/5/2024\n", []string{"active", "unsubscribed"}},
+		"a Dutch sheet": {"Voornaam;Tussenvoegsel;Achternaam;E-mailadres;Telefoon;Straat;Postcode;Plaats;Land;Lid sinds;Contributie betaald;Nieuwsbrief;Afgemeld op\n" +
+			"A;van;A;a@example.org;;Dorpsstraat 1;1234 AB;Delft;NL;2019;nee;ja;\nB;;B;b@example.org;;;;;;;;nee;\nC;;C;c@example.org;;;;;;;;ja;3-5-2024\n", []string{"active", "unsubscribed", "unsubscribed"}},
 	} {
 		p := newPeople(t)
 		rep, err := p.imports(tt.file, subscribers.ImportOptions{As: subscribers.Active, Because: "x"})

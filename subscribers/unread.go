@@ -13,7 +13,7 @@ var (
 		"optedin", "consent", "permission", "gdpr", "einwillig", "einverstand", "zustimm", "erlaubnis", "dsgvo", "rgpd", "autoriza", "toestemming", "موافق",
 	}
 	leaveStems = []string{
-		"optout", "optedout", "optsout", "unsub", "blacklist", "bounce", "undeliver", "complain", "disabled", "invalide", "invalido", "invalida",
+		"optout", "optedout", "optsout", "unsub", "blacklist", "bounce", "undeliver", "quarantin", "complain", "disabled", "invalide", "invalido", "invalida",
 		"donot", "dontcontact", "dontmail", "dontemail", "revok", "revoc", "withdraw", "nolonger", "notdisturb", "removedfrom", "emailblock", "mailblock",
 		"abmeld", "abgemeldet", "abbestell", "widerruf", "widersproch", "widerspruch", "ausgetragen", "austrag",
 		"gekundigt", "gekuendigt", "kundigung", "kuendigung", "sperre", "gesperrt", "blockier", "robinson", "unzustell", "beschwerde", "nichtkontakt", "nichtanschreib",
@@ -45,14 +45,14 @@ var mailStems = []string{
 
 // otherConsents are parts of the names of columns that say who agreed to something else than mail.
 var otherConsents = []string{
-	"sms", "whatsapp", "phone", "telefon", "telephone", "telefono", "push", "cookie", "photo", "foto", "treatment", "behandlung", "track",
+	"sms", "whatsapp", "phone", "telefon", "telephone", "telefono", "push", "cookie", "photo", "foto", "treatment", "behandlung", "totrack", "tracking", "fax",
 	"activesubscription", "paidsubscription", "subscriptionplan", "subscriptiontier",
 }
 
 // isOfOther says whether a folded name is that of a consent to something else, and to that alone.
 func isOfOther(name string) bool {
 	has := func(part string) bool { return strings.Contains(name, part) }
-	return slices.ContainsFunc(otherConsents, has) && !slices.ContainsFunc([]string{"mail", "newsletter", "nieuwsbrief", "rundbrief"}, has)
+	return name == "donotcall" || slices.ContainsFunc(otherConsents, has) && !slices.ContainsFunc([]string{"mail", "newsletter", "nieuwsbrief", "rundbrief"}, has)
 }
 
 // consentOf is how a column is heeded that is none of a person's state and may say all the same who may be mailed. From where somebody
@@ -89,7 +89,7 @@ func leavingOf(folded string, words []string) heeding {
 		return heedsText
 	case has("complain"), has("beschwerde"):
 		return heedsComplaints
-	case counts, slices.ContainsFunc([]string{"bounce", "rebot", "unzustell", "disabled", "deactivat", "deaktivier", "desactiv", "invalid"}, has):
+	case counts, slices.ContainsFunc([]string{"optedout", "quarantin", "bounce", "rebot", "unzustell", "disabled", "deactivat", "deaktivier", "desactiv", "invalid"}, has):
 		return heedsButNo
 	}
 	return heedsAll
