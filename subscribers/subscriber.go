@@ -339,7 +339,7 @@ func (r *Registry) Erase(ctx context.Context, tx *store.Tx, subscriberID int64) 
 	return nil
 }
 
-// erase also takes the texts off what stands against addresses that the person had before.
+// erase also takes the texts off what stands against addresses that the person had before, and lets go of changes of others to them.
 func (r *Registry) erase(ctx context.Context, tx *store.Tx, p person) error {
 	moves, err := AddressChanges(ctx, tx, p.ID)
 	if err != nil {
@@ -350,8 +350,10 @@ func (r *Registry) erase(ctx context.Context, tx *store.Tx, p person) error {
 		if err != nil {
 			continue // nothing stands against what is no address
 		}
-		if _, err := tx.Exec(ctx, silenceSuppressions, r.Key.hashAddress(old.Key)); err != nil {
-			return err
+		for _, query := range []string{silenceSuppressions, deleteLinksTo} {
+			if _, err := tx.Exec(ctx, query, r.Key.hashAddress(old.Key)); err != nil {
+				return err
+			}
 		}
 	}
 	if err := r.blank(ctx, tx, p.ID); err != nil {

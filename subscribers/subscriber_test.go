@@ -154,7 +154,7 @@ func TestWipeAfterAnImport(t *testing.T) {
 // TestEraseReachesWhatStandsElsewhere: texts against an address they had before, and what others asked of theirs.
 func TestEraseReachesWhatStandsElsewhere(t *testing.T) {
 	p := newPeople(t)
-	ada, bob := p.active(skin, "ada@example.org").ID, p.active(skin, "bob@example.org").ID
+	ada, bob, cyd := p.active(skin, "ada@example.org").ID, p.active(skin, "bob@example.org").ID, p.active(skin, "cyd@example.org").ID
 	p.suppress("ada@example.org", gut, "manual")
 	p.pass(day)
 	if err := p.changeAddress(p.newAddress(ada, "lovelace@example.net")); err != nil {
@@ -162,12 +162,16 @@ func TestEraseReachesWhatStandsElsewhere(t *testing.T) {
 	}
 	p.pass(day)
 	p.newAddress(bob, "Lovelace@example.net")
+	p.newAddress(cyd, "Ada@example.org")
 	p.erase(ada)
 	if n := p.count(`SELECT count(*) FROM suppressions WHERE because <> ''`); n != 0 {
 		t.Errorf("%d suppressions have a text", n)
 	}
 	if n := p.count(`SELECT count(*) FROM fresh_links WHERE subscriber_id = ?1 AND purpose = 'manage'`, bob); n == 0 {
 		t.Error("another's links are gone")
+	}
+	if n := p.count(`SELECT count(*) FROM fresh_links WHERE purpose = 'address'`); n != 0 {
+		t.Errorf("%d changes of others to an address that they had are left", n)
 	}
 	for _, line := range dump(p) {
 		if strings.Contains(strings.ToLower(line), "lovelace") || strings.Contains(line, "ada@") {
