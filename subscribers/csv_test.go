@@ -406,6 +406,7 @@ func TestImportRefusesFiles(t *testing.T) {
 		{"bad header", "\"email,name\n", onWord, subscribers.ErrImport, "CSV"},
 		{"open quote", "email,name\nada@example.org,\"Ada\nbob@example.org,Bob\n", onWord, subscribers.ErrImport, "line 2"},
 		{"damaged UTF-8", "email,name\nada@example.org,Adá é\xe1\n", onWord, subscribers.ErrImport, "line 2: it is not UTF-8"},
+		{"marked as UTF-8, and damaged", "\ufeffemail,name\nada@example.org,Ad\xe1\n", onWord, subscribers.ErrImport, "line 2: it is not UTF-8"},
 		{"no charset at all", "email,name\nada@example.org,Ad\x81\n", onWord, subscribers.ErrImport, "line 2: it is not UTF-8"},
 		{"no reason for the active", "email,status\nada@example.org,active\n", subscribers.ImportOptions{}, subscribers.ErrBecause, "line 2"},
 		{"as active without a reason", "email\nada@example.org\n", subscribers.ImportOptions{As: subscribers.Active}, subscribers.ErrBecause, "active"},

@@ -298,12 +298,11 @@ func (s *stopped) goOn(ctx context.Context, db *store.DB) (finished bool, err er
 	if err != nil || ours == 0 {
 		return false, err
 	}
-	kept, err := newSpool(beside(db.Path()), s.parts(ctx, db))
+	kept, err := keptSpool(beside(db.Path()), s.parts(ctx, db), s.sum)
 	if err != nil {
 		return false, err
 	}
 	defer kept.Close()
-	kept.sum = s.sum
 	if s.sheet, err = readSheet(kept); err != nil {
 		return false, err
 	}

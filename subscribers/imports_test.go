@@ -211,6 +211,31 @@ func TestImportThatAnotherVersionFindsFaultsIn(t *testing.T) {
 	}
 }
 
+// TestImportStoppedIsReadAsItWas: the file is kept as it was decoded; it is not measured once more for its character set, so that a row
+// which was refused stays out.
+func TestImportStoppedIsReadAsItWas(t *testing.T) {
+	p := newPeople(t)
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	o := subscribers.ImportOptions{SeriesID: skin, File: "people.csv", Because: "x", GoodRows: true}
+	o.Progress = func(taken, _ int64) {
+		if taken > 0 {
+			stop()
+		}
+	}
+	file := "\ufeffemail,status\nada@example.org,active\nbob\xe9@example.org,active\n"
+	if _, err := p.Import(ctx, p.db, strings.NewReader(file), o); !errors.Is(err, context.Canceled) {
+		t.Fatalf("import: got %v, want it stopped", err)
+	}
+	p.pass(time.Minute)
+	if finished := p.finishImports(); finished != 1 {
+		t.Errorf("%d imports finished, want one", finished)
+	}
+	if people := p.count(`SELECT count(*) FROM subscribers`); people != 1 {
+		t.Errorf("%d people are in, want Ada alone", people)
+	}
+}
+
 // TestImportTakenForStopped: an import that slept so long that another process went on with it takes nobody twice.
 func TestImportTakenForStopped(t *testing.T) {
 	const n = 20_000

@@ -31,15 +31,34 @@ type spool struct {
 
 // newSpool reads in to its end. The spool stands in dir. Errors wrap ErrImport where the file is at fault.
 func newSpool(dir string, in io.Reader) (*spool, error) {
+	return spooled(dir, func(s *spool) error {
+		marked, err := s.fill(in)
+		if err == nil && !marked {
+			err = s.recode(dir)
+		}
+		return err
+	})
+}
+
+// keptSpool reads the file of an import as it was kept: its text was decoded, which may have made it larger than a file may be, and is
+// taken as it is. The sum is that of the file as it came.
+func keptSpool(dir string, in io.Reader, sum string) (*spool, error) {
+	return spooled(dir, func(s *spool) (err error) {
+		s.sum = sum
+		if s.size, err = io.Copy(s.file, in); err != nil {
+			return fmt.Errorf("read the file: %w", err)
+		}
+		return nil
+	})
+}
+
+func spooled(dir string, fill func(*spool) error) (*spool, error) {
 	f, err := nameless(dir)
 	if err != nil {
 		return nil, fmt.Errorf("keep the file: %w", err)
 	}
 	s := &spool{file: f}
-	if err = s.fill(in); err == nil {
-		err = s.recode(dir)
-	}
-	if err != nil {
+	if err := fill(s); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
@@ -57,22 +76,24 @@ func nameless(dir string) (*os.File, error) {
 	return f, nil
 }
 
-func (s *spool) fill(in io.Reader) error {
+// fill says besides whether the file is marked as UTF-8.
+func (s *spool) fill(in io.Reader) (marked bool, err error) {
 	sum := sha256.New()
 	limited := &io.LimitedReader{R: in, N: maxSheet + 1}
 	raw := bufio.NewReaderSize(io.TeeReader(limited, sum), 64<<10)
 	head, err := raw.Peek(4)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return fmt.Errorf("read the file: %w", err)
+		return false, fmt.Errorf("read the file: %w", err)
 	}
+	marked = bytes.HasPrefix(head, []byte("\ufeff"))
 	if s.size, err = io.Copy(s.file, transform.NewReader(raw, decoder(head))); err != nil {
-		return fmt.Errorf("read the file: %w", err)
+		return false, fmt.Errorf("read the file: %w", err)
 	}
 	if limited.N == 0 {
-		return fmt.Errorf("%w: the file is larger than %d MB: split it", ErrImport, maxSheet>>20)
+		return false, fmt.Errorf("%w: the file is larger than %d MB: split it", ErrImport, maxSheet>>20)
 	}
 	s.sum = hex.EncodeToString(sum.Sum(nil))
-	return nil
+	return marked, nil
 }
 
 // decoder follows a byte order mark; without one it takes what has a NUL in its first character for UTF-16.
@@ -86,7 +107,7 @@ func decoder(head []byte) transform.Transformer {
 	return textunicode.BOMOverride(plain)
 }
 
-// recode reads what is no UTF-8 as Windows-1252, which spreadsheets write. A file with more good than broken UTF-8 in it is damaged UTF-8:
+// recode reads what is no UTF-8, and not marked as that, as Windows-1252, which spreadsheets write. A file with more good than broken UTF-8 in it is damaged UTF-8:
 // all its accents would be spoilt, so its faults stay those of their cells.
 func (s *spool) recode(dir string) error {
 	is, err := s.isWindows1252()
