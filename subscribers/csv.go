@@ -148,7 +148,7 @@ func (r *Registry) importFile(ctx context.Context, db *store.DB, file io.Reader,
 	}
 	defer kept.Close()
 	report.Charset = kept.charset
-	s, err := readSheet(kept)
+	s, err := readSheet(kept, o.As)
 	if err != nil {
 		return err
 	}
@@ -294,12 +294,8 @@ func (im *importing) fault(row row) error {
 	return nil
 }
 
-// state is what the file says of a row's person, or of those of whom it says nothing. In a list of who may not be mailed a yes of long ago,
-// in some column, makes nobody active.
+// state is what the file says of a row's person, or of those of whom it says nothing.
 func (im *importing) state(row row) string {
-	if row.hinted && im.o.As == Suppressed && !isGone(row.state) {
-		return rowSuppressed
-	}
 	return cmp.Or(row.state, string(im.o.As), rowPending)
 }
 

@@ -309,7 +309,8 @@ func (s *sheet) findHints() error {
 }
 
 // hinted changes the state to what other columns say: the gravest that says that they are gone; then that they have not agreed, which
-// an empty cell only says of those of whom nothing else does; that they are here only counts where nothing else is said.
+// an empty cell only says of those of whom nothing else does; that they are here only counts where nothing else is said. In a list of who
+// may not be mailed a yes of long ago, in some column, makes nobody active.
 func (s *sheet) hinted(r *row, cells [][]byte) (int, error) {
 	here, unconfirmed, unsaid := false, false, false
 	for _, h := range s.hints {
@@ -331,9 +332,8 @@ func (s *sheet) hinted(r *row, cells [][]byte) (int, error) {
 			here = true
 		}
 	}
-	r.hinted = r.state == "" && s.fileState == ""
 	switch {
-	case isGone(r.state):
+	case isGone(r.state), r.state == "" && s.fileState == "" && s.ofGone:
 	case unconfirmed:
 		r.state = rowPending
 	case r.state != "":

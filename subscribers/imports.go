@@ -303,7 +303,7 @@ func (s *stopped) goOn(ctx context.Context, db *store.DB) (finished bool, err er
 		return false, err
 	}
 	defer kept.Close()
-	if s.sheet, err = readSheet(kept); err != nil {
+	if s.sheet, err = readSheet(kept, s.o.As); err != nil {
 		return false, err
 	}
 	faults, err := s.examine()

@@ -34,6 +34,7 @@ type sheet struct {
 	unread    []unreadColumn // columns that sound like consent and are not understood
 	fileState string         // of all rows that don't say theirs, where the file is one of a service's files by state; empty: none
 	ours      bool           // written by Export: its apostrophes come off again
+	ofGone    bool           // a list of who may not be mailed, in which no hint says that somebody is here
 	layout    string         // of the last date that was read
 	zones     map[string]bool
 }
@@ -45,13 +46,13 @@ type fieldColumn struct {
 	json  string // the name as JSON writes it, with the colon
 }
 
-// readSheet reads the header of a file. Errors wrap ErrImport.
-func readSheet(file *spool) (*sheet, error) {
+// readSheet reads the header of a file of people who come as a state. Errors wrap ErrImport.
+func readSheet(file *spool, as State) (*sheet, error) {
 	head, err := file.head()
 	if err != nil {
 		return nil, fmt.Errorf("read the file: %w", err)
 	}
-	s := &sheet{spool: file, end: '\n', place: -1}
+	s := &sheet{spool: file, end: '\n', place: -1, ofGone: as == Suppressed}
 	if bytes.IndexByte(head, '\n') < 0 && bytes.IndexByte(head, '\r') >= 0 {
 		s.end = '\r'
 	}
@@ -221,10 +222,8 @@ type row struct {
 	fields   string    // as JSON
 	consent  string    // how they came to where the file is from, as Export writes it
 	state    string    // one of the words above; "": the file doesn't say
-	hinted   bool      // that state, where they are not gone, comes from other columns than one of states
 	since    time.Time // when they came; zero: it doesn't say
 	until    time.Time // of rowPaused
-	unread   []int     // columns of the sheet's unread that say something
 }
 
 // each calls f for every line that has people, in order.
@@ -286,7 +285,7 @@ func (s *sheet) parse(rec *record) row {
 	}
 	for _, part := range []func(*row, [][]byte) (int, error){
 		s.parseEmail, s.parseName, s.parseState, s.parseLanguage, s.parseZone, s.parseSince, s.parseTags,
-		s.parseConsent, s.parseFields, s.parseUnread,
+		s.parseConsent, s.parseFields,
 	} {
 		if place, err := part(&r, rec.cells); err != nil {
 			return refuse(place, err)

@@ -338,14 +338,17 @@ func (s *sheet) findFlags() error {
 	return err
 }
 
-// parseUnread lists the columns that are not understood and have something to say of a row's person.
-func (s *sheet) parseUnread(r *row, cells [][]byte) (int, error) {
+// addUnread adds to places those of the columns that are not understood and have something to say of a record's person.
+func (s *sheet) addUnread(places []int, rec *record) []int {
 	for _, column := range s.unread {
-		if cell := s.cell(cells, column.place); cell != "" && !isNull(cell) && (column.speaks(cell) || s.charset != "" && isGarbled(cell)) {
-			r.unread = append(r.unread, column.place)
+		if slices.Contains(places, column.place) {
+			continue
+		}
+		if cell := s.cell(rec.cells, column.place); cell != "" && !isNull(cell) && (column.speaks(cell) || s.charset != "" && isGarbled(cell)) {
+			places = append(places, column.place)
 		}
 	}
-	return -1, nil
+	return places
 }
 
 // findUnread finds the columns that are not understood and say something of those whom the file would have mailed: with one of them
@@ -356,14 +359,13 @@ func (im *importing) findUnread() error {
 		return nil
 	}
 	var filled []int
-	err := s.each(func(row row) error {
-		if row.fault == nil && im.comesActive(row) {
-			filled = append(filled, row.unread...)
-			slices.Sort(filled)
-			filled = slices.Compact(filled)
+	err := s.eachRecord(func(rec *record) error {
+		if row := s.parse(rec); row.fault == nil && im.comesActive(row) {
+			filled = s.addUnread(filled, rec)
 		}
 		return nil
 	})
+	slices.Sort(filled)
 	for _, place := range filled {
 		im.report.Unread = append(im.report.Unread, s.header[place])
 	}
