@@ -25,9 +25,13 @@ func (a *app) subscriberImportCommand() *cobra.Command {
 		Use:   "import SERIES FILE",
 		Short: "Bring people from a CSV file",
 		Long: `Reads CSV with any delimiter, as UTF-8, UTF-16 or Windows-1252, with the columns of listmonk, Mailchimp, Substack, Ghost,
-Kit, Buttondown, MailerLite, beehiiv, Squarespace or your own; columns that are not known are kept. A state in the file wins over --as: who left,
-bounced or complained there does not get mail here, and nobody who is out here is brought back. Where a column is about consent and
-it is not understood, nobody comes as active before you say what it is. Pending people are not mailed by an import. FILE may be - for standard input.
+Kit, Buttondown, MailerLite, beehiiv, Squarespace, Brevo, Constant Contact or your own; columns that are not known are kept.
+
+A state in the file wins over --as, and so does a column of who left, agreed or confirmed, under many names in English, German,
+French, Spanish, Dutch and Arabic: who left, bounced or complained by one of them does not get mail here, and nobody who is out
+here is brought back. Where another column sounds as if it said who may be mailed, and is not understood, nobody comes as active
+before you say what it is. A column in words of which none is known says nothing: --dry-run says how each is read. In an export of
+pressrun's own the state alone counts. Pending people are not mailed by an import. FILE may be - for standard input.
 
 All of the file is imported or, where a row has a fault, nothing; with --good-rows all but the rows with a fault. The same file
 again, with the same flags, changes nothing. On a terminal the import is tried first, and asks when it has said what the next
