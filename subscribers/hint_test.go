@@ -425,11 +425,13 @@ func TestConsentOfServices(t *testing.T) {
 			"a@example.org,s1,active,free,,2024-01-01T00:00:00Z,web,,,,5,0.1,\nb@example.org,s2,inactive,free,,2024-01-01T00:00:00Z,web,,,,5,0.1,2024-02-01T00:00:00Z\n", []string{"active", "unsubscribed"}},
 		"Squarespace": {"Email Address,First Name,Last Name,Subscribed On,Accepts Marketing,Mailing Lists,Subscriber Since,Subscriber Source,Customer Since,Order Count,Total Spent,Has Account,Shipping Address,Shipping City,Shipping Country,Tags\n" +
 			"a@example.org,A,B,2024-01-01,Yes,News,2024-01-01,Form,,0,0,No,1 Street,Ulm,DE,\nb@example.org,A,B,2024-01-01,No,News,2024-01-01,Form,,0,0,No,1 Street,Ulm,NO,\n", []string{"active", "unsubscribed"}},
-		"Constant Contact": {"Email address,First name,Last name,Company,Job title,Email status,Email permission status,Email update source,Confirmed Opt-Out Date,Confirmed Opt-Out Source,Confirmed Opt-Out Reason,Phone - home,City - Home,State/Province - Home,Country - Home,Email Lists,Source Name,Created At,Updated At\n" +
-			"a@example.org,A,,,,Active,Implied,Contact,,,,,Ulm,NE,NO,General Interest,Sign-up form,2024-01-01 10:00:00,2024-01-01 10:00:00\n" +
-			"b@example.org,B,,,,Unsubscribed,Express,Account,2024-05-03,Contact,No longer interested,,,,,General Interest,,,\n" +
-			"c@example.org,C,,,,Awaiting confirmation,Not set,Contact,,,,,,,,,,,\nd@example.org,D,,,,No permissions set,,Contact,,,,,,,,,,,\ne@example.org,E,,,,,,,,,,,,,,,,,\n",
-			[]string{"active", "unsubscribed", "pending", "pending", "pending"}},
+		"Constant Contact": {
+			"Email address,First name,Last name,Company,Job title,Email status,Email permission status,Email update source,Confirmed Opt-Out Date,Confirmed Opt-Out Source,Confirmed Opt-Out Reason,Phone - home,City - Home,State/Province - Home,Country - Home,Email Lists,Source Name,Created At,Updated At\n" +
+				"a@example.org,A,,,,Active,Implied,Contact,,,,,Ulm,NE,NO,General Interest,Sign-up form,2024-01-01 10:00:00,2024-01-01 10:00:00\n" +
+				"b@example.org,B,,,,Unsubscribed,Express,Account,2024-05-03,Contact,No longer interested,,,,,General Interest,,,\n" +
+				"c@example.org,C,,,,Awaiting confirmation,Not set,Contact,,,,,,,,,,,\nd@example.org,D,,,,No permissions set,,Contact,,,,,,,,,,,\ne@example.org,E,,,,,,,,,,,,,,,,,\n",
+			[]string{"active", "unsubscribed", "pending", "pending", "pending"},
+		},
 		"Brevo": {"CONTACT ID,EMAIL,FIRSTNAME,LASTNAME,SMS,WHATSAPP,DOUBLE_OPT-IN,OPT_IN,ADDED_TIME,MODIFIED_TIME\n1,a@example.org,A,B,,,Yes,Yes,01-01-2024,01-01-2024\n" +
 			"2,b@example.org,A,B,,,No,Yes,01-01-2024,01-01-2024\n3,c@example.org,A,B,,,,No,01-01-2024,01-01-2024\n4,d@example.org,A,B,,,,,01-01-2024,01-01-2024\n", []string{"active", "pending", "unsubscribed", "pending"}},
 		"Campaign Monitor": {"Name,Email Address,Date Subscribed,Consent to track,Country\nA,a@example.org,2024-05-03,No,NO\nB,b@example.org,2024-05-03,Yes,\n", []string{"active", "active"}},
@@ -479,11 +481,11 @@ func TestConsentOfTheSuppressed(t *testing.T) {
 // TestColumnsThatDisagree: of two columns the one counts that says no, whichever the state's is.
 func TestColumnsThatDisagree(t *testing.T) {
 	for file, want := range map[string][]string{
-		"email,activated,deactivated\na@example.org,0,0\nb@example.org,1,0\nc@example.org,1,1\n": {"pending", "active", "unsubscribed"},
+		"email,activated,deactivated\na@example.org,0,0\nb@example.org,1,0\nc@example.org,1,1\n":                                                           {"pending", "active", "unsubscribed"},
 		"Email,Status,Subscription Status\na@x.example,Active,Unsubscribed\nb@x.example,Active,Subscribed\nc@x.example,,Pending\nd@x.example,Active,VIP\n": {"unsubscribed", "active", "pending", "active"},
-		"E-Mail;Status;Anmeldestatus\na@x.example;aktiv;abgemeldet\nb@x.example;aktiv;aktiv\n":                                                         {"unsubscribed", "active"},
-		"Email,Status,State\na@x.example,Active,NE\nb@x.example,Active,NO\nc@x.example,Active,unsubscribed\n":                                          {"active", "active", "unsubscribed"},
-		"Email,Status,Email Status,Subscribed\na@x.example,active,bounced,2024-05-03\nb@x.example,complained,active,2024-05-03\n":                       {"bounced", "complained"},
+		"E-Mail;Status;Anmeldestatus\na@x.example;aktiv;abgemeldet\nb@x.example;aktiv;aktiv\n":                                                             {"unsubscribed", "active"},
+		"Email,Status,State\na@x.example,Active,NE\nb@x.example,Active,NO\nc@x.example,Active,unsubscribed\n":                                              {"active", "active", "unsubscribed"},
+		"Email,Status,Email Status,Subscribed\na@x.example,active,bounced,2024-05-03\nb@x.example,complained,active,2024-05-03\n":                          {"bounced", "complained"},
 	} {
 		p := newPeople(t)
 		rep, err := p.imports(file, onWord)
@@ -532,5 +534,45 @@ func TestFieldsOfOurOwnFilesSayNothing(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, p.states()); diff != "" {
 		t.Errorf("imported here again (-want +got):\n%s", diff)
+	}
+}
+
+// TestNobodyWhoSaidNoComesAsActive has every way to say no in every column that asks for a yes, and every yes in those of who left, under
+// names that have words around them: whoever it is doesn't come as active, be it since they are known to be gone or not to have
+// confirmed, since their row is refused, or since the column stops all of them.
+func TestNobodyWhoSaidNoComesAsActive(t *testing.T) {
+	const (
+		here = "Opt-in|Consent|Einwilligung|Einverständnis|Zustimmung|Newsletter|Abo|Verteiler|Mailing|Subscription|Subscribed|Permission|Toestemming|Nieuwsbrief|Consentement|Consentimiento|" +
+			"Suscrito|Abonné|Inscrit|Angemeldet|Aangemeld|Confirmed|Bestätigt|Verified|DOI|Double opt-in|Aktiviert|Activated|Bevestigd|موافقة|Email Marketing|Anmeldung bestätigt|Inscription confirmée"
+		no = "no|nein|nee|non|لا|unsubscribed|abgemeldet|afgemeld|Désabonné|baja|widerrufen|withdrawn|opted out|nicht bestätigt|not confirmed|unconfirmed|pending|ausstehend|nein danke|no, thanks|" +
+			"widerrufen am 3.4.2024|abgemeldet 2024-05-03|not subscribed|keine Werbung|stop|niet meer|geen mail|jamais|nunca|dado de baja|bounced|blocked"
+		gone = "Opt-out|Unsubscribed|Abgemeldet|Abmeldung|Widerruf|Gekündigt|Désinscrit|Désabonnement|Baja|Dado de baja|Afgemeld|Uitgeschreven|Opgezegd|Gesperrt|Blocked|Bounced|Do not email|Unzustellbar|" +
+			"Deaktiviert|Consent withdrawn|Einwilligung widerrufen|Toestemming ingetrokken|Unconfirmed|Nicht bestätigt|إلغاء الاشتراك"
+		yes = "yes|ja|oui|sí|نعم|x|TRUE|WAHR|waar|2024-05-03|3.5.2024"
+	)
+	p := newPeople(t)
+	for _, tt := range []struct{ headers, around, cells string }{
+		{here, "%s|Newsletter %s|%s status|%s am|%s date|%s at|E-Mail %s|%s (ja/nein)|Is_%s", no},
+		{gone, "%s|Newsletter %s|%s status|%s am|%s date|%s at|E-Mail %s|%s (ja/nein)|%s op|%s Grund", yes},
+	} {
+		arounds := strings.Split(tt.around, "|")
+		for n, header := range strings.Split(tt.headers, "|") {
+			for i := range 2 { // of what stands around it, others for each
+				name := strings.Replace(arounds[(2*n+i)%len(arounds)], "%s", header, 1)
+				file, cells := "E-Mail;"+name+"\n", strings.Split(tt.cells, "|")
+				for i, cell := range cells {
+					file += fmt.Sprintf("r%d@example.org;%s\n", i, cell)
+				}
+				rep, err := p.imports(file, subscribers.ImportOptions{As: subscribers.Active, Because: "x", DryRun: true})
+				if err != nil || len(rep.Rows) != len(cells) {
+					t.Fatalf("%s: %v", name, err)
+				}
+				for i, state := range came(rep) {
+					if state == "active" {
+						t.Errorf("%s: %s came as active", name, cells[i])
+					}
+				}
+			}
+		}
 	}
 }
