@@ -219,16 +219,12 @@ func TestPoisonousRecipients(t *testing.T) {
 		t.Run(fmt.Sprint(poisonous), func(t *testing.T) {
 			bubble(t, func(s *site) {
 				s.readers(s.skin, 20)
-				l := &line{offered: func(to string) mailer.Outcome {
-					for i := range poisonous {
-						if to == address(1+i) {
-							return mailer.Outcome{State: mailer.Away, Reply: mailer.Reply{Code: 421, Enhanced: "4.7.0", Text: "go away"}}
-						}
-					}
-					return mailer.Outcome{State: mailer.Accepted}
-				}}
+				var stands []string
+				for i := range poisonous {
+					stands = append(stands, address(1+i))
+				}
 				first := s.issue(s.skin, "rest")
-				cfg := s.config(l)
+				cfg := s.config(hangsUpOn(stands...))
 				cfg.Connections, cfg.ShelfLife = 2, 30*time.Minute
 				w := s.start(cfg)
 				time.Sleep(15 * time.Minute)
@@ -253,6 +249,96 @@ func TestPoisonousRecipients(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// hangsUpOn is a relay that hangs up on some addresses and takes everybody else.
+func hangsUpOn(addresses ...string) *line {
+	return &line{offered: func(to string) mailer.Outcome {
+		if slices.Contains(addresses, to) {
+			return mailer.Outcome{State: mailer.Away, Reply: mailer.Reply{Code: 421, Enhanced: "4.7.0", Text: "go away"}}
+		}
+		return mailer.Outcome{State: mailer.Accepted}
+	}}
+}
+
+// TestPoisonousNotices: notices that the relay can't stand keep no issue from it, though one of an issue is no better, and no other
+// notice; and once something was answered, they end with their shelf life.
+func TestPoisonousNotices(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		before  func(s *site)                    // what waits when the breaker opens
+		arrives func(s *site) (sent func() bool) // what comes then
+		want    []string
+	}{
+		{"an issue", func(s *site) { s.queueTo("p1@example.org") }, func(s *site) func() bool {
+			issue := s.issue(s.skin, "rest")
+			return func() bool { return s.counts(issue.ID).Sent == 20 }
+		}, []string{"editors failed expired"}},
+		{"an older issue", func(s *site) {
+			s.queueTo("p1@example.org")
+			old := s.issue(s.skin, "rest")
+			s.tx(func(ctx context.Context, tx *store.Tx) error { return outbox.Pause(ctx, tx, old.ID, "", s.now()) })
+			gut := s.addSeries("gut")
+			s.subscribe(gut, "p2@example.org")
+			s.issue(gut, "herbs")
+		}, func(s *site) func() bool {
+			s.tx(func(ctx context.Context, tx *store.Tx) error { return outbox.Resume(ctx, tx, 1, s.now()) })
+			return func() bool { return s.counts(1).Sent == 20 }
+		}, []string{"editors failed expired"}},
+		{"a notice", func(s *site) { s.queueTo("p1@example.org"); s.queueTo("p2@example.org") }, func(s *site) func() bool {
+			s.queueTo("ada@example.org")
+			return func() bool { return s.notices()[2] == "editors sent" }
+		}, []string{"editors failed expired", "editors failed expired", "editors sent"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			bubble(t, func(s *site) {
+				s.readers(s.skin, 20)
+				tt.before(s)
+				cfg := s.config(hangsUpOn("p1@example.org", "p2@example.org"))
+				cfg.Connections, cfg.ShelfLife = 2, 30*time.Minute
+				w := s.start(cfg)
+				time.Sleep(15 * time.Minute)
+				synctest.Wait()
+				if w.Trouble() == nil {
+					s.Error("the relay that answers nobody is not away")
+				}
+				sent := tt.arrives(s)
+				w.Wake()
+				time.Sleep(time.Hour)
+				synctest.Wait()
+				if !sent() {
+					s.Error("what the relay takes is not sent within the hour")
+				}
+				time.Sleep(4 * time.Hour)
+				synctest.Wait()
+				s.wantNotices(tt.want...)
+				if err := w.Close(); err != nil {
+					s.Error(err)
+				}
+			})
+		})
+	}
+}
+
+// queueTo queues a notice to an address that is worth sending for a fortnight.
+func (s *site) queueTo(email string) {
+	s.Helper()
+	n := s.notice("editors", "word to "+strings.TrimSuffix(email, "@example.org"))
+	n.ToEmail, n.Expires = email, s.now().AddDate(0, 0, 14)
+	s.enqueue(n)
+}
+
+// TestDrainKnowsOfANoticeThatWaits: with the relay away all day it is never said that nothing waits.
+func TestDrainKnowsOfANoticeThatWaits(t *testing.T) {
+	s := newSite(t)
+	s.queueTo("ada@example.org")
+	w := s.start(s.config(&line{away: true}))
+	for range 24 * 2 {
+		if err := w.Drain(t.Context()); !isRelayError(err) {
+			t.Fatalf("drain: got %v, want the relay's error", err)
+		}
+		s.advance(31 * time.Minute)
 	}
 }
 

@@ -311,20 +311,27 @@ func (w *Worker) next(ctx context.Context) (claimed int, asked bool, hold, err e
 	if r.issues < cap(w.rows)/2 {
 		r.issues = 0
 	}
+	spared := 0 // notices that may be claimed if nothing of an issue is
 	switch away, probing := w.breaker.state(w.now()); {
 	case away:
 		return 0, false, nil, w.breaker.trouble()
 	case probing && w.held.Load() > 0:
 		return 0, false, nil, nil
 	case probing:
-		// Of the newest issue every other time: what is left of the oldest may be just what the relay can't stand.
-		r.most, r.newest = 1, w.probed%2 == 1
+		// By turns a notice, a row of the newest issue and one of the oldest: two of them may be just what the relay can't stand.
+		if r.most, r.newest = 1, w.probed%3 == 1; w.probed%3 != 0 {
+			spared, r.notices = r.notices, 0
+		}
 		w.probed++
 	}
 	if w.cfg.MayLeave != nil {
 		hold = w.cfg.MayLeave(ctx)
 	}
 	rows, err := w.claim(r, hold != nil)
+	if len(rows) == 0 && err == nil && spared > 0 {
+		r.notices = spared
+		rows, err = w.claim(r, hold != nil)
+	}
 	if err != nil && w.writer.trouble() == nil {
 		w.log.Warn("nothing claimed", "error", err)
 	}
