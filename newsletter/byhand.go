@@ -222,7 +222,7 @@ func (p *Publisher) dripNow(ctx context.Context, s series.Series, slot series.Sl
 }
 
 // Correct makes a correction of an issue (rule 7): a one-off issue with a note above the article as it is now, to those
-// who had an older revision and no correction since. ErrNothing where the article has not changed, or where there are none.
+// who had an older revision, or whose relay refused what it said, and no correction since. ErrNothing where the article has not changed, or where there are none.
 func (p *Publisher) Correct(ctx context.Context, issueName, note string, dryRun bool) (issue string, readers int64, err error) {
 	p.due.Lock()
 	defer p.due.Unlock()
@@ -287,7 +287,7 @@ func (p *Publisher) nobodyWaits(ctx context.Context, s series.Series, a series.A
 		others = "the others get the mended article in their next slot"
 	}
 	return fmt.Errorf("%w: %s is still to go to %d with the old text (it is %s). Nothing was sent. Cancel it first, pressrun issue cancel %s: "+
-		"then the correction goes to those who have the old text, and %s", series.ErrState, issue.Name, rows, issue.State, issue.Name, others)
+		"then the correction goes to those who have the old text or whose relay refused what it says, and %s", series.ErrState, issue.Name, rows, issue.State, issue.Name, others)
 }
 
 // corrected finds the series and the article, as it is now, of an issue that shall be corrected.

@@ -175,6 +175,51 @@ func TestRule7NoOldTextAfterItsCorrection(t *testing.T) {
 	}
 }
 
+// TestRule7ACorrectionGoesToWhomTheOldTextWasRefusedFor: what a relay refused for what it says counts as had, so that the mended text
+// comes to them by the correction, or never; also where the issue is cancelled first, and long after it.
+func TestRule7ACorrectionGoesToWhomTheOldTextWasRefusedFor(t *testing.T) {
+	for _, tt := range []struct {
+		name, defers       string // whose waits, so that the issue has to be cancelled
+		compacted          bool
+		corrected, lacking int64
+	}{
+		{"done", "", false, 3, 0},
+		{"cancelled", "cyd@reader.example", false, 2, 1},
+		{"compacted", "", true, 3, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t)
+			s := w.series("skin", series.Change{})
+			w.articles(s, "one")
+			w.enrol(s, "ada", "ben", "cyd")
+			w.run(monday)
+			w.run(tuesday(1))
+			w.deliver(&moody{refuses: "ben@reader.example", defers: tt.defers})
+			original := "skin/" + wall(1)
+			if tt.defers != "" {
+				w.check("cancel", w.p.CancelIssue(w.ctx, original, "the dose was wrong"))
+			}
+			if tt.compacted {
+				w.compactAll([]string{"ada", "ben", "cyd"}, []series.Series{s})
+			}
+			w.importArticles(s, series.Incoming{Slug: "one", Text: series.Text{Title: "About one", Markdown: "Two drops, not two spoons."}})
+			_, would, err := w.p.Correct(w.ctx, original, "The dose was wrong.", true)
+			w.check("dry run", err)
+			_, readers, err := w.p.Correct(w.ctx, original, "The dose was wrong.", false)
+			w.check("correct", err)
+			equal(t, "corrected", []int64{would, readers}, []int64{tt.corrected, tt.corrected})
+			w.deliver(&moody{})
+			_, lacking, err := w.p.Announce(w.ctx, newsletter.Announcement{Series: []string{"skin"}, Article: "one"}, true)
+			if tt.lacking == 0 && errors.Is(err, newsletter.ErrNothing) {
+				err = nil
+			}
+			w.check("announce", err)
+			equal(t, "who lacks it then", lacking, tt.lacking)
+			contains(t, "ben has", strings.Join(w.deliveriesOf("ben"), " "), "sent")
+		})
+	}
+}
+
 func TestRule8WithdrawCancelsAndClosesUp(t *testing.T) {
 	w := newWorld(t)
 	s := w.series("skin", series.Change{})
