@@ -220,6 +220,46 @@ func TestRule7ACorrectionGoesToWhomTheOldTextWasRefusedFor(t *testing.T) {
 	}
 }
 
+// TestRule7NoOldCorrectionAfterTheNewer: what failed of a correction is not brought out again behind a later one, nor behind what went
+// out of that before it was cancelled.
+func TestRule7NoOldCorrectionAfterTheNewer(t *testing.T) {
+	for _, cancelled := range []bool{false, true} {
+		t.Run(fmt.Sprint("cancelled ", cancelled), func(t *testing.T) {
+			w := newWorld(t)
+			s := w.series("skin", series.Change{})
+			w.articles(s, "one")
+			w.enrol(s, "ada", "ben", "cyd")
+			w.run(monday)
+			w.run(tuesday(1))
+			w.deliver(&moody{})
+			correct := func(words string, relay *moody) string {
+				t.Helper()
+				w.clock.set(w.clock.now().Add(time.Hour))
+				w.importArticles(s, series.Incoming{Slug: "one", Text: series.Text{Title: "About one", Markdown: words}})
+				name, readers, err := w.p.Correct(w.ctx, "skin/"+wall(1), "The dose was wrong.", false)
+				w.check("correct", err)
+				equal(t, "corrected", readers, int64(3))
+				w.deliver(relay)
+				return name
+			}
+			older := correct("Two drops.", &moody{blocks: "ben@reader.example"})
+			newer := correct("Two drops, not more.", &moody{defers: "cyd@reader.example"})
+			if cancelled {
+				w.check("cancel", w.p.CancelIssue(w.ctx, newer, "it was right"))
+			}
+			if _, err := w.p.RetryIssue(w.ctx, older); !errors.Is(err, series.ErrState) {
+				t.Errorf("retry the older correction: got %v, want ErrState", err)
+			}
+			if _, err := w.p.SettleIssue(w.ctx, older, "again"); !errors.Is(err, series.ErrState) {
+				t.Errorf("send the older correction again: got %v, want ErrState", err)
+			}
+			if _, err := w.p.RetryIssue(w.ctx, newer); (err == nil) == cancelled {
+				t.Errorf("retry the newer correction: got %v", err)
+			}
+		})
+	}
+}
+
 func TestRule8WithdrawCancelsAndClosesUp(t *testing.T) {
 	w := newWorld(t)
 	s := w.series("skin", series.Change{})

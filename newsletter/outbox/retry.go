@@ -119,7 +119,7 @@ func Retry(ctx context.Context, tx *store.Tx, issueID int64, now time.Time) (int
 }
 
 const isCorrected = `SELECT EXISTS (SELECT 1 FROM issues c
-	WHERE c.article_id = ?1 AND c.kind = 'correction' AND c.revision > ?2 AND c.state <> 'cancelled')`
+	WHERE c.article_id = ?1 AND c.kind = 'correction' AND c.revision > ?2 AND NOT (c.state = 'cancelled' AND c.reached = 0))`
 
 // mayGoOut says why an issue may not go to anybody again: it is cancelled, or its text was corrected since.
 func mayGoOut(ctx context.Context, tx *store.Tx, issueID int64) error {
@@ -134,7 +134,7 @@ func mayGoOut(ctx context.Context, tx *store.Tx, issueID int64) error {
 	if err := tx.QueryRow(ctx, isCorrected, orNull(issue.ArticleID), issue.Revision).Scan(&corrected); err != nil {
 		return err
 	}
-	if corrected && issue.Kind != "correction" {
+	if corrected {
 		return fmt.Errorf("%w: what issue %s says was corrected since, so it goes to nobody else. Who lacks the article gets it as it is now by: pressrun issue announce SERIES --article ARTICLE", series.ErrState, issue.Name)
 	}
 	return nil
