@@ -121,6 +121,8 @@ type moody struct {
 	refuses string // whose content
 	blocks  string // likewise, for a reason of ours
 	defers  string // likewise, for now
+
+	before func() // it says so; nil: nothing
 }
 
 func (r *moody) Connect(context.Context) (outbox.Conn, error) {
@@ -139,6 +141,9 @@ func (r *moodyLine) Content(ctx context.Context, next *mailer.Message) (mailer.O
 	case r.of.blocks:
 		return mailer.Outcome{State: mailer.Refused, Class: mailer.ClassBlocked, Reply: mailer.Reply{Code: 554, Enhanced: "5.7.1", Text: "no"}}, nil
 	case r.of.defers:
+		if r.of.before != nil {
+			r.of.before()
+		}
 		return mailer.Outcome{State: mailer.Deferred, Reply: mailer.Reply{Code: 451, Enhanced: "4.3.0", Text: "not now"}}, nil
 	}
 	return r.tapeLine.Content(ctx, next)

@@ -175,6 +175,28 @@ func TestRule7NoOldTextAfterItsCorrection(t *testing.T) {
 	}
 }
 
+// TestRule7ACorrectionWaitsForWhatIsInFlight: a letter that the relay is about to answer may come back, and go out again behind its
+// correction.
+func TestRule7ACorrectionWaitsForWhatIsInFlight(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{})
+	w.articles(s, "one")
+	w.enrol(s, "ada")
+	w.run(monday)
+	w.run(tuesday(1))
+	w.importArticles(s, series.Incoming{Slug: "one", Text: series.Text{Title: "About one", Markdown: "Two drops, not two spoons."}})
+	var got []error
+	w.deliver(&moody{defers: "ada@reader.example", before: func() {
+		_, _, err := w.p.Correct(w.ctx, "skin/"+wall(1), "The dose was wrong.", false)
+		got = append(got, err)
+	}})
+	if len(got) != 1 || !errors.Is(got[0], series.ErrState) {
+		t.Fatalf("correct while ada's is in flight: got %v, want ErrState", got)
+	}
+	contains(t, "why", got[0].Error(), "still to go to 1")
+	equal(t, "ada", w.deliveriesOf("ada"), []string{"one pending"})
+}
+
 // TestRule7ACorrectionGoesToWhomTheOldTextWasRefusedFor: what a relay refused for what it says counts as had, so that the mended text
 // comes to them by the correction, or never; also where the issue is cancelled first, and long after it.
 func TestRule7ACorrectionGoesToWhomTheOldTextWasRefusedFor(t *testing.T) {

@@ -2,7 +2,6 @@ package outbox
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -237,15 +236,24 @@ WHERE a.id = ?1 AND (EXISTS (SELECT 1 FROM deliveries d JOIN issues i ON i.id = 
 	AND NOT EXISTS (SELECT 1 FROM kept k JOIN issues i ON i.id = k.issue_id
 		WHERE k.subscriber_id = m.subscriber_id AND k.series_id = m.series_id AND i.kind = 'correction' AND i.article_id = ?1 AND i.revision >= ?2)`
 
-const selectOutdated = `SELECT i.id, count(*) FROM issues i JOIN deliveries d ON d.issue_id = i.id
-WHERE i.article_id = ?1 AND i.revision < ?2 AND i.state IN ('sending', 'paused') AND d.state IN ('pending', 'claimed')
-GROUP BY i.id ORDER BY i.id LIMIT 1`
+// Of what waits and of what is held by a worker: what is in flight may come back and go out again.
+const (
+	selectOutdated = `SELECT id FROM issues WHERE article_id = ?1 AND revision < ?2 AND state IN ('sending', 'paused') ORDER BY id`
+	countOpen      = `SELECT (SELECT count(*) FROM deliveries WHERE issue_id = ?1 AND state = 'pending')
+	+ (SELECT count(*) FROM deliveries WHERE +issue_id = ?1 AND owner <> '')`
+)
 
 // Outdated is the first issue with an article in a revision below the given one that is still to go to somebody, and to how many;
 // 0: there is none.
 func Outdated(ctx context.Context, q store.Querier, articleID, revision int64) (issueID, rows int64, err error) {
-	err = q.QueryRow(ctx, selectOutdated, articleID, revision).Scan(&issueID, &rows)
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
+	ids, err := scanIDs(q.Query(ctx, selectOutdated, articleID, revision))
+	for _, id := range ids {
+		if err = q.QueryRow(ctx, countOpen, id).Scan(&rows); err != nil || rows > 0 {
+			issueID = id
+			break
+		}
+	}
+	if err != nil {
 		return 0, 0, fmt.Errorf("article %d: look for outdated issues: %w", articleID, err)
 	}
 	return issueID, rows, nil

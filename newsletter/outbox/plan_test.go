@@ -37,6 +37,8 @@ func TestPlans(t *testing.T) {
 		{"next mailable", nextMailable, "(series_id=? AND subscriber_id>?)"},
 		{"fill", insertReaders, "(series_id=? AND subscriber_id>? AND subscriber_id<?)"},
 		{"correct", insertCorrected, "(series_id=? AND subscriber_id>? AND subscriber_id<?)"},
+		{"outdated", selectOutdated, "issues_by_article (article_id=?)"},
+		{"open", countOpen, "deliveries_leased"},
 		{"add", insertReader, "(series_id=? AND subscriber_id=?)"},
 		{"had", selectHad, "deliveries_by_subscriber (subscriber_id>? AND subscriber_id<?)"},
 		{"had by", hadBy, "deliveries_by_subscriber (subscriber_id>? AND subscriber_id<?)"},
