@@ -122,7 +122,7 @@ type streak struct {
 type streaks struct {
 	mu     sync.Mutex
 	row    map[streak]int
-	places map[streak]map[string]bool // of those at ""
+	places map[streak]map[string]int // of those at "": how many are of which place
 }
 
 // halt is what refusals stop.
@@ -170,6 +170,9 @@ func (s *streaks) judge(r row, out mailer.Outcome) halt {
 func (s *streaks) begunAnew(stops halt, here streak) halt {
 	switch stops {
 	case provider:
+		all := streak{here.issue, here.class, ""}
+		s.row[all] -= s.places[all][here.place]
+		delete(s.places[all], here.place)
 		delete(s.row, here)
 	case wholeIssue:
 		maps.DeleteFunc(s.row, func(k streak, _ int) bool { return k.issue == here.issue && k.class == here.class })
@@ -188,7 +191,7 @@ func (s *streaks) countDead(all streak) halt {
 
 func (s *streaks) begin() {
 	if s.row == nil {
-		s.row, s.places = map[streak]int{}, map[streak]map[string]bool{}
+		s.row, s.places = map[streak]int{}, map[streak]map[string]int{}
 	}
 }
 
@@ -198,9 +201,9 @@ func (s *streaks) count(here streak) halt {
 	s.row[here]++
 	s.row[all]++
 	if s.places[all] == nil {
-		s.places[all] = map[string]bool{}
+		s.places[all] = map[string]int{}
 	}
-	s.places[all][here.place] = true
+	s.places[all][here.place]++
 	switch {
 	case s.row[all] >= refusedInARow && len(s.places[all]) >= manyPlaces:
 		return wholeIssue

@@ -175,6 +175,37 @@ func TestResumedAfterRefusals(t *testing.T) {
 	}
 }
 
+// TestRefusalsThatStoppedAProviderCountOnce: once that was resumed, they don't have one refusal elsewhere stop all of the issue.
+func TestRefusalsThatStoppedAProviderCountOnce(t *testing.T) {
+	s := newSite(t)
+	s.subscribe(s.skin, slices.Concat(many(6, "gmail.com"), many(1, "other.example"), many(1, "more.example"), many(4, "yahoo.com"))...)
+	issue := s.issue(s.skin, "rest")
+	for domain, wait := range map[string]time.Duration{"more.example": time.Hour, "yahoo.com": 2 * time.Hour} {
+		s.exec(`UPDATE deliveries SET next_try = next_try + ?1 WHERE subscriber_id IN (SELECT id FROM subscribers WHERE email LIKE '%@' || ?2)`,
+			wait.Milliseconds(), domain)
+	}
+	cfg := s.config(&line{offered: func(to string) mailer.Outcome {
+		if strings.HasSuffix(to, "@yahoo.com") {
+			return mailer.Outcome{State: mailer.Accepted}
+		}
+		return mailer.Outcome{State: mailer.Refused, Class: mailer.ClassBlocked}
+	}})
+	cfg.Connections = 1
+	w := s.start(cfg)
+	s.drain(w)
+	s.wants(issue.ID, "6 pending, 6 failed")
+	s.tx(func(ctx context.Context, tx *store.Tx) error { return outbox.Resume(ctx, tx, issue.ID, s.now()) })
+	for _, want := range []string{"4 pending, 8 failed", "4 sent, 8 failed"} {
+		s.advance(time.Hour)
+		w.Wake()
+		s.drain(w)
+		s.wants(issue.ID, want)
+	}
+	if got := s.state(issue.ID); got.State != series.IssueSending {
+		t.Errorf("got an issue that is %s (%s), want it sending", got.State, got.Reason)
+	}
+}
+
 // TestUnknownAddressesAmongOthersPauseNothing: many that don't exist are an old list, as long as others do.
 func TestUnknownAddressesAmongOthersPauseNothing(t *testing.T) {
 	s, srv := newSite(t), smtptest.New(t)
