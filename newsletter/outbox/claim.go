@@ -25,6 +25,7 @@ type room struct {
 // provider its share. With held set only what may leave before go-live is claimed: tests and login links.
 func (w *Worker) claim(r room, held bool) (got []row, err error) {
 	stray := w.doubt && w.held.Load() == 0
+	again := false // a run before this one was undone, and what it kept with it
 	var granted []grant
 	forget := func() { // nothing of it leaves
 		for _, g := range granted {
@@ -55,7 +56,8 @@ func (w *Worker) claim(r room, held bool) (got []row, err error) {
 			got = append(got, c.merged()...)
 		}
 		if err == nil && !w.cfg.Pace.Off() {
-			err = keepPace(ctx, tx, w.pacer.Keep(w.doubt), now)
+			err = keepPace(ctx, tx, w.pacer.Keep(w.doubt || again), now)
+			again = true
 		}
 		return err
 	})

@@ -336,6 +336,59 @@ func TestAClockThatWasAhead(t *testing.T) {
 	}
 }
 
+// TestAClockSetBackDuringAProbe: what left before is on the disk as it counts since then, though nothing was claimed for minutes.
+func TestAClockSetBackDuringAProbe(t *testing.T) {
+	bubble(t, func(s *site) {
+		s.readers(s.skin, 60)
+		issue := s.issue(s.skin, "rest")
+		s.advance(30 * time.Minute)
+		var offered atomic.Int64
+		cfg := s.config(&line{takes: func(context.Context) mailer.Outcome {
+			switch n := offered.Add(1); {
+			case n > 30 && n <= 33: // it is away, by what is known
+				return mailer.Outcome{State: mailer.Unknown}
+			case n == 34:
+				time.Sleep(4 * time.Minute)
+			}
+			return mailer.Outcome{State: mailer.Accepted, Reply: mailer.Reply{Code: 250}}
+		}})
+		cfg.Pace = pace.Plan{Relay: rate("1000/h"), Connections: 1}
+		w := s.start(cfg)
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		s.wants(issue.ID, "26 pending, 1 inflight, 30 sent, 3 uncertain")
+		s.advance(-30 * time.Minute)
+		time.Sleep(5 * time.Minute)
+		synctest.Wait()
+		s.wants(issue.ID, "57 sent, 3 uncertain")
+		if n := s.countOf(`SELECT sum(n) FROM handed`); n < 60 {
+			s.Errorf("%d are counted of 60 that left within the hour", n)
+		}
+		if err := w.Close(); err != nil {
+			s.Error(err)
+		}
+	})
+}
+
+// TestAClaimThatRunsTwiceKeepsWhatTheClockMoved: what the first run of it had kept was undone with it.
+func TestAClaimThatRunsTwiceKeepsWhatTheClockMoved(t *testing.T) {
+	s := newSite(t)
+	s.readers(s.skin, 20)
+	s.issue(s.skin, "rest")
+	w, clock := s.claims(pace.Plan{Relay: rate("100/d")})
+	right := clock.now()
+	clock.set(right.Add(12 * time.Hour))
+	claimed := must(w.Claim(20)).Len()
+	clock.set(right)
+	claimed += must(w.ClaimBeside(5)).Len() // nothing is due
+	s.issue(s.skin, "more")
+	clock.set(right.Add(time.Hour))
+	claimed += must(w.Claim(5)).Len()
+	if n := s.countOf(`SELECT sum(n) FROM handed`); claimed != 25 || n != 25 {
+		t.Errorf("claimed %d, of which %d are counted, want 25", claimed, n)
+	}
+}
+
 // TestADailyLimitCarriesOverMidnightAndRestart: a limit holds in every 24 hours, whoever starts in between, and what waits for
 // it has neither tried nor aged.
 func TestADailyLimitCarriesOverMidnightAndRestart(t *testing.T) {

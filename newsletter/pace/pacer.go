@@ -361,13 +361,13 @@ func (p *Pacer) leftOf(scope string, ws []*window, all bool, kept []Left) []Left
 			continue
 		}
 		from := len(w.slices) - 1
-		if all {
+		if all || w.moved {
 			from = 0
 		}
 		for _, s := range w.slices[from:] {
 			kept = append(kept, Left{scope, w.Per, s})
 		}
-		w.changed = false
+		w.changed, w.moved = false, false
 	}
 	return kept
 }

@@ -108,6 +108,22 @@ func TestAClockThatWasAhead(t *testing.T) {
 	}
 }
 
+// TestWhatLeftUnderAClockThatWasAheadIsKept: it counts from when the clock was set right, and so the next restart knows of it, though
+// nothing left or was kept until a later slice.
+func TestWhatLeftUnderAClockThatWasAheadIsKept(t *testing.T) {
+	plan := pace.Plan{Relay: rate("100/d")}
+	p := pace.New(plan, pace.Kept{})
+	p.TakeNotices(60, start.Add(12*time.Hour))
+	p.Keep(false)
+	p.NextNotice(start)
+	later := start.Add(time.Hour)
+	p.TakeNotices(1, later)
+	p = pace.New(plan, p.Keep(false))
+	if n := p.MayNotices(later); n != 39 {
+		t.Errorf("after a restart: got %d, want the 39 that are left of 100", n)
+	}
+}
+
 func TestAWarmUpByAClockThatWasAhead(t *testing.T) {
 	const domain = "new.example"
 	p := pace.New(pace.Plan{WarmUp: []string{domain}}, pace.Kept{})

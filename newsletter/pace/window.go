@@ -16,6 +16,7 @@ type window struct {
 	Limit
 	slices  []Slice // oldest first
 	changed bool    // since it was kept
+	moved   bool    // what left under a clock that was ahead, since it was kept: more than the last slice has changed
 }
 
 // left is how many more may leave now if keep of them are kept back.
@@ -37,6 +38,7 @@ func (w *window) forget(now time.Time) {
 	for last := len(w.slices) - 1; last >= 0 && w.slices[last].Until.After(end); last-- {
 		ahead += w.slices[last].N
 		w.slices = w.slices[:last]
+		w.moved = true
 	}
 	w.add(ahead, end)
 }
