@@ -29,7 +29,9 @@ func (w *window) left(now time.Time, keep int) int {
 	return max(n, 0)
 }
 
-// forget drops what left longer ago than the window is long. What left under a clock that was ahead, left now at the latest.
+// forget drops what left longer ago than the window is long. What left under a clock that was ahead, left now at the latest: so a clock
+// that is set back by a window's length or more, and then right again, has what left before it forgotten. Only a second clock could tell
+// that from one that was ahead and is right now.
 func (w *window) forget(now time.Time) {
 	for len(w.slices) > 0 && !now.Before(w.slices[0].Until.Add(w.Per)) {
 		w.slices = w.slices[1:]
