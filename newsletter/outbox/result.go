@@ -286,14 +286,17 @@ func (s *suspects) clear() {
 // halted is what an answer stops, to be written with it; nil: nothing.
 func (w *Worker) halted(r row, out mailer.Outcome) func(context.Context, *store.Tx) error {
 	stops := w.streaks.judge(r, out)
-	out.Reply = saidOf(r.to, out.Reply) // an issue keeps it
-	switch stops {
-	case provider:
-		return func(ctx context.Context, tx *store.Tx) error { return w.stopProvider(ctx, tx, r, out) }
-	case wholeIssue:
-		return func(ctx context.Context, tx *store.Tx) error { return w.stopIssue(ctx, tx, r.issue, out) }
+	if stops == nothing {
+		return nil
 	}
-	return nil
+	why := out
+	why.Reply = saidOf(r.to, out.Reply) // an issue keeps it
+	return func(ctx context.Context, tx *store.Tx) error {
+		if stops == provider {
+			return w.stopProvider(ctx, tx, r, why)
+		}
+		return w.stopIssue(ctx, tx, r.issue, why)
+	}
 }
 
 // answer is what an outcome says of the pace.
