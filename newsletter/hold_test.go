@@ -143,6 +143,115 @@ func TestRule11TheSecondHoldIsKept(t *testing.T) {
 	equal(t, "reason", []string{st.Article, st.Issue.Reason}, []string{"two", "figure two"})
 }
 
+// pause pauses a series and resumes it at an instant.
+func (w *world) pause(s series.Series, until time.Time) {
+	w.t.Helper()
+	w.tx("pause", func(tx *store.Tx) error { return series.Pause(w.ctx, tx, s.Slug, w.clock.now()) })
+	w.clock.set(until)
+	w.tx("resume", func(tx *store.Tx) error { return series.Resume(w.ctx, tx, s.Slug, w.clock.now()) })
+}
+
+// TestRule11EachHoldIsKept: several slots in a row are held, and one of them, or two, end without an issue. Each letter is held with its
+// own reason then, and what is not held goes.
+func TestRule11EachHoldIsKept(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		hold  []int
+		pin   int // slot that "four" is pinned to; 0: none
+		end   func(w *world, s series.Series)
+		first int      // slot whose letter is looked at first; each is released before the next
+		want  []string // state, article and reason of its issue, and of those after it
+	}{
+		{
+			"skipped",
+			[]int{1, 2},
+			0, func(w *world, s series.Series) { w.skip(s, 1) },
+			2,
+			[]string{"held one figure 1", "held two figure 2", "sending three "},
+		},
+		{
+			"skipped before one that is not held",
+			[]int{1, 3},
+			0, func(w *world, s series.Series) { w.skip(s, 1) },
+			2,
+			[]string{"held one figure 1", "held two figure 3", "sending three "},
+		},
+		{
+			"paused",
+			[]int{1, 2, 3},
+			0, func(w *world, s series.Series) { w.pause(s, tuesday(2).Add(time.Hour)) },
+			3,
+			[]string{"held one figure 1", "held two figure 2", "held three figure 3", "sending four "},
+		},
+		{
+			"waiting",
+			[]int{1, 2, 3},
+			0, func(w *world, _ series.Series) {
+				w.run(tuesday(1))
+				w.run(tuesday(2))
+				w.check("release", w.p.ReleaseIssue(w.ctx, "skin/"+wall(1)))
+			},
+			3,
+			[]string{"held two figure 2", "held three figure 3", "sending four "},
+		},
+		{
+			"its pin goes along",
+			[]int{1, 2},
+			1, func(w *world, s series.Series) { w.skip(s, 1) },
+			2,
+			[]string{"held four figure 1", "held one figure 2", "sending two "},
+		},
+		{
+			"all of them pass by a pin",
+			[]int{1, 2, 3},
+			3, func(w *world, s series.Series) { w.pause(s, tuesday(2).Add(time.Hour)) },
+			3,
+			[]string{"held four figure 3", "held one figure 1", "held two figure 2", "sending three "},
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t)
+			s := w.series("skin", series.Change{})
+			w.articles(s, "one", "two", "three", "four")
+			w.enrol(s, "ada")
+			w.run(monday)
+			if tt.pin > 0 {
+				w.pin(s, tt.pin, "four")
+			}
+			for _, n := range tt.hold {
+				w.check("hold", w.p.HoldIssue(w.ctx, "skin/"+wall(n), "figure "+itoa(n)))
+			}
+			tt.end(w, s)
+			w.clock.set(tuesday(tt.first).Add(-time.Hour))
+			w.goesOn(tt.first, tt.want)
+		})
+	}
+}
+
+// goesOn runs slots from one on and compares what they do with what is wanted and with what the plan said before; what is held is released.
+func (w *world) goesOn(first int, want []string) {
+	w.t.Helper()
+	planned := w.plan("skin", len(want))
+	for i := range want {
+		slot := wall(first + i)
+		w.run(tuesday(first + i))
+		st, err := w.p.Issue(w.ctx, "skin/"+slot)
+		w.check("issue", err)
+		got := string(st.Issue.State) + " " + st.Article + " " + st.Issue.Reason
+		if got != want[i] {
+			w.t.Errorf("slot %d: got %q, want %q", first+i, got, want[i])
+		}
+		foretold := slot + " " + st.Article + " 1"
+		if st.Issue.State == series.IssueHeld {
+			foretold += " !"
+			w.check("release", w.p.ReleaseIssue(w.ctx, "skin/"+slot))
+		}
+		if planned[i] != foretold {
+			w.t.Errorf("slot %d: the plan said %q, want %q", first+i, planned[i], foretold)
+		}
+	}
+}
+
 // TestRule11AHoldOutlivesAPause: the held slot passes while the series is paused, and the slots after it are skipped dates.
 func TestRule11AHoldOutlivesAPause(t *testing.T) {
 	for _, mode := range []series.Mode{series.Live, series.Drip} {

@@ -193,13 +193,11 @@ func judge(s series.Series, slots []series.Slot, now time.Time) []judgement {
 		}
 		open, places = append(open, slot), append(places, i)
 	}
-	ended := series.Slot{} // without an issue
+	var held []series.Slot // by those that end without an issue
 	for i, turn := range series.Turns(open, now) {
-		slot, left := open[i].Inherits(ended)
-		if turn == series.TurnRuns {
-			ended = left
-		} else if ended = slot; left.Hold {
-			ended, _ = left.Inherits(slot)
+		slot, left := open[i].Inherits(held)
+		if held = left; turn != series.TurnRuns && slot.Hold {
+			held = slices.Concat([]series.Slot{slot}, left)
 		}
 		slots[places[i]], all[places[i]] = slot, judgeTurn(s, slot, turn, now)
 	}

@@ -3,86 +3,80 @@ package series
 import (
 	"context"
 	"errors"
-	"strings"
+	"slices"
 	"time"
 
 	"pressrun/subscribers/store"
 )
 
-// passHolds has each of some slots that ended pass its hold on.
-func passHolds(ctx context.Context, tx *store.Tx, ended []Slot, now time.Time) error {
-	for _, slot := range ended {
-		if err := passHold(ctx, tx, slot, now); err != nil {
-			return err
-		}
+// Inherits is a slot as it is once some before it have ended without an issue: it is to send what the first of them would have sent
+// (rule 10), so what an editor held of that is held here, and a held slot's pin goes along. Its own hold then goes on to those after it,
+// behind the others. One that an article is pinned to sends that, so it leaves all of them. held is given by time; left is what the slots
+// after it inherit.
+func (s Slot) Inherits(held []Slot) (slot Slot, left []Slot) {
+	if len(held) == 0 || s.PinnedID != 0 {
+		return s, held
 	}
-	return nil
+	left = held[1:]
+	if s.Hold {
+		left = slices.Concat(left, []Slot{s})
+	}
+	s.Hold, s.Reason, s.PinnedID = true, held[0].Reason, held[0].PinnedID
+	return s, left
 }
 
-// Inherits is a slot as it is once one before it has ended without an issue: it is to send what that one would have sent (rule 10), so
-// what an editor holds of it is held here, with the reasons of both. A held slot's pin goes along. One that another article is pinned to
-// sends that, so it leaves the hold to those after it; left is what they inherit.
-func (s Slot) Inherits(ended Slot) (slot, left Slot) {
-	switch {
-	case !ended.Hold:
-		return s, Slot{}
-	case s.PinnedID != 0 && s.PinnedID != ended.PinnedID:
-		return s, ended
-	case !s.Hold || s.Reason == ended.Reason:
-		s.Reason = ended.Reason
-	default:
-		s.Reason = strings.TrimRight(ended.Reason, ".") + ". " + s.Reason
-	}
-	s.Hold, s.PinnedID = true, ended.PinnedID
-	return s, Slot{}
-}
+const holdAnew = `UPDATE slots SET hold = ?2, reason = ?3, article_id = ?4, updated = ?5 WHERE id = ?1`
 
-const (
-	plannedAfter = slotRows + ` WHERE s.series_id = ?1 AND s.state = 'planned' AND (s.fires > ?2 OR s.fires = ?2 AND s.wall > ?3)
-	AND (s.article_id IS NULL OR s.article_id = ?4)
-ORDER BY s.fires, s.wall LIMIT 1`
-	inherit = `UPDATE slots SET hold = ?2, reason = ?3, article_id = ?4, updated = ?5 WHERE id = ?1`
-)
-
-// passHold has the next planned slot that Inherits allows inherit from one that ended. Nothing is left to hold where the schedule has ended.
-func passHold(ctx context.Context, tx *store.Tx, ended Slot, now time.Time) error {
-	s, err := ByID(ctx, tx, ended.SeriesID)
-	if err == nil {
-		err = s.planAfter(ctx, tx, ended, now)
-	}
-	if err != nil {
-		return err
-	}
-	var next Slot
-	err = next.scan(tx.QueryRow(ctx, plannedAfter, s.ID, millis(ended.At), ended.Wall, orNull(ended.PinnedID)).Scan)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	next, _ = next.Inherits(ended)
-	_, err = tx.Exec(ctx, inherit, next.ID, flag(next.Hold), next.Reason, orNull(next.PinnedID), millis(now))
+// write writes what a slot holds and what is pinned to it.
+func (s Slot) write(ctx context.Context, tx *store.Tx, now time.Time) error {
+	_, err := tx.Exec(ctx, holdAnew, s.ID, flag(s.Hold), s.Reason, orNull(s.PinnedID), millis(now))
 	return err
 }
 
-// planAfter writes the rows of the schedule after a slot that ended, before their time if need be, up to the first that can inherit from it.
-func (s Series) planAfter(ctx context.Context, tx *store.Tx, ended Slot, now time.Time) error {
-	c, err := s.calendar()
+// passHolds has the planned slots after some of a series that ended, given by time, inherit what those held. Nothing is left to hold where
+// the schedule has ended.
+func passHolds(ctx context.Context, tx *store.Tx, now time.Time, ended ...Slot) error {
+	held := slices.DeleteFunc(ended, func(s Slot) bool { return !s.Hold })
+	if len(held) == 0 {
+		return nil
+	}
+	s, err := ByID(ctx, tx, held[0].SeriesID)
 	if err != nil {
 		return err
 	}
-	for p := range c.after(ended.At) {
-		if err := addSlot(ctx, tx, Slot{SeriesID: s.ID, Wall: p.Wall, At: p.At, State: SlotPlanned}, now); err != nil {
-			return err
-		}
-		row, err := SlotByWall(ctx, tx, s.ID, p.Wall)
-		if err != nil {
-			return err
-		}
-		if _, left := row.Inherits(ended); row.State == SlotPlanned && !left.Hold {
+	c, err := s.calendar()
+	for after := held[0]; err == nil && len(held) > 0; {
+		if after, err = c.plannedAfter(ctx, tx, after, now); errors.Is(err, store.ErrNotFound) {
 			return nil
 		}
+		slot, left := after.Inherits(held)
+		if held = left; err == nil && slot != after {
+			err = slot.write(ctx, tx, now)
+		}
 	}
-	return nil
+	return err
+}
+
+const plannedAfter = slotRows + ` WHERE s.series_id = ?1 AND s.state = 'planned' AND (s.fires > ?2 OR s.fires = ?2 AND s.wall > ?3)
+ORDER BY s.fires, s.wall LIMIT 1`
+
+// plannedAfter is the first planned slot after one, whose row is written before its time if need be.
+func (c calendar) plannedAfter(ctx context.Context, tx *store.Tx, slot Slot, now time.Time) (next Slot, err error) {
+	for p := range c.after(slot.At.Add(-time.Millisecond)) { // after a gap of the clocks two may be at one instant
+		if p.At.Equal(slot.At) && p.Wall <= slot.Wall {
+			continue
+		}
+		if err := addSlot(ctx, tx, Slot{SeriesID: slot.SeriesID, Wall: p.Wall, At: p.At, State: SlotPlanned}, now); err != nil {
+			return next, err
+		}
+		row, err := SlotByWall(ctx, tx, slot.SeriesID, p.Wall)
+		if err != nil {
+			return next, err
+		}
+		if row.State == SlotPlanned {
+			break
+		}
+	}
+	err = next.scan(tx.QueryRow(ctx, plannedAfter, slot.SeriesID, millis(slot.At), slot.Wall).Scan)
+	return next, err
 }

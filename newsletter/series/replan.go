@@ -37,7 +37,7 @@ func skipPassed(ctx context.Context, tx *store.Tx, s Series, now time.Time) erro
 	if _, err := tx.Exec(ctx, skipPlanned, s.ID, millis(now), reason); err != nil {
 		return err
 	}
-	return passHolds(ctx, tx, held, now)
+	return passHolds(ctx, tx, now, held...)
 }
 
 const dropPlanned = `DELETE FROM slots WHERE series_id = ?1 AND fires > ?2 AND state IN ('planned', 'skipped')`
@@ -75,7 +75,7 @@ func replan(ctx context.Context, tx *store.Tx, s Series, now time.Time) error {
 	if err := setPlanned(ctx, tx, s.ID, now, now); err != nil {
 		return err
 	}
-	return passHolds(ctx, tx, passed, now)
+	return passHolds(ctx, tx, now, passed...)
 }
 
 // keep writes what an editor said of one date again under the new schedule, and returns the last row of it.

@@ -258,8 +258,8 @@ func RecordSlot(ctx context.Context, tx *store.Tx, slotID int64, state SlotState
 	case err != nil:
 	case state == SlotIssued || state == SlotEmpty || state == SlotHeld:
 		err = overtake(ctx, tx, slot.SeriesID, slot.Wall, slot.At, now)
-	case slot.State == SlotPlanned && slot.Hold:
-		err = passHold(ctx, tx, slot, now)
+	case slot.State == SlotPlanned:
+		err = passHolds(ctx, tx, now, slot)
 	}
 	if err != nil {
 		return fmt.Errorf("slot %d: %w", slotID, err)
@@ -303,8 +303,8 @@ func SkipDate(ctx context.Context, tx *store.Tx, s Series, date string, now time
 		if _, err := tx.Exec(ctx, skipSlot, s.ID, p.Wall, millis(p.At), byEditor, millis(now)); err != nil {
 			return nil, fmt.Errorf("series %s: skip %s: %w", s.Slug, date, err)
 		}
-		if was.State == SlotPlanned && was.Hold {
-			if err := passHold(ctx, tx, was, now); err != nil {
+		if was.State == SlotPlanned {
+			if err := passHolds(ctx, tx, now, was); err != nil {
 				return nil, fmt.Errorf("series %s: skip %s: %w", s.Slug, date, err)
 			}
 		}
