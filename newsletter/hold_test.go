@@ -354,6 +354,22 @@ func TestRule11AHoldOutlivesAChangeOfZone(t *testing.T) {
 	equal(t, "the next", w.run(tuesday(2)), []string{wall(2) + " held 0"})
 }
 
+// TestRule11AHoldGoesToNoSlotThatPassed: by the change of the zone the slot after the held one is past too.
+func TestRule11AHoldGoesToNoSlotThatPassed(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{Schedule: []string{"0 9,17 * * *"}})
+	w.articles(s, "one")
+	w.enrol(s, "ada")
+	w.run(monday)
+	w.check("hold", w.p.HoldIssue(w.ctx, "skin/2027-03-01T09:00", "figure one"))
+	w.tx("zone", func(tx *store.Tx) error { // 21:00 in Auckland
+		_, err := series.Set(w.ctx, tx, "skin", series.Change{Zone: ptr("Pacific/Auckland")}, w.clock.now())
+		return err
+	})
+	equal(t, "at once", w.run(monday.Add(time.Minute)), []string{})
+	equal(t, "plan", w.plan("skin", 2), []string{"2027-03-02T09:00 one 1 !", "2027-03-02T17:00  0 !"})
+}
+
 // TestRule9TwoTimesAtOneInstant: at 01:00 the clocks of London jump to 02:00, for which a slot is planned too.
 func TestRule9TwoTimesAtOneInstant(t *testing.T) {
 	const gap = "2027-03-28T0"

@@ -60,10 +60,11 @@ func passHolds(ctx context.Context, tx *store.Tx, now time.Time, ended ...Slot) 
 const plannedAfter = slotRows + ` WHERE s.series_id = ?1 AND s.state = 'planned' AND (s.fires > ?2 OR s.fires = ?2 AND s.wall > ?3)
 ORDER BY s.fires, s.wall LIMIT 1`
 
-// plannedAfter is the first planned slot after one, whose row is written before its time if need be.
+// plannedAfter is the first planned slot after one, whose row is written before its time if need be. What has passed without a row gets
+// none: it would be due at once.
 func (c calendar) plannedAfter(ctx context.Context, tx *store.Tx, slot Slot, now time.Time) (next Slot, err error) {
 	for p := range c.after(slot.At.Add(-time.Millisecond)) { // after a gap of the clocks two may be at one instant
-		if p.At.Equal(slot.At) && p.Wall <= slot.Wall {
+		if !p.At.After(now) || p.At.Equal(slot.At) && p.Wall <= slot.Wall {
 			continue
 		}
 		if err := addSlot(ctx, tx, Slot{SeriesID: slot.SeriesID, Wall: p.Wall, At: p.At, State: SlotPlanned}, now); err != nil {
