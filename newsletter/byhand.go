@@ -26,8 +26,9 @@ func (p *Publisher) SendNow(ctx context.Context, seriesSlug, articleSlug string,
 	if err == nil {
 		err = p.allImported(ctx, p.db, s)
 	}
+	slot := p.thisMinute(s)
 	if err == nil && articleSlug == "" {
-		err = p.nothingHeld(ctx, s)
+		err = p.nothingHeld(ctx, s, slot)
 	}
 	if err == nil && !dryRun {
 		err = p.mayLeave(ctx)
@@ -35,7 +36,6 @@ func (p *Publisher) SendNow(ctx context.Context, seriesSlug, articleSlug string,
 	if err != nil {
 		return "", "", 0, fmt.Errorf("send: %w", err)
 	}
-	slot := p.thisMinute(s)
 	if s.Mode == series.Drip && articleSlug == "" {
 		issue, article, readers, err = p.dripNow(ctx, s, slot, dryRun)
 	} else {
@@ -48,14 +48,68 @@ func (p *Publisher) SendNow(ctx context.Context, seriesSlug, articleSlug string,
 	return issue, article, readers, nil
 }
 
-// nothingHeld fails with ErrNothing where an editor holds what would go next: the coming slot's own letter.
-func (p *Publisher) nothingHeld(ctx context.Context, s series.Series) error {
-	slot, ok, err := firstOpen(ctx, p.db, s, p.now())
-	if err != nil || !ok || !slot.Hold || slot.PinnedID != 0 {
+// nothingHeld fails with ErrNothing where an editor holds what would go now, in slot: an issue that has its turn, or what somebody would
+// get in a slot on hold that did not run yet.
+func (p *Publisher) nothingHeld(ctx context.Context, s series.Series, slot series.Slot) error {
+	held, err := heldIssue(ctx, p.db, s)
+	if err != nil {
 		return err
 	}
-	return fmt.Errorf("%w: %s is on hold (%s), and what it holds is what would go now; release it first, or name another article with --article",
-		ErrNothing, slotName(s, slot), strings.TrimRight(slot.Reason, "."))
+	if held != "" {
+		return fmt.Errorf("%w: %s is held and keeps its turn; release or cancel it first", ErrNothing, held)
+	}
+	holds, err := p.holds(ctx, s, slot.At)
+	if err != nil || len(holds) == 0 {
+		return err
+	}
+	readers, err := p.positions(ctx, s)
+	if err != nil {
+		return err
+	}
+	for _, hold := range holds {
+		at := hold
+		if at.At.Before(slot.At) {
+			at.At = slot.At // what it holds goes once it runs
+		}
+		for _, facts := range readers {
+			goes := series.Next(atSlot(facts, slot))
+			if goes.Outcome == series.Send && series.Next(atSlot(facts, at)).Article.ID == goes.Article.ID {
+				return fmt.Errorf("%w: %s is on hold (%s), and what it holds is what would go now; release it first, or name another article with --article",
+					ErrNothing, slotName(s, hold), strings.TrimRight(hold.Reason, "."))
+			}
+		}
+	}
+	return nil
+}
+
+// holds are the slots on hold that send before anything else: the coming one, and those whose time is past, as in a pause.
+func (p *Publisher) holds(ctx context.Context, s series.Series, now time.Time) ([]series.Slot, error) {
+	holds, err := series.HeldPassed(ctx, p.db, s.ID, now)
+	if err != nil {
+		return nil, err
+	}
+	next, found, err := firstOpen(ctx, p.db, s, now)
+	if found && next.Hold {
+		holds = append(holds, next)
+	}
+	return holds, err
+}
+
+// positions are the facts of a series' readers: in live as if they were one, in drip of each position that somebody is at.
+func (p *Publisher) positions(ctx context.Context, s series.Series) ([]series.Facts, error) {
+	facts, err := liveFacts(ctx, p.db, s)
+	if err != nil || s.Mode == series.Live {
+		return []series.Facts{facts}, err
+	}
+	all, err := groups(ctx, p.db, s, facts, p.now())
+	if err != nil {
+		return nil, err
+	}
+	positions := make([]series.Facts, len(all))
+	for i, g := range all {
+		positions[i] = g.facts
+	}
+	return positions, nil
 }
 
 // thisMinute is the stand-in for a slot of an issue that has none.
@@ -171,9 +225,6 @@ func (p *Publisher) articleNow(ctx context.Context, s series.Series, slot series
 			return a, fmt.Errorf("%w: article %s had its issue on %s", ErrNothing, slug, at(s, had.Issued))
 		}
 		return a, nil
-	}
-	if held, err := heldIssue(ctx, p.db, s); err != nil || held != "" {
-		return series.Article{}, errors.Join(err, fmt.Errorf("%w: %s is held and keeps its turn; release or cancel it first", ErrNothing, held))
 	}
 	facts, err := liveFacts(ctx, p.db, s)
 	if err != nil {

@@ -303,6 +303,53 @@ func TestRule11NothingHeldGoesByHand(t *testing.T) {
 	}
 }
 
+// TestRule11NothingHeldGoesByHandEither: nor what a slot holds whose time is past, whose pin is dead, or that has its issue.
+func TestRule11NothingHeldGoesByHandEither(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		pin  bool // "two" to the held slot
+		then func(w *world, s series.Series)
+		want string // of the refusal; empty: "one" goes
+	}{
+		{"its time came in a pause", false, func(w *world, _ series.Series) {
+			w.tx("pause", func(tx *store.Tx) error { return series.Pause(w.ctx, tx, "skin", w.clock.now()) })
+			w.run(tuesday(1).Add(24 * time.Hour))
+		}, "is on hold (figure one)"},
+		{"its time has just come", false, func(w *world, _ series.Series) { w.clock.set(tuesday(1).Add(time.Minute)) }, "is on hold (figure one)"},
+		{"its pin is withdrawn", true, func(w *world, _ series.Series) {
+			_, err := w.p.Withdraw(w.ctx, "two")
+			w.check("withdraw", err)
+		}, "is on hold (figure one)"},
+		{"its issue is held", false, func(w *world, _ series.Series) { w.run(tuesday(1)) }, "is held and keeps its turn"},
+		{"its pin is what it holds", true, func(*world, series.Series) {}, ""},
+	} {
+		for _, mode := range []series.Mode{series.Live, series.Drip} {
+			t.Run(tt.name+" "+string(mode), func(t *testing.T) {
+				w := newWorld(t)
+				s := w.series("skin", series.Change{Mode: ptr(mode)})
+				w.articles(s, "one", "two")
+				w.enrol(s, "ada")
+				w.run(monday)
+				if tt.pin {
+					w.pin(s, 1, "two")
+				}
+				w.check("hold", w.p.HoldIssue(w.ctx, "skin/"+wall(1), "figure one"))
+				tt.then(w, s)
+				_, article, _, err := w.p.SendNow(w.ctx, "skin", "", true)
+				if tt.want == "" {
+					w.check("send", err)
+					equal(t, "article", article, "one")
+					return
+				}
+				if !errors.Is(err, newsletter.ErrNothing) {
+					t.Fatalf("send what is held: got %q, %v, want ErrNothing", article, err)
+				}
+				contains(t, "why", err.Error(), tt.want, "skin/"+wall(1))
+			})
+		}
+	}
+}
+
 // TestRule11AHoldPassesAnotherPin: the slot with a pin sends that, and what is held is still held in the one after it.
 func TestRule11AHoldPassesAnotherPin(t *testing.T) {
 	for name, end := range map[string]func(w *world, s series.Series){

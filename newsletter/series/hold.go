@@ -3,6 +3,7 @@ package series
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -23,6 +24,18 @@ func (s Slot) Inherits(held []Slot) (slot Slot, left []Slot) {
 	}
 	s.Hold, s.Reason, s.PinnedID = true, held[0].Reason, held[0].PinnedID
 	return s, left
+}
+
+const heldPassed = slotRows + ` WHERE s.series_id = ?1 AND s.state = 'planned' AND s.fires <= ?2 AND s.hold = 1 ORDER BY s.fires, s.wall`
+
+// HeldPassed lists, by time, the slots of a series that an editor holds and whose time came at or before now without their turn, as in a
+// pause.
+func HeldPassed(ctx context.Context, q store.Querier, seriesID int64, now time.Time) ([]Slot, error) {
+	held, err := collect(ctx, q, (*Slot).scan, heldPassed, seriesID, millis(now))
+	if err != nil {
+		return nil, fmt.Errorf("held slots of series %d: %w", seriesID, err)
+	}
+	return held, nil
 }
 
 const holdAnew = `UPDATE slots SET hold = ?2, reason = ?3, article_id = ?4, updated = ?5 WHERE id = ?1`

@@ -8,11 +8,8 @@ import (
 	"pressrun/subscribers/store"
 )
 
-const (
-	heldPassed  = slotRows + ` WHERE s.series_id = ?1 AND s.state = 'planned' AND s.fires <= ?2 AND s.hold = 1 ORDER BY s.fires, s.wall`
-	skipPlanned = `UPDATE slots SET state = 'skipped', reason = ?3, hold = 0, updated = ?2
+const skipPlanned = `UPDATE slots SET state = 'skipped', reason = ?3, hold = 0, updated = ?2
 WHERE series_id = ?1 AND state = 'planned' AND fires <= ?2`
-)
 
 // skipPassed records the slots that passed during a pause, with or without a row, as skipped. What an editor holds of them goes on to
 // the next slot.
@@ -30,7 +27,7 @@ func skipPassed(ctx context.Context, tx *store.Tx, s Series, now time.Time) erro
 			return err
 		}
 	}
-	held, err := collect(ctx, tx, (*Slot).scan, heldPassed, s.ID, millis(now))
+	held, err := HeldPassed(ctx, tx, s.ID, now)
 	if err != nil {
 		return err
 	}
