@@ -222,7 +222,7 @@ func (h *history) asPlanned(n int, planned newsletter.Planned, happened []newsle
 }
 
 // holds checks that time alone sends nothing of a series on hold. A hold is over by an editor's word (see change), or where its slot
-// found nothing to hold: no article, or a draft.
+// found nothing to hold: no article.
 func (h *history) holds(n int, kind string) {
 	for _, s := range h.series {
 		since := h.onHold[s.Slug]
@@ -246,7 +246,7 @@ func (h *history) holds(n int, kind string) {
 func (h *history) nothingHeld(s series.Series, since time.Time) bool {
 	slots, err := series.Slots(h.ctx, h.db, s.ID, since, 0)
 	h.check("slots", err)
-	return slices.ContainsFunc(slots, func(slot series.Slot) bool { return slot.State == series.SlotEmpty || slot.State == series.SlotHeld })
+	return slices.ContainsFunc(slots, func(slot series.Slot) bool { return slot.State == series.SlotEmpty })
 }
 
 // stopped are the articles of issues that are held.
@@ -493,6 +493,26 @@ func (h *history) change(kind string, s series.Series) {
 		}
 		delete(h.onHold, s.Slug)
 	}
+	h.changeSlot(kind, s)
+}
+
+// changeSlot releases or cancels a slot on hold that got no issue. A release has no effect while what was in its way still is.
+func (h *history) changeSlot(kind string, s series.Series) {
+	slot, err := series.HeldSlot(h.ctx, h.db, s.ID)
+	if errors.Is(err, store.ErrNotFound) {
+		return
+	}
+	h.check("held slot", err)
+	name := s.Slug + "/" + slot.Wall
+	if kind == "cancel" {
+		h.check("cancel", h.p.CancelIssue(h.ctx, name, "by chance"))
+	} else if err := h.p.ReleaseIssue(h.ctx, name); err != nil {
+		if !errors.Is(err, newsletter.ErrNothing) && !errors.Is(err, series.ErrState) {
+			h.rt.Fatalf("release a slot: %v", err)
+		}
+		return
+	}
+	delete(h.onHold, s.Slug)
 }
 
 // release says whether it had an effect: none where nobody can be mailed or the series is paused. Then the issue is still held.

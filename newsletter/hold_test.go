@@ -281,6 +281,65 @@ func TestRule11AHoldOutlivesAPause(t *testing.T) {
 	}
 }
 
+// TestRule11AHoldOutlivesWhatWasInItsWay: at its time the held slot had nothing that could be frozen. Once that is mended the letter still
+// waits for its editor, and the slots after it wait behind it.
+func TestRule11AHoldOutlivesWhatWasInItsWay(t *testing.T) {
+	write := func(w *world, s series.Series, words int) {
+		w.importArticles(s, series.Incoming{Slug: "one", Text: series.Text{Title: "About one", Markdown: strings.Repeat("word ", words)}})
+	}
+	for _, mode := range []series.Mode{series.Live, series.Drip} {
+		for name, tt := range map[string]struct {
+			first string
+			way   func(w *world, s series.Series)
+			mend  func(w *world, s series.Series)
+			says  string
+		}{
+			"a draft": {
+				"one?",
+				func(*world, series.Series) {},
+				func(w *world, _ series.Series) { w.article("one", series.MarkReady) },
+				"draft",
+			},
+			"too many words": {
+				"one",
+				func(w *world, s series.Series) { write(w, s, 30000) },
+				func(w *world, s series.Series) { write(w, s, 30) },
+				"split it into several articles",
+			},
+		} {
+			t.Run(name+" "+string(mode), func(t *testing.T) {
+				w := newWorld(t)
+				s := w.series("skin", series.Change{Mode: ptr(mode), WhenNotReady: ptr("hold")})
+				w.articles(s, tt.first, "two")
+				w.enrol(s, "ada")
+				w.run(monday)
+				w.check("hold", w.p.HoldIssue(w.ctx, "skin/"+wall(1), "wait for the lawyer"))
+				tt.way(w, s)
+				equal(t, "nothing to freeze", w.run(tuesday(1)), []string{wall(1) + " held 0"})
+				st, err := w.p.Issue(w.ctx, "skin/"+wall(1))
+				w.check("issue", err)
+				contains(t, "reason", st.Issue.Reason, "wait for the lawyer. ", tt.says)
+				contains(t, "editors", w.noticeText("editors"), "wait for the lawyer", "the issues after it wait")
+				err = w.p.ReleaseIssue(w.ctx, "skin/"+wall(1))
+				if !errors.Is(err, series.ErrState) {
+					t.Fatalf("release: got %v, want ErrState", err)
+				}
+				contains(t, "what is in the way", err.Error(), tt.says)
+				tt.mend(w, s)
+				if _, _, _, err := w.p.SendNow(w.ctx, "skin", "", false); !errors.Is(err, newsletter.ErrNothing) {
+					t.Errorf("by hand: got %v, want ErrNothing", err)
+				}
+				equal(t, "plan", w.plan("skin", 2), []string{wall(2) + " one 1 !", wall(3) + " two 1"})
+				equal(t, "behind it", w.run(tuesday(2)), []string{wall(2) + " waiting 0"})
+				equal(t, "ada", w.deliveriesOf("ada"), []string{})
+				w.check("release", w.p.ReleaseIssue(w.ctx, "skin/"+wall(1)))
+				w.run(tuesday(3))
+				equal(t, "ada then", w.deliveriesOf("ada"), []string{"one pending", "two pending"})
+			})
+		}
+	}
+}
+
 // TestRule11NothingHeldGoesByHand: the letter that the coming slot holds doesn't leave before it is released; another may.
 func TestRule11NothingHeldGoesByHand(t *testing.T) {
 	for _, mode := range []series.Mode{series.Live, series.Drip} {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"pressrun/newsletter/outbox"
@@ -28,7 +29,7 @@ func (p *Publisher) publish(ctx context.Context, s series.Series, slot series.Sl
 	if err != nil {
 		return Happened{}, err
 	}
-	if behind != "" {
+	if behind != "" && behind != slotName(s, slot) {
 		return p.close(ctx, s, slot, series.SlotWaiting, behind+" is held and keeps its turn (rule 11).", p.waitingWord(s, slot, behind))
 	}
 	if s.Mode == series.Drip {
@@ -145,7 +146,8 @@ func stillOpen(ctx context.Context, q store.Querier, slot series.Slot) error {
 	return err
 }
 
-// heldIssue is the name of an issue of the series that is held and has its turn (rule 11); empty: none.
+// heldIssue is the name of what of the series is held and has its turn (rule 11): an issue, or a slot on hold that got none since something
+// was in its way. Empty: nothing.
 func heldIssue(ctx context.Context, q store.Querier, s series.Series) (string, error) {
 	open, err := series.OpenIssues(ctx, q)
 	if err != nil {
@@ -156,7 +158,11 @@ func heldIssue(ctx context.Context, q store.Querier, s series.Series) (string, e
 			return issue.Name, nil
 		}
 	}
-	return "", nil
+	slot, err := series.HeldSlot(ctx, q, s.ID)
+	if errors.Is(err, store.ErrNotFound) {
+		return "", nil
+	}
+	return slotName(s, slot), err
 }
 
 // happened is what became of a slot, in the series' zone.
@@ -168,6 +174,10 @@ func happened(s series.Series, slot series.Slot, state series.SlotState, reason 
 
 // close ends a slot that gets no issue and tells the editors in the same transaction.
 func (p *Publisher) close(ctx context.Context, s series.Series, slot series.Slot, state series.SlotState, reason string, words ...word) (Happened, error) {
+	if state == series.SlotHeld && slot.Hold { // it waits for its editor, not for the next slot
+		reason = whyHeld(slot, reason)
+		words = []word{p.lateWord(s, slot, slotName(s, slot), reason)}
+	}
 	notices := p.notices(ctx, words...)
 	err := p.db.InTx(ctx, func(tx *store.Tx) error {
 		if err := series.RecordSlot(ctx, tx, slot.ID, state, reason, p.now()); err != nil {
@@ -176,6 +186,17 @@ func (p *Publisher) close(ctx context.Context, s series.Series, slot series.Slot
 		return p.enqueue(ctx, tx, notices)
 	})
 	return happened(s, slot, state, reason), err
+}
+
+// whyHeld is why a slot is held beside the reason of an editor who holds it; once more where that says so already.
+func whyHeld(slot series.Slot, why string) string {
+	switch {
+	case !slot.Hold:
+		return why
+	case strings.Contains(slot.Reason, why):
+		return slot.Reason
+	}
+	return strings.TrimRight(slot.Reason, ".") + ". " + why
 }
 
 // idle records a slot for which Next found nothing to send (rule 11).

@@ -240,10 +240,7 @@ func (p *Publisher) runSlot(ctx context.Context, slot series.Slot, now time.Time
 		if err != nil {
 			return Happened{}, err
 		}
-		if slot.Hold {
-			reason = strings.TrimRight(slot.Reason, ".") + ". " + reason
-		}
-		o = opening{series.IssueHeld, reason}
+		o = opening{series.IssueHeld, whyHeld(slot, reason)}
 	case slot.Hold:
 		o = opening{series.IssueHeld, slot.Reason}
 	}

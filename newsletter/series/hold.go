@@ -38,6 +38,16 @@ func HeldPassed(ctx context.Context, q store.Querier, seriesID int64, now time.T
 	return held, nil
 }
 
+const heldSlot = slotRows + ` WHERE s.series_id = ?1 AND s.state = 'held' AND s.hold = 1 ORDER BY s.fires DESC, s.wall DESC LIMIT 1`
+
+// HeldSlot is the slot of a series that an editor holds and that got no issue at its time; store.ErrNotFound where there is none.
+func HeldSlot(ctx context.Context, q store.Querier, seriesID int64) (s Slot, err error) {
+	if err := s.scan(q.QueryRow(ctx, heldSlot, seriesID).Scan); err != nil {
+		return Slot{}, fmt.Errorf("held slot of series %d: %w", seriesID, err)
+	}
+	return s, nil
+}
+
 const holdAnew = `UPDATE slots SET hold = ?2, reason = ?3, article_id = ?4, updated = ?5 WHERE id = ?1`
 
 // write writes what a slot holds and what is pinned to it.
