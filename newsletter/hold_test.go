@@ -252,6 +252,89 @@ func (w *world) goesOn(first int, want []string) {
 	}
 }
 
+// unskip takes back that the date of the nth slot is left out.
+func (w *world) unskip(s series.Series, n int) {
+	w.t.Helper()
+	w.tx("take the skip back", func(tx *store.Tx) error {
+		_, err := series.UnskipDate(w.ctx, tx, s, tuesday(n).Format(time.DateOnly), w.clock.now())
+		return err
+	})
+}
+
+// TestRule11AHoldComesBackWithItsDate: a skip that is taken back leaves every letter held that was.
+func TestRule11AHoldComesBackWithItsDate(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		hold  []int
+		pin   int // slot that "four" is pinned to; 0: none
+		skips func(w *world, s series.Series)
+		want  []string // of the slots from the first on
+	}{
+		{
+			"one",
+			[]int{1},
+			0, func(w *world, s series.Series) { w.skip(s, 1); w.unskip(s, 1) },
+			[]string{"held one figure 1", "sending two "},
+		},
+		{
+			"not that of the next slot",
+			[]int{2},
+			0, func(w *world, s series.Series) { w.skip(s, 1); w.unskip(s, 1) },
+			[]string{"sending one ", "held two figure 2", "sending three "},
+		},
+		{
+			"with its pin",
+			[]int{1},
+			1, func(w *world, s series.Series) { w.skip(s, 1); w.unskip(s, 1) },
+			[]string{"held four figure 1", "sending one "},
+		},
+		{
+			"from behind another pin",
+			[]int{1},
+			2, func(w *world, s series.Series) { w.skip(s, 1); w.unskip(s, 1) },
+			[]string{"held one figure 1", "sending four ", "sending two "},
+		},
+		{
+			"both of two, and one more",
+			[]int{1, 2},
+			0, func(w *world, s series.Series) { w.skip(s, 1); w.unskip(s, 1) },
+			[]string{"held one figure 1", "held two figure 2", "held three figure 2", "sending four "},
+		},
+		{
+			"two dates, the first one first",
+			[]int{1},
+			0, func(w *world, s series.Series) { w.skip(s, 1); w.skip(s, 2); w.unskip(s, 1); w.unskip(s, 2) },
+			[]string{"held one figure 1", "sending two ", "sending three "},
+		},
+		{
+			"released meanwhile",
+			[]int{1},
+			0, func(w *world, s series.Series) {
+				w.skip(s, 1)
+				w.check("release", w.p.ReleaseIssue(w.ctx, "skin/"+wall(2)))
+				w.unskip(s, 1)
+			},
+			[]string{"sending one ", "sending two "},
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t)
+			s := w.series("skin", series.Change{})
+			w.articles(s, "one", "two", "three", "four")
+			w.enrol(s, "ada")
+			w.run(monday)
+			if tt.pin > 0 {
+				w.pin(s, tt.pin, "four")
+			}
+			for _, n := range tt.hold {
+				w.check("hold", w.p.HoldIssue(w.ctx, "skin/"+wall(n), "figure "+itoa(n)))
+			}
+			tt.skips(w, s)
+			w.goesOn(1, tt.want)
+		})
+	}
+}
+
 // TestRule11AHoldOutlivesAPause: the held slot passes while the series is paused, and the slots after it are skipped dates.
 func TestRule11AHoldOutlivesAPause(t *testing.T) {
 	for _, mode := range []series.Mode{series.Live, series.Drip} {

@@ -120,7 +120,7 @@ func (p *Publisher) slotStatus(ctx context.Context, name string) (Status, error)
 		return Status{}, err
 	}
 	issue := series.Issue{Name: name, SeriesID: s.ID, Slot: slot.Wall, Kind: "slot", State: series.IssueState(slot.State), Reason: slot.Reason}
-	if slot.Hold {
+	if slot.State == series.SlotPlanned && slot.Hold {
 		issue.State = series.IssueHeld
 	}
 	st := Status{Issue: issue, Series: s}

@@ -104,3 +104,35 @@ func (c calendar) plannedAfter(ctx context.Context, tx *store.Tx, slot Slot, now
 	err = next.scan(tx.QueryRow(ctx, plannedAfter, slot.SeriesID, millis(slot.At), slot.Wall).Scan)
 	return next, err
 }
+
+// takeHolds is passHolds taken back for a slot that is planned again: it holds what the next one inherited, that one what went on from it,
+// and so on. Of several in a row the last one stays held too: whether it was before is not known, and rather one too many than one too few.
+func takeHolds(ctx context.Context, tx *store.Tx, ended Slot, now time.Time) error {
+	if !ended.Hold {
+		return nil
+	}
+	rows, err := Slots(ctx, tx, ended.SeriesID, ended.At, 0)
+	if err != nil {
+		return err
+	}
+	taken, to := 0, ended
+	for _, from := range rows {
+		after := from.At.After(ended.At) || from.Wall > ended.Wall
+		if !after || from.State != SlotPlanned || from.PinnedID != 0 && from.PinnedID != ended.PinnedID {
+			continue // a pin of its own passed them on
+		}
+		if !from.Hold {
+			break
+		}
+		to.Hold, to.Reason, to.PinnedID = true, from.Reason, from.PinnedID
+		if err := to.write(ctx, tx, now); err != nil {
+			return err
+		}
+		taken, to = taken+1, from
+	}
+	if taken != 1 {
+		return nil
+	}
+	to.Hold, to.Reason, to.PinnedID = false, "", 0
+	return to.write(ctx, tx, now)
+}

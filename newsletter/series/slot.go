@@ -32,7 +32,7 @@ type Slot struct {
 	At           time.Time // the instant it fires, in UTC
 	State        SlotState
 	PinnedID     int64 // article; 0: none
-	Hold         bool  // an editor holds it: its issue will be frozen as held (rule 11)
+	Hold         bool  // an editor holds it: its issue will be frozen as held (rule 11); of a skipped date: the slots after it inherited that
 	Reason       string
 }
 
@@ -279,8 +279,8 @@ func overtake(ctx context.Context, tx *store.Tx, seriesID int64, wall string, at
 }
 
 const skipSlot = `INSERT INTO slots (series_id, wall, fires, state, reason, created, updated) VALUES (?1, ?2, ?3, 'skipped', ?4, ?5, ?5)
-ON CONFLICT (series_id, wall) DO UPDATE SET state = 'skipped', reason = excluded.reason, article_id = NULL, hold = 0,
-	updated = excluded.updated
+ON CONFLICT (series_id, wall) DO UPDATE SET state = 'skipped', reason = excluded.reason,
+	article_id = CASE WHEN slots.hold = 1 THEN slots.article_id END, updated = excluded.updated
 WHERE slots.state = 'planned'`
 
 // byEditor is the reason of a slot that SkipDate left out.

@@ -192,7 +192,7 @@ func TestHoldSlot(t *testing.T) {
 		return series.HoldSlot(ctx, tx, slot, true, "a holiday?", day(8))
 	})
 	skip(t, db, "2027-01-19", day(8))
-	diff(t, rows(t, db), []string{"2027-01-12T18:00 issued", "2027-01-19T18:00 skipped", "2027-01-26T18:00 planned on hold"})
+	diff(t, rows(t, db), []string{"2027-01-12T18:00 issued", "2027-01-19T18:00 skipped on hold", "2027-01-26T18:00 planned on hold"})
 	first.Wall = "2027-01-12T18:00"
 	if err := hold(true, "too late"); !errors.Is(err, series.ErrSlot) {
 		t.Errorf("got %v, want ErrSlot for a slot that has ended", err)

@@ -2,17 +2,17 @@ package series
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"pressrun/subscribers/store"
 )
 
-const unskipSlot = `UPDATE slots SET state = 'planned', reason = '', updated = ?3
-WHERE series_id = ?1 AND wall = ?2 AND state = 'skipped' AND reason = ?4`
+const unskipSlot = `UPDATE slots SET state = 'planned', reason = '', article_id = NULL, hold = 0, updated = ?2 WHERE id = ?1`
 
-// UnskipDate takes SkipDate back: the slots of the date are planned again, without the pins that they had. It returns their wall
-// times; ErrInvalid is as for SkipDate, ErrState says that nobody skipped the date.
+// UnskipDate takes SkipDate back: the slots of the date are planned again, without the pins that they had. What those after them inherited
+// they hold again, with its pin. It returns their wall times; ErrInvalid is as for SkipDate, ErrState says that nobody skipped the date.
 func UnskipDate(ctx context.Context, tx *store.Tx, s Series, date string, now time.Time) ([]string, error) {
 	wrap := func(err error) error { return fmt.Errorf("series %s: skip %s taken back: %w", s.Slug, date, err) }
 	planned, err := s.slotsOn(ctx, tx, date, now)
@@ -21,13 +21,20 @@ func UnskipDate(ctx context.Context, tx *store.Tx, s Series, date string, now ti
 	}
 	var walls []string
 	for _, p := range planned {
-		n, err := tx.Exec(ctx, unskipSlot, s.ID, p.Wall, millis(now), byEditor)
+		was, err := SlotByWall(ctx, tx, s.ID, p.Wall)
+		if errors.Is(err, store.ErrNotFound) || err == nil && (was.State != SlotSkipped || was.Reason != byEditor) {
+			continue
+		}
+		if err == nil {
+			_, err = tx.Exec(ctx, unskipSlot, was.ID, millis(now))
+		}
+		if err == nil {
+			err = takeHolds(ctx, tx, was, now)
+		}
 		if err != nil {
 			return nil, wrap(err)
 		}
-		if n > 0 {
-			walls = append(walls, p.Wall)
-		}
+		walls = append(walls, p.Wall)
 	}
 	if len(walls) == 0 {
 		return nil, wrap(wrong(ErrState, "no editor skipped it"))
