@@ -73,6 +73,20 @@ func (d *drip) interrupted(ctx context.Context, q store.Querier) (map[int64]seri
 	return issues, after, nil
 }
 
+// takeBack cancels what an earlier run left of a slot that ends without an issue: its readers would be taken to have had it.
+func (d *drip) takeBack(ctx context.Context, tx *store.Tx) error {
+	begun, _, err := d.interrupted(ctx, tx)
+	if err != nil {
+		return err
+	}
+	for _, issue := range begun {
+		if err := outbox.Cancel(ctx, tx, issue.ID, cutShort, d.p.now()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // chunk decides for some readers, renders what has no issue yet, and writes their rows in one short transaction.
 func (d *drip) chunk(ctx context.Context, readers []outbox.Reader) error {
 	next := map[int64][]int64{} // article -> readers

@@ -310,7 +310,8 @@ func TestAFillByHandThatACrashCutIsDiscarded(t *testing.T) {
 	equal(t, "an hour later", w.issue(cut.Name), "cancelled")
 }
 
-func TestADripSlotCutAndThenPausedIsTakenBack(t *testing.T) {
+// cutDrip is a drip series whose process died in the first slot, once 500 of its 1,200 readers had their rows.
+func cutDrip(t *testing.T) (*world, series.Series) {
 	w := newWorld(t)
 	s := w.series("skin", series.Change{Mode: ptr(series.Drip)})
 	w.articles(s, "one", "two")
@@ -319,7 +320,7 @@ func TestADripSlotCutAndThenPausedIsTakenBack(t *testing.T) {
 	w.clock.set(tuesday(1))
 	ctx, cancel := context.WithCancel(w.ctx)
 	cfg := w.cfg
-	cfg.Now = func() time.Time { // the process dies once the first readers have their rows
+	cfg.Now = func() time.Time {
 		if len(w.issues()) > 0 && w.issue("skin/"+wall(1)) == "filling pending=500" {
 			cancel()
 		}
@@ -328,13 +329,27 @@ func TestADripSlotCutAndThenPausedIsTakenBack(t *testing.T) {
 	if _, err := w.publisher(cfg).RunDue(ctx); err == nil {
 		t.Fatal("the run was not cut")
 	}
+	return w, s
+}
+
+func TestADripSlotCutAndThenPausedIsTakenBack(t *testing.T) {
+	w, s := cutDrip(t)
 	w.tx("pause", func(tx *store.Tx) error { return series.Pause(w.ctx, tx, "skin", w.clock.now()) })
 	w.run(tuesday(1).Add(time.Minute))
 	w.clock.set(tuesday(1).Add(24 * time.Hour))
-	w.tx("resume", func(tx *store.Tx) error { return series.Resume(w.ctx, tx, "skin", w.clock.now()) })
+	w.tx("resume", func(tx *store.Tx) error { return series.Resume(w.ctx, tx, s.Slug, w.clock.now()) })
 	w.run(w.clock.now())
 	equal(t, "taken back", w.issue("skin/"+wall(1)), "cancelled skipped=500")
 	equal(t, "next slot", w.run(tuesday(2)), []string{wall(2) + " issued 1200"})
+	equal(t, "the first article again", w.issue("skin/"+wall(2)+"/one"), "sending pending=1200")
+}
+
+// TestADripSlotCutAndThenMissedIsTakenBack: the program comes back after the time of the next slot, which sends what the first one would
+// have sent.
+func TestADripSlotCutAndThenMissedIsTakenBack(t *testing.T) {
+	w, _ := cutDrip(t)
+	equal(t, "back", w.run(tuesday(2)), []string{wall(1) + " missed 0", wall(2) + " issued 1200"})
+	equal(t, "taken back", w.issue("skin/"+wall(1)), "cancelled skipped=500")
 	equal(t, "the first article again", w.issue("skin/"+wall(2)+"/one"), "sending pending=1200")
 }
 

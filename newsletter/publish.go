@@ -220,7 +220,7 @@ func (p *Publisher) hindered(ctx context.Context, s series.Series, slot series.S
 	return p.close(ctx, s, slot, series.SlotHeld, h.Error(), p.hinderedWord(s, slot, h))
 }
 
-// continueFills goes on with what a crash interrupted and starts what was released.
+// continueFills goes on with what a crash interrupted and starts what was released. Nothing of what was cancelled counts as had afterwards.
 func (p *Publisher) continueFills(ctx context.Context) error {
 	open, err := series.OpenIssues(ctx, p.db)
 	if err != nil {
@@ -234,11 +234,15 @@ func (p *Publisher) continueFills(ctx context.Context) error {
 			}
 		}
 	}
-	return errors.Join(errs...)
+	_, err = outbox.SkipCancelled(ctx, p.db, p.now())
+	return errors.Join(append(errs, err)...)
 }
 
 // discardAfter is how long a fill that can't be resumed may take before it counts as interrupted: another process may be at it.
 const discardAfter = 10 * time.Minute
+
+// cutShort is why a fill that nothing continues was taken back.
+const cutShort = "It was not queued for all of its readers; nobody got it."
 
 // continueFill ends the fill of one issue, or opens it where its rows are complete: those of a drip slot, of an
 // announcement, were written before it could be held. What was interrupted and is past the grace period is held, as a late
@@ -258,7 +262,7 @@ func (p *Publisher) continueFill(ctx context.Context, issue series.Issue) error 
 		return nil // its slot is due still and continues it
 	case interrupted && ownRows && slot.State != series.SlotIssued:
 		return p.db.InTx(ctx, func(tx *store.Tx) error {
-			return outbox.Cancel(ctx, tx, issue.ID, "It was not queued for all of its readers; nobody got it.", p.now())
+			return outbox.Cancel(ctx, tx, issue.ID, cutShort, p.now())
 		})
 	case interrupted && issue.Kind == "slot" && late(s, slot, p.now()):
 		return p.holdLate(ctx, s, slot, issue)

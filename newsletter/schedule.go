@@ -263,7 +263,7 @@ const (
 	atOneInstant = "The clocks skip an hour on that day, and another slot is at the same instant."
 )
 
-// miss records slots as missed beside the one that runs, all together.
+// miss records slots as missed beside the one that runs, all together with what of them was begun.
 func (p *Publisher) miss(ctx context.Context, s series.Series, slots []series.Slot, runs series.Slot) ([]Happened, error) {
 	if len(slots) == 0 {
 		return nil, nil
@@ -278,12 +278,18 @@ func (p *Publisher) miss(ctx context.Context, s series.Series, slots []series.Sl
 			if err := series.RecordSlot(ctx, tx, slot.ID, series.SlotMissed, reason, p.now()); err != nil {
 				return err
 			}
+			if err := (&drip{p: p, s: s, slot: slot, kind: "slot"}).takeBack(ctx, tx); err != nil {
+				return err
+			}
 			all = append(all, happened(s, slot, series.SlotMissed, reason))
 		}
 		return nil
 	})
 	if errors.Is(err, series.ErrSlot) {
 		return nil, nil // another process recorded them
+	}
+	if err == nil {
+		_, err = outbox.SkipCancelled(ctx, p.db, p.now())
 	}
 	if err != nil {
 		return nil, err
