@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"pressrun/newsletter/outbox"
 	"pressrun/newsletter/series"
 	"pressrun/subscribers"
 	"pressrun/subscribers/store"
@@ -27,7 +28,7 @@ type Preference struct {
 	Series      series.Series
 	State       subscribers.State // empty: they never were in it
 	PausedUntil time.Time         // in the series' zone; zero: they are not paused
-	Next        time.Time         // the coming slot, where they get it; zero: none is planned
+	Next        time.Time         // when the next letter comes to them, in the series' zone; zero: that is not known
 	Asking      bool              // a confirmation is waited for
 }
 
@@ -85,8 +86,12 @@ func (p *Publisher) preference(ctx context.Context, t subscribers.Token, s serie
 	if one.Asking, err = subscribers.Asking(ctx, p.db, t.SubscriberID, s.ID); err != nil {
 		return one, false, err
 	}
-	if e.State == subscribers.Active {
-		one.Next, err = p.promised(ctx, s)
+	if e.State != subscribers.Active {
+		return one, true, nil
+	}
+	reader, err := outbox.ReaderOf(ctx, p.db, s.ID, t.SubscriberID)
+	if err == nil {
+		one.Next, err = p.promised(ctx, s, reader)
 	}
 	return one, true, err
 }

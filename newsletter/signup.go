@@ -98,7 +98,7 @@ type Joining struct {
 	Visit
 	Series   series.Series
 	Welcomed bool      // a welcome letter was queued by it
-	Next     time.Time // the coming slot in the series' zone; zero: none is planned
+	Next     time.Time // when the next letter comes to them, in the series' zone; zero: that is not known
 }
 
 // VisitConfirm reads a confirmation link: the series that its request asked for. subscribers.ErrToken where it is not ours,
@@ -142,35 +142,45 @@ func (p *Publisher) joining(ctx context.Context, t subscribers.Token) (j Joining
 		return j, err
 	}
 	j.Welcomed = !reader.Welcomed.IsZero()
-	j.Next, err = p.promised(ctx, j.Series)
+	j.Next, err = p.promised(ctx, j.Series, reader)
 	return j, err
 }
 
-// promised is when a reader of a series hears of it next, in its zone; zero: that is not known.
-func (p *Publisher) promised(ctx context.Context, s series.Series) (time.Time, error) {
-	if s.Paused {
-		return time.Time{}, nil
-	}
-	slot, found, err := firstOpen(ctx, p.db, s, p.now())
-	if err != nil || !found {
+// promiseReach is how many slots ahead a reader is told of.
+const promiseReach = 100
+
+// promised is when a reader of a series hears of it next as things are, in its zone; zero: that is not known. Of what comes behind a hold
+// it is not (rule 11).
+func (p *Publisher) promised(ctx context.Context, s series.Series, r outbox.Reader) (time.Time, error) {
+	obstacle, err := p.obstacle(ctx, p.db, s)
+	if err != nil || obstacle != "" {
 		return time.Time{}, err
 	}
-	return p.promise(ctx, s, slot)
-}
-
-// promise names the day of a slot, but not of one for which a live series has nothing to send: a drip series has its first
-// article for whoever is new.
-func (p *Publisher) promise(ctx context.Context, s series.Series, slot series.Slot) (time.Time, error) {
-	if s.Mode == series.Live {
-		facts, err := liveFacts(ctx, p.db, s)
-		if err != nil {
-			return time.Time{}, err
+	facts, err := liveFacts(ctx, p.db, s)
+	if err != nil {
+		return time.Time{}, err
+	}
+	if s.Mode == series.Drip {
+		facts = readerFacts(facts, r)
+	}
+	slots, err := coming(ctx, p.db, s, p.now(), promiseReach)
+	if err != nil {
+		return time.Time{}, err
+	}
+	for i, why := range judge(s, slots, p.now()) {
+		if why.idle != "" {
+			continue
 		}
-		if series.Next(atSlot(facts, slot)).Outcome != series.Send {
+		d := step(facts, slots[i])
+		_, had := r.Had[d.Article.ID]
+		switch {
+		case why.obstacle != "" || d.Outcome == series.Blocked:
 			return time.Time{}, nil
+		case d.Outcome == series.Send && (s.Mode == series.Drip || !had && !r.Before[d.Article.ID]):
+			return slots[i].At.In(location(s)), nil
 		}
 	}
-	return slot.At.In(location(s)), nil
+	return time.Time{}, nil
 }
 
 // VisitUnsubscribe reads an unsubscribe link; subscribers.ErrToken where it is not ours. Whoever is gone, and whoever

@@ -124,17 +124,18 @@ func TestRule3Welcome(t *testing.T) {
 		kind   string
 		slots  int // that ran before
 		at     time.Duration
+		next   int      // slot from then that is promised
 		want   []string // deliveries after confirming
 		second []string // after the next slot besides
 	}{
-		{"drip gets its first at once", series.Drip, "first", 1, 24 * time.Hour, []string{"one pending"}, []string{"one pending", "two pending"}},
-		{"drip keeps the next slot away", series.Drip, "first", 1, 6 * 24 * time.Hour, []string{"one pending"}, []string{"one pending"}},
-		{"none", series.Drip, "none", 1, 24 * time.Hour, []string{}, []string{"one pending"}},
-		{"live gets the latest issue", series.Live, "latest", 1, 24 * time.Hour, []string{"one pending"}, []string{"one pending", "two pending"}},
-		{"live gets the first article", series.Live, "first", 2, 24 * time.Hour, []string{"one pending"}, []string{"one pending", "three pending"}},
-		{"live welcome gives way to a slot that is near", series.Live, "latest", 1, 6 * 24 * time.Hour, []string{}, []string{"two pending"}},
-		{"live has nothing to welcome with", series.Live, "latest", 0, 0, []string{}, []string{"one pending"}},
-		{"live never gives the coming slot's article away", series.Live, "first", 0, -6 * 24 * time.Hour, []string{}, []string{"one pending"}},
+		{"drip gets its first at once", series.Drip, "first", 1, 24 * time.Hour, 1, []string{"one pending"}, []string{"one pending", "two pending"}},
+		{"drip keeps the next slot away", series.Drip, "first", 1, 6 * 24 * time.Hour, 2, []string{"one pending"}, []string{"one pending"}},
+		{"none", series.Drip, "none", 1, 24 * time.Hour, 1, []string{}, []string{"one pending"}},
+		{"live gets the latest issue", series.Live, "latest", 1, 24 * time.Hour, 1, []string{"one pending"}, []string{"one pending", "two pending"}},
+		{"live gets the first article", series.Live, "first", 2, 24 * time.Hour, 1, []string{"one pending"}, []string{"one pending", "three pending"}},
+		{"live welcome gives way to a slot that is near", series.Live, "latest", 1, 6 * 24 * time.Hour, 1, []string{}, []string{"two pending"}},
+		{"live has nothing to welcome with", series.Live, "latest", 0, 0, 1, []string{}, []string{"one pending"}},
+		{"live never gives the coming slot's article away", series.Live, "first", 0, -6 * 24 * time.Hour, 1, []string{}, []string{"one pending"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t)
@@ -154,11 +155,11 @@ func TestRule3Welcome(t *testing.T) {
 			v, next := w.join(s, "ada")
 			equal(t, "right after confirming", w.deliveriesOf("ada")[1:], tt.want)
 			equal(t, "welcomed", v.Welcomed, len(tt.want) > 0)
-			equal(t, "next slot", next, tuesday(tt.slots+1))
+			equal(t, "next letter", next, tuesday(tt.slots+tt.next))
 			_, err := w.p.Confirm(w.ctx, w.confirmLink(), evidence())
 			w.check("confirm again", err)
 			equal(t, "confirming twice is one welcome", w.deliveriesOf("ada")[1:], tt.want)
-			w.run(next)
+			w.run(tuesday(tt.slots + 1))
 			equal(t, "after the next slot", w.deliveriesOf("ada")[1:], tt.second)
 		})
 	}

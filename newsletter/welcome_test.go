@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"pressrun/newsletter"
 	"pressrun/newsletter/series"
 )
 
@@ -77,4 +78,69 @@ func TestRule3TheWelcomeGivesWayPastASkippedDate(t *testing.T) {
 	equal(t, "no welcome", w.deliveriesOf("ada")[1:], []string{})
 	w.run(tuesday(10))
 	equal(t, "the slot's issue", w.deliveriesOf("ada")[1:], []string{"one pending"})
+}
+
+// promised is when a reader's preferences say that the next letter of a series comes.
+func (w *world) promised(s series.Series, name string) time.Time {
+	w.t.Helper()
+	prefs, err := w.p.Preferences(w.ctx, w.link(s, name))
+	w.check("preferences", err)
+	for _, one := range prefs.Series {
+		if one.Series.ID == s.ID {
+			return one.Next
+		}
+	}
+	w.t.Fatalf("%s is not in series %s", name, s.Slug)
+	return time.Time{}
+}
+
+// TestRule3TheNextLetterIsPromisedForWhenItComes: the welcome puts the drip's coming slot off, and to who has had everything none comes.
+func TestRule3TheNextLetterIsPromisedForWhenItComes(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{Mode: ptr(series.Drip), Welcome: ptr("first")})
+	w.articles(s, "one", "two")
+	w.enrol(s, "ben")
+	w.run(tuesday(1))
+	w.clock.set(tuesday(2).Add(-48 * time.Hour))
+	joined, next := w.join(s, "ada")
+	equal(t, "welcomed", joined.Welcomed, true)
+	equal(t, "promised to ada", []time.Time{next, w.promised(s, "ada")}, []time.Time{tuesday(3), tuesday(3)})
+	equal(t, "promised to ben", w.promised(s, "ben"), tuesday(2))
+	w.run(tuesday(2))
+	equal(t, "ada before", w.deliveriesOf("ada"), []string{"notice pending", "one pending"})
+	w.run(tuesday(3))
+	equal(t, "ada", w.deliveriesOf("ada"), []string{"notice pending", "one pending", "two pending"})
+	equal(t, "of nothing more", w.promised(s, "ada"), time.Time{})
+}
+
+// TestRule11NothingHeldIsPromised: neither what is on hold nor what comes behind it.
+func TestRule11NothingHeldIsPromised(t *testing.T) {
+	for _, mode := range []series.Mode{series.Live, series.Drip} {
+		t.Run(string(mode), func(t *testing.T) {
+			w := newWorld(t)
+			s := w.series("skin", series.Change{Mode: ptr(mode)})
+			w.articles(s, "one", "two", "three")
+			w.enrol(s, "ada")
+			w.run(monday)
+			w.check("hold", w.p.HoldIssue(w.ctx, "skin/"+wall(2), "figure two"))
+			equal(t, "before the hold", w.promised(s, "ada"), tuesday(1))
+			w.run(tuesday(1))
+			equal(t, "on hold", w.promised(s, "ada"), time.Time{})
+			w.run(tuesday(2))
+			equal(t, "behind a held issue", w.promised(s, "ada"), time.Time{})
+			w.check("release", w.p.ReleaseIssue(w.ctx, "skin/"+wall(2)))
+			equal(t, "released", w.promised(s, "ada"), tuesday(3))
+		})
+	}
+}
+
+// TestRule14WhatWasHadIsNotPromised: the coming issue of a live series is one that ada had by an announcement.
+func TestRule14WhatWasHadIsNotPromised(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{})
+	w.articles(s, "one", "two")
+	w.enrol(s, "ada", "ben")
+	_, _, err := w.p.Announce(w.ctx, newsletter.Announcement{Series: []string{"skin"}, Where: "email = ada@reader.example", Article: "one"}, false)
+	w.check("announce", err)
+	equal(t, "promised", []time.Time{w.promised(s, "ada"), w.promised(s, "ben")}, []time.Time{tuesday(2), tuesday(1)})
 }
