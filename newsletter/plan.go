@@ -159,7 +159,11 @@ func (p *Publisher) planSeries(ctx context.Context, q store.Querier, s series.Se
 	for i, slot := range slots {
 		row := Planned{Series: s.Slug, Slot: slot.Wall, At: slot.At.In(location(s)), Blocked: judged[i].obstacle}
 		if judged[i].idle == "" {
-			if err := decide(ctx, slot, &row); err != nil {
+			seen := &row
+			if i < shown {
+				seen = nil
+			}
+			if err := decide(ctx, slot, seen); err != nil {
 				return nil, err
 			}
 			row.Blocked = cmp.Or(obstacle, row.Blocked, judged[i].obstacle)
@@ -243,7 +247,8 @@ func (p *Publisher) obstacle(ctx context.Context, q store.Querier, s series.Seri
 	return "It waits for an import: " + u.words(p.now()) + ".", nil
 }
 
-// forecaster returns the function that decides one of some slots after the other, as if each were sent, and fills in its row.
+// forecaster returns the function that decides one of some slots after the other, as if each were sent, and fills in its row: nil where
+// nobody sees it, so that nobody is counted for it.
 func (p *Publisher) forecaster(ctx context.Context, q store.Querier, s series.Series, slots []series.Slot) (func(context.Context, series.Slot, *Planned) error, error) {
 	if s.Mode == series.Drip {
 		return p.dripForecaster(ctx, q, s, slots)
@@ -255,6 +260,8 @@ func (p *Publisher) forecaster(ctx context.Context, q store.Querier, s series.Se
 	return func(ctx context.Context, slot series.Slot, row *Planned) error {
 		d := f.decide(slot)
 		switch {
+		case row == nil:
+			return nil
 		case d.Outcome != series.Send:
 			row.Blocked = d.Why
 		case !f.some(slot):
@@ -302,8 +309,10 @@ func (p *Publisher) dripForecaster(ctx context.Context, q store.Querier, s serie
 				}
 			}
 		}
-		row.Pinned = sent[slot.PinnedID] > 0
-		row.tally(facts.Articles, sent, waiting, idle)
+		if row != nil {
+			row.Pinned = sent[slot.PinnedID] > 0
+			row.tally(facts.Articles, sent, waiting, idle)
+		}
 		return nil
 	}, nil
 }

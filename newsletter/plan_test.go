@@ -27,6 +27,29 @@ func TestPlanFromALaterTime(t *testing.T) {
 	}
 }
 
+// TestPlanCountsForWhatItShows: a slot far ahead costs the counting of one, not of all before it.
+func TestPlanCountsForWhatItShows(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{})
+	var slugs []string
+	for n := range 40 {
+		slugs = append(slugs, "a"+itoa(n))
+	}
+	w.articles(s, slugs...)
+	w.enrol(s, "ada")
+	w.run(monday)
+	asked := func(n int) int64 {
+		before := w.db.Statements()
+		planned, err := w.p.Plan(w.ctx, "skin", 1, tuesday(n))
+		w.check("plan", err)
+		equal(t, "plan", []string{planned[0].Article, itoa(int(planned[0].Readers))}, []string{"a" + itoa(n-1), "1"})
+		return w.db.Statements() - before
+	}
+	if near, far := asked(2), asked(40); far > near+10 { // the schedule is looked at further each time
+		t.Errorf("statements for slot 40: got %d, want about as many as for slot 2: %d", far, near)
+	}
+}
+
 func TestPlanAfterAPlayedFuture(t *testing.T) {
 	w := newWorld(t)
 	s := w.series("skin", series.Change{})
