@@ -108,8 +108,13 @@ func (p *Publisher) issueWords(ctx context.Context, f series.Facts, frozen serie
 	if frozen.State == series.IssueHeld {
 		return []word{p.lateWord(frozen.Series, slot, slotName(frozen.Series, slot), frozen.Reason)}
 	}
+	slots, err := p.slotsLeft(ctx, frozen.Series, slot, f.Pins)
+	if err != nil {
+		p.log.ErrorContext(ctx, "not told how many articles are left", "series", frozen.Series.Slug, "error", err)
+		return nil
+	}
 	f.Had[frozen.Article.ID] = slot.At
-	return p.afterWords(ctx, frozen.Series, slot, frozen.Article, articlesLeft(f, slot))
+	return p.afterWords(frozen.Series, slot, frozen.Article, articlesLeft(f, slots))
 }
 
 func (p *Publisher) nextDraftWord(s series.Series, a series.Article) word {

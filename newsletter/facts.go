@@ -208,19 +208,26 @@ func coming(ctx context.Context, q store.Querier, s series.Series, from time.Tim
 	}
 }
 
-// firstOpen is the first slot of a series after from that is not skipped; false: none is to come.
-func firstOpen(ctx context.Context, q store.Querier, s series.Series, from time.Time) (series.Slot, bool, error) {
-	for n := 8; ; n *= 2 {
-		slots, err := coming(ctx, q, s, from, n)
+// openSlots are the first n slots of a series after from that are not skipped, or fewer where no more are to come.
+func openSlots(ctx context.Context, q store.Querier, s series.Series, from time.Time, n int) ([]series.Slot, error) {
+	for ask := 8; ; ask *= 2 {
+		slots, err := coming(ctx, q, s, from, ask)
 		if err != nil {
-			return series.Slot{}, false, err
+			return nil, err
 		}
-		open := slices.IndexFunc(slots, func(slot series.Slot) bool { return slot.State != series.SlotSkipped })
-		switch {
-		case open >= 0:
-			return slots[open], true, nil
-		case len(slots) < n:
-			return series.Slot{}, false, nil
+		more := len(slots) == ask
+		slots = slices.DeleteFunc(slots, func(slot series.Slot) bool { return slot.State == series.SlotSkipped })
+		if len(slots) >= n || !more {
+			return slots[:min(n, len(slots))], nil
 		}
 	}
+}
+
+// firstOpen is the first slot of a series after from that is not skipped; false: none is to come.
+func firstOpen(ctx context.Context, q store.Querier, s series.Series, from time.Time) (series.Slot, bool, error) {
+	slots, err := openSlots(ctx, q, s, from, 1)
+	if err != nil || len(slots) == 0 {
+		return series.Slot{}, false, err
+	}
+	return slots[0], true, nil
 }

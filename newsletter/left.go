@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"pressrun/newsletter/series"
@@ -17,26 +16,40 @@ const fewArticles = 4
 // hold its slot.
 type left struct {
 	articles []series.Article
+	goes     time.Time      // when the last of them does
 	draft    series.Article // zero: none
 }
 
-// articlesLeft looks at what goes after a slot that f has as sent already. It changes f.Had.
-func articlesLeft(f series.Facts, slot series.Slot) (l left) {
-	for len(l.articles) <= fewArticles {
-		d := step(f, series.Slot{At: slot.At})
-		switch {
-		case d.Outcome == series.Send:
-			l.articles = append(l.articles, d.Article)
-		case d.Outcome == series.Blocked:
+// articlesLeft looks at what goes in some slots after one that f has as sent already. It changes f.Had.
+func articlesLeft(f series.Facts, slots []series.Slot) (l left) {
+	for _, slot := range slots {
+		switch d := step(f, slot); d.Outcome {
+		case series.Send:
+			l.articles, l.goes = append(l.articles, d.Article), slot.At
+		case series.Blocked:
 			l.draft = d.Article
 			return l
-		case f.Pins == nil:
+		}
+		if len(l.articles) > fewArticles {
 			return l
-		default:
-			f.Pins = nil // what waits for its date comes after the others
 		}
 	}
 	return l
+}
+
+// slotsLeft are the slots after one that articles left would go in: the next ones, and further ahead those that one is pinned to.
+func (p *Publisher) slotsLeft(ctx context.Context, s series.Series, slot series.Slot, pins []series.Pin) ([]series.Slot, error) {
+	slots, err := openSlots(ctx, p.db, s, slot.At, fewArticles+1)
+	if err != nil || len(slots) == 0 {
+		return nil, err
+	}
+	last := slots[len(slots)-1].At
+	for _, pin := range pins {
+		if pin.At.After(last) {
+			slots = append(slots, series.Slot{SeriesID: s.ID, Wall: pin.Wall, At: pin.At, PinnedID: pin.ArticleID})
+		}
+	}
+	return slots, nil
 }
 
 // tellLeft tells the editors if articles run out with issues that went by hand, were released, or are a drip slot's: of several,
@@ -47,7 +60,7 @@ func (p *Publisher) tellLeft(ctx context.Context, s series.Series, slot series.S
 	}
 	last, l, err := p.foremost(ctx, s, slot, issues)
 	if err == nil && last.ID != 0 {
-		for _, w := range p.afterWords(ctx, s, slot, last, l) {
+		for _, w := range p.afterWords(s, slot, last, l) {
 			err = errors.Join(err, p.Tell(ctx, w.dedupe, w.subject, w.paragraphs))
 		}
 	}
@@ -59,19 +72,17 @@ func (p *Publisher) tellLeft(ctx context.Context, s series.Series, slot series.S
 // foremost is the last article that those had who have the fewest left, and what these are. In live all have the same; in drip only
 // those count who had one since the slot. Zero: there is nobody.
 func (p *Publisher) foremost(ctx context.Context, s series.Series, slot series.Slot, issues []series.Issue) (last series.Article, least left, err error) {
-	if s.Mode == series.Live {
-		facts, err := liveFacts(ctx, p.db, s)
-		if err == nil {
-			last, err = series.ArticleByID(ctx, p.db, issues[0].ArticleID)
-		}
-		if err != nil {
-			return last, least, err
-		}
-		return last, articlesLeft(facts, slot), nil
-	}
-	facts, err := seriesFacts(ctx, p.db, s)
+	facts, err := liveFacts(ctx, p.db, s)
 	if err != nil {
 		return last, least, err
+	}
+	slots, err := p.slotsLeft(ctx, s, slot, facts.Pins)
+	if err != nil {
+		return last, least, err
+	}
+	if s.Mode == series.Live {
+		last, err = series.ArticleByID(ctx, p.db, issues[0].ArticleID)
+		return last, articlesLeft(facts, slots), err
 	}
 	positions, err := groups(ctx, p.db, s, facts, slot.At)
 	if err != nil {
@@ -83,7 +94,7 @@ func (p *Publisher) foremost(ctx context.Context, s series.Series, slot series.S
 			continue
 		}
 		g.facts.Welcomed = time.Time{} // a welcome puts a slot off, and uses nothing up
-		if l := articlesLeft(g.facts, slot); last.ID == 0 || len(l.articles) < len(least.articles) {
+		if l := articlesLeft(g.facts, slots); last.ID == 0 || len(l.articles) < len(least.articles) {
 			last, least = had, l
 		}
 	}
@@ -101,16 +112,16 @@ func newest(f series.Facts) (a series.Article) {
 }
 
 // afterWords are what the editors hear of what comes after last, which goes in slot.
-func (p *Publisher) afterWords(ctx context.Context, s series.Series, slot series.Slot, last series.Article, l left) []word {
+func (p *Publisher) afterWords(s series.Series, slot series.Slot, last series.Article, l left) []word {
 	if len(l.articles) == 0 && l.draft.ID != 0 {
 		return []word{p.nextDraftWord(s, l.draft)}
 	}
-	return p.leftWords(ctx, s, slot, last, l.articles)
+	return p.leftWords(s, slot, last, l)
 }
 
 // leftWords says that articles run out: those left after last, which goes in slot.
-func (p *Publisher) leftWords(ctx context.Context, s series.Series, slot series.Slot, last series.Article, left []series.Article) []word {
-	n := len(left)
+func (p *Publisher) leftWords(s series.Series, slot series.Slot, last series.Article, l left) []word {
+	n := len(l.articles)
 	if n != 0 && n != 1 && n != fewArticles {
 		return nil
 	}
@@ -118,31 +129,10 @@ func (p *Publisher) leftWords(ctx context.Context, s series.Series, slot series.
 	if n == 0 {
 		return []word{p.word(fmt.Sprintf("left %s 0 %d", s.Slug, last.ID), "left_none", about...)}
 	}
-	end, key := left[n-1], "left_one"
+	end, key := l.articles[n-1], "left_one"
 	if n == fewArticles {
 		key = "left_four"
 	}
-	about = append(about, "last", end.Title)
-	if goes, err := p.lastGoes(ctx, s, slot, end, n); err == nil && !goes.IsZero() {
-		key, about = key+"_on", append(about, "goes", p.at(s, goes))
-	}
+	about = append(about, "last", end.Title, "goes", p.at(s, l.goes))
 	return []word{p.word(fmt.Sprintf("left %s %d %d", s.Slug, n, end.ID), key, about...)}
-}
-
-// lastGoes is when the last of n articles left after slot goes: where it is pinned to, else in the nth slot from there.
-// Zero: that slot is not known.
-func (p *Publisher) lastGoes(ctx context.Context, s series.Series, slot series.Slot, last series.Article, n int) (time.Time, error) {
-	pins, err := series.Pins(ctx, p.db, s.ID)
-	if err != nil {
-		return time.Time{}, err
-	}
-	if pin, waits := (series.Facts{Pins: pins, At: slot.At}).Reserved(last.ID); waits {
-		return pin.At, nil
-	}
-	slots, err := coming(ctx, p.db, s, slot.At, 4*n)
-	slots = slices.DeleteFunc(slots, func(x series.Slot) bool { return x.State == series.SlotSkipped })
-	if err != nil || len(slots) < n {
-		return time.Time{}, err
-	}
-	return slots[n-1].At, nil
 }

@@ -98,3 +98,30 @@ func TestRule20ADraftIsNext(t *testing.T) {
 		})
 	}
 }
+
+// TestRule20TheLastOneIsTheOneThatGoesLast: pins change which of those that are left that is, and when it goes.
+func TestRule20TheLastOneIsTheOneThatGoesLast(t *testing.T) {
+	for _, mode := range []series.Mode{series.Live, series.Drip} {
+		for name, tt := range map[string]struct {
+			pin  int // slot that "five" is pinned to
+			skip int // slot that is left out
+			want string
+		}{
+			"the order's last one goes sooner": {2, 8, "“About four”, goes on Tuesday 30 March 2027"},
+			"a skipped date puts it off":       {2, 4, "“About four”, goes on Tuesday 6 April 2027"},
+			"far ahead":                        {30, 4, "“About five”, goes on Tuesday 21 September 2027"},
+		} {
+			t.Run(name+" "+string(mode), func(t *testing.T) {
+				w := newWorld(t)
+				s := w.series("skin", series.Change{Mode: &mode})
+				w.articles(s, "one", "two", "three", "four", "five")
+				w.enrol(s, "ada")
+				w.run(monday)
+				w.pin(s, tt.pin, "five")
+				w.skip(s, tt.skip)
+				w.run(tuesday(1))
+				contains(t, "four left", w.noticeTextOf(fourLeft), tt.want)
+			})
+		}
+	}
+}
