@@ -2,6 +2,7 @@ package series
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -40,8 +41,9 @@ func skipPassed(ctx context.Context, tx *store.Tx, s Series, now time.Time) erro
 const dropPlanned = `DELETE FROM slots WHERE series_id = ?1 AND fires > ?2 AND state IN ('planned', 'skipped')`
 
 // replan takes back the slots to come after a change of schedule, zone or first date. What an editor said of a date stays
-// with that date: a skip covers its slots of the new schedule, a pin or hold goes to the first of them, and all keep their
-// old time where the new schedule has none on that date. EnsureSlots then plans from now on, so that nothing bursts.
+// with that date: a skip covers its slots of the new schedule, a pin or hold keeps its time, else it goes to the first of them that is
+// free, and all keep their old time where the new schedule has none for them on that date. EnsureSlots then plans from now on, so that
+// nothing bursts.
 func replan(ctx context.Context, tx *store.Tx, s Series, now time.Time) error {
 	c, err := s.calendar()
 	if err != nil {
@@ -54,12 +56,18 @@ func replan(ctx context.Context, tx *store.Tx, s Series, now time.Time) error {
 	if _, err := tx.Exec(ctx, dropPlanned, s.ID, millis(now)); err != nil {
 		return err
 	}
-	var passed []Slot
+	var stay, move, passed []Slot
 	for _, slot := range kept {
 		bound := slot.State == SlotPlanned && (slot.PinnedID != 0 || slot.Hold)
-		if !bound && slot.State != SlotSkipped {
-			continue
+		switch {
+		case !bound && slot.State != SlotSkipped:
+		case bound && c.has(slot.Wall):
+			stay = append(stay, slot)
+		default:
+			move = append(move, slot)
 		}
+	}
+	for _, slot := range slices.Concat(stay, move) {
 		in, err := keep(ctx, tx, c, slot, now)
 		if err != nil {
 			return err
@@ -72,6 +80,7 @@ func replan(ctx context.Context, tx *store.Tx, s Series, now time.Time) error {
 	if err := setPlanned(ctx, tx, s.ID, now, now); err != nil {
 		return err
 	}
+	slices.SortStableFunc(passed, func(a, b Slot) int { return a.At.Compare(b.At) })
 	return passHolds(ctx, tx, now, passed...)
 }
 
@@ -82,11 +91,14 @@ func keep(ctx context.Context, tx *store.Tx, c calendar, slot Slot, now time.Tim
 		return slot, err
 	}
 	places := slices.Collect(c.on(wall.Truncate(24 * time.Hour)))
-	switch {
-	case len(places) == 0:
+	if slot.State == SlotPlanned { // pinned or on hold
+		places, err = freeFor(ctx, tx, slot, places)
+	}
+	if err != nil {
+		return slot, err
+	}
+	if len(places) == 0 {
 		places = []Planned{{slot.Wall, place(wall, c.loc)}}
-	case slot.State == SlotPlanned: // pinned or on hold
-		places = places[:1]
 	}
 	if slot.State == SlotPlanned && !places[0].At.After(now) { // a change of the zone must not send at once
 		slot.State, slot.Reason, slot.Hold = SlotMissed, "its time had passed when the schedule was changed", false
@@ -98,4 +110,21 @@ func keep(ctx context.Context, tx *store.Tx, c calendar, slot Slot, now time.Tim
 		}
 	}
 	return slot, nil
+}
+
+// freeFor is the place of a slot among those of its date: its own, or the first one that no other has; none: all are taken.
+func freeFor(ctx context.Context, q store.Querier, slot Slot, places []Planned) ([]Planned, error) {
+	if own := slices.IndexFunc(places, func(p Planned) bool { return p.Wall == slot.Wall }); own >= 0 {
+		return places[own : own+1], nil
+	}
+	for i, p := range places {
+		_, err := SlotByWall(ctx, q, slot.SeriesID, p.Wall)
+		if errors.Is(err, store.ErrNotFound) {
+			return places[i : i+1], nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return nil, nil
 }

@@ -247,6 +247,20 @@ func (c calendar) on(date time.Time) iter.Seq[Planned] {
 	}
 }
 
+// has says whether the schedule has a slot at a wall time.
+func (c calendar) has(wall string) bool {
+	at, err := time.Parse(wallLayout, wall)
+	if err != nil {
+		return false
+	}
+	for p := range c.on(at.Truncate(24 * time.Hour)) {
+		if p.Wall == wall {
+			return true
+		}
+	}
+	return false
+}
+
 // walls yields the wall times after one, in order, of all lines together, until 2200.
 func (c calendar) walls(after time.Time) iter.Seq[time.Time] {
 	if first := c.start.Add(-time.Second); !c.start.IsZero() && after.Before(first) {

@@ -368,12 +368,8 @@ func (s Series) unpin(ctx context.Context, tx *store.Tx, to Slot, now time.Time)
 }
 
 // takeOff takes the article off one slot.
-func (s Series) takeOff(ctx context.Context, tx *store.Tx, c calendar, pin Pin, why string, now time.Time) error {
-	day, err := time.Parse(time.DateOnly, pin.date())
-	if err != nil {
-		return err
-	}
-	if slices.ContainsFunc(slices.Collect(c.on(day)), func(p Planned) bool { return p.Wall == pin.Wall }) {
+func (s Series) takeOff(ctx context.Context, tx *store.Tx, c calendar, pin Pin, why string, now time.Time) (err error) {
+	if c.has(pin.Wall) {
 		_, err = tx.Exec(ctx, unpinSlot, s.ID, pin.Wall, millis(now))
 	} else {
 		_, err = tx.Exec(ctx, skipSlot, s.ID, pin.Wall, millis(pin.At), why, millis(now))

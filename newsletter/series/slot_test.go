@@ -258,6 +258,34 @@ func TestRescheduling(t *testing.T) {
 	}
 }
 
+// TestReschedulingADateWithTwo: one slot of a date is pinned, the other one is on hold, and the new schedule has room for both, or one.
+func TestReschedulingADateWithTwo(t *testing.T) {
+	for to, want := range map[string][]string{
+		"0 10 * * TUE":    {"2027-01-12T10:00 planned*", "2027-01-12T17:00 planned on hold"},
+		"0 17 * * TUE":    {"2027-01-12T09:00 planned*", "2027-01-12T17:00 planned on hold"},
+		"0 8,17 * * TUE":  {"2027-01-12T08:00 planned*", "2027-01-12T17:00 planned on hold"},
+		"0 10,18 * * TUE": {"2027-01-12T10:00 planned*", "2027-01-12T18:00 planned on hold"},
+	} {
+		t.Run(to, func(t *testing.T) {
+			db := open(t)
+			c := weekly()
+			c.Schedule = []string{"0 9,17 * * TUE"}
+			s := add(t, db, c)
+			ensure(t, db, day(0), day(0))
+			pin(t, db, "2027-01-12", importOne(t, db, s.ID, "a"), day(0))
+			in(t, db, func(ctx context.Context, tx *store.Tx) error {
+				slot, err := series.SlotNamed(ctx, tx, s, "2027-01-12T17:00", day(0))
+				if err != nil {
+					return err
+				}
+				return series.HoldSlot(ctx, tx, slot, true, "figure two", day(0))
+			})
+			set(t, db, series.Change{Schedule: []string{to}}, day(1))
+			diff(t, rows(t, db), append([]string{"2027-01-05T17:00 planned"}, want...)) // that one is past
+		})
+	}
+}
+
 func TestChangeOfZone(t *testing.T) {
 	db := open(t)
 	s := add(t, db, weekly())
