@@ -69,8 +69,8 @@ func (p *Publisher) explainEnrolment(ctx context.Context, e subscribers.Enrolmen
 		return nil, err
 	}
 	judged := judge(s, slots, p.now())
-	all := make([]Explained, len(slots))
-	for i, slot := range slots {
+	all := make([]Explained, min(len(slots), n))
+	for i, slot := range slots[:len(all)] {
 		line := Explained{Series: s.Slug, Slot: slot.Wall, At: slot.At.In(location(s))}
 		switch why := judged[i]; {
 		case out != "":

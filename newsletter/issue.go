@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -153,15 +154,20 @@ func (p *Publisher) ForeseeSlot(ctx context.Context, st *Status) error {
 	if !from.After(p.now()) {
 		from = time.Time{} // it is due, and the plan begins with what is
 	}
-	rows, err := p.planSeries(ctx, p.db, st.Series, 1, from)
-	if err != nil {
-		return fmt.Errorf("issue %s: %w", st.Issue.Name, err)
+	for n := 1; ; n *= 2 { // several may be due, or at one instant
+		rows, err := p.planSeries(ctx, p.db, st.Series, n, from)
+		if err != nil {
+			return fmt.Errorf("issue %s: %w", st.Issue.Name, err)
+		}
+		at := slices.IndexFunc(rows, func(row Planned) bool { return row.Slot == st.Planned.Slot })
+		if at >= 0 {
+			st.Planned = &rows[at]
+			st.Article, st.Issue.Subject = rows[at].Article, rows[at].Title
+		}
+		if at >= 0 || len(rows) < n || rows[n-1].At.After(st.Planned.At) {
+			return nil
+		}
 	}
-	if len(rows) > 0 && rows[0].Slot == st.Planned.Slot {
-		st.Planned = &rows[0]
-		st.Article, st.Issue.Subject = rows[0].Article, rows[0].Title
-	}
-	return nil
 }
 
 func (p *Publisher) isFar(ctx context.Context, s series.Series, at time.Time) (bool, error) {

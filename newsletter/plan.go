@@ -75,8 +75,9 @@ func (p *Publisher) chosen(ctx context.Context, slug string) ([]series.Series, e
 	return []series.Series{s}, err
 }
 
-// forecastSlots lists the slots that a forecast goes through, of which the last n are shown: all from now on, since
-// what a later slot sends depends on those before it. With from in the past the forecast starts there.
+// forecastSlots lists the slots that a forecast goes through, of which n are shown, or those that there are: all from now on, since
+// what a later slot sends depends on those before it, and all that are due, since these run together. With from in the past the forecast
+// starts there.
 func (p *Publisher) forecastSlots(ctx context.Context, q store.Querier, s series.Series, n int, from time.Time) (all []series.Slot, shown int, err error) {
 	now := p.now()
 	start := now
@@ -98,7 +99,7 @@ func (p *Publisher) forecastSlots(ctx context.Context, q store.Querier, s series
 			shown++
 		}
 		if len(slots)-shown >= n || len(next) < more {
-			return slots[:min(len(slots), shown+n)], shown, nil
+			return slots[:max(len(all), min(len(slots), shown+n))], shown, nil
 		}
 	}
 }
@@ -156,7 +157,7 @@ func (p *Publisher) planSeries(ctx context.Context, q store.Querier, s series.Se
 	}
 	judged := judge(s, slots, now)
 	var all []Planned
-	for i, slot := range slots {
+	for i, slot := range slots[:min(len(slots), shown+n)] {
 		row := Planned{Series: s.Slug, Slot: slot.Wall, At: slot.At.In(location(s)), Blocked: judged[i].obstacle}
 		if judged[i].idle == "" {
 			seen := &row

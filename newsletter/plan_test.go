@@ -110,3 +110,23 @@ func TestForeseeSlot(t *testing.T) {
 		t.Errorf("far ahead: got %q, %+v, %v", st.Article, st.Planned, err)
 	}
 }
+
+// TestForeseeSlotBehindAnother: two are due after an outage, and each is shown as the plan has it.
+func TestForeseeSlotBehindAnother(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{})
+	w.articles(s, "one", "two")
+	w.enrol(s, "ada")
+	w.run(monday)
+	w.clock.set(tuesday(2).Add(time.Minute))
+	planned, err := w.p.Plan(w.ctx, "skin", 2, time.Time{})
+	w.check("plan", err)
+	for i, row := range planned {
+		st, err := w.p.Issue(w.ctx, "skin/"+wall(i+1))
+		w.check("issue", err)
+		w.check("foresee", w.p.ForeseeSlot(w.ctx, &st))
+		equal(t, wall(i+1), []string{st.Planned.Slot, st.Planned.Article, st.Planned.Blocked}, []string{row.Slot, row.Article, row.Blocked})
+	}
+	equal(t, "the second one sends", planned[1].Article, "one")
+	equal(t, "the first one alone", w.plan("skin", 1), []string{wall(1) + "  0 !"})
+}
