@@ -85,9 +85,10 @@ func (p *Publisher) explainEnrolment(ctx context.Context, e subscribers.Enrolmen
 				decide(slot)
 			}
 			line.Outcome, line.Rule, line.Why = "paused", 13, "This person has paused until "+at(s, e.PausedUntil)+"."
+			obstacle = ""
 		default:
 			line.decided(decide(slot), why, obstacle)
-			obstacle = "" // it is in the way of the first slot; once mended, the others go
+			obstacle = "" // it is in the way of the first slot, also of one in a break; once mended, the others go
 		}
 		all[i] = line
 	}

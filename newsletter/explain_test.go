@@ -54,6 +54,25 @@ func TestRule21NothingNamesWhatIsMeant(t *testing.T) {
 	contains(t, "why, with an issue held", lines[0].Why, name+" is held and keeps its turn")
 }
 
+// TestRule21WhatIsInTheWayIsSaidOfTheFirstSlot: also to who is on a break in it; the plan says it of no other.
+func TestRule21WhatIsInTheWayIsSaidOfTheFirstSlot(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{})
+	w.articles(s, "one", "two", "three")
+	w.enrol(s, "ada", "ben")
+	w.run(monday)
+	w.check("hold", w.p.HoldIssue(w.ctx, "skin/"+wall(1), "figure one"))
+	w.run(tuesday(1))
+	w.takeBreak(s, "ada", tuesday(2).Add(time.Hour))
+	equal(t, "plan", w.plan("skin", 2), []string{wall(2) + " two 1 !", wall(3) + " three 2"})
+	lines, err := w.p.Explain(w.ctx, "ada@reader.example", 2)
+	w.check("explain", err)
+	equal(t, "ada", short(lines), []string{wall(2) + "  paused 13", wall(3) + " three send 1"})
+	if strings.Contains(lines[1].Why, "is held and keeps its turn") {
+		t.Errorf("of the slot after it is said: %q", lines[1].Why)
+	}
+}
+
 func short(lines []newsletter.Explained) []string {
 	all := []string{}
 	for _, l := range lines {
