@@ -164,7 +164,7 @@ func (h *history) step(n int) {
 	s := rapid.SampledFrom(h.series).Draw(h.rt, "series")
 	kinds := []string{
 		"week", "week", "slot", "slot", "weeks", "break", "insert", "move", "withdraw", "ready", "pause", "resume", "join", "return", "leave",
-		"undo", "restart", "send", "hold", "hold and weeks", "release", "cancel", "pin", "pin", "compact", "announce", "announce",
+		"undo", "restart", "send", "hold", "hold and weeks", "hold and spoiled week", "release", "cancel", "pin", "pin", "compact", "announce", "announce",
 	}
 	kind := rapid.SampledFrom(kinds).Draw(h.rt, fmt.Sprintf("step %d", n))
 	planned := h.planned(kind, s)
@@ -263,7 +263,7 @@ func (h *history) stopped() map[string]bool {
 // most is how many issues of a series one person may get by one step.
 func (h *history) most(kind string) int {
 	switch kind {
-	case "week", "slot", "weeks", "hold and weeks", "join", "return", "send", "announce":
+	case "week", "slot", "weeks", "hold and weeks", "hold and spoiled week", "join", "return", "send", "announce":
 		return 1
 	case "release":
 		return len(h.issues()) // as many as were held: each by an editor's word
@@ -286,6 +286,8 @@ func (h *history) do(kind string, s series.Series) {
 		h.check("plan", err)
 		h.change("hold", s)
 		h.clock.set(planned[rapid.IntRange(1, 2).Draw(h.rt, "slot")].At.Add(time.Hour)) // within the grace of the last one
+	case "hold and spoiled week":
+		h.spoil(s)
 	case "weeks":
 		h.clock.set(h.clock.now().Add(rapid.SampledFrom([]time.Duration{8 * time.Hour, 15 * 24 * time.Hour, 24 * 24 * time.Hour}).Draw(h.rt, "time")))
 	case "insert":
@@ -327,6 +329,22 @@ func (h *history) do(kind string, s series.Series) {
 	case "pin":
 		h.pin(s, pick(), rapid.IntRange(1, 4).Draw(h.rt, "weeks ahead"))
 	}
+}
+
+// spoil holds the coming slot of a live series, whose article can't be frozen at that time, and mends that. In drip others may be at it.
+func (h *history) spoil(s series.Series) {
+	coming := h.next(s)
+	if coming.Article == "" || s.Mode != series.Live {
+		return
+	}
+	write := func(text string) {
+		h.importArticles(s, series.Incoming{Slug: coming.Article, Text: series.Text{Title: "About " + coming.Article, Markdown: text}})
+	}
+	write(strings.Repeat("word ", 30000))
+	h.change("hold", s)
+	h.clock.set(coming.At)
+	h.deliver()
+	write("Words of " + coming.Article + ".")
 }
 
 // announce sends an article to the readers of one or both series, or to one person of them; as many as were counted before.
