@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // Parts of names of columns, folded, by which a column says who may be mailed, or who may not, in some way that is no hint.
@@ -13,14 +14,14 @@ var (
 		"optedin", "consent", "permission", "gdpr", "einwillig", "einverstand", "zustimm", "erlaubnis", "dsgvo", "rgpd", "autoriza", "toestemming", "موافق",
 	}
 	leaveStems = []string{
-		"optout", "optedout", "optsout", "unsub", "blacklist", "bounce", "undeliver", "quarantin", "complain", "disabled", "invalide", "invalido", "invalida",
+		"optout", "optedout", "optsout", "unsub", "exsubscrib", "formersubscrib", "blacklist", "bounce", "undeliver", "quarantin", "complain", "disabled", "invalide", "invalido", "invalida",
 		"donot", "dontcontact", "dontmail", "dontemail", "revok", "revoc", "withdraw", "nolonger", "notdisturb", "removedfrom", "emailblock", "mailblock",
 		"abmeld", "abgemeldet", "abbestell", "widerruf", "widersproch", "widerspruch", "ausgetragen", "austrag",
 		"gekundigt", "gekuendigt", "kundigung", "kuendigung", "sperre", "gesperrt", "blockier", "robinson", "unzustell", "beschwerde", "nichtkontakt", "nichtanschreib",
-		"nichtmehr", "nichtsenden", "keininteresse", "ausgeschlossen", "austritt", "ausgetret", "beendet",
+		"nichtmehr", "nichtsenden", "keininteresse", "keinepost", "notinterested", "beforgotten", "accountclosed", "ausgeschlossen", "ausgeschieden", "austritt", "ausgetret", "beendet",
 		"desinscri", "desabonn", "bloqu", "listenoire", "nepas", "plusecrire", "resiliat", "resilier", "resiliee",
 		"afgemeld", "afmeld", "uitgeschreven", "uitschrijv", "uitschrijf", "opgezegd", "opzegg", "nietmeer", "nietmail", "geenmail", "geblokkeerd", "onbestelbaar",
-		"deactivat", "deaktivier", "desactiv", "desuscri", "dardebaja", "dadodebaja", "debaja", "rebot", "listanegra", "nomolest",
+		"deactivat", "deaktivier", "desactiv", "desuscri", "dardebaja", "dadodebaja", "debaja", "solicitabaja", "rebot", "listanegra", "nomolest",
 		"محذوف", "لايريد", "لاتريد", "الغاء", "محظور", "حظر", "انسحاب", "مرتد",
 	}
 	// And beginnings of their words: who is adopting, or immunosuppressed, has said nothing.
@@ -31,7 +32,7 @@ var (
 // consentNames are names of such columns, folded, of words that are too short, or mean too much, to be looked for in others.
 var consentNames = []string{
 	"stop", "stopdate", "stopdatum", "dateofstop", "left", "hasleft", "lefton", "leftat", "leftdate", "dateleft", "quit", "quiton", "removed", "removedon", "removedat", "exclude", "excluded",
-	"entfernt", "entferntam", "parti", "partile", "quitte", "quittele", "sorti", "sortile", "sefue", "salida", "fechadesalida",
+	"objection", "entfernt", "entferntam", "parti", "partile", "quitte", "quittele", "sorti", "sortile", "sefue", "salida", "fechadesalida",
 }
 
 // confirmStems are parts of words of columns of who confirmed, or may have confirmed something else. A yes there changes nothing.
@@ -40,7 +41,7 @@ var confirmStems = []string{"confirm", "bestatig", "bestaetig", "verif", "activa
 // mailStems are parts of words of columns about mail. Such a column says who may be mailed where it says yes or no.
 var mailStems = []string{
 	"mail", "newsletter", "nieuwsbrief", "rundbrief", "verteiler", "boletin", "subscribe", "subscription", "abonn", "suscri", "marketing", "werb", "contact", "kontakt", "erlaubt", "erwunscht", "erwuenscht", "gewunscht",
-	"verbot", "recevoir", "recoit", "souhait", "courriel", "infolettre", "correo", "recib", "publicit", "publicid", "البريد", "النشرة", "الاشتراك",
+	"angeschrieben", "anschreib", "lettredinfo", "comunicaciones", "verbot", "recevoir", "recoit", "souhait", "courriel", "infolettre", "correo", "recib", "publicit", "publicid", "البريد", "النشرة", "الاشتراك",
 }
 
 // otherConsents are parts of the names of columns that say who agreed to something else than mail.
@@ -130,18 +131,30 @@ func soundsLikeMail(name string) bool {
 	return (slices.ContainsFunc(mailStems, has) || abo) && !part && !isOfOther(folded)
 }
 
-// confirms says whether a column may say of somebody that they have not confirmed.
-func confirms(name string) bool {
-	folded := fold(name)
+// confirming is how a column is heeded that may say of somebody that they have not confirmed: by a no, or, where it asks whether they have
+// not, by any answer.
+func confirming(name string) heeding {
+	folded, words := fold(name), wordsOf(name)
 	has := func(part string) bool { return strings.Contains(folded, part) }
-	return (slices.ContainsFunc(confirmStems, has) || slices.Contains(wordsOf(name), "doi")) && !isOfOtherState(name)
+	waits := func(word string) bool {
+		return slices.ContainsFunc(waitingStems, func(stem string) bool { return strings.HasPrefix(word, stem) })
+	}
+	switch {
+	case !slices.ContainsFunc(confirmStems, has) && !slices.Contains(words, "doi"), isOfOtherState(name):
+		return heedsNothing
+	case denies(name), slices.ContainsFunc(words, waits):
+		return heedsAnswers
+	}
+	return heedsRefusals
 }
 
-// denies says whether a column asks whether something is not so, or not yet.
+// waitingStems are beginnings of words for what has not happened yet.
+var waitingStems = []string{"unconfirm", "unverif", "unbest", "onbevest", "pending", "outstanding", "missing", "ausstehend", "fehl", "offen", "attente", "pendient"}
+
+// denies says whether a name has a word of no, or of who is gone, in it.
 func denies(name string) bool {
-	words, stems := wordsOf(name), []string{"unconfirm", "unverif", "unbest", "onbevest", "pending", "outstanding", "missing", "ausstehend", "fehl", "offen", "attente", "pendient"}
-	return isRefusal(name) || slices.ContainsFunc(words, func(word string) bool {
-		return slices.Contains(saysNo, word) || slices.ContainsFunc(stems, func(stem string) bool { return strings.HasPrefix(word, stem) })
+	return slices.ContainsFunc(wordsOf(name), func(word string) bool {
+		return slices.Contains(saysNo, word) || utf8.RuneCountInString(word) > 1 && isNo(word) || isGone(rowStates[word])
 	})
 }
 
@@ -221,7 +234,7 @@ func (s *sheet) findUnread() error {
 		if c.garbled {
 			c.heeding = heedsAll
 		}
-		c.flags = c.heeding == heedsFlags || (c.heeding == heedsAnswers || c.heeding == heedsRefusals && confirms(name)) && !countsMails(name)
+		c.flags = c.heeding == heedsFlags || (c.heeding == heedsAnswers || c.heeding == heedsRefusals && confirming(name) == heedsRefusals) && !countsMails(name)
 		if c.heeding != heedsNothing {
 			s.unread = append(s.unread, c)
 		}
@@ -243,10 +256,10 @@ func (s *sheet) heedingOf(name string) heeding {
 		return heedsRefusals
 	case state:
 		return heedsAll
-	case confirms(name) && denies(name):
-		return heedsAnswers
-	case confirms(name):
-		return heedsRefusals
+	case confirming(name) != heedsNothing:
+		return confirming(name)
+	case soundsLikeMail(name) && denies(name) && !countsMails(name):
+		return heedsButNo
 	case soundsLikeMail(name):
 		return heedsAnswers
 	}
@@ -293,7 +306,11 @@ func (s *sheet) findLoneState() error {
 
 // countsMails says whether the figures of a column about mail are numbers of something, also where there are none but 0 and 1.
 func countsMails(name string) bool {
-	for _, word := range wordsOf(name) {
+	words := wordsOf(name)
+	if len(words) > 1 && words[0] == "no" && words[1] == "of" {
+		return true
+	}
+	for _, word := range words {
 		if slices.Contains([]string{"id", "nr", "sent", "rate", "score", "type", "typ"}, word) || slices.ContainsFunc(countStems, func(stem string) bool { return strings.HasPrefix(word, stem) }) {
 			return true
 		}
