@@ -335,6 +335,7 @@ func TestColumnsThatSayNothing(t *testing.T) {
 		{"ListSuppressed|List suppression|NewsletterOptInWeg|Vertrag resilié", "", "yes|siehe Akte"},
 		{"Beschwerden|Chief complaint", "Hautausschlag|Acne", "reported us as spam|ja|2024-05-03"},
 		{"Lead Status|Patron Status|Marital status|Zahlungsstatus", "NEW|Active patron|single|bezahlt", "Do not contact|Declined patron|unsubscribed"},
+		{"Employment status|Insurance status|Student status|Relationship status|Visa status|Project status|Ticket status|Statut juridique", "retired|single|open|AOK|2024", "unsubscribed|keine Werbung"},
 		{"ⓒⓞⓝⓢⓔⓝⓣⓧ", "", "no"},
 		{"DOI bestätigt|Anmeldung bestätigt|Subscription confirmed|Inscription confirmée|Account verified|Konto aktiviert|Registrierung_verifiziert|Confirmación del alta", "ja|yes|1|2024-05-03|x", "nein|no|non|0|pending|noch nicht"},
 		{"keine E-Mails mehr|Ne souhaite plus recevoir|No enviar correos|Former subscriber|Ex-subscriber|Subscription cancelled|Mail refused|No marketing|Not interested|Will keine Post|Objection|Ausgeschieden|Solicita baja", "", "2024-05-03|yes|x|1"},

@@ -162,6 +162,7 @@ func denies(name string) bool {
 var otherStates = []string{
 	"lead", "patron", "patreon", "marital", "familien", "civil", "zivil", "payment", "zahlung", "paiement", "pago", "order", "bestell", "commande", "pedido", "vip", "shipping", "versand",
 	"booking", "buchung", "termin", "appointment", "reserv", "attend", "rsvp", "teilnahm", "teilnehm", "purchase", "invoice", "rechnung", "identity", "ageverif", "altersverif",
+	"employ", "insur", "versicher", "relationship", "student", "visa", "project", "projekt", "ticket", "juridique", "health", "gesundheit",
 }
 
 // isOfOtherState says whether a name is that of such a column.
