@@ -107,8 +107,8 @@ func decoder(head []byte) transform.Transformer {
 	return textunicode.BOMOverride(plain)
 }
 
-// recode reads what is no UTF-8, and not marked as that, as Windows-1252, which spreadsheets write. A file with more good than broken UTF-8 in it is damaged UTF-8:
-// all its accents would be spoilt, so its faults stay those of their cells.
+// recode reads what is no UTF-8 as Windows-1252, which spreadsheets write, unless it says that it is UTF-8. A file with more good than broken
+// UTF-8 in it is damaged UTF-8: all its accents would be spoilt, so its faults stay those of their cells.
 func (s *spool) recode(dir string) error {
 	is, err := s.isWindows1252()
 	if err != nil || !is {
