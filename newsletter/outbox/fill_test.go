@@ -591,6 +591,37 @@ func TestSettleRefusesOtherWords(t *testing.T) {
 	}
 }
 
+// TestWithdrawnGoesToNobodyElse: what was over of an issue when its article was withdrawn stays over.
+func TestWithdrawnGoesToNobodyElse(t *testing.T) {
+	s, srv := newSite(t), smtptest.New(t)
+	s.readers(s.skin, 2)
+	issue := s.issue(s.skin, "rest")
+	srv.At("content " + address(1)).Drop(false)
+	srv.At("RCPT " + address(2)).Reply("550 5.7.1 blocked")
+	s.send(srv)
+	s.finish()
+	s.tx(func(ctx context.Context, tx *store.Tx) error {
+		return series.Withdraw(ctx, tx, issue.ArticleID, s.now())
+	})
+	for name, f := range map[string]func(context.Context, *store.Tx) (int64, error){
+		"again": func(ctx context.Context, tx *store.Tx) (int64, error) {
+			return outbox.Settle(ctx, tx, issue.ID, "again", s.now())
+		},
+		"retry": func(ctx context.Context, tx *store.Tx) (int64, error) {
+			return outbox.Retry(ctx, tx, issue.ID, s.now())
+		},
+	} {
+		err := s.db.InTx(t.Context(), func(tx *store.Tx) error { _, err := f(t.Context(), tx); return err })
+		if !errors.Is(err, series.ErrState) || !strings.Contains(err.Error(), "rest is withdrawn") {
+			t.Errorf("%s: got %v, want ErrState and why", name, err)
+		}
+	}
+	s.wants(issue.ID, "1 failed, 1 uncertain")
+	if got := s.state(issue.ID).State; got != series.IssueDone {
+		t.Errorf("got an issue that is %s, want it done", got)
+	}
+}
+
 func TestCountPending(t *testing.T) {
 	s := newStage(t)
 	if n, next, err := outbox.CountPending(t.Context(), s.db); n != 1 || next.IsZero() || err != nil {

@@ -100,7 +100,7 @@ WHERE issue_id = ?1 AND state = 'failed' AND owner = '' AND state <> 'pending' A
 
 // Retry makes failed rows of class blocked, config, content or expired pending again, but for people who had the article through
 // another issue since, and has a done issue send again, to providers that were stopped too. It returns how many rows those are. An
-// issue that is cancelled, or was corrected since, fails with series.ErrState.
+// issue that is cancelled, whose article is withdrawn, or that was corrected since, fails with series.ErrState.
 func Retry(ctx context.Context, tx *store.Tx, issueID int64, now time.Time) (int64, error) {
 	if err := mayGoOut(ctx, tx, issueID); err != nil {
 		return 0, fmt.Errorf("retry: %w", err)
@@ -121,7 +121,7 @@ func Retry(ctx context.Context, tx *store.Tx, issueID int64, now time.Time) (int
 const isCorrected = `SELECT EXISTS (SELECT 1 FROM issues c
 	WHERE c.article_id = ?1 AND c.kind = 'correction' AND c.revision > ?2 AND NOT (c.state = 'cancelled' AND c.reached = 0))`
 
-// mayGoOut says why an issue may not go to anybody again: it is cancelled, or its text was corrected since.
+// mayGoOut says why an issue may not go to anybody again: it is cancelled, its article was withdrawn, or its text was corrected since.
 func mayGoOut(ctx context.Context, tx *store.Tx, issueID int64) error {
 	issue, err := series.IssueByID(ctx, tx, issueID)
 	if err != nil {
@@ -129,6 +129,15 @@ func mayGoOut(ctx context.Context, tx *store.Tx, issueID int64) error {
 	}
 	if issue.State == series.IssueCancelled {
 		return fmt.Errorf("issue %s is cancelled: %w", issue.Name, series.ErrState)
+	}
+	if issue.ArticleID != 0 {
+		article, err := series.ArticleByID(ctx, tx, issue.ArticleID)
+		if err != nil {
+			return err
+		}
+		if article.State == series.Withdrawn {
+			return fmt.Errorf("%w: article %s is withdrawn, so issue %s goes to nobody else; make it ready again first if it should", series.ErrState, article.Slug, issue.Name)
+		}
 	}
 	var corrected bool
 	if err := tx.QueryRow(ctx, isCorrected, orNull(issue.ArticleID), issue.Revision).Scan(&corrected); err != nil {

@@ -18,7 +18,7 @@ WHERE issue_id = ?1 AND state = 'uncertain' AND owner = '' AND state <> 'pending
 
 // Settle ends the uncertain rows of an issue by a person's decision: as "sent" they count as sent, as "again" they are sent
 // once more, and a done issue sends again for them. It returns how many rows those are. Another word fails with
-// series.ErrInvalid, "again" for an issue that is cancelled or was corrected since with series.ErrState.
+// series.ErrInvalid, "again" for an issue that Retry would refuse with series.ErrState.
 func Settle(ctx context.Context, tx *store.Tx, issueID int64, as string, now time.Time) (int64, error) {
 	var n int64
 	var err error
