@@ -67,19 +67,23 @@ func (p *Publisher) nothingHeld(ctx context.Context, s series.Series, slot serie
 		return err
 	}
 	for _, hold := range holds {
-		at := hold
-		if at.At.Before(slot.At) {
-			at.At = slot.At // what it holds goes once it runs
-		}
 		for _, facts := range readers {
 			goes := series.Next(atSlot(facts, slot))
-			if goes.Outcome == series.Send && series.Next(atSlot(facts, at)).Article.ID == goes.Article.ID {
+			if goes.Outcome == series.Send && sends(facts, hold, slot.At).ID == goes.Article.ID {
 				return fmt.Errorf("%w: %s is on hold (%s), and what it holds is what would go now; release it first, or name another article with --article",
 					ErrNothing, slotName(s, hold), strings.TrimRight(hold.Reason, "."))
 			}
 		}
 	}
 	return nil
+}
+
+// sends is what a slot on hold has for somebody once it runs, as things are now; zero: nothing.
+func sends(f series.Facts, hold series.Slot, now time.Time) series.Article {
+	if hold.At.Before(now) {
+		hold.At = now
+	}
+	return series.Next(atSlot(f, hold)).Article
 }
 
 // holds are the slots on hold that send before anything else: the coming one, and those whose time is past, as in a pause.

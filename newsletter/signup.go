@@ -337,8 +337,8 @@ func (p *Publisher) clearedOnce(ctx context.Context, f series.Frozen) error {
 }
 
 // welcomeArticle chooses the article of a welcome (rule 3): a person's own next or first one, or the latest issue's. It
-// is zero where there is none, where they had it, where its issue is held or paused (rule 11), or in live where the issue of the coming
-// slot must not be given away.
+// is zero where there is none, where they had it, where its issue is held or paused, or a slot on hold has it for them (rule 11), or in
+// live where the issue of the coming slot must not be given away.
 func (p *Publisher) welcomeArticle(ctx context.Context, s series.Series, subscriberID int64) (series.Article, error) {
 	if s.Welcome == "none" || s.Paused {
 		return series.Article{}, nil
@@ -361,8 +361,12 @@ func (p *Publisher) welcomeArticle(ctx context.Context, s series.Series, subscri
 		return series.Article{}, nil
 	}
 	gives := fates[a.ID].Stopped
-	if !gives && s.Mode == series.Live {
+	switch {
+	case gives:
+	case s.Mode == series.Live:
 		gives, err = p.givesWay(ctx, s, facts, a)
+	default:
+		gives, err = p.isHeld(ctx, s, readerFacts(facts, reader), a)
 	}
 	if gives {
 		p.log.InfoContext(ctx, "welcome gives way to an issue", "series", s.Slug, "article", a.Slug, "subscriber", subscriberID)
@@ -420,6 +424,13 @@ func (p *Publisher) givesWay(ctx context.Context, s series.Series, f series.Fact
 	d := series.Next(atSlot(f, slot))
 	near := slot.At.Sub(p.now()) < s.MinGap
 	return d.Outcome == series.Send && (near || d.Article.ID == a.ID), nil
+}
+
+// isHeld says whether an article is what a slot on hold of a drip series has for a reader: it comes once that is released.
+func (p *Publisher) isHeld(ctx context.Context, s series.Series, f series.Facts, a series.Article) (bool, error) {
+	now := p.now()
+	holds, err := p.holds(ctx, s, now)
+	return slices.ContainsFunc(holds, func(hold series.Slot) bool { return sends(f, hold, now).ID == a.ID }), err
 }
 
 // Unsubscribe ends the enrolment of the link, or with everything all of them. When it returns nil the leave is on the disk

@@ -144,3 +144,20 @@ func TestRule14WhatWasHadIsNotPromised(t *testing.T) {
 	w.check("announce", err)
 	equal(t, "promised", []time.Time{w.promised(s, "ada"), w.promised(s, "ben")}, []time.Time{tuesday(2), tuesday(1)})
 }
+
+// TestRule11NobodyIsWelcomedWithWhatIsHeld: in drip a newcomer gets what the slot on hold has for them once it is released.
+func TestRule11NobodyIsWelcomedWithWhatIsHeld(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{Mode: ptr(series.Drip), Welcome: ptr("first")})
+	w.articles(s, "one", "two")
+	w.run(monday)
+	w.check("hold", w.p.HoldIssue(w.ctx, "skin/"+wall(1), "figure one"))
+	joined, next := w.join(s, "ada")
+	equal(t, "welcomed", joined.Welcomed, false)
+	equal(t, "promised", next, time.Time{})
+	equal(t, "her slot", w.run(tuesday(1)), []string{wall(1) + " held 1"})
+	joined, _ = w.join(s, "ben")
+	equal(t, "once it is an issue", joined.Welcomed, false)
+	w.check("release", w.p.ReleaseIssue(w.ctx, "skin/"+wall(1)))
+	equal(t, "ada", w.deliveriesOf("ada"), []string{"notice pending", "one pending"})
+}
