@@ -38,7 +38,10 @@ func HeldPassed(ctx context.Context, q store.Querier, seriesID int64, now time.T
 	return held, nil
 }
 
-const heldSlot = slotRows + ` WHERE s.series_id = ?1 AND s.state = 'held' AND s.hold = 1 ORDER BY s.fires DESC, s.wall DESC LIMIT 1`
+// The last one that the series went on with: while it is on hold those after it wait, and no other state has to be read.
+const heldSlot = `SELECT * FROM (` + slotRows + ` WHERE s.series_id = ?1 AND s.state IN ('issued', 'empty', 'held')
+	ORDER BY s.fires DESC, s.wall DESC LIMIT 1) AS last
+WHERE state = 'held' AND hold = 1`
 
 // HeldSlot is the slot of a series that an editor holds and that got no issue at its time; store.ErrNotFound where there is none.
 func HeldSlot(ctx context.Context, q store.Querier, seriesID int64) (s Slot, err error) {
