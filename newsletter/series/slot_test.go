@@ -426,6 +426,25 @@ func TestPinLeavesASlotThatTheScheduleHasNot(t *testing.T) {
 	}
 }
 
+// TestAHoldIsKeptWhereItsPinLeaves: of such a slot that is on hold the next one inherits that.
+func TestAHoldIsKeptWhereItsPinLeaves(t *testing.T) {
+	db := open(t)
+	s := add(t, db, weekly())
+	a := importOne(t, db, s.ID, "a")
+	slot := pin(t, db, "2027-03-30", a, day(0))
+	in(t, db, func(ctx context.Context, tx *store.Tx) error {
+		if err := series.HoldSlot(ctx, tx, slot, true, "figure one", day(0)); err != nil {
+			return err
+		}
+		_, err := series.Set(ctx, tx, s.Slug, series.Change{Schedule: []string{"0 9 * * WED"}}, day(0))
+		return err
+	})
+	pin(t, db, "2027-03-24", a, day(0))
+	if got := rows(t, db); !slices.Contains(got, "2027-03-31T09:00 planned on hold") {
+		t.Errorf("got %v, want the slot after the one that is left on hold", got)
+	}
+}
+
 func TestPinDate(t *testing.T) {
 	db := open(t)
 	s := add(t, db, weekly())
