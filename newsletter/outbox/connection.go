@@ -113,7 +113,11 @@ func (c *connection) followAfter(ctx context.Context) (join func()) {
 	}
 	var beside sync.WaitGroup
 	beside.Go(func() { c.follow(ctx, &c.after, c.w.takeOfIssues) })
-	return beside.Wait
+	return func() {
+		began := time.Now()
+		beside.Wait()
+		c.w.writer.stoodFor(time.Since(began))
+	}
 }
 
 // job is what c does next with a message, unless its row went elsewhere meanwhile.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -165,4 +166,50 @@ func TestFinishedAhead(t *testing.T) {
 	}
 	s.wants(issue.ID, "100 sent")
 	checkInvariants(s, s.db, taken(srv), 0)
+}
+
+// TestMarksOfSlowMessages: where connections stand still for their messages, as for signatures, marks wait for each other; where
+// it's the relay that they wait for, or processors are left to write, no mark waits for anything.
+func TestMarksOfSlowMessages(t *testing.T) {
+	const readers = 200
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2))
+	for _, tt := range []struct {
+		name            string
+		connections     int
+		writing, answer time.Duration
+		waits           bool
+	}{
+		{"slow to write", 8, 20 * time.Millisecond, time.Millisecond, true},
+		{"slow relay", 8, 20 * time.Millisecond, 100 * time.Millisecond, false},
+		{"few connections", 2, 20 * time.Millisecond, time.Millisecond, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			bubble(t, func(s *site) {
+				s.readers(s.skin, readers)
+				issue := s.issue(s.skin, "rest")
+				l := &line{takes: func(context.Context) mailer.Outcome {
+					time.Sleep(tt.answer)
+					return mailer.Outcome{State: mailer.Accepted, Reply: mailer.Reply{Code: 250}}
+				}}
+				cfg := s.config(l)
+				cfg.Connections = tt.connections
+				var written atomic.Int64
+				cfg.Finish = func(m mailer.Message) (mailer.Message, error) {
+					time.Sleep(tt.writing + time.Duration(written.Add(1)*7%16)*100*time.Microsecond) // no two at the same moment
+					return m, nil
+				}
+				s.db.Used()
+				w := s.start(cfg)
+				s.drain(w)
+				commits := s.db.Used().Commits
+				s.wants(issue.ID, "200 sent")
+				if waits := commits < readers/2; waits != tt.waits {
+					s.Errorf("%d commits for %d messages", commits, readers)
+				}
+				if err := w.Close(); err != nil {
+					s.Error(err)
+				}
+			})
+		})
+	}
 }

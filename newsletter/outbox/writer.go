@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -42,13 +43,15 @@ type writer struct {
 	signal  chan struct{}
 	ended   chan struct{} // closed when run has returned
 
-	crowd atomic.Int64 // connections at work: each will ask for a mark
+	processors int64
+	crowd      atomic.Int64 // connections at work: each will ask for a mark
 
 	mu          sync.Mutex
 	asks, facts []*write
 	cost        time.Duration // of a commit, of late
 	writing     time.Duration // of a message, of late
 	absence     time.Duration // of a connection between its mark and its next, of late; 0: not known
+	standing    time.Duration // of a connection that has its answer, for its next message, of late
 	err         error         // of the last commit; nil: all well
 	retryAt     time.Time
 	wait        time.Duration
@@ -59,6 +62,7 @@ func newWriter(cfg Config) *writer {
 	return &writer{
 		db: cfg.DB, now: cfg.Now, log: cfg.Log, settled: cfg.OnSettled,
 		signal: make(chan struct{}, 1), ended: make(chan struct{}),
+		processors: int64(min(runtime.NumCPU(), runtime.GOMAXPROCS(0))), // one of these may be a spare
 	}
 }
 
@@ -88,6 +92,13 @@ func (w *writer) slowToWrite() bool {
 	return 2*w.writing > w.cost
 }
 
+// stoodFor notes how long a connection stood still for a message to be written, when it had its answer.
+func (w *writer) stoodFor(took time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.standing = lately(w.standing, took)
+}
+
 // lately is a mean in which the newest of the values counts for an eighth.
 func lately(mean, value time.Duration) time.Duration {
 	if mean == 0 {
@@ -96,14 +107,22 @@ func lately(mean, value time.Duration) time.Duration {
 	return mean + (value-mean)/8
 }
 
-// gathers says how long a commit should wait for more to share it: where connections are back in about the time that a commit
-// takes, one for nearly all of them costs half of what two by turns do.
+// gathers says how long a commit should wait for more to share it. Where connections are back in about the time that a commit
+// takes, one for nearly all of them costs half of what two by turns do. Where they stand still for their messages to be written, and
+// more of them than there are processors for that, they may as well wait for their marks: what commits cost is taken from who writes.
 func (w *writer) gathers(now time.Time) time.Duration {
 	crowd, asks := w.crowd.Load(), int64(len(w.asks))
-	if asks == 0 || 5*asks >= 4*crowd || w.absence == 0 || w.absence > min(2*w.cost, mostGathering) {
+	if asks == 0 || 5*asks >= 4*crowd {
 		return 0
 	}
-	return min(4*w.absence, mostGathering) - now.Sub(w.asks[0].since)
+	var wait time.Duration
+	if w.absence <= min(2*w.cost, mostGathering) {
+		wait = 4 * w.absence
+	}
+	if 2*w.writing > w.cost && crowd-asks > w.processors {
+		wait = max(wait, 4*w.standing)
+	}
+	return min(wait, mostGathering) - now.Sub(w.asks[0].since)
 }
 
 // ask commits do together with whatever else waits, and returns once it is on the disk or can't be.
