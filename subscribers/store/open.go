@@ -93,7 +93,7 @@ const patience = 5 * time.Second
 // What is deleted is overwritten: of somebody who was erased nothing may stay in free pages. For the log see EmptyLog.
 func (db *DB) connect(ctx context.Context) (err error) {
 	shared := "_busy_timeout=" + strconv.FormatInt(patience.Milliseconds(), 10) + "&_foreign_keys=on&_stmt_cache_size=64&_mutex=no&_synchronous=FULL"
-	if db.writer, err = sql.Open("sqlite3", dsn(db.path, shared+"&_journal_mode=WAL&_txlock=immediate&_secure_delete=on&_cache_size=-8192")); err != nil {
+	if db.writer, err = sql.Open("sqlite3", dsn(db.path, shared+"&_journal_mode=WAL&_txlock=immediate&_secure_delete=on&_cache_size=-6144")); err != nil {
 		return err
 	}
 	db.writer.SetMaxOpenConns(1)
