@@ -121,8 +121,9 @@ type moody struct {
 	refuses string // whose content
 	blocks  string // likewise, for a reason of ours
 	defers  string // likewise, for now
+	loses   string // whose content it takes without a word
 
-	before func() // it says so; nil: nothing
+	before func() // it defers or loses; nil: nothing
 }
 
 func (r *moody) Connect(context.Context) (outbox.Conn, error) {
@@ -140,9 +141,12 @@ func (r *moodyLine) Content(ctx context.Context, next *mailer.Message) (mailer.O
 		return mailer.Outcome{State: mailer.Refused, Class: mailer.ClassContent, Reply: mailer.Reply{Code: 554, Enhanced: "5.6.0", Text: "no"}}, nil
 	case r.of.blocks:
 		return mailer.Outcome{State: mailer.Refused, Class: mailer.ClassBlocked, Reply: mailer.Reply{Code: 554, Enhanced: "5.7.1", Text: "no"}}, nil
-	case r.of.defers:
+	case r.of.defers, r.of.loses:
 		if r.of.before != nil {
 			r.of.before()
+		}
+		if r.offered.To == r.of.loses {
+			return mailer.Outcome{State: mailer.Unknown}, nil
 		}
 		return mailer.Outcome{State: mailer.Deferred, Reply: mailer.Reply{Code: 451, Enhanced: "4.3.0", Text: "not now"}}, nil
 	}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -277,6 +278,48 @@ func TestRule7NoOldCorrectionAfterTheNewer(t *testing.T) {
 			}
 			if _, err := w.p.RetryIssue(w.ctx, newer); (err == nil) == cancelled {
 				t.Errorf("retry the newer correction: got %v", err)
+			}
+		})
+	}
+}
+
+// TestRule7NoOldTextBehindACancelledCorrection: of a correction that is cancelled while a letter is in flight it is not known yet whether
+// it reached somebody. Until it is, and if it did, the old text goes out to nobody again.
+func TestRule7NoOldTextBehindACancelledCorrection(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		relay *moody
+		again bool // it came back, so that the old text may go
+	}{
+		{"comes back", &moody{defers: "ben@reader.example"}, true},
+		{"nobody knows", &moody{loses: "ben@reader.example"}, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t)
+			s := w.series("skin", series.Change{})
+			w.articles(s, "one")
+			w.enrol(s, "ben")
+			w.run(monday)
+			w.run(tuesday(1))
+			w.deliver(&moody{refuses: "ben@reader.example"})
+			original := "skin/" + wall(1)
+			w.importArticles(s, series.Incoming{Slug: "one", Text: series.Text{Title: "About one", Markdown: "Two drops, not two spoons."}})
+			correction, readers, err := w.p.Correct(w.ctx, original, "The dose was wrong.", false)
+			w.check("correct", err)
+			equal(t, "corrected", readers, int64(1))
+			var cancelled, retried, settled error
+			tt.relay.before = sync.OnceFunc(func() {
+				cancelled = w.p.CancelIssue(w.ctx, correction, "it was right")
+				_, retried = w.p.RetryIssue(w.ctx, original)
+				_, settled = w.p.SettleIssue(w.ctx, original, "again")
+			})
+			w.deliver(tt.relay)
+			w.check("cancel", cancelled)
+			if !errors.Is(retried, series.ErrState) || !errors.Is(settled, series.ErrState) {
+				t.Errorf("while it is in flight: retry got %v, settle as again %v, want ErrState", retried, settled)
+			}
+			if n, err := w.p.RetryIssue(w.ctx, original); (n == 1) != tt.again || (err == nil) != tt.again {
+				t.Errorf("retry after it: got %d, %v", n, err)
 			}
 		})
 	}

@@ -44,6 +44,7 @@ func TestPlans(t *testing.T) {
 		{"had", selectHad, "deliveries_by_subscriber (subscriber_id>? AND subscriber_id<?)"},
 		{"had by", hadBy, "deliveries_by_subscriber (subscriber_id>? AND subscriber_id<?)"},
 		{"announced", anyAnnounced, "issues_by_article (article_id=?)"},
+		{"corrected", isCorrected, "deliveries_leased"},
 		{"retry", retryFailed, "deliveries_ended (issue_id=? AND state=?)"},
 		{"count", countStates, "COVERING INDEX deliveries_ended (issue_id=?)"},
 		{"midway", selectMidway, "deliveries_leased"},

@@ -118,8 +118,11 @@ func Retry(ctx context.Context, tx *store.Tx, issueID int64, now time.Time) (int
 	return n, nil
 }
 
+// A cancelled correction may still reach those for whom it is in flight.
 const isCorrected = `SELECT EXISTS (SELECT 1 FROM issues c
-	WHERE c.article_id = ?1 AND c.kind = 'correction' AND c.revision > ?2 AND NOT (c.state = 'cancelled' AND c.reached = 0))`
+	WHERE c.article_id = ?1 AND c.kind = 'correction' AND c.revision > ?2
+		AND (c.state <> 'cancelled' OR c.reached = 1
+			OR EXISTS (SELECT 1 FROM deliveries d WHERE d.owner <> '' AND d.state = 'inflight' AND +d.issue_id = c.id)))`
 
 // mayGoOut says why an issue may not go to anybody again: it is cancelled, its article was withdrawn, or its text was corrected since.
 func mayGoOut(ctx context.Context, tx *store.Tx, issueID int64) error {
