@@ -337,12 +337,26 @@ func (p *Publisher) nobodyWaits(ctx context.Context, s series.Series, a series.A
 	if err != nil {
 		return err
 	}
-	others := "the others get the mended article by: pressrun issue announce " + s.Slug + " --article " + a.Slug
-	if s.Mode == series.Drip {
-		others = "the others get the mended article in their next slot"
+	return fmt.Errorf("%w: %s is still to go to %d with the old text (it is %s). Nothing was sent. Cancel it first, pressrun issue cancel %s: %s",
+		series.ErrState, issue.Name, rows, issue.State, issue.Name, onceCancelled(s, a, issue))
+}
+
+// onceCancelled says who gets a mended article how, once an issue with its old text is cancelled.
+func onceCancelled(s series.Series, a series.Article, issue series.Issue) string {
+	drip, article := s.Mode == series.Drip, s.Slug+" --article "+a.Slug
+	if !issue.Reached && (issue.Kind == "slot" || issue.Kind == "now") {
+		how := "goes in its turn, or at once by: pressrun issue send " + article
+		if drip {
+			how = "comes in the next slot of everybody it was for"
+		}
+		return "nobody has it yet, so it gives its article back, and the mended one " + how +
+			". A correction then goes to those alone who have the old text from another issue"
 	}
-	return fmt.Errorf("%w: %s is still to go to %d with the old text (it is %s). Nothing was sent. Cancel it first, pressrun issue cancel %s: "+
-		"then the correction goes to those who have the old text or whose relay refused what it says, and %s", series.ErrState, issue.Name, rows, issue.State, issue.Name, others)
+	how := "by: pressrun issue announce " + article
+	if drip {
+		how = "in their next slot"
+	}
+	return "then the correction goes to those who have the old text or whose relay refused what it says, and the others get the mended article " + how
 }
 
 // corrected finds the series and the article, as it is now, of an issue that shall be corrected.

@@ -176,6 +176,51 @@ func TestRule7NoOldTextAfterItsCorrection(t *testing.T) {
 	}
 }
 
+// TestRule7NothingIsCorrectedOfWhatNobodyHas: an issue that reached nobody gives its article back, also to those whose relay refused it,
+// and the editor who would correct it is told so.
+func TestRule7NothingIsCorrectedOfWhatNobodyHas(t *testing.T) {
+	for _, tt := range []struct {
+		mode series.Mode
+		told string
+		goes func(w *world)
+	}{
+		{series.Live, "at once by: pressrun issue send skin --article one", func(w *world) {
+			_, _, readers, err := w.p.SendNow(w.ctx, "skin", "one", false)
+			w.check("send", err)
+			equal(t, "readers", readers, int64(2))
+		}},
+		{series.Drip, "in the next slot of everybody it was for", func(w *world) {
+			equal(t, "the next slot", w.run(tuesday(2)), []string{wall(2) + " issued 2"})
+		}},
+	} {
+		t.Run(string(tt.mode), func(t *testing.T) {
+			w := newWorld(t)
+			s := w.series("skin", series.Change{Mode: &tt.mode})
+			w.articles(s, "one")
+			w.enrol(s, "ada", "ben")
+			w.run(monday)
+			w.run(tuesday(1))
+			w.deliver(&moody{refuses: "ada@reader.example", defers: "ben@reader.example"})
+			original, _, _ := strings.Cut(w.issues()[0], " ")
+			w.importArticles(s, series.Incoming{Slug: "one", Text: series.Text{Title: "About one", Markdown: "Two drops, not two spoons."}})
+			_, _, err := w.p.Correct(w.ctx, original, "The dose was wrong.", false)
+			if !errors.Is(err, series.ErrState) || strings.Contains(err.Error(), "whose relay refused") {
+				t.Fatalf("correct what nobody has: got %v, want ErrState and no word of what a correction brings", err)
+			}
+			contains(t, "what to do", err.Error(), "issue cancel "+original, "nobody has it yet", tt.told)
+			w.check("cancel", w.p.CancelIssue(w.ctx, original, "the dose was wrong"))
+			if _, _, err := w.p.Correct(w.ctx, original, "The dose was wrong.", false); !errors.Is(err, newsletter.ErrNothing) {
+				t.Errorf("correct it then: got %v, want ErrNothing", err)
+			}
+			tt.goes(w)
+			w.deliver(&moody{})
+			for _, name := range []string{"ada", "ben"} {
+				contains(t, name+" has", strings.Join(w.deliveriesOf(name), " "), "one sent")
+			}
+		})
+	}
+}
+
 // TestRule7ACorrectionWaitsForWhatIsInFlight: a letter that the relay is about to answer may come back, and go out again behind its
 // correction.
 func TestRule7ACorrectionWaitsForWhatIsInFlight(t *testing.T) {
