@@ -315,8 +315,8 @@ func TestRule7NoOldCorrectionAfterTheNewer(t *testing.T) {
 			if cancelled {
 				w.check("cancel", w.p.CancelIssue(w.ctx, newer, "it was right"))
 			}
-			if _, err := w.p.RetryIssue(w.ctx, older); !errors.Is(err, series.ErrState) {
-				t.Errorf("retry the older correction: got %v, want ErrState", err)
+			if _, err := w.p.RetryIssue(w.ctx, older); !errors.Is(err, series.ErrState) || !strings.Contains(err.Error(), "issue correct "+older) {
+				t.Errorf("retry the older correction: got %v, want ErrState and what brings the newer", err)
 			}
 			if _, err := w.p.SettleIssue(w.ctx, older, "again"); !errors.Is(err, series.ErrState) {
 				t.Errorf("send the older correction again: got %v, want ErrState", err)
@@ -324,6 +324,16 @@ func TestRule7NoOldCorrectionAfterTheNewer(t *testing.T) {
 			if _, err := w.p.RetryIssue(w.ctx, newer); (err == nil) == cancelled {
 				t.Errorf("retry the newer correction: got %v", err)
 			}
+			lacking := int64(0)
+			if cancelled {
+				lacking = 1
+			}
+			_, readers, err := w.p.Correct(w.ctx, older, "The dose was wrong.", true)
+			if !cancelled && errors.Is(err, newsletter.ErrNothing) {
+				err = nil
+			}
+			w.check("correct the older correction", err)
+			equal(t, "who lacks the newer", readers, lacking)
 		})
 	}
 }

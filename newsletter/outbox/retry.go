@@ -146,10 +146,14 @@ func mayGoOut(ctx context.Context, tx *store.Tx, issueID int64) error {
 	if err := tx.QueryRow(ctx, isCorrected, orNull(issue.ArticleID), issue.Revision).Scan(&corrected); err != nil {
 		return err
 	}
-	if corrected {
-		return fmt.Errorf("%w: what issue %s says was corrected since, so it goes to nobody else. Who lacks the article gets it as it is now by: pressrun issue announce SERIES --article ARTICLE", series.ErrState, issue.Name)
+	if !corrected {
+		return nil
 	}
-	return nil
+	lacking := "Who lacks the article gets it as it is now by: pressrun issue announce SERIES --article ARTICLE"
+	if issue.Kind == "correction" {
+		lacking = "Who lacks the later correction gets it by: pressrun issue correct " + issue.Name + " --note TEXT"
+	}
+	return fmt.Errorf("%w: what issue %s says was corrected since, so it goes to nobody else. %s", series.ErrState, issue.Name, lacking)
 }
 
 // reopen has a done issue send again if it got rows to send.
