@@ -36,7 +36,7 @@ const welcome = "welcome"
 
 // FillLive writes the rows of an issue in state planned (which becomes filling) or filling: everybody mailable in its series
 // who has not had its article in this cycle, nor by an announcement to another series, nor read it before they came; of a correction, those who had the article in an
-// earlier revision, or were refused it there for what it said, and no correction with this one. It works in short transactions and goes on where an interrupted call stopped. The last one opens the
+// earlier revision, or were refused it there in this cycle for what it said, and no correction with this one. It works in short transactions and goes on where an interrupted call stopped. The last one opens the
 // issue as Open does. It returns how many rows the issue has. Two calls at once, of two processes, do it together; an issue
 // that was filled to the end is left as it is.
 func FillLive(ctx context.Context, db *store.DB, issueID int64, now func() time.Time) (int64, error) {
@@ -142,9 +142,11 @@ FROM mailable m
 WHERE m.series_id = ?2 AND m.subscriber_id BETWEEN ?5 AND ?6
 	AND (EXISTS (SELECT 1 FROM deliveries d JOIN issues i ON i.id = d.issue_id
 			WHERE d.subscriber_id = m.subscriber_id AND d.article_id = ?3 AND i.revision < ?7
-				AND (d.state IN ('inflight', 'sent', 'uncertain') OR (d.state = 'failed' AND d.class = 'content')))
+				AND (d.state IN ('inflight', 'sent', 'uncertain')
+					OR (d.state = 'failed' AND d.class = 'content' AND (d.series_id <> ?2 OR d.cycle = m.cycle))))
 		OR (?8 = 1 AND EXISTS (SELECT 1 FROM kept k JOIN issues i ON i.id = k.issue_id
-			WHERE k.subscriber_id = m.subscriber_id AND k.article_id = ?3 AND i.revision < ?7)))
+			WHERE k.subscriber_id = m.subscriber_id AND k.article_id = ?3 AND i.revision < ?7
+				AND (k.sent = 1 OR k.series_id <> ?2 OR k.cycle = m.cycle))))
 	AND NOT EXISTS (SELECT 1 FROM deliveries d JOIN issues i ON i.id = d.issue_id
 		WHERE d.subscriber_id = m.subscriber_id AND d.series_id = ?2 AND i.kind = 'correction' AND i.article_id = ?3
 			AND i.revision >= ?7 AND d.state IN ('pending', 'claimed', 'inflight', 'sent', 'uncertain'))
@@ -227,9 +229,11 @@ func CountFill(ctx context.Context, q store.Querier, seriesID, articleID int64) 
 const countCorrected = `SELECT count(*) FROM articles a JOIN mailable m ON m.series_id = a.series_id
 WHERE a.id = ?1 AND (EXISTS (SELECT 1 FROM deliveries d JOIN issues i ON i.id = d.issue_id
 			WHERE d.subscriber_id = m.subscriber_id AND d.article_id = ?1 AND i.revision < ?2
-				AND (d.state IN ('inflight', 'sent', 'uncertain') OR (d.state = 'failed' AND d.class = 'content')))
+				AND (d.state IN ('inflight', 'sent', 'uncertain')
+					OR (d.state = 'failed' AND d.class = 'content' AND (d.series_id <> m.series_id OR d.cycle = m.cycle))))
 		OR EXISTS (SELECT 1 FROM kept k JOIN issues i ON i.id = k.issue_id
-			WHERE k.subscriber_id = m.subscriber_id AND k.article_id = ?1 AND i.revision < ?2))
+			WHERE k.subscriber_id = m.subscriber_id AND k.article_id = ?1 AND i.revision < ?2
+				AND (k.sent = 1 OR k.series_id <> m.series_id OR k.cycle = m.cycle)))
 	AND NOT EXISTS (SELECT 1 FROM deliveries d JOIN issues i ON i.id = d.issue_id
 		WHERE d.subscriber_id = m.subscriber_id AND d.series_id = m.series_id AND i.kind = 'correction' AND i.article_id = ?1
 			AND i.revision >= ?2 AND d.state IN ('pending', 'claimed', 'inflight', 'sent', 'uncertain'))
@@ -259,8 +263,8 @@ func Outdated(ctx context.Context, q store.Querier, articleID, revision int64) (
 	return issueID, rows, nil
 }
 
-// CountCorrection counts the mailable people who had an article in a revision below the given one, or were refused it for what it
-// said, and no correction of it since.
+// CountCorrection counts the mailable people who had an article in a revision below the given one, or were refused it in this cycle for
+// what it said, and no correction of it since.
 func CountCorrection(ctx context.Context, q store.Querier, articleID, revision int64) (n int64, err error) {
 	if err := q.QueryRow(ctx, countCorrected, articleID, revision).Scan(&n); err != nil {
 		return 0, fmt.Errorf("article %d: count readers of a correction: %w", articleID, err)

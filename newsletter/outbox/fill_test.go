@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -346,6 +347,20 @@ func TestAnnouncedToAnotherSeries(t *testing.T) {
 	}
 }
 
+// mend writes an article anew: its next revision.
+func (s *site) mend(slug string) (mended series.Article) {
+	s.Helper()
+	s.tx(func(ctx context.Context, tx *store.Tx) error {
+		in := []series.Incoming{{Slug: slug, Text: series.Text{Title: "About " + slug, Markdown: "Better words."}}}
+		all, err := series.ImportArticles(ctx, tx, s.skin.ID, in, series.ImportOptions{}, s.now())
+		if err == nil {
+			mended = all[0].Article
+		}
+		return err
+	})
+	return mended
+}
+
 func TestCorrectionGoesToWhoHadLess(t *testing.T) {
 	s, srv := newSite(t), smtptest.New(t)
 	s.readers(s.skin, 4)
@@ -353,15 +368,7 @@ func TestCorrectionGoesToWhoHadLess(t *testing.T) {
 	srv.At("RCPT " + address(1)).Reply("552 5.2.2 full")
 	s.send(srv)
 	s.readers(s.skin, 6) // two more, who had nothing
-	article := must(series.ArticleBySlug(t.Context(), s.db, "rest"))
-	s.tx(func(ctx context.Context, tx *store.Tx) error {
-		in := []series.Incoming{{Slug: "rest", Text: series.Text{Title: article.Title, Markdown: "Better words."}}}
-		all, err := series.ImportArticles(ctx, tx, s.skin.ID, in, series.ImportOptions{}, s.now())
-		if err == nil {
-			article = all[0].Article
-		}
-		return err
-	})
+	article := s.mend("rest")
 	if n, err := outbox.CountCorrection(t.Context(), s.db, article.ID, article.Revision); n != 3 || err != nil {
 		t.Errorf("count: got %d, %v, want 3", n, err)
 	}
@@ -386,6 +393,55 @@ func TestCorrectionGoesToWhoHadLess(t *testing.T) {
 		t.Errorf("a correction of the correction: got %d, %v, want 3", n, err)
 	}
 	checkInvariants(t, s.db, taken(srv), 0)
+}
+
+// TestCorrectionOfAnotherCycle: for whom the old text was refused before they began again, the article is as for somebody new; who read
+// it then has read it.
+func TestCorrectionOfAnotherCycle(t *testing.T) {
+	for _, compacted := range []bool{false, true} {
+		t.Run(fmt.Sprint("compacted ", compacted), func(t *testing.T) {
+			s, srv := newSite(t), smtptest.New(t)
+			ids := s.readers(s.skin, 4)
+			for i := range 3 {
+				srv.At("content " + address(i+1)).Reply("554 5.7.1 looks like spam").Times(1)
+			}
+			old := s.issue(s.skin, "rest")
+			s.send(srv)
+			s.wants(old.ID, "1 sent, 3 failed")
+			article := s.mend("rest")
+			for _, again := range []int{0, 1, 3} {
+				s.exec(`UPDATE enrolments SET cycle = 2 WHERE subscriber_id = ?1`, ids[again])
+			}
+			f := s.frozen(s.skin, article)
+			f.Kind = "welcome"
+			hello := s.freeze(f)
+			s.tx(func(ctx context.Context, tx *store.Tx) error { return outbox.Open(ctx, tx, s.now(), hello.ID) })
+			if n, err := s.add(hello.ID, ids[0]); n != 1 || err != nil {
+				t.Fatalf("welcome: got %d, %v, want one", n, err)
+			}
+			s.send(srv)
+			s.finish()
+			if compacted {
+				if n := s.compact(s.now().Add(time.Hour)); n != 5 {
+					t.Fatalf("got %d compacted, want 5", n)
+				}
+			}
+			if n, err := outbox.CountCorrection(t.Context(), s.db, article.ID, article.Revision); n != 2 || err != nil {
+				t.Errorf("count: got %d, %v, want 2", n, err)
+			}
+			f.Kind = "correction"
+			correction := s.freeze(f)
+			if n, err := s.fill(correction.ID); n != 2 || err != nil {
+				t.Errorf("fill: got %d, %v, want 2", n, err)
+			}
+			var to []int64
+			err := outbox.Recipients(t.Context(), s.db, correction.ID, func(id int64) { to = append(to, id) })
+			slices.Sort(to)
+			if err != nil || !slices.Equal(to, ids[2:]) {
+				t.Errorf("got a correction to %d, %v, want it to %d", to, err, ids[2:])
+			}
+		})
+	}
 }
 
 func TestReaders(t *testing.T) {
