@@ -277,7 +277,8 @@ func (p *Publisher) dripNow(ctx context.Context, s series.Series, slot series.Sl
 }
 
 // Correct makes a correction of an issue (rule 7): a one-off issue with a note above the article as it is now, to those
-// who had an older revision, or whose relay refused what it said, and no correction since. ErrNothing where the article has not changed, or where there are none.
+// who had an older revision, or whose relay refused what it said, and no correction since. ErrNothing where the article has not
+// changed, or where there are none.
 func (p *Publisher) Correct(ctx context.Context, issueName, note string, dryRun bool) (issue string, readers int64, err error) {
 	p.due.Lock()
 	defer p.due.Unlock()

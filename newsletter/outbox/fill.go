@@ -35,8 +35,9 @@ func nextChunk(size int64, took time.Duration) int64 {
 const welcome = "welcome"
 
 // FillLive writes the rows of an issue in state planned (which becomes filling) or filling: everybody mailable in its series
-// who has not had its article in this cycle, nor by an announcement to another series, nor read it before they came; of a correction, those who had the article in an
-// earlier revision, or were refused it there in this cycle for what it said, and no correction with this one. It works in short transactions and goes on where an interrupted call stopped. The last one opens the
+// who has not had its article in this cycle, nor by an announcement to another series, nor read it before they came; of a
+// correction, those who had the article in an earlier revision, or were refused it there in this cycle for what it said, and no
+// correction with this one. It works in short transactions and goes on where an interrupted call stopped. The last one opens the
 // issue as Open does. It returns how many rows the issue has. Two calls at once, of two processes, do it together; an issue
 // that was filled to the end is left as it is.
 func FillLive(ctx context.Context, db *store.DB, issueID int64, now func() time.Time) (int64, error) {
