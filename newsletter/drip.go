@@ -32,6 +32,9 @@ type drip struct {
 // publishDrip does a slot of a drip series.
 func (p *Publisher) publishDrip(ctx context.Context, s series.Series, slot series.Slot, o opening) (Happened, error) {
 	d := &drip{p: p, s: s, slot: slot, kind: "slot"}
+	if err := d.passBy(ctx); err != nil {
+		return Happened{}, err
+	}
 	if err := d.fill(ctx); err != nil {
 		return Happened{}, err
 	}
@@ -81,6 +84,27 @@ func (d *drip) takeBack(ctx context.Context, tx *store.Tx) error {
 	}
 	for _, issue := range begun {
 		if err := outbox.Cancel(ctx, tx, issue.ID, cutShort, d.p.now()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// passBy takes back what a release began of a held slot before this one, with which the series goes on.
+func (d *drip) passBy(ctx context.Context) error {
+	open, err := series.OpenIssues(ctx, d.p.db)
+	if err != nil {
+		return err
+	}
+	for _, issue := range open {
+		if issue.SeriesID != d.s.ID || issue.Kind != d.kind || issue.State != series.IssueFilling || issue.Slot >= d.slot.Wall {
+			continue
+		}
+		before := &drip{p: d.p, s: d.s, slot: series.Slot{Wall: issue.Slot}, kind: d.kind}
+		if err := d.p.db.InTx(ctx, func(tx *store.Tx) error { return before.takeBack(ctx, tx) }); err != nil {
+			return err
+		}
+		if _, err := outbox.SkipCancelled(ctx, d.p.db, d.p.now()); err != nil {
 			return err
 		}
 	}

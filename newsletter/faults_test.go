@@ -318,18 +318,28 @@ func cutDrip(t *testing.T) (*world, series.Series) {
 	w.enrol(s, names(1200)...)
 	w.run(monday)
 	w.clock.set(tuesday(1))
+	w.cut("skin/"+wall(1)+"/one", func(ctx context.Context, p *newsletter.Publisher) error {
+		_, err := p.RunDue(ctx)
+		return err
+	})
+	return w, s
+}
+
+// cut has the process of a fill die once an issue has its first 500 rows.
+func (w *world) cut(issue string, fill func(context.Context, *newsletter.Publisher) error) {
+	w.t.Helper()
 	ctx, cancel := context.WithCancel(w.ctx)
+	defer cancel()
 	cfg := w.cfg
 	cfg.Now = func() time.Time {
-		if len(w.issues()) > 0 && w.issue("skin/"+wall(1)) == "filling pending=500" {
+		if len(w.issues()) > 0 && w.issue(issue) == "filling pending=500" {
 			cancel()
 		}
 		return w.clock.now()
 	}
-	if _, err := w.publisher(cfg).RunDue(ctx); err == nil {
-		t.Fatal("the run was not cut")
+	if err := fill(ctx, w.publisher(cfg)); err == nil {
+		w.t.Fatalf("the fill of %s was not cut", issue)
 	}
-	return w, s
 }
 
 func TestADripSlotCutAndThenPausedIsTakenBack(t *testing.T) {

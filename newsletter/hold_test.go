@@ -1,6 +1,7 @@
 package newsletter_test
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -420,6 +421,51 @@ func TestRule11AHoldOutlivesWhatWasInItsWay(t *testing.T) {
 				equal(t, "ada then", w.deliveriesOf("ada"), []string{"one pending", "two pending"})
 			})
 		}
+	}
+}
+
+// TestRule11AReleaseThatIsCutCanBeDoneAgain: the process that releases a drip slot without an issue dies, or is slower than the scheduler of
+// another one. Nothing of it leaves, and the slot is released, cancelled or passed as before.
+func TestRule11AReleaseThatIsCutCanBeDoneAgain(t *testing.T) {
+	name := "skin/" + wall(1)
+	for what, tt := range map[string]struct {
+		hold bool
+		then func(t *testing.T, w *world)
+		slot string // what becomes of it
+		next string // what the next slot sends to all
+	}{
+		"released": {true, func(_ *testing.T, w *world) { w.check("release", w.p.ReleaseIssue(w.ctx, name)) }, "sending pending=1200", "two"},
+		"cancelled": {true, func(t *testing.T, w *world) {
+			err := w.p.CancelIssue(w.ctx, name+"/one", "")
+			if !errors.Is(err, series.ErrState) {
+				t.Errorf("cancel one of its issues: got %v, want ErrState", err)
+			}
+			contains(t, "why", err.Error(), "nobody got it", "pressrun issue release "+name+")", "pressrun issue cancel "+name+")")
+			w.check("cancel", w.p.CancelIssue(w.ctx, name, "by the lawyer"))
+			equal(t, "taken back at once", w.issue(name+"/one"), "cancelled skipped=500")
+		}, "cancelled skipped=500", "one"},
+		"passed": {false, func(*testing.T, *world) {}, "cancelled skipped=500", "one"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			w := newWorld(t)
+			s := w.series("skin", series.Change{Mode: ptr(series.Drip), WhenNotReady: ptr("hold")})
+			w.articles(s, "one?", "two")
+			w.enrol(s, names(1200)...)
+			w.run(monday)
+			if tt.hold {
+				w.check("hold", w.p.HoldIssue(w.ctx, name, "wait for the lawyer"))
+			}
+			equal(t, "a draft", w.run(tuesday(1)), []string{wall(1) + " held 0"})
+			w.article("one", series.MarkReady)
+			w.cut(name+"/one", func(ctx context.Context, p *newsletter.Publisher) error { return p.ReleaseIssue(ctx, name) })
+			equal(t, "the scheduler", w.run(tuesday(1).Add(time.Hour)), []string{})
+			equal(t, "still held", w.issue(name), "held")
+			equal(t, "kept", w.issue(name+"/one"), "filling pending=500")
+			tt.then(t, w)
+			equal(t, "next", w.run(tuesday(2)), []string{wall(2) + " issued 1200"})
+			equal(t, "it", w.issue(name+"/one"), tt.slot)
+			equal(t, "its next", w.issue("skin/"+wall(2)+"/"+tt.next), "sending pending=1200")
+		})
 	}
 }
 

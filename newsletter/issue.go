@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -213,7 +214,8 @@ func (p *Publisher) IssueList(ctx context.Context, seriesSlug string, n int) ([]
 	return all, nil
 }
 
-// resolve finds the issue of a name, or in drip all issues of the slot that is named. store.ErrNotFound where there are none.
+// resolve finds the issue of a name, or in drip all issues of the slot that is named. store.ErrNotFound where there are none; what a
+// release began of a slot that is held is none of it yet.
 func (p *Publisher) resolve(ctx context.Context, q store.Querier, name string) ([]series.Issue, error) {
 	issue, err := series.IssueByName(ctx, q, name)
 	if !errors.Is(err, store.ErrNotFound) {
@@ -222,6 +224,9 @@ func (p *Publisher) resolve(ctx context.Context, q store.Querier, name string) (
 	slug, wall, _ := strings.Cut(name, "/")
 	s, unknown := series.BySlug(ctx, q, slug)
 	if unknown != nil {
+		return nil, err
+	}
+	if slot, failed := series.SlotByWall(ctx, q, s.ID, wall); failed == nil && slot.State == series.SlotHeld {
 		return nil, err
 	}
 	all, failed := series.Issues(ctx, q, s.ID, 0)
@@ -441,9 +446,14 @@ func (p *Publisher) ResumeIssue(ctx context.Context, name string) error {
 // CancelIssue ends an issue: what was not handed over isn't. One that reached nobody gives its article back (rule 11). A slot
 // that was held without an issue is skipped by it.
 func (p *Publisher) CancelIssue(ctx context.Context, name, reason string) error {
-	err := p.each(ctx, name, func(tx *store.Tx, id int64, now time.Time) error { return outbox.Cancel(ctx, tx, id, reason, now) })
+	err := p.each(ctx, name, func(tx *store.Tx, id int64, now time.Time) error {
+		if err := p.mayCancel(ctx, tx, id); err != nil {
+			return err
+		}
+		return outbox.Cancel(ctx, tx, id, reason, now)
+	})
 	if errors.Is(err, store.ErrNotFound) {
-		return p.cancelSlot(ctx, name, reason)
+		err = p.cancelSlot(ctx, name, reason)
 	}
 	if err == nil {
 		_, err = outbox.SkipCancelled(ctx, p.db, p.now())
@@ -451,7 +461,22 @@ func (p *Publisher) CancelIssue(ctx context.Context, name, reason string) error 
 	return err
 }
 
-// cancelSlot ends a slot that was held without an issue.
+// mayCancel refuses to cancel one of the issues that a release began of a held slot: it ends with its slot.
+func (p *Publisher) mayCancel(ctx context.Context, q store.Querier, id int64) error {
+	issue, err := series.IssueByID(ctx, q, id)
+	if err != nil || issue.State != series.IssueFilling || issue.Kind != "slot" {
+		return err
+	}
+	slot, err := series.SlotByWall(ctx, q, issue.SeriesID, issue.Slot)
+	if err != nil || slot.State != series.SlotHeld {
+		return err
+	}
+	name := path.Dir(issue.Name)
+	return fmt.Errorf("issue %s: %w; its slot was not released to the end, so nobody got it. Release the slot once more "+
+		"(pressrun issue release %s), or cancel all of it (pressrun issue cancel %s)", issue.Name, series.ErrState, name, name)
+}
+
+// cancelSlot ends a slot that was held without an issue, with what a release began of it.
 func (p *Publisher) cancelSlot(ctx context.Context, name, reason string) error {
 	p.due.Lock()
 	defer p.due.Unlock()
@@ -468,7 +493,7 @@ func (p *Publisher) cancelSlot(ctx context.Context, name, reason string) error {
 		if err := series.RecordSlot(ctx, tx, slot.ID, series.SlotSkipped, cmp.Or(reason, "by an editor"), p.now()); err != nil {
 			return fmt.Errorf("issue %s: %w", name, err)
 		}
-		return nil
+		return (&drip{p: p, s: s, slot: slot, kind: "slot"}).takeBack(ctx, tx)
 	})
 }
 

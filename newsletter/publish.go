@@ -258,8 +258,8 @@ func (p *Publisher) continueFill(ctx context.Context, issue series.Issue) error 
 	switch {
 	case interrupted && ownRows && issue.Kind != "slot" && p.now().Sub(issue.Frozen) < discardAfter:
 		return nil
-	case interrupted && ownRows && slot.State == series.SlotPlanned:
-		return nil // its slot is due still and continues it
+	case interrupted && ownRows && (slot.State == series.SlotPlanned || slot.State == series.SlotHeld):
+		return nil // its slot is due still, or is to be released, and continues it
 	case interrupted && ownRows && slot.State != series.SlotIssued:
 		return p.db.InTx(ctx, func(tx *store.Tx) error {
 			return outbox.Cancel(ctx, tx, issue.ID, cutShort, p.now())
