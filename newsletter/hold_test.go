@@ -365,12 +365,15 @@ func TestRule11AHoldOutlivesAPause(t *testing.T) {
 	}
 }
 
+// write gives an article so many words; 30,000 are more than a mail takes.
+func (w *world) write(s series.Series, slug string, words int) {
+	w.t.Helper()
+	w.importArticles(s, series.Incoming{Slug: slug, Text: series.Text{Title: "About " + slug, Markdown: strings.Repeat("word ", words)}})
+}
+
 // TestRule11AHoldOutlivesWhatWasInItsWay: at its time the held slot had nothing that could be frozen. Once that is mended the letter still
 // waits for its editor, and the slots after it wait behind it.
 func TestRule11AHoldOutlivesWhatWasInItsWay(t *testing.T) {
-	write := func(w *world, s series.Series, words int) {
-		w.importArticles(s, series.Incoming{Slug: "one", Text: series.Text{Title: "About one", Markdown: strings.Repeat("word ", words)}})
-	}
 	for _, mode := range []series.Mode{series.Live, series.Drip} {
 		for name, tt := range map[string]struct {
 			first string
@@ -386,8 +389,8 @@ func TestRule11AHoldOutlivesWhatWasInItsWay(t *testing.T) {
 			},
 			"too many words": {
 				"one",
-				func(w *world, s series.Series) { write(w, s, 30000) },
-				func(w *world, s series.Series) { write(w, s, 30) },
+				func(w *world, s series.Series) { w.write(s, "one", 30000) },
+				func(w *world, s series.Series) { w.write(s, "one", 30) },
 				"split it into several articles",
 			},
 		} {
@@ -487,6 +490,33 @@ func TestRule11NothingHeldGoesByHand(t *testing.T) {
 			_, article, _, err := w.p.SendNow(w.ctx, "skin", "two", true)
 			w.check("send another", err)
 			equal(t, "another", article, "two")
+		})
+	}
+}
+
+// TestRule11AnotherLetterByHandEndsNoHold: another article goes by hand past a held slot, at whose time there was nothing to freeze.
+func TestRule11AnotherLetterByHandEndsNoHold(t *testing.T) {
+	for _, mode := range []series.Mode{series.Live, series.Drip} {
+		t.Run(string(mode), func(t *testing.T) {
+			w := newWorld(t)
+			s := w.series("skin", series.Change{Mode: ptr(mode)})
+			w.articles(s, "one", "two", "three")
+			w.enrol(s, "ada")
+			w.run(monday)
+			w.check("hold", w.p.HoldIssue(w.ctx, "skin/"+wall(1), "wait for the lawyer"))
+			w.write(s, "one", 30000)
+			equal(t, "nothing to freeze", w.run(tuesday(1)), []string{wall(1) + " held 0"})
+			w.clock.set(tuesday(1).Add(time.Hour))
+			_, _, _, err := w.p.SendNow(w.ctx, "skin", "two", false)
+			w.check("send another", err)
+			w.write(s, "one", 30)
+			equal(t, "behind it", w.run(tuesday(2)), []string{wall(2) + " waiting 0"})
+			equal(t, "ada", w.deliveriesOf("ada"), []string{"two pending"})
+			st, err := w.p.Issue(w.ctx, "skin/"+wall(1))
+			w.check("issue", err)
+			contains(t, "why", st.Issue.Reason, "wait for the lawyer")
+			w.check("release", w.p.ReleaseIssue(w.ctx, "skin/"+wall(1)))
+			equal(t, "ada then", w.deliveriesOf("ada"), []string{"two pending", "one pending"})
 		})
 	}
 }

@@ -62,7 +62,7 @@ type Frozen struct {
 // with ErrState where the article or the series' disclaimer changed since it was rendered or the article is not ready,
 // and with ErrDisclaimer where the disclaimer isn't in both HTML and text: the check is on the words themselves, whitespace
 // and marks aside. A welcome fails with ErrSlot too where WelcomeIssue would have found one. One sent by hand ends the slots of
-// its series that are held without an issue, as the next slot's does.
+// its series that are held without an issue and without an editor's word, as the next slot's does.
 func Freeze(ctx context.Context, tx *store.Tx, f Frozen, now time.Time) (Issue, error) {
 	name := f.name()
 	if err := f.check(); err != nil {

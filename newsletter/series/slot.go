@@ -239,7 +239,8 @@ const recordSlot = `UPDATE slots SET state = ?2, reason = ?3, hold = CASE WHEN ?
 WHERE id = ?1 AND state IN ('planned', 'held', 'waiting')`
 
 // RecordSlot ends a planned (or held, or waiting) slot: issued, empty, missed, skipped, waiting, held, with its reason.
-// Where the series went on with it, as by the first two, or is held by it now, slots held before are over. What an editor holds of one
+// Where the series went on with it, as by the first two, or is held by it now, slots held before are over, but for those that an editor
+// holds. What an editor holds of one
 // that is missed, waiting or skipped goes on to the next slot. Ending it twice fails with ErrSlot.
 func RecordSlot(ctx context.Context, tx *store.Tx, slotID int64, state SlotState, reason string, now time.Time) error {
 	if state == SlotPlanned {
@@ -269,10 +270,11 @@ func RecordSlot(ctx context.Context, tx *store.Tx, slotID int64, state SlotState
 
 const slotByID = slotRows + ` WHERE s.id = ?1`
 
-const overtakeHeld = `UPDATE slots SET state = 'missed', reason = ?3, updated = ?4 WHERE series_id = ?1 AND state = 'held' AND fires < ?2`
+const overtakeHeld = `UPDATE slots SET state = 'missed', reason = ?3, updated = ?4
+WHERE series_id = ?1 AND state = 'held' AND hold = 0 AND fires < ?2`
 
 // overtake ends the slots of a series that were held without an issue before an instant: what stood in their way takes its
-// turn where the series is now, so a release would send something else.
+// turn where the series is now, so a release would send something else. One that an editor holds stays, or it would go unheld.
 func overtake(ctx context.Context, tx *store.Tx, seriesID int64, wall string, at, now time.Time) error {
 	_, err := tx.Exec(ctx, overtakeHeld, seriesID, millis(at), "The series went on at "+wall+"; nothing of it is lost.", millis(now))
 	return err
