@@ -58,45 +58,59 @@ func (p *Publisher) nothingHeld(ctx context.Context, s series.Series, slot serie
 	if held != "" {
 		return fmt.Errorf("%w: %s is held and keeps its turn; release or cancel it first", ErrNothing, held)
 	}
-	holds, err := p.holds(ctx, s, slot.At)
-	if err != nil || len(holds) == 0 {
+	coming, err := p.comingFirst(ctx, s, slot.At)
+	if err != nil || !slices.ContainsFunc(coming, func(next series.Slot) bool { return next.Hold }) {
 		return err
 	}
 	readers, err := p.positions(ctx, s)
 	if err != nil {
 		return err
 	}
-	for _, hold := range holds {
-		for _, facts := range readers {
-			goes := series.Next(atSlot(facts, slot))
-			if goes.Outcome == series.Send && sends(facts, hold, slot.At).ID == goes.Article.ID {
-				return fmt.Errorf("%w: %s is on hold (%s), and what it holds is what would go now; release it first, or name another article with --article",
-					ErrNothing, slotName(s, hold), strings.TrimRight(hold.Reason, "."))
-			}
+	for _, facts := range readers {
+		goes := series.Next(atSlot(facts, slot))
+		if goes.Outcome != series.Send {
+			continue
+		}
+		if hold, found := holdOf(facts, goes.Article, slot.At, coming); found {
+			return fmt.Errorf("%w: %s is on hold (%s), and what it holds is what would go now; release it first, or name another article with --article",
+				ErrNothing, slotName(s, hold), strings.TrimRight(hold.Reason, "."))
 		}
 	}
 	return nil
 }
 
-// sends is what a slot on hold has for somebody once it runs, as things are now; zero: nothing.
-func sends(f series.Facts, hold series.Slot, now time.Time) series.Article {
-	if hold.At.Before(now) {
-		hold.At = now
+// holdOf is the slot on hold that has an article for somebody, of those that come first; false: none. Up to the first that sends no pin,
+// since that one has what is next for them, on hold or not. It changes f.Had.
+func holdOf(f series.Facts, a series.Article, now time.Time, coming []series.Slot) (series.Slot, bool) {
+	for _, slot := range coming {
+		at := slot
+		if at.At.Before(now) {
+			at.At = now // what it holds goes once it runs
+		}
+		d := step(f, at)
+		if slot.Hold && d.Article.ID == a.ID {
+			return slot, true
+		}
+		if slot.PinnedID == 0 || d.Article.ID != slot.PinnedID {
+			break
+		}
 	}
-	return series.Next(atSlot(f, hold)).Article
+	return series.Slot{}, false
 }
 
-// holds are the slots on hold that send before anything else: the coming one, and those whose time is past, as in a pause.
-func (p *Publisher) holds(ctx context.Context, s series.Series, now time.Time) ([]series.Slot, error) {
-	holds, err := series.HeldPassed(ctx, p.db, s.ID, now)
+// comingFirst are the slots that send before anything else: those on hold whose time is past, as in a pause, and the next ones, one more
+// than can be pinned.
+func (p *Publisher) comingFirst(ctx context.Context, s series.Series, now time.Time) ([]series.Slot, error) {
+	passed, err := series.HeldPassed(ctx, p.db, s.ID, now)
 	if err != nil {
 		return nil, err
 	}
-	next, found, err := firstOpen(ctx, p.db, s, now)
-	if found && next.Hold {
-		holds = append(holds, next)
+	pins, err := series.Pins(ctx, p.db, s.ID)
+	if err != nil {
+		return nil, err
 	}
-	return holds, err
+	next, err := openSlots(ctx, p.db, s, now, len(pins)+1)
+	return append(passed, next...), err
 }
 
 // positions are the facts of a series' readers: in live as if they were one, in drip of each position that somebody is at.

@@ -568,6 +568,44 @@ func TestRule11NothingHeldGoesByHandEither(t *testing.T) {
 	}
 }
 
+// TestRule11NothingHeldGoesByHandBehindAPin: the coming slot sends its pin, and what would go by hand is what one after it holds.
+func TestRule11NothingHeldGoesByHandBehindAPin(t *testing.T) {
+	for name, tt := range map[string]struct {
+		pin, hold int // slots; "three" is pinned
+		skip      bool
+		held      int // slot that holds "one"; 0: "one" goes
+	}{
+		"the second slot is held":        {1, 2, false, 2},
+		"its hold passed the pinned one": {2, 1, true, 3},
+		"a slot before it has it":        {1, 3, false, 0},
+	} {
+		for _, mode := range []series.Mode{series.Live, series.Drip} {
+			t.Run(name+" "+string(mode), func(t *testing.T) {
+				w := newWorld(t)
+				s := w.series("skin", series.Change{Mode: ptr(mode)})
+				w.articles(s, "one", "two", "three")
+				w.enrol(s, "ada")
+				w.run(monday)
+				w.pin(s, tt.pin, "three")
+				w.check("hold", w.p.HoldIssue(w.ctx, "skin/"+wall(tt.hold), "figure one"))
+				if tt.skip {
+					w.skip(s, tt.hold)
+				}
+				_, article, _, err := w.p.SendNow(w.ctx, "skin", "", true)
+				if tt.held == 0 {
+					w.check("send", err)
+					equal(t, "article", article, "one")
+					return
+				}
+				if !errors.Is(err, newsletter.ErrNothing) {
+					t.Fatalf("send what is held: got %q, %v, want ErrNothing", article, err)
+				}
+				contains(t, "why", err.Error(), "skin/"+wall(tt.held)+" is on hold (figure one)")
+			})
+		}
+	}
+}
+
 // TestRule11AHoldPassesAnotherPin: the slot with a pin sends that, and what is held is still held in the one after it.
 func TestRule11AHoldPassesAnotherPin(t *testing.T) {
 	for name, end := range map[string]func(w *world, s series.Series){

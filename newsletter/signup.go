@@ -426,11 +426,12 @@ func (p *Publisher) givesWay(ctx context.Context, s series.Series, f series.Fact
 	return d.Outcome == series.Send && (near || d.Article.ID == a.ID), nil
 }
 
-// isHeld says whether an article is what a slot on hold of a drip series has for a reader: it comes once that is released.
+// isHeld says whether an article is what a slot on hold of a drip series has for a reader: it comes once that is released. It changes f.Had.
 func (p *Publisher) isHeld(ctx context.Context, s series.Series, f series.Facts, a series.Article) (bool, error) {
 	now := p.now()
-	holds, err := p.holds(ctx, s, now)
-	return slices.ContainsFunc(holds, func(hold series.Slot) bool { return sends(f, hold, now).ID == a.ID }), err
+	coming, err := p.comingFirst(ctx, s, now)
+	_, held := holdOf(f, a, now, coming)
+	return held, err
 }
 
 // Unsubscribe ends the enrolment of the link, or with everything all of them. When it returns nil the leave is on the disk
