@@ -50,7 +50,7 @@ type liveForecast struct {
 }
 
 func newLiveForecast(ctx context.Context, q store.Querier, s series.Series, slots []series.Slot) (f liveForecast, err error) {
-	if f.facts, err = liveFacts(ctx, q, s); err == nil {
+	if f.facts, err = series.FactsOf(ctx, q, s); err == nil {
 		f.audience, err = audienceOf(ctx, q, s, slots)
 	}
 	return f, err

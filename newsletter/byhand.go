@@ -115,7 +115,7 @@ func (p *Publisher) comingFirst(ctx context.Context, s series.Series, now time.T
 
 // positions are the facts of a series' readers: in live as if they were one, in drip of each position that somebody is at.
 func (p *Publisher) positions(ctx context.Context, s series.Series) ([]series.Facts, error) {
-	facts, err := liveFacts(ctx, p.db, s)
+	facts, err := series.FactsOf(ctx, p.db, s)
 	if err != nil || s.Mode == series.Live {
 		return []series.Facts{facts}, err
 	}
@@ -183,7 +183,7 @@ func wouldReach(ctx context.Context, q store.Querier, s series.Series, a series.
 
 // firstLacked is the first ready article without issue that somebody mailable would get; empty: there is none.
 func firstLacked(ctx context.Context, q store.Querier, s series.Series) (slug string, err error) {
-	facts, err := liveFacts(ctx, q, s)
+	facts, err := series.FactsOf(ctx, q, s)
 	if err != nil {
 		return "", err
 	}
@@ -244,7 +244,7 @@ func (p *Publisher) articleNow(ctx context.Context, s series.Series, slot series
 		}
 		return a, nil
 	}
-	facts, err := liveFacts(ctx, p.db, s)
+	facts, err := series.FactsOf(ctx, p.db, s)
 	if err != nil {
 		return series.Article{}, err
 	}

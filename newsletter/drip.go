@@ -51,7 +51,7 @@ func (p *Publisher) publishDrip(ctx context.Context, s series.Series, slot serie
 func (d *drip) fill(ctx context.Context) (err error) {
 	ctx = withAsking(ctx, askFor) // outside of RunDue as well all letters together wait once
 	d.outcomes, d.hindered = map[series.Outcome]int64{}, map[int64]*hindrance{}
-	if d.facts, err = seriesFacts(ctx, d.p.db, d.s); err != nil {
+	if d.facts, err = series.FactsOf(ctx, d.p.db, d.s); err != nil {
 		return err
 	}
 	if d.issues, d.after, err = d.interrupted(ctx, d.p.db); err != nil {

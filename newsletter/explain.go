@@ -159,7 +159,7 @@ func (p *Publisher) decider(ctx context.Context, s series.Series, subscriberID i
 		return nil, err
 	}
 	if s.Mode == series.Drip {
-		facts, err := seriesFacts(ctx, p.db, s)
+		facts, err := series.FactsOf(ctx, p.db, s)
 		if err != nil {
 			return nil, err
 		}

@@ -13,33 +13,6 @@ import (
 	"pressrun/subscribers/store"
 )
 
-// seriesFacts are the facts of a series that hold for everybody: its mode and its articles by rank.
-func seriesFacts(ctx context.Context, q store.Querier, s series.Series) (series.Facts, error) {
-	articles, err := series.Articles(ctx, q, s.ID)
-	if err != nil {
-		return series.Facts{}, fmt.Errorf("series %s: facts: %w", s.Slug, err)
-	}
-	pins, err := series.Pins(ctx, q, s.ID)
-	if err != nil {
-		return series.Facts{}, fmt.Errorf("series %s: facts: %w", s.Slug, err)
-	}
-	return series.Facts{
-		Mode: s.Mode, WhenNotReady: s.WhenNotReady, Articles: articles, Pins: pins, MinGap: s.MinGap, Had: map[int64]time.Time{},
-	}, nil
-}
-
-// liveFacts are the facts of a live series, as if it were one reader: an article with an issue was had.
-func liveFacts(ctx context.Context, q store.Querier, s series.Series) (series.Facts, error) {
-	f, err := seriesFacts(ctx, q, s)
-	if err != nil {
-		return f, err
-	}
-	if f.Had, f.Announced, err = series.Had(ctx, q, s.ID); err != nil {
-		return f, fmt.Errorf("series %s: facts: %w", s.Slug, err)
-	}
-	return f, nil
-}
-
 // readerFacts are the facts of one reader of a series whose common facts are f. A forecast may add to Had.
 func readerFacts(f series.Facts, r outbox.Reader) series.Facts {
 	f.Had, f.Announced, f.Before, f.Welcomed = r.Had, r.Announced, r.Before, r.Welcomed

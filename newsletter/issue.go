@@ -568,7 +568,7 @@ func (p *Publisher) PastIn(ctx context.Context, q store.Querier, a series.Articl
 	if err != nil {
 		return 0, 0, err
 	}
-	facts, err := liveFacts(ctx, q, s)
+	facts, err := series.FactsOf(ctx, q, s)
 	if err != nil {
 		return 0, 0, err
 	}

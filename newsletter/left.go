@@ -72,7 +72,7 @@ func (p *Publisher) tellLeft(ctx context.Context, s series.Series, slot series.S
 // foremost is the last article that those had who have the fewest left, and what these are. In live all have the same; in drip only
 // those count who had one since the slot. Zero: there is nobody.
 func (p *Publisher) foremost(ctx context.Context, s series.Series, slot series.Slot, issues []series.Issue) (last series.Article, least left, err error) {
-	facts, err := liveFacts(ctx, p.db, s)
+	facts, err := series.FactsOf(ctx, p.db, s)
 	if err != nil {
 		return last, least, err
 	}

@@ -24,11 +24,11 @@ func (p *Publisher) CompareModes(ctx context.Context, q store.Querier, before, a
 	if before.Mode == series.Drip {
 		asLive, asDrip = after, before
 	}
-	live, err := liveFacts(ctx, q, asLive)
+	live, err := series.FactsOf(ctx, q, asLive)
 	if err != nil {
 		return c, wrap(err)
 	}
-	drip, err := seriesFacts(ctx, q, asDrip)
+	drip, err := series.FactsOf(ctx, q, asDrip)
 	if err != nil {
 		return c, wrap(err)
 	}

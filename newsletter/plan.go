@@ -281,7 +281,7 @@ func (p *Publisher) forecaster(ctx context.Context, q store.Querier, s series.Se
 }
 
 func (p *Publisher) dripForecaster(ctx context.Context, q store.Querier, s series.Series, slots []series.Slot) (func(context.Context, series.Slot, *Planned) error, error) {
-	facts, err := seriesFacts(ctx, q, s)
+	facts, err := series.FactsOf(ctx, q, s)
 	if err != nil {
 		return nil, err
 	}

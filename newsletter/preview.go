@@ -128,7 +128,7 @@ func (p *Publisher) articleFor(ctx context.Context, s series.Series, slug string
 	if !found {
 		slot.At = p.now()
 	}
-	facts, err := liveFacts(ctx, p.db, s)
+	facts, err := series.FactsOf(ctx, p.db, s)
 	if err == nil && s.Mode == series.Drip {
 		facts, err = p.dripFacts(ctx, s, subscriberID)
 	}
@@ -144,7 +144,7 @@ func (p *Publisher) articleFor(ctx context.Context, s series.Series, slug string
 
 // dripFacts are the facts of one reader; of somebody new for subscriberID 0.
 func (p *Publisher) dripFacts(ctx context.Context, s series.Series, subscriberID int64) (series.Facts, error) {
-	facts, err := seriesFacts(ctx, p.db, s)
+	facts, err := series.FactsOf(ctx, p.db, s)
 	if err != nil || subscriberID == 0 {
 		return facts, err
 	}

@@ -35,7 +35,7 @@ func (p *Publisher) publish(ctx context.Context, s series.Series, slot series.Sl
 	if s.Mode == series.Drip {
 		return p.publishDrip(ctx, s, slot, o)
 	}
-	facts, err := liveFacts(ctx, p.db, s)
+	facts, err := series.FactsOf(ctx, p.db, s)
 	if err != nil {
 		return Happened{}, err
 	}

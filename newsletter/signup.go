@@ -156,7 +156,7 @@ func (p *Publisher) promised(ctx context.Context, s series.Series, r outbox.Read
 	if err != nil || obstacle != "" {
 		return time.Time{}, err
 	}
-	facts, err := liveFacts(ctx, p.db, s)
+	facts, err := series.FactsOf(ctx, p.db, s)
 	if err != nil {
 		return time.Time{}, err
 	}
@@ -347,7 +347,7 @@ func (p *Publisher) welcomeArticle(ctx context.Context, s series.Series, subscri
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return series.Article{}, err
 	}
-	facts, err := liveFacts(ctx, p.db, s)
+	facts, err := series.FactsOf(ctx, p.db, s)
 	if err != nil {
 		return series.Article{}, err
 	}
