@@ -49,10 +49,9 @@ type liveForecast struct {
 	facts series.Facts
 }
 
-func newLiveForecast(ctx context.Context, q store.Querier, s series.Series, slots []series.Slot) (f liveForecast, err error) {
-	if f.facts, err = series.FactsOf(ctx, q, s); err == nil {
-		f.audience, err = audienceOf(ctx, q, s, slots)
-	}
+func newLiveForecast(ctx context.Context, q store.Querier, s series.Series, facts series.Facts, slots []series.Slot) (f liveForecast, err error) {
+	f.facts = facts
+	f.audience, err = audienceOf(ctx, q, s, slots)
 	return f, err
 }
 

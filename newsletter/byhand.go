@@ -257,7 +257,11 @@ func (p *Publisher) articleNow(ctx context.Context, s series.Series, slot series
 
 // dripNow gives every reader of a drip series their next article now.
 func (p *Publisher) dripNow(ctx context.Context, s series.Series, slot series.Slot, dryRun bool) (issue, article string, readers int64, err error) {
-	forecast, err := p.dripForecaster(ctx, p.db, s, []series.Slot{slot})
+	facts, err := series.FactsOf(ctx, p.db, s)
+	if err != nil {
+		return "", "", 0, err
+	}
+	forecast, err := p.dripForecaster(ctx, p.db, s, facts, []series.Slot{slot})
 	if err != nil {
 		return "", "", 0, err
 	}

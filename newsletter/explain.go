@@ -60,7 +60,11 @@ func (p *Publisher) explainEnrolment(ctx context.Context, e subscribers.Enrolmen
 	if err != nil {
 		return nil, err
 	}
-	decide, err := p.decider(ctx, s, e.SubscriberID, slots)
+	facts, err := series.FactsOf(ctx, p.db, s)
+	if err != nil {
+		return nil, err
+	}
+	decide, err := p.decider(ctx, s, facts, e.SubscriberID, slots)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +72,7 @@ func (p *Publisher) explainEnrolment(ctx context.Context, e subscribers.Enrolmen
 	if err != nil {
 		return nil, err
 	}
-	judged := judge(s, slots, p.now())
+	judged := judge(s, facts, slots, p.now())
 	all := make([]Explained, min(len(slots), n))
 	for i, slot := range slots[:len(all)] {
 		line := Explained{Series: s.Slug, Slot: slot.Wall, At: slot.At.In(location(s))}
@@ -153,20 +157,16 @@ func (p *Publisher) out(ctx context.Context, s series.Series, e subscribers.Enro
 const outcomeHad series.Outcome = "had"
 
 // decider returns the function that decides one of some slots after the other for one person, as if each were sent.
-func (p *Publisher) decider(ctx context.Context, s series.Series, subscriberID int64, slots []series.Slot) (func(series.Slot) series.Decision, error) {
+func (p *Publisher) decider(ctx context.Context, s series.Series, facts series.Facts, subscriberID int64, slots []series.Slot) (func(series.Slot) series.Decision, error) {
 	reader, err := outbox.ReaderOf(ctx, p.db, s.ID, subscriberID)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return nil, err
 	}
 	if s.Mode == series.Drip {
-		facts, err := series.FactsOf(ctx, p.db, s)
-		if err != nil {
-			return nil, err
-		}
 		facts = readerFacts(facts, reader)
 		return func(slot series.Slot) series.Decision { return explained(atSlot(facts, slot), step(facts, slot)) }, nil
 	}
-	forecast, err := newLiveForecast(ctx, p.db, s, slots)
+	forecast, err := newLiveForecast(ctx, p.db, s, facts, slots)
 	if err != nil {
 		return nil, err
 	}

@@ -640,6 +640,48 @@ func TestRule11AHoldPassesAnotherPin(t *testing.T) {
 	}
 }
 
+// TestRule11AHoldPassesNoPinThatIsNotForAll: where the pin can't go, or in drip some had it, the slot sends others what is held as well.
+func TestRule11AHoldPassesNoPinThatIsNotForAll(t *testing.T) {
+	send := func(w *world) {
+		_, _, _, err := w.p.SendNow(w.ctx, "skin", "three", false)
+		w.check("send", err)
+	}
+	withdraw := func(w *world) {
+		_, err := w.p.Withdraw(w.ctx, "three")
+		w.check("withdraw", err)
+	}
+	nothing := func(*world) {}
+	for name, tt := range map[string]struct {
+		mode   series.Mode
+		pinned string
+		then   func(w *world)
+		want   []string // articles of the pinned slot's issue and of the next one's, both held
+	}{
+		"withdrawn":     {series.Live, "three", withdraw, []string{"one", "two"}},
+		"a draft":       {series.Live, "three?", nothing, []string{"one", "two"}},
+		"sent by hand":  {series.Live, "three", send, []string{"one", "two"}},
+		"had in drip":   {series.Drip, "three", send, []string{"one", "two"}},
+		"still to come": {series.Drip, "three", nothing, []string{"three", "one"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			s := w.series("skin", series.Change{Mode: ptr(tt.mode), WhenNotReady: ptr("skip")})
+			w.articles(s, "one", "two", tt.pinned)
+			w.enrol(s, "ada")
+			w.run(monday)
+			w.pin(s, 2, "three")
+			tt.then(w)
+			w.check("hold", w.p.HoldIssue(w.ctx, "skin/"+wall(1), "wait for the lawyer"))
+			w.skip(s, 1)
+			for i, article := range tt.want {
+				tt.want[i] = "held " + article + " wait for the lawyer"
+			}
+			w.clock.set(tuesday(2).Add(-time.Hour))
+			w.goesOn(2, tt.want)
+		})
+	}
+}
+
 // TestRule11AHoldOutlivesAChangeOfZone: the date's time passes by the change.
 func TestRule11AHoldOutlivesAChangeOfZone(t *testing.T) {
 	w := newWorld(t)

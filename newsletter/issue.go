@@ -179,7 +179,11 @@ func (p *Publisher) isFar(ctx context.Context, s series.Series, at time.Time) (b
 // nameHeld says of a slot held without an issue which article a release would send or wait for; in drip that of the most
 // readers.
 func (p *Publisher) nameHeld(ctx context.Context, s series.Series, slot series.Slot, st *Status) error {
-	decide, err := p.forecaster(ctx, p.db, s, []series.Slot{slot})
+	facts, err := series.FactsOf(ctx, p.db, s)
+	if err != nil {
+		return err
+	}
+	decide, err := p.forecaster(ctx, p.db, s, facts, []series.Slot{slot})
 	if err != nil {
 		return err
 	}

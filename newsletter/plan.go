@@ -143,7 +143,11 @@ func (p *Publisher) planSeries(ctx context.Context, q store.Querier, s series.Se
 	if err != nil {
 		return nil, err
 	}
-	decide, err := p.forecaster(ctx, q, s, slots)
+	facts, err := series.FactsOf(ctx, q, s)
+	if err != nil {
+		return nil, err
+	}
+	decide, err := p.forecaster(ctx, q, s, facts, slots)
 	if err != nil {
 		return nil, err
 	}
@@ -155,7 +159,7 @@ func (p *Publisher) planSeries(ctx context.Context, q store.Querier, s series.Se
 	if !from.IsZero() && from.Before(now) {
 		now = from
 	}
-	judged := judge(s, slots, now)
+	judged := judge(s, facts, slots, now)
 	var all []Planned
 	for i, slot := range slots[:min(len(slots), shown+n)] {
 		row := Planned{Series: s.Slug, Slot: slot.Wall, At: slot.At.In(location(s)), Blocked: judged[i].obstacle}
@@ -187,7 +191,7 @@ type judgement struct {
 
 // judge looks at the states of slots, given by time: skipped, missed and waiting ones send nothing, late and held ones wait for an
 // editor. What such slots would have inherited by their time is written into them.
-func judge(s series.Series, slots []series.Slot, now time.Time) []judgement {
+func judge(s series.Series, f series.Facts, slots []series.Slot, now time.Time) []judgement {
 	all := make([]judgement, len(slots))
 	var open []series.Slot
 	var places []int
@@ -200,7 +204,7 @@ func judge(s series.Series, slots []series.Slot, now time.Time) []judgement {
 	}
 	var held []series.Slot // by those that end without an issue
 	for i, turn := range series.Turns(open, now) {
-		slot, left := open[i].Inherits(held)
+		slot, left := open[i].Inherits(f, held)
 		if held = left; turn != series.TurnRuns && slot.Hold {
 			held = slices.Concat([]series.Slot{slot}, left)
 		}
@@ -250,11 +254,11 @@ func (p *Publisher) obstacle(ctx context.Context, q store.Querier, s series.Seri
 
 // forecaster returns the function that decides one of some slots after the other, as if each were sent, and fills in its row: nil where
 // nobody sees it, so that nobody is counted for it.
-func (p *Publisher) forecaster(ctx context.Context, q store.Querier, s series.Series, slots []series.Slot) (func(context.Context, series.Slot, *Planned) error, error) {
+func (p *Publisher) forecaster(ctx context.Context, q store.Querier, s series.Series, facts series.Facts, slots []series.Slot) (func(context.Context, series.Slot, *Planned) error, error) {
 	if s.Mode == series.Drip {
-		return p.dripForecaster(ctx, q, s, slots)
+		return p.dripForecaster(ctx, q, s, facts, slots)
 	}
-	f, err := newLiveForecast(ctx, q, s, slots)
+	f, err := newLiveForecast(ctx, q, s, facts, slots)
 	if err != nil {
 		return nil, err
 	}
@@ -280,11 +284,7 @@ func (p *Publisher) forecaster(ctx context.Context, q store.Querier, s series.Se
 	}, nil
 }
 
-func (p *Publisher) dripForecaster(ctx context.Context, q store.Querier, s series.Series, slots []series.Slot) (func(context.Context, series.Slot, *Planned) error, error) {
-	facts, err := series.FactsOf(ctx, q, s)
-	if err != nil {
-		return nil, err
-	}
+func (p *Publisher) dripForecaster(ctx context.Context, q store.Querier, s series.Series, facts series.Facts, slots []series.Slot) (func(context.Context, series.Slot, *Planned) error, error) {
 	readers, err := groups(ctx, q, s, facts, p.now(), slots...)
 	if err != nil {
 		return nil, err

@@ -71,7 +71,7 @@ func (p *Publisher) inTheWay(ctx context.Context, s series.Series, slot series.S
 		return row.Blocked, nil
 	}
 	obstacle, err := p.obstacle(ctx, p.db, s)
-	return cmp.Or(obstacle, judge(s, []series.Slot{slot}, p.now())[0].obstacle), err
+	return cmp.Or(obstacle, judge(s, series.Facts{}, []series.Slot{slot}, p.now())[0].obstacle), err
 }
 
 // proofKey is the key of the proof of what a slot sends: a slot that sends something else is proved anew.

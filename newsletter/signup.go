@@ -156,10 +156,11 @@ func (p *Publisher) promised(ctx context.Context, s series.Series, r outbox.Read
 	if err != nil || obstacle != "" {
 		return time.Time{}, err
 	}
-	facts, err := series.FactsOf(ctx, p.db, s)
+	common, err := series.FactsOf(ctx, p.db, s)
 	if err != nil {
 		return time.Time{}, err
 	}
+	facts := common
 	if s.Mode == series.Drip {
 		facts = readerFacts(facts, r)
 	}
@@ -167,7 +168,7 @@ func (p *Publisher) promised(ctx context.Context, s series.Series, r outbox.Read
 	if err != nil {
 		return time.Time{}, err
 	}
-	for i, why := range judge(s, slots, p.now()) {
+	for i, why := range judge(s, common, slots, p.now()) {
 		if why.idle != "" {
 			continue
 		}

@@ -12,10 +12,17 @@ import (
 
 // Inherits is a slot as it is once some before it have ended without an issue: it is to send what the first of them would have sent
 // (rule 10), so what an editor held of that is held here, and a held slot's pin goes along. Its own hold then goes on to those after it,
-// behind the others. One that an article is pinned to sends that, so it leaves all of them. held is given by time; left is what the slots
-// after it inherit.
-func (s Slot) Inherits(held []Slot) (slot Slot, left []Slot) {
-	if len(held) == 0 || s.PinnedID != 0 {
+// behind the others. One that an article is pinned to leaves all of them, and is held too where not all of its readers get that article.
+// held is given by time, f are the facts of the series (see FactsOf); left is what the slots after it inherit.
+func (s Slot) Inherits(f Facts, held []Slot) (slot Slot, left []Slot) {
+	if len(held) == 0 {
+		return s, nil
+	}
+	if s.PinnedID != 0 {
+		f.Pinned = s.PinnedID
+		if pin, _ := f.pin(); !s.Hold && (pin == nil || f.Mode == Drip) {
+			s.Hold, s.Reason = true, held[0].Reason
+		}
 		return s, held
 	}
 	left = held[1:]
@@ -71,11 +78,15 @@ func passHolds(ctx context.Context, tx *store.Tx, now time.Time, ended ...Slot) 
 		return err
 	}
 	c, err := s.calendar()
+	if err != nil {
+		return err
+	}
+	f, err := FactsOf(ctx, tx, s)
 	for after := held[0]; err == nil && len(held) > 0; {
 		if after, err = c.plannedAfter(ctx, tx, after, now); errors.Is(err, store.ErrNotFound) {
 			return nil
 		}
-		slot, left := after.Inherits(held)
+		slot, left := after.Inherits(f, held)
 		if held = left; err == nil && slot != after {
 			err = slot.write(ctx, tx, now)
 		}
