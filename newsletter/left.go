@@ -13,7 +13,7 @@ import (
 const fewArticles = 4
 
 // left is what goes after an issue as things are: articles, one more at most than the editors are told of, up to a draft that would
-// hold its slot.
+// hold its slot. One that is pinned holds its date only.
 type left struct {
 	articles []series.Article
 	goes     time.Time      // when the last of them does
@@ -27,8 +27,11 @@ func articlesLeft(f series.Facts, slots []series.Slot) (l left) {
 		case series.Send:
 			l.articles, l.goes = append(l.articles, d.Article), slot.At
 		case series.Blocked:
-			l.draft = d.Article
-			return l
+			if d.Article.ID != slot.PinnedID {
+				l.draft = d.Article
+				return l
+			}
+			delete(f.Had, d.Article.ID) // the slot after it goes on in the order
 		}
 		if len(l.articles) > fewArticles {
 			return l
@@ -37,9 +40,10 @@ func articlesLeft(f series.Facts, slots []series.Slot) (l left) {
 	return l
 }
 
-// slotsLeft are the slots after one that articles left would go in: the next ones, and further ahead those that one is pinned to.
+// slotsLeft are the slots after one that articles left would go in: the next ones, as many more as pinned drafts may hold, and further ahead
+// those that one is pinned to.
 func (p *Publisher) slotsLeft(ctx context.Context, s series.Series, slot series.Slot, pins []series.Pin) ([]series.Slot, error) {
-	slots, err := openSlots(ctx, p.db, s, slot.At, fewArticles+1)
+	slots, err := openSlots(ctx, p.db, s, slot.At, fewArticles+1+len(pins))
 	if err != nil || len(slots) == 0 {
 		return nil, err
 	}

@@ -99,6 +99,34 @@ func TestRule20ADraftIsNext(t *testing.T) {
 	}
 }
 
+// TestRule20APinnedDraftIsInTheWayOfItsDate: the articles behind it are left all the same, and go in the slots after that.
+func TestRule20APinnedDraftIsInTheWayOfItsDate(t *testing.T) {
+	for _, mode := range []series.Mode{series.Live, series.Drip} {
+		for name, tt := range map[string]struct {
+			articles []string
+			want     string // of what is told; empty: nothing
+		}{
+			"many are left": {[]string{"a", "b", "c", "d", "e", "f", "g", "p?"}, ""},
+			"four are left": {[]string{"a", "b", "c", "d", "e", "p?"}, "“About e”, goes on Tuesday 6 April 2027"},
+		} {
+			t.Run(name+" "+string(mode), func(t *testing.T) {
+				w := newWorld(t)
+				s := w.series("skin", series.Change{Mode: &mode, WhenNotReady: ptr("hold")})
+				w.articles(s, tt.articles...)
+				w.enrol(s, "ada")
+				w.run(monday)
+				w.pin(s, 3, "p")
+				w.run(tuesday(1))
+				if tt.want == "" {
+					equal(t, "told", w.leftTold(), []string{})
+					return
+				}
+				contains(t, "told", w.noticeTextOf(fourLeft), tt.want)
+			})
+		}
+	}
+}
+
 // TestRule20TheLastOneIsTheOneThatGoesLast: pins change which of those that are left that is, and when it goes.
 func TestRule20TheLastOneIsTheOneThatGoesLast(t *testing.T) {
 	for _, mode := range []series.Mode{series.Live, series.Drip} {
