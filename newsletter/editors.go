@@ -3,6 +3,7 @@ package newsletter
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"pressrun/newsletter/outbox"
@@ -72,6 +73,11 @@ func (p *Publisher) partlyWord(s series.Series, slot series.Slot, h *hindrance) 
 
 func (p *Publisher) welcomeWord(s series.Series, a series.Article, h *hindrance) word {
 	return p.word(fmt.Sprintf("welcome %s %d", a.Slug, a.Revision), "welcome", "series", s.Title, "title", a.Title, "problem", h.what, "remedy", h.mend)
+}
+
+// holdGoesOn ends what is said of a slot on hold that ended with nothing to send.
+func (p *Publisher) holdGoesOn(slot series.Slot) string {
+	return templates.In(p.site.Language).T("editors.hold.goes_on", "reason", strings.TrimRight(slot.Reason, "."))
 }
 
 // TellNoBackup tells the editors that a night (YYYY-MM-DD) is without its backup, once for that night.

@@ -365,6 +365,59 @@ func TestRule11AHoldOutlivesAPause(t *testing.T) {
 	}
 }
 
+// TestRule11AHoldOutlivesAnEmptySlot: at its time the held slot had nobody, or nothing, to send to.
+func TestRule11AHoldOutlivesAnEmptySlot(t *testing.T) {
+	for name, tt := range map[string]struct {
+		mode     series.Mode
+		articles []string
+		before   func(w *world, s series.Series)
+		then     func(w *world, s series.Series)
+		want     string // article that the next slot holds
+	}{
+		"nobody there": {
+			series.Drip,
+			[]string{"one", "two"},
+			func(*world, series.Series) {},
+			func(w *world, s series.Series) { w.enrol(s, "ada") },
+			"one",
+		},
+		"all welcomed lately": {
+			series.Drip,
+			[]string{"one", "two"},
+			func(w *world, s series.Series) { w.join(s, "ada") },
+			func(*world, series.Series) {},
+			"two",
+		},
+		"all had everything": {
+			series.Drip,
+			[]string{"one?"},
+			func(w *world, s series.Series) { w.enrol(s, "ada") },
+			func(w *world, _ series.Series) { w.article("one", series.MarkReady) },
+			"one",
+		},
+		"nothing ready": {
+			series.Live,
+			[]string{"one?"},
+			func(w *world, s series.Series) { w.enrol(s, "ada") },
+			func(w *world, _ series.Series) { w.article("one", series.MarkReady) },
+			"one",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			s := w.series("skin", series.Change{Mode: ptr(tt.mode), Welcome: ptr("first"), WhenNotReady: ptr("skip")})
+			w.articles(s, tt.articles...)
+			tt.before(w, s)
+			w.run(monday)
+			w.check("hold", w.p.HoldIssue(w.ctx, "skin/"+wall(1), "wait for the lawyer"))
+			equal(t, "empty", w.run(tuesday(1)), []string{wall(1) + " empty 0"})
+			contains(t, "editors", strings.Join(strings.Fields(w.noticeText("editors")), " "), "(wait for the lawyer). The hold is on the next slot now")
+			tt.then(w, s)
+			w.goesOn(2, []string{"held " + tt.want + " wait for the lawyer"})
+		})
+	}
+}
+
 // write gives an article so many words; 30,000 are more than a mail takes.
 func (w *world) write(s series.Series, slug string, words int) {
 	w.t.Helper()

@@ -35,13 +35,13 @@ func (p *Publisher) nobodyFor(ctx context.Context, s series.Series, slot series.
 	return u == nil || !held, err
 }
 
-// unsent says what becomes of the article of a slot that sends it to nobody: it keeps its turn, but a pin is spent. Of no
-// article, as of a drip slot without a pin, there is nothing to say.
+// unsent says what becomes of the article of a slot that sends it to nobody: it keeps its turn, but a pin is spent, unless it goes on with
+// a hold. Of no article, as of a drip slot without a pin, there is nothing to say.
 func (p *Publisher) unsent(ctx context.Context, s series.Series, f series.Facts, slot series.Slot, a series.Article) (string, error) {
 	if a.ID == 0 {
 		return "", nil
 	}
-	if a.ID != slot.PinnedID {
+	if a.ID != slot.PinnedID || slot.Hold {
 		return fmt.Sprintf("“%s” keeps its turn.", a.Title), nil
 	}
 	said := fmt.Sprintf("“%s” was pinned to this date, which is past: pin it to another (pressrun series pin %s DATE %s).", a.Title, s.Slug, a.Slug)

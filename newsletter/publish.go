@@ -178,6 +178,11 @@ func (p *Publisher) close(ctx context.Context, s series.Series, slot series.Slot
 		reason = whyHeld(slot, reason)
 		words = []word{p.lateWord(s, slot, slotName(s, slot), reason)}
 	}
+	if state == series.SlotEmpty && slot.Hold && slot.State == series.SlotPlanned {
+		for i := range words {
+			words[i].paragraphs = append(words[i].paragraphs, p.holdGoesOn(slot))
+		}
+	}
 	notices := p.notices(ctx, words...)
 	err := p.db.InTx(ctx, func(tx *store.Tx) error {
 		if err := series.RecordSlot(ctx, tx, slot.ID, state, reason, p.now()); err != nil {

@@ -90,7 +90,7 @@ func (h *holding) run(ctx context.Context, tx *store.Tx, weeks int) error {
 		if slot, err = series.SlotByWall(ctx, tx, slot.SeriesID, slot.Wall); err != nil {
 			return err
 		}
-		state := rapid.SampledFrom([]series.SlotState{series.SlotMissed, series.SlotWaiting, series.SlotIssued}).Draw(h.t, "state")
+		state := rapid.SampledFrom([]series.SlotState{series.SlotMissed, series.SlotWaiting, series.SlotEmpty, series.SlotIssued}).Draw(h.t, "state")
 		if state == series.SlotIssued {
 			delete(h.held, slot.Reason)
 		}

@@ -240,8 +240,7 @@ WHERE id = ?1 AND state IN ('planned', 'held', 'waiting')`
 
 // RecordSlot ends a planned (or held, or waiting) slot: issued, empty, missed, skipped, waiting, held, with its reason.
 // Where the series went on with it, as by the first two, or is held by it now, slots held before are over, but for those that an editor
-// holds. What an editor holds of one
-// that is missed, waiting or skipped goes on to the next slot. Ending it twice fails with ErrSlot.
+// holds. What an editor holds of a planned one that ends without an issue goes on to the next slot. Ending it twice fails with ErrSlot.
 func RecordSlot(ctx context.Context, tx *store.Tx, slotID int64, state SlotState, reason string, now time.Time) error {
 	if state == SlotPlanned {
 		return wrong(ErrInvalid, "slot %d: a slot is planned once", slotID)
@@ -255,11 +254,10 @@ func RecordSlot(ctx context.Context, tx *store.Tx, slotID int64, state SlotState
 	if errors.Is(err, store.ErrNotFound) || err == nil && n == 0 {
 		return fmt.Errorf("slot %d: %w, or it was ended otherwise", slotID, ErrSlot)
 	}
-	switch {
-	case err != nil:
-	case state == SlotIssued || state == SlotEmpty || state == SlotHeld:
+	if err == nil && (state == SlotIssued || state == SlotEmpty || state == SlotHeld) {
 		err = overtake(ctx, tx, slot.SeriesID, slot.Wall, slot.At, now)
-	case slot.State == SlotPlanned:
+	}
+	if err == nil && slot.State == SlotPlanned && state != SlotIssued && state != SlotHeld {
 		err = passHolds(ctx, tx, now, slot)
 	}
 	if err != nil {
