@@ -296,6 +296,12 @@ func TestRule11AHoldComesBackWithItsDate(t *testing.T) {
 			[]string{"held one figure 1", "sending four ", "sending two "},
 		},
 		{
+			"from a slot that was pinned since",
+			[]int{1},
+			0, func(w *world, s series.Series) { w.skip(s, 1); w.pin(s, 2, "four"); w.unskip(s, 1) },
+			[]string{"held one figure 1", "held four figure 1", "sending two "},
+		},
+		{
 			"both of two, and one more",
 			[]int{1, 2},
 			0, func(w *world, s series.Series) { w.skip(s, 1); w.unskip(s, 1) },

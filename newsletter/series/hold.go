@@ -121,6 +121,7 @@ func (c calendar) plannedAfter(ctx context.Context, tx *store.Tx, slot Slot, now
 
 // takeHolds is passHolds taken back for a slot that is planned again: it holds what the next one inherited, that one what went on from it,
 // and so on. Of several in a row the last one stays held too: whether it was before is not known, and rather one too many than one too few.
+// So does one that got a pin of its own since it inherited the hold.
 func takeHolds(ctx context.Context, tx *store.Tx, ended Slot, now time.Time) error {
 	if !ended.Hold {
 		return nil
@@ -130,10 +131,17 @@ func takeHolds(ctx context.Context, tx *store.Tx, ended Slot, now time.Time) err
 		return err
 	}
 	taken, to := 0, ended
+	var pinned Slot // the first on hold with a pin of its own
 	for _, from := range rows {
 		after := from.At.After(ended.At) || from.Wall > ended.Wall
-		if !after || from.State != SlotPlanned || from.PinnedID != 0 && from.PinnedID != ended.PinnedID {
-			continue // a pin of its own passed them on
+		if !after || from.State != SlotPlanned {
+			continue
+		}
+		if from.PinnedID != 0 && from.PinnedID != ended.PinnedID {
+			if from.Hold && !pinned.Hold {
+				pinned = from
+			}
+			continue // it passed them on, or was pinned since
 		}
 		if !from.Hold {
 			break
@@ -144,9 +152,13 @@ func takeHolds(ctx context.Context, tx *store.Tx, ended Slot, now time.Time) err
 		}
 		taken, to = taken+1, from
 	}
-	if taken != 1 {
+	switch {
+	case taken == 0 && pinned.Hold:
+		to.Reason, to.PinnedID = pinned.Reason, 0
+	case taken == 1:
+		to.Hold, to.Reason, to.PinnedID = false, "", 0
+	default:
 		return nil
 	}
-	to.Hold, to.Reason, to.PinnedID = false, "", 0
 	return to.write(ctx, tx, now)
 }
