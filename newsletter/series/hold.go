@@ -58,6 +58,18 @@ func HeldSlot(ctx context.Context, q store.Querier, seriesID int64) (s Slot, err
 	return s, nil
 }
 
+const heldSlots = slotRows + ` WHERE s.series_id = ?1 AND s.state = 'held' AND (s.hold = 1 OR s.fires >= ?2) ORDER BY s.fires, s.wall`
+
+// HeldSlots lists, by time, the slots of a series that got no issue at their time and are held: all that an editor holds, since those after
+// them wait, and of the others those with since <= fires.
+func HeldSlots(ctx context.Context, q store.Querier, seriesID int64, since time.Time) ([]Slot, error) {
+	held, err := collect(ctx, q, (*Slot).scan, heldSlots, seriesID, millis(since))
+	if err != nil {
+		return nil, fmt.Errorf("held slots of series %d: %w", seriesID, err)
+	}
+	return held, nil
+}
+
 const holdAnew = `UPDATE slots SET hold = ?2, reason = ?3, article_id = ?4, updated = ?5 WHERE id = ?1`
 
 // write writes what a slot holds and what is pinned to it.

@@ -89,6 +89,32 @@ func TestCancelHeldSlot(t *testing.T) {
 	wants(t, "hold it", o.post(t, c, "/desk/hold/"+slot, nil), 409, "the slot is skipped")
 }
 
+// What an editor holds has its buttons for as long as the series waits behind it.
+func TestAHeldSlotStaysOnTheOverview(t *testing.T) {
+	for _, held := range []bool{true, false} {
+		o := open(t)
+		skin := o.AddSeries(t, "skin", "Water")
+		o.AddReader(t, skin, "ada@example.org")
+		o.InTx(t, func(tx *store.Tx) error {
+			_, err := tx.Exec(t.Context(), `UPDATE articles SET state = 'draft'`)
+			return err
+		})
+		slot := "skin/2027-03-02T09:00"
+		if held {
+			o.change(t, o.signIn(t, "mara@example.org", desk.Editor), "hold", slot, nil)
+		}
+		o.Pass(24 * time.Hour)
+		if _, err := o.Publisher.RunDue(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		o.Pass(100 * 24 * time.Hour)
+		page := o.get(t, o.signIn(t, "mara@example.org", desk.Editor), "/desk/")
+		if shown := strings.Contains(page.Body, `action="/desk/release/`+slot+`"`); shown != held {
+			t.Errorf("on hold %t: got its button %t", held, shown)
+		}
+	}
+}
+
 func TestHoldComingSlot(t *testing.T) {
 	o := open(t)
 	skin := o.AddSeries(t, "skin", "Water", "Sleep")

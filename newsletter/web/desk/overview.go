@@ -103,7 +103,8 @@ func (d *desk) openIssues(ctx context.Context) ([]newsletter.Status, error) {
 	return all, nil
 }
 
-// heldSlots are slots of the last weeks for which no issue could be made, each as if it were a held issue.
+// heldSlots are the slots for which no issue could be made, each as if it were a held issue: those of the last weeks, and those that an
+// editor holds for however long.
 func (d *desk) heldSlots(ctx context.Context) ([]newsletter.Status, error) {
 	all, err := series.All(ctx, d.DB)
 	if err != nil {
@@ -111,14 +112,11 @@ func (d *desk) heldSlots(ctx context.Context) ([]newsletter.Status, error) {
 	}
 	var held []newsletter.Status
 	for _, s := range all {
-		slots, err := series.Slots(ctx, d.DB, s.ID, d.Now().Add(-heldSlotsShown), 0)
+		slots, err := series.HeldSlots(ctx, d.DB, s.ID, d.Now().Add(-heldSlotsShown))
 		if err != nil {
 			return nil, err
 		}
 		for _, slot := range slots {
-			if slot.State != series.SlotHeld {
-				continue
-			}
 			status, err := d.Publisher.Issue(ctx, s.Slug+"/"+slot.Wall)
 			if err != nil {
 				return nil, err
