@@ -92,7 +92,7 @@ func keep(ctx context.Context, tx *store.Tx, c calendar, slot Slot, now time.Tim
 	}
 	places := slices.Collect(c.on(wall.Truncate(24 * time.Hour)))
 	if slot.State == SlotPlanned { // pinned or on hold
-		places, err = freeFor(ctx, tx, slot, places)
+		places, err = freeFor(ctx, tx, slot, places, now)
 	}
 	if err != nil {
 		return slot, err
@@ -112,12 +112,15 @@ func keep(ctx context.Context, tx *store.Tx, c calendar, slot Slot, now time.Tim
 	return slot, nil
 }
 
-// freeFor is the place of a slot among those of its date: its own, or the first one that no other has; none: all are taken.
-func freeFor(ctx context.Context, q store.Querier, slot Slot, places []Planned) ([]Planned, error) {
+// freeFor is the place of a slot among those of its date: its own, or the first one to come that no other has; none: all are taken or past.
+func freeFor(ctx context.Context, q store.Querier, slot Slot, places []Planned, now time.Time) ([]Planned, error) {
 	if own := slices.IndexFunc(places, func(p Planned) bool { return p.Wall == slot.Wall }); own >= 0 {
 		return places[own : own+1], nil
 	}
 	for i, p := range places {
+		if !p.At.After(now) {
+			continue
+		}
 		_, err := SlotByWall(ctx, q, slot.SeriesID, p.Wall)
 		if errors.Is(err, store.ErrNotFound) {
 			return places[i : i+1], nil

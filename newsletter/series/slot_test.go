@@ -286,6 +286,28 @@ func TestReschedulingADateWithTwo(t *testing.T) {
 	}
 }
 
+// TestReschedulingADateThatHasBegun: what is pinned to a time to come goes to one to come, or keeps its own.
+func TestReschedulingADateThatHasBegun(t *testing.T) {
+	for to, want := range map[string]string{
+		"0 9,18 * * TUE": "2027-01-12T18:00 planned*",
+		"0 9 * * TUE":    "2027-01-12T17:00 planned*",
+	} {
+		t.Run(to, func(t *testing.T) {
+			db := open(t)
+			c := weekly()
+			c.Schedule = []string{"0 17 * * TUE"}
+			s := add(t, db, c)
+			ensure(t, db, day(0), day(0))
+			noon := berlin(t, "2027-01-12T12:00")
+			pin(t, db, "2027-01-12", importOne(t, db, s.ID, "a"), day(0))
+			set(t, db, series.Change{Schedule: []string{to}}, noon)
+			if got := rows(t, db); !slices.Contains(got, want) {
+				t.Errorf("got %v, want %s", got, want)
+			}
+		})
+	}
+}
+
 func TestChangeOfZone(t *testing.T) {
 	db := open(t)
 	s := add(t, db, weekly())
