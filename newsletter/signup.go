@@ -168,6 +168,10 @@ func (p *Publisher) promised(ctx context.Context, s series.Series, r outbox.Read
 	if err != nil {
 		return time.Time{}, err
 	}
+	var pinned time.Time // the last slot with a pin: what waits for it goes by then
+	if n := len(common.Pins); n > 0 {
+		pinned = common.Pins[n-1].At
+	}
 	for i, why := range judge(s, common, slots, p.now()) {
 		if why.idle != "" {
 			continue
@@ -175,7 +179,7 @@ func (p *Publisher) promised(ctx context.Context, s series.Series, r outbox.Read
 		d := step(facts, slots[i])
 		_, had := r.Had[d.Article.ID]
 		switch {
-		case why.obstacle != "" || d.Outcome == series.Blocked:
+		case why.obstacle != "" || d.Outcome == series.Blocked || d.Outcome == series.Empty && !slots[i].At.Before(pinned):
 			return time.Time{}, nil
 		case d.Outcome == series.Send && (s.Mode == series.Drip || !had && !r.Before[d.Article.ID]):
 			return slots[i].At.In(location(s)), nil
