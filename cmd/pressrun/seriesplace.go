@@ -70,7 +70,8 @@ func (a *app) seriesSkipCommand() *cobra.Command {
 		Use:   "skip SERIES DATE",
 		Short: "Leave out the slots of a local date, such as a holiday",
 		Long: `Skips the slots of a local date (YYYY-MM-DD). That costs time, never content: the next slot sends what would have gone, and
-is held where this one was. --undo takes it back; an article that was pinned to the date has to be pinned anew.`,
+is held where this one was. --undo takes it back; an article that was pinned to the date has to be pinned anew, unless the date was held:
+its pin comes back with the hold.`,
 		Example: "  pressrun series skip skin 2027-12-28\n  pressrun series skip skin 2027-12-28 --undo",
 		Args:    args(cobra.ExactArgs(2)),
 		RunE: func(cmd *cobra.Command, given []string) error {
