@@ -146,7 +146,8 @@ func takeHolds(ctx context.Context, tx *store.Tx, ended Slot, now time.Time) err
 	var pinned Slot // the first on hold with a pin of its own
 	for _, from := range rows {
 		after := from.At.After(ended.At) || from.Wall > ended.Wall
-		if !after || from.State != SlotPlanned {
+		beside := !from.Hold && from.Wall[:len(time.DateOnly)] == ended.Wall[:len(time.DateOnly)] // its own pin let the hold pass
+		if !after || beside || from.State != SlotPlanned {
 			continue
 		}
 		if from.PinnedID != 0 && from.PinnedID != ended.PinnedID {

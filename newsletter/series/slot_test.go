@@ -308,6 +308,33 @@ func TestReschedulingADateThatHasBegun(t *testing.T) {
 	}
 }
 
+// TestTwoHoldsOfADateComeBack: both times of a date are pinned and on hold, the later one since it inherited that of a date before.
+func TestTwoHoldsOfADateComeBack(t *testing.T) {
+	db := open(t)
+	c := weekly()
+	c.Schedule = []string{"0 9,17 * * TUE"}
+	s := add(t, db, c)
+	ensure(t, db, day(0), day(0))
+	hold := func(slot series.Slot, reason string) {
+		t.Helper()
+		in(t, db, func(ctx context.Context, tx *store.Tx) error {
+			return series.HoldSlot(ctx, tx, slot, true, reason, day(0))
+		})
+	}
+	hold(pin(t, db, "2027-01-05", importOne(t, db, s.ID, "a"), day(0)), "figure a") // at 17:00: the other time is past
+	hold(pin(t, db, "2027-01-12", importOne(t, db, s.ID, "b"), day(0)), "figure b")
+	skip(t, db, "2027-01-05", day(0))
+	before := rows(t, db)
+	diff(t, before, []string{"2027-01-05T17:00 skipped* on hold", "2027-01-12T09:00 planned* on hold", "2027-01-12T17:00 planned* on hold"})
+	skip(t, db, "2027-01-12", day(0))
+	in(t, db, func(ctx context.Context, tx *store.Tx) error {
+		walls, err := series.UnskipDate(ctx, tx, s, "2027-01-12", day(0))
+		diff(t, walls, []string{"2027-01-12T09:00", "2027-01-12T17:00"})
+		return err
+	})
+	diff(t, rows(t, db), append(before, "2027-01-19T09:00 planned", "2027-01-19T17:00 planned"))
+}
+
 func TestChangeOfZone(t *testing.T) {
 	db := open(t)
 	s := add(t, db, weekly())

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"pressrun/subscribers/store"
@@ -20,7 +21,7 @@ func UnskipDate(ctx context.Context, tx *store.Tx, s Series, date string, now ti
 		return nil, wrap(err)
 	}
 	var walls []string
-	for _, p := range planned {
+	for _, p := range slices.Backward(planned) { // the last one inherited from those before it
 		was, err := SlotByWall(ctx, tx, s.ID, p.Wall)
 		if errors.Is(err, store.ErrNotFound) || err == nil && (was.State != SlotSkipped || was.Reason != byEditor) {
 			continue
@@ -39,6 +40,7 @@ func UnskipDate(ctx context.Context, tx *store.Tx, s Series, date string, now ti
 	if len(walls) == 0 {
 		return nil, wrap(wrong(ErrState, "no editor skipped it"))
 	}
+	slices.Reverse(walls)
 	return walls, nil
 }
 
