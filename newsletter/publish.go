@@ -35,6 +35,11 @@ func (p *Publisher) publish(ctx context.Context, s series.Series, slot series.Sl
 	if s.Mode == series.Drip {
 		return p.publishDrip(ctx, s, slot, o)
 	}
+	return p.publishLive(ctx, s, slot, o)
+}
+
+// publishLive does a slot of a live series.
+func (p *Publisher) publishLive(ctx context.Context, s series.Series, slot series.Slot, o opening) (Happened, error) {
 	facts, err := series.FactsOf(ctx, p.db, s)
 	if err != nil {
 		return Happened{}, err
