@@ -98,11 +98,18 @@ func holdOf(f series.Facts, a series.Article, now time.Time, coming []series.Slo
 	return series.Slot{}, false
 }
 
-// comingFirst are the slots that send before anything else: those on hold whose time is past, as in a pause, and the next ones, one more
-// than can be pinned.
+// comingFirst are the slots that send before anything else: those on hold whose time is past, without an issue or in a pause, and the next
+// ones, one more than can be pinned.
 func (p *Publisher) comingFirst(ctx context.Context, s series.Series, now time.Time) ([]series.Slot, error) {
 	passed, err := series.HeldPassed(ctx, p.db, s.ID, now)
 	if err != nil {
+		return nil, err
+	}
+	held, err := series.HeldSlot(ctx, p.db, s.ID)
+	switch {
+	case err == nil:
+		passed = slices.Insert(passed, 0, held)
+	case !errors.Is(err, store.ErrNotFound):
 		return nil, err
 	}
 	pins, err := series.Pins(ctx, p.db, s.ID)

@@ -161,3 +161,19 @@ func TestRule11NobodyIsWelcomedWithWhatIsHeld(t *testing.T) {
 	w.check("release", w.p.ReleaseIssue(w.ctx, "skin/"+wall(1)))
 	equal(t, "ada", w.deliveriesOf("ada"), []string{"notice pending", "one pending"})
 }
+
+// TestRule11NobodyIsWelcomedWithWhatCouldNotBeFrozen: nor once that is mended, since the slot on hold has it still.
+func TestRule11NobodyIsWelcomedWithWhatCouldNotBeFrozen(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{Mode: ptr(series.Drip), Welcome: ptr("first"), WhenNotReady: ptr("hold")})
+	w.articles(s, "one?", "two")
+	w.enrol(s, "ada")
+	w.run(monday)
+	w.check("hold", w.p.HoldIssue(w.ctx, "skin/"+wall(1), "figure one"))
+	equal(t, "a draft", w.run(tuesday(1)), []string{wall(1) + " held 0"})
+	w.article("one", series.MarkReady)
+	joined, _ := w.join(s, "ben")
+	equal(t, "welcomed", joined.Welcomed, false)
+	w.check("release", w.p.ReleaseIssue(w.ctx, "skin/"+wall(1)))
+	equal(t, "ben", w.deliveriesOf("ben"), []string{"notice pending", "one pending"})
+}
