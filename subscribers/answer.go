@@ -15,10 +15,19 @@ var (
 	beginsYes = []string{"true", "yes", "ja", "gern", "gerne", "wahr", "waar", "graag", "oui", "vrai", "si", "verdadero", "نعم", "صحيح"}
 )
 
+// Marks that people set for yes and for no. A crossed box may be either; where a no is looked for it is one.
+const (
+	yesMarks = "✓✔☑✅"
+	noMarks  = "✗✘☒❌☐"
+)
+
+// isMark says whether a cell is one of marks, or some of them.
+func isMark(cell, marks string) bool { return cell != "" && strings.Trim(cell, marks+"\ufe0f") == "" }
+
 // isAnswer says whether a cell is a yes, a no or a state in words or by a mark, or begins with one: "nein danke", "abgemeldet am 3.4.2024".
 // Figures are more often a number of mails than an answer.
 func isAnswer(cell string) bool {
-	if cell != "" && strings.Trim(cell, "✓✔☑✅✗✘☒❌☐\ufe0f") == "" {
+	if isMark(cell, yesMarks+noMarks) {
 		return true
 	}
 	if !strings.ContainsFunc(cell, unicode.IsLetter) || strings.Contains(cell, "@") {

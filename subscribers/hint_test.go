@@ -144,6 +144,7 @@ func TestConsentThatIsNotUnderstood(t *testing.T) {
 		stops bool
 	}{
 		"Infolettre": {"1|0|", true}, "Send emails": {"0|nein|ja", true}, "Newsletter (1=ja)": {"0||", true}, "Abonné à la newsletter": {"1|1|0", true},
+		"DOI je": {"J|N|", true}, "DOI war": {"✓|✗|3. Mai", true}, "DOI sei": {"1|3. Mai|N", true}, "DOI ist": {"1|0|3. Mai", false},
 		"Mailing week": {"1|0|2", false}, "Emails received (6mo)": {"0|1|", false}, "CONTACT ID": {"1||", false}, "Rundbrief äöüß": {"\xff||", false}, "Mail ͺ": {"ͺ||", false},
 	} {
 		cells := strings.Split(tt.cells, "|")
@@ -338,6 +339,7 @@ func TestColumnsThatSayNothing(t *testing.T) {
 		{"Employment status|Insurance status|Student status|Relationship status|Visa status|Project status|Ticket status|Statut juridique", "retired|single|open|AOK|2024", "unsubscribed|keine Werbung"},
 		{"ⓒⓞⓝⓢⓔⓝⓣⓧ", "", "no"},
 		{"DOI bestätigt|Anmeldung bestätigt|Subscription confirmed|Inscription confirmée|Account verified|Konto aktiviert|Registrierung_verifiziert|Confirmación del alta", "ja|yes|1|2024-05-03|x", "nein|no|non|0|pending|noch nicht"},
+		{"Confirmación del alta|Account now verified|Konto jetzt aktiviert", "J|t|✓|1|2024-05-03", "N|n|f|✗|☐|❌|0|0000-00-00|nein"},
 		{"keine E-Mails mehr|Ne souhaite plus recevoir|No enviar correos|Former subscriber|Ex-subscriber|Subscription cancelled|Mail refused|No marketing|Not interested|Will keine Post|Objection|Ausgeschieden|Solicita baja", "", "2024-05-03|yes|x|1"},
 		{"Darf angeschrieben werden|Lettre d'information|Acepta comunicaciones comerciales", "", "no|nein|0|nicht bestätigt"},
 		{"No. of emails|No of newsletters|Empfehlung", "3|0", ""},

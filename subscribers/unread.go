@@ -145,7 +145,7 @@ func confirming(name string) heeding {
 	case denies(name), slices.ContainsFunc(words, waits):
 		return heedsAnswers
 	}
-	return heedsRefusals
+	return heedsNo
 }
 
 // waitingStems are beginnings of words for what has not happened yet.
@@ -188,7 +188,8 @@ const (
 	heedsText               // any but figures
 	heedsAnswers            // yes, no and states; and figures for them, where all of the column answers
 	heedsFlags              // these, but only where all of the column answers
-	heedsRefusals           // no, and states of who is not here; and, of who confirmed, 0, where all of the column answers
+	heedsRefusals           // no in words, and states of who is not here
+	heedsNo                 // these, no in one letter and by a mark, and 0, where all of the column answers
 	heedsNoMail             // no to mail, and who left it
 	heedsComplaints         // what isn't about somebody's health
 )
@@ -215,7 +216,9 @@ func (c unreadColumn) speaks(cell string) bool {
 	case heedsFlags:
 		return c.flags
 	case heedsRefusals:
-		return isRefusal(cell) || rowStates[fold(cell)] == rowPending || c.flags && cell == "0"
+		return isRefusal(cell) || rowStates[fold(cell)] == rowPending
+	case heedsNo:
+		return isRefusal(cell) || rowStates[fold(cell)] == rowPending || isMark(cell, noMarks) || isNo(cell) && (c.flags || cell != "0")
 	case heedsNoMail:
 		return isRefusal(cell) && (soundsLikeMail(cell) || consentOf(cell) != heedsNothing)
 	case heedsComplaints:
@@ -235,7 +238,7 @@ func (s *sheet) findUnread() error {
 		if c.garbled {
 			c.heeding = heedsAll
 		}
-		c.flags = c.heeding == heedsFlags || (c.heeding == heedsAnswers || c.heeding == heedsRefusals && confirming(name) == heedsRefusals) && !countsMails(name)
+		c.flags = c.heeding == heedsFlags || (c.heeding == heedsAnswers || c.heeding == heedsNo) && !countsMails(name)
 		if c.heeding != heedsNothing {
 			s.unread = append(s.unread, c)
 		}
@@ -251,14 +254,14 @@ func (s *sheet) heedingOf(name string) heeding {
 		return heedsRefusals
 	case heeds != heedsNothing:
 		return heeds
+	case state && !other && s.state < 0:
+		return heedsAll
 	case state && other && s.state >= 0:
 		return heedsNoMail
-	case state && (other || s.state >= 0):
-		return heedsRefusals
-	case state:
-		return heedsAll
 	case confirming(name) != heedsNothing:
 		return confirming(name)
+	case state:
+		return heedsRefusals
 	case soundsLikeMail(name) && denies(name) && !countsMails(name):
 		return heedsButNo
 	case soundsLikeMail(name):
