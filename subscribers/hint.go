@@ -24,6 +24,7 @@ const (
 	asksHere                   // yes or a day: here; no: not; empty, where others have a yes: not yet
 	asksSince                  // since when, or why, they are gone: anything but a no
 	asksAgreed                 // when they agreed: a no: not; empty, where others have it: not yet; a day or a yes: nothing, which leaves it to others
+	asksSignUp                 // the same, whether they confirmed what may be something else than mail, such as an account
 	asksState                  // a word of a state, as in the state's column, which is another one; what is none says nothing
 	asksPlace                  // the same, but it may say where they live
 )
@@ -118,7 +119,16 @@ var (
 		[]string{"newsletter", "nieuwsbrief", "marketing", "subscriber", "contact", "werbung", "werbe", "emails", "email", "mails", "mail", "user", "kunde", "status", "has", "hat", "ist", "esta", "est", "is"},
 		[]string{"newsletters", "newsletter", "nieuwsbrief", "marketing", "werbung", "emails", "email", "mails", "mail", "status", "statut", "estado", "flag", "janein", "yesno", "ouinon", "sino", "janee", "c"},
 	}
+	signUpsAround = affixes{signUps(), signUps()}
 )
+
+// signUps are words, folded, for what somebody confirms when they come.
+func signUps() []string {
+	return []string{
+		"doubleoptin", "optin", "doi", "account", "signup", "registration", "subscription", "konto", "registrierung", "anmeldung", "compte", "inscription", "cuenta", "registro",
+		"suscripcion", "inscripcion", "alta", "aanmelding", "inschrijving",
+	}
+}
 
 type affixes struct{ before, behind []string }
 
@@ -152,8 +162,17 @@ func findHint(name string, around int) (h hint, known bool) {
 			return h.dated(), true
 		}
 	}
+	for _, rest := range signUpsAround.without(name) {
+		if h, known = findHint(rest, around-1); known && h.state == rowPending && h.asks != asksGone && h.asks != asksSince {
+			return hint{asksSignUp, rowPending}, true
+		}
+	}
 	return hint{}, false
 }
+
+// mayBeOther says whether a column may be about something else than mail. What is not understood there is no fault: it keeps people
+// from coming as active.
+func (h hint) mayBeOther() bool { return h.asks == asksSignUp }
 
 // dated is the hint of a column that says when, or why, what h asks for came about.
 func (h hint) dated() hint {
@@ -223,8 +242,24 @@ func (h hint) says(cell string) (state string, known bool) {
 		return word, word != "" || !isRefusal(cell)
 	case asksPlace:
 		return word, true
+	case asksSignUp:
+		if state, known = h.agreedOn(cell); isGone(state) && !isOfMail(cell) {
+			return "", false
+		}
+		return state, known
 	}
 	return h.agreedOn(cell)
+}
+
+// isOfMail says whether a cell has a word of who is gone that is of mail and of nothing else: a plan can be canceled, and a member inactive.
+func isOfMail(cell string) bool {
+	cell = fold(cell)
+	return slices.ContainsFunc(mailEnds, func(stem string) bool { return strings.Contains(cell, stem) })
+}
+
+// mailEnds are parts of such words.
+var mailEnds = []string{
+	"unsub", "optedout", "bounce", "undeliver", "complained", "spam", "abgemeldet", "abbestellt", "nichtabonniert", "desabonn", "desinscri", "afgemeld", "uitgeschreven", "غيرمشترك",
 }
 
 // agreedOn is says of a column of when they agreed. A place or a form may stand there beside the day.
@@ -245,12 +280,15 @@ func (h hint) agreedOn(cell string) (state string, known bool) {
 // isAgreement says whether a cell of a column, which is not empty, is somebody's yes to mail, so that an empty one is none.
 func (h hint) isAgreement(cell string) bool {
 	state, known := h.says(cell)
-	return h.asks == asksHere && state == rowActive || h.asks == asksAgreed && known && state == ""
+	return h.asks == asksHere && state == rowActive || h.isOfDay() && known && state == ""
 }
+
+// isOfDay says whether a day may stand in the column, or what is as good as one.
+func (h hint) isOfDay() bool { return h.asks == asksAgreed || h.asks == asksSignUp }
 
 // isEmpty says whether a cell says no more than an empty one. Where a day should stand neither a dash nor a day of zeros is one.
 func (h hint) isEmpty(cell string) bool {
-	return cell == "" || isNull(cell) || h.asks == asksAgreed && (isNone(cell) || isNoDay(cell))
+	return cell == "" || isNull(cell) || h.isOfDay() && (isNone(cell) || isNoDay(cell))
 }
 
 // hintAt is the hint that a column is. Beside the state's column others of its names are hints.
@@ -281,7 +319,7 @@ func (s *sheet) findHints() error {
 	}
 	open := 0
 	for _, h := range s.hints {
-		if h.asks == asksHere || h.asks == asksAgreed {
+		if h.asks == asksHere || h.isOfDay() {
 			open++
 		}
 	}
@@ -320,7 +358,7 @@ func (s *sheet) hinted(r *row, cells [][]byte) (int, error) {
 			continue
 		}
 		switch state, known := h.says(cell); {
-		case !known:
+		case !known && !h.mayBeOther():
 			return h.place, h.fault(s.header[h.place], cell)
 		case isGone(state):
 			if goneGravity(state) > goneGravity(r.state) {
@@ -363,7 +401,7 @@ func isYes(cell string) bool {
 	case "true", "t", "yes", "y", "on", "x", "1", "ja", "j", "wahr", "oui", "o", "vrai", "si", "s", "verdadero", "waar", "نعم", "صحيح":
 		return true
 	}
-	return false
+	return isMark(cell, yesMarks)
 }
 
 // isNo takes the day that databases and spreadsheets write for none, of zeros or one before the first of theirs, for what it is.

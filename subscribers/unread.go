@@ -192,11 +192,13 @@ const (
 	heedsNo                 // these, no in one letter and by a mark, and 0, where all of the column answers
 	heedsNoMail             // no to mail, and who left it
 	heedsComplaints         // what isn't about somebody's health
+	heedsUnknown            // what its hint doesn't understand
 )
 
 // unreadColumn is a column that is not understood and may say who may be mailed.
 type unreadColumn struct {
 	heeding
+	hint    // of heedsUnknown
 	place   int
 	flags   bool // all of its cells are answers, or figures for them
 	garbled bool // its name may be another one, in another character set
@@ -223,6 +225,9 @@ func (c unreadColumn) speaks(cell string) bool {
 		return isRefusal(cell) && (soundsLikeMail(cell) || consentOf(cell) != heedsNothing)
 	case heedsComplaints:
 		return isYesOrDate(cell) || isSpam(cell) || isGone(rowStates[fold(cell)]) || isFigure(cell) && !isNo(cell)
+	case heedsUnknown:
+		_, known := c.says(cell)
+		return !known && !c.isEmpty(cell)
 	}
 	return false
 }
@@ -230,13 +235,18 @@ func (c unreadColumn) speaks(cell string) bool {
 // findUnread finds the columns that sound like consent and are not understood. The files of a service say themselves who is who.
 func (s *sheet) findUnread() error {
 	for i, name := range s.header {
-		hinted := slices.ContainsFunc(s.hints, func(h placedHint) bool { return h.place == i })
-		if s.fileState != "" || s.ours || hinted || i == s.place || s.isKnown(i) && i != s.since {
+		h, hinted := s.hintAt(i)
+		if s.fileState != "" || s.ours || hinted && !h.mayBeOther() || i == s.place || s.isKnown(i) && i != s.since {
 			continue
 		}
-		c := unreadColumn{place: i, heeding: s.heedingOf(name), garbled: s.charset != "" && isGarbled(name)}
-		if c.garbled {
+		c := unreadColumn{place: i, garbled: s.charset != "" && isGarbled(name)}
+		switch {
+		case hinted:
+			c.hint, c.heeding = h, heedsUnknown
+		case c.garbled:
 			c.heeding = heedsAll
+		default:
+			c.heeding = s.heedingOf(name)
 		}
 		c.flags = c.heeding == heedsFlags || (c.heeding == heedsAnswers || c.heeding == heedsNo) && !countsMails(name)
 		if c.heeding != heedsNothing {
