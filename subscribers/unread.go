@@ -220,7 +220,7 @@ func (c unreadColumn) speaks(cell string) bool {
 	case heedsRefusals:
 		return isRefusal(cell) || rowStates[fold(cell)] == rowPending
 	case heedsNo:
-		return isRefusal(cell) || rowStates[fold(cell)] == rowPending || isMark(cell, noMarks) || isNo(cell) && (c.flags || cell != "0")
+		return isRefusal(cell) || rowStates[fold(cell)] == rowPending || isMark(cell, noMarks) || isNo(cell) && !isNoDay(cell) && (c.flags || !isFigure(cell))
 	case heedsNoMail:
 		return isRefusal(cell) && (soundsLikeMail(cell) || consentOf(cell) != heedsNothing)
 	case heedsComplaints:
@@ -261,7 +261,7 @@ func (s *sheet) heedingOf(name string) heeding {
 	heeds, state, other := consentOf(name), soundsLikeState(name), isOfOtherState(name)
 	switch {
 	case slices.Contains(sinceNames(), fold(name)): // a day, or "abgemeldet" in its place
-		return heedsRefusals
+		return heedsNo
 	case heeds != heedsNothing:
 		return heeds
 	case state && !other && s.state < 0:
