@@ -128,7 +128,7 @@ func TestConsentThatIsNotUnderstood(t *testing.T) {
 		}
 	}
 	for _, header := range []string{
-		"Verteiler", "Mail OK", "Newsletter per Post gewollt", "Kontaktaufnahme per E-Mail", "Abo", "Recevoir la newsletter", "Recibir boletín", "Suscripción al boletín", "Rundbrief", "النشرة البريدية",
+		"Verteiler", "Mail OK", "Newsletter per Post gewollt", "Kontaktaufnahme per E-Mail", "Abo", "Recevoir la newsletter", "Recibir boletín", "Suscripción al boletín", "Rundbrief", "النشرة البريدية", "Abo (ja/nein)", "Rundbrief: oui / non",
 	} {
 		for cell, stops := range map[string]bool{
 			"nein": true, "no": true, "Non": true, "ja": true, "abgemeldet": true, "لا": true, "Berlin": false, "3": false, "0": true, "1": true, "2024-05-03": false, "nein danke": true, "no, gracias": true,
@@ -342,6 +342,7 @@ func TestColumnsThatSayNothing(t *testing.T) {
 		{"Employment status|Insurance status|Student status|Relationship status|Visa status|Project status|Ticket status|Statut juridique", "retired|single|open|AOK|2024", "unsubscribed|keine Werbung"},
 		{"ⓒⓞⓝⓢⓔⓝⓣⓧ", "", "no"},
 		{"Confirmación del alta|Account now verified|Konto jetzt aktiviert", "ja|yes|J|t|✓|x|1|2024-05-03", "N|n|f|✗|☐|❌|0|nein|no|non|pending|noch nicht"},
+		{"keine E-Mails mehr (ja/nein)", "nein", "2024-05-03|ja"},
 		{"keine E-Mails mehr|Ne souhaite plus recevoir|No enviar correos|Former subscriber|Ex-subscriber|Subscription cancelled|Mail refused|No marketing|Not interested|Will keine Post|Objection|Ausgeschieden|Solicita baja", "", "2024-05-03|yes|x|1"},
 		{"Darf angeschrieben werden|Lettre d'information|Acepta comunicaciones comerciales", "", "no|nein|0|nicht bestätigt"},
 		{"No. of emails|No of newsletters|Empfehlung", "3|0", ""},

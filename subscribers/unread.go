@@ -151,11 +151,18 @@ func confirming(name string) heeding {
 // waitingStems are beginnings of words for what has not happened yet.
 var waitingStems = []string{"unconfirm", "unverif", "unbest", "onbevest", "pending", "outstanding", "missing", "ausstehend", "fehl", "offen", "attente", "pendient"}
 
-// denies says whether a name has a word of no, or of who is gone, in it.
+// denies says whether a name has a word of no, or of who is gone, in it. One beside a yes only says what to write there.
 func denies(name string) bool {
-	return slices.ContainsFunc(wordsOf(name), func(word string) bool {
-		return slices.Contains(saysNo, word) || utf8.RuneCountInString(word) > 1 && isNo(word) || isGone(rowStates[word])
-	})
+	no := 0
+	for _, word := range wordsOf(name) {
+		switch {
+		case slices.Contains(saysNo, word), utf8.RuneCountInString(word) > 1 && isNo(word), isGone(rowStates[word]):
+			no++
+		case slices.Contains(beginsYes, word):
+			no--
+		}
+	}
+	return no > 0
 }
 
 // otherStates are parts of the names of columns of states that somebody has without having to do with mail.
