@@ -25,7 +25,7 @@ const (
 	asksSince                  // since when, or why, they are gone: anything but a no
 	asksAgreed                 // when they agreed: a no: not; empty, where others have it: not yet; a day or a yes: nothing, which leaves it to others
 	asksSignUp                 // the same, whether they confirmed what may be something else than mail, such as an account
-	asksState                  // a word of a state, as in the state's column, which is another one; what is none says nothing
+	asksState                  // a word of a state, as in the state's column, which is another one, but gone only by one of mail; what is none says nothing
 	asksPlace                  // the same, but it may say where they live
 )
 
@@ -172,7 +172,9 @@ func findHint(name string, around int) (h hint, known bool) {
 
 // mayBeOther says whether a column may be about something else than mail. What is not understood there is no fault: it keeps people
 // from coming as active.
-func (h hint) mayBeOther() bool { return h.asks == asksSignUp }
+func (h hint) mayBeOther() bool {
+	return h.asks == asksSignUp || h.asks == asksState || h.asks == asksPlace
+}
 
 // dated is the hint of a column that says when, or why, what h asks for came about.
 func (h hint) dated() hint {
@@ -238,10 +240,11 @@ func (h hint) says(cell string) (state string, known bool) {
 			return rowComplained, true
 		}
 		return h.state, true
-	case asksState:
-		return word, word != "" || !isRefusal(cell)
-	case asksPlace:
-		return word, true
+	case asksState, asksPlace:
+		if isGone(word) && !isOfMail(cell) {
+			return "", false
+		}
+		return word, word != "" || h.asks == asksPlace || !isRefusal(cell)
 	case asksSignUp:
 		if state, known = h.agreedOn(cell); isGone(state) && !isOfMail(cell) {
 			return "", false
@@ -387,10 +390,7 @@ func (s *sheet) hinted(r *row, cells [][]byte) (int, error) {
 
 // fault says what to do about a cell of a column that is not understood.
 func (h hint) fault(column, cell string) error {
-	switch h.asks {
-	case asksState:
-		return unknownState(cell)
-	case asksSince:
+	if h.asks == asksSince {
 		return fmt.Errorf("%q in %q may mean that somebody left, or that nobody did: leave it empty where they have not left, or write a reason", cell, column)
 	}
 	return fmt.Errorf("%q says neither yes nor no: write one of them, or, if it says nothing of who may be mailed, call the column otherwise, such as \"note\"", column)
