@@ -26,7 +26,7 @@ const (
 	asksAgreed                 // when they agreed: a no: not; empty, where others have it: not yet; a day or a yes: nothing, which leaves it to others
 	asksSignUp                 // the same, whether they confirmed what may be something else than mail, such as an account
 	asksState                  // a word of a state, as in the state's column, which is another one, but gone only by one of mail; what is none says nothing
-	asksPlace                  // the same, but it may say where they live
+	asksVague                  // the same, but where they live, or whether they are members, may be said there by a no
 )
 
 // placedHint is a hint that a file has.
@@ -173,7 +173,7 @@ func findHint(name string, around int) (h hint, known bool) {
 // mayBeOther says whether a column may be about something else than mail. What is not understood there is no fault: it keeps people
 // from coming as active.
 func (h hint) mayBeOther() bool {
-	return h.asks == asksSignUp || h.asks == asksState || h.asks == asksPlace
+	return h.asks == asksSignUp || h.asks == asksState || h.asks == asksVague
 }
 
 // dated is the hint of a column that says when, or why, what h asks for came about.
@@ -240,11 +240,16 @@ func (h hint) says(cell string) (state string, known bool) {
 			return rowComplained, true
 		}
 		return h.state, true
-	case asksState, asksPlace:
-		if isGone(word) && !isOfMail(cell) {
+	case asksState, asksVague:
+		switch {
+		case isGone(word) && !isOfMail(cell):
 			return "", false
+		case word != "":
+			return word, true
+		case h.asks == asksVague:
+			return "", !refusesMail(cell)
 		}
-		return word, word != "" || h.asks == asksPlace || !isRefusal(cell)
+		return "", !isRefusal(cell)
 	case asksSignUp:
 		if state, known = h.agreedOn(cell); isGone(state) && !isOfMail(cell) {
 			return "", false
@@ -303,8 +308,8 @@ func (s *sheet) hintAt(i int) (h hint, known bool) {
 	switch name := fold(s.header[i]); {
 	case known, s.state < 0, !slices.Contains(stateNames(), name):
 		return h, known
-	case slices.Contains(places(), name):
-		return hint{asks: asksPlace}, true
+	case slices.Contains(places(), name), name == "memberstatus":
+		return hint{asks: asksVague}, true
 	}
 	return hint{asks: asksState}, true
 }

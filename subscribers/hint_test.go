@@ -375,6 +375,8 @@ func TestColumnsThatSayNothing(t *testing.T) {
 		{"Angemeldet am|created_at", "2024-05-03|1.2.2024 10:00", "abgemeldet|unsubscribed 2024-05-03"},
 		{"Subscription|Subscription to our letters", "weekly", "no|nein"},
 		{"Subscription Status|Member status|Email Status|State|Abostatus", "active|VIP|Subscribed|enabled", "Canceled|inactive|disabled|Gekündigt|removed|Invalid|baja"},
+		{"Member Status", "Non-member|Kein Mitglied|No", "No mailings|not subscribed|unsubscribed in May"},
+		{"Contact Status|Email Status|Subscription status", "Lead|valid", "Not contacted|Not verified|no"},
 		{"active_subscription|Paid subscription|Subscription plan", "no|false|0|yes|No plan", ""},
 	} {
 		for header := range strings.SplitSeq(tt.header, "|") {
@@ -382,8 +384,12 @@ func TestColumnsThatSayNothing(t *testing.T) {
 				for cell := range strings.SplitSeq(cells, "|") {
 					o := subscribers.ImportOptions{Because: "x", DryRun: true}
 					rep, err := p.imports("Email;Status;"+header+"\na@example.org;active;"+cell+"\n", o)
-					if want := i > 0 && cell != ""; err != nil || rep.Suppressed > 0 || (len(rep.Unread) > 0) != want {
+					want := i > 0 && cell != ""
+					if err != nil || rep.Suppressed > 0 || (len(rep.Unread) > 0) != want {
 						t.Errorf("beside a state, %s: %q: %d gone, %q unread, %v; want none gone, and it to stop: %v", header, cell, rep.Suppressed, rep.Unread, err, want)
+					}
+					if rep, err := p.imports("Email;Status;"+header+"\na@example.org;;"+cell+"\n", subscribers.ImportOptions{DryRun: true}); want && (err != nil || rep.Pending != 1) {
+						t.Errorf("beside a state, %s: %q, as pending: %+v, %v", header, cell, rep, err)
 					}
 				}
 			}

@@ -229,7 +229,7 @@ func (c unreadColumn) speaks(cell string) bool {
 	case heedsNo:
 		return isRefusal(cell) || rowStates[fold(cell)] == rowPending || isMark(cell, noMarks) || isNo(cell) && !isNoDay(cell) && (c.flags || !isFigure(cell))
 	case heedsNoMail:
-		return isRefusal(cell) && (soundsLikeMail(cell) || consentOf(cell) != heedsNothing)
+		return refusesMail(cell)
 	case heedsComplaints:
 		return isYesOrDate(cell) || isSpam(cell) || isGone(rowStates[fold(cell)]) || isFigure(cell) && !isNo(cell)
 	case heedsUnknown:
@@ -237,6 +237,11 @@ func (c unreadColumn) speaks(cell string) bool {
 		return !known && !c.isEmpty(cell)
 	}
 	return false
+}
+
+// refusesMail says whether a cell is a no to mail, in a column that may be about something else.
+func refusesMail(cell string) bool {
+	return isRefusal(cell) && (soundsLikeMail(cell) || consentOf(cell) != heedsNothing)
 }
 
 // findUnread finds the columns that sound like consent and are not understood. The files of a service say themselves who is who.
