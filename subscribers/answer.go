@@ -53,7 +53,7 @@ func refusal(cell string) (gone string, refuses bool) {
 	if len(words) == 0 {
 		return "", false
 	}
-	refuses = slices.Contains(beginsNo, words[0])
+	refuses = slices.Contains(beginsNo, words[0]) && !isOctober(cell)
 	for _, word := range words[:min(3, len(words))] {
 		if state := rowStates[word]; isGone(state) {
 			return state, true
@@ -73,10 +73,18 @@ func isNone(cell string) bool {
 	return cell != "" && strings.Trim(cell, "-–—/.") == "" || slices.Contains([]string{"na", "none", "ka", "nc", "sr", "nvt"}, fold(cell))
 }
 
-// isNumbered says whether a cell begins with a number by the word for one.
+// isNumbered says whether a cell begins with a number by the word for one. A day behind it is none.
 func isNumbered(cell string) bool {
 	rest, no := strings.CutPrefix(strings.ToLower(cell), "no")
-	return no && strings.IndexFunc(strings.TrimLeft(rest, " .:#°º"), unicode.IsDigit) == 0
+	number, _, _ := strings.Cut(strings.TrimLeft(rest, " .:#°º"), " ")
+	parts := strings.FieldsFunc(number, func(r rune) bool { return !unicode.IsDigit(r) })
+	return no && strings.IndexFunc(number, unicode.IsDigit) == 0 && (len(parts) == 1 || digits(number) < 4)
+}
+
+// isOctober says whether a cell is a day as Portuguese spreadsheets write it, "05/out/2023".
+func isOctober(cell string) bool {
+	day, year, out := strings.Cut(strings.ToLower(cell), "out")
+	return out && isFigure(day) && isFigure(year)
 }
 
 // wordsOf are the words of a text, folded; a capital letter behind a small one begins another.

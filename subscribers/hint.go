@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // A hint is a column that says of a person that they are gone, or that they are here; it is kept as a field besides.
@@ -270,7 +271,8 @@ var mailEnds = []string{
 	"unsub", "optedout", "bounce", "undeliver", "complained", "spam", "abgemeldet", "abbestellt", "nichtabonniert", "desabonn", "desinscri", "afgemeld", "uitgeschreven", "غيرمشترك",
 }
 
-// agreedOn is says of a column of when they agreed. A place or a form may stand there beside the day.
+// agreedOn is says of a column of when they agreed. A place or a form may stand there beside the day, and have a word of no in its name:
+// beside figures only a cell that begins with one is a no.
 func (h hint) agreedOn(cell string) (state string, known bool) {
 	word := rowStates[fold(cell)]
 	gone, refuses := refusal(cell)
@@ -279,10 +281,19 @@ func (h hint) agreedOn(cell string) (state string, known bool) {
 		return word, true
 	case gone != "":
 		return gone, true
-	case isNo(cell), refuses:
+	case isNo(cell), refuses && (digits(cell) == 0 || beginsWithNo(cell)):
 		return h.state, true
+	case refuses:
+		return "", false
 	}
 	return "", word != "" || isYes(cell) || digits(cell) >= 4
+}
+
+// beginsWithNo says whether nothing stands in a cell before its no, which is none of a number.
+func beginsWithNo(cell string) bool {
+	words := wordsOf(cell)
+	first, _ := utf8.DecodeRuneInString(cell)
+	return unicode.IsLetter(first) && !isNumbered(cell) && (isNo(words[0]) || slices.Contains(saysNo, words[0]))
 }
 
 // isAgreement says whether a cell of a column, which is not empty, is somebody's yes to mail, so that an empty one is none.
