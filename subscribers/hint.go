@@ -110,13 +110,14 @@ var hintOf = func() map[string]hint {
 	return of
 }()
 
-// What a column's name may have around that of a hint, folded: words that make it a date or a reason, and words that say no more.
+// What a column's name may have around that of a hint, folded: words that make it a date, or a reason, and words that say no more.
 var (
 	datesAround = affixes{
-		[]string{"dateofthe", "dateof", "datedela", "datede", "dated", "datumder", "datumdes", "datumvan", "reden", "fechadela", "fechade", "date", "datum", "fecha", "تاريخ"},
-		[]string{"timestamp", "zeitstempel", "zeitpunkt", "datetime", "reason", "grund", "since", "datum", "date", "time", "seit", "sinds", "motif", "motivo", "reden", "le", "el", "am", "at", "on", "op"},
+		[]string{"dateofthe", "dateof", "datedela", "datede", "dated", "datumder", "datumdes", "datumvan", "fechadela", "fechade", "date", "datum", "fecha", "تاريخ"},
+		[]string{"timestamp", "zeitstempel", "zeitpunkt", "datetime", "since", "datum", "date", "time", "seit", "sinds", "le", "el", "am", "at", "on", "op"},
 	}
-	wordsAround = affixes{
+	reasonsAround = affixes{[]string{"reden"}, []string{"reason", "grund", "motif", "motivo", "reden"}}
+	wordsAround   = affixes{
 		[]string{"newsletter", "nieuwsbrief", "marketing", "subscriber", "contact", "werbung", "werbe", "emails", "email", "mails", "mail", "user", "kunde", "status", "has", "hat", "ist", "esta", "est", "is"},
 		[]string{"newsletters", "newsletter", "nieuwsbrief", "marketing", "werbung", "emails", "email", "mails", "mail", "status", "statut", "estado", "flag", "janein", "yesno", "ouinon", "sino", "janee", "c"},
 	}
@@ -160,6 +161,11 @@ func findHint(name string, around int) (h hint, known bool) {
 	}
 	for _, rest := range datesAround.without(name) {
 		if h, known = findHint(rest, around-1); known {
+			return h.dated(), true
+		}
+	}
+	for _, rest := range reasonsAround.without(name) { // why somebody agreed may be anything
+		if h, known = findHint(rest, around-1); known && (h.asks == asksGone || h.asks == asksSince) {
 			return h.dated(), true
 		}
 	}
@@ -272,7 +278,7 @@ var mailEnds = []string{
 }
 
 // agreedOn is says of a column of when they agreed. A place or a form may stand there beside the day, and have a word of no in its name:
-// beside figures only a cell that begins with one is a no.
+// beside figures only a cell that begins with one is a no. A day may be no more than "Mai 22".
 func (h hint) agreedOn(cell string) (state string, known bool) {
 	word := rowStates[fold(cell)]
 	gone, refuses := refusal(cell)
@@ -286,7 +292,7 @@ func (h hint) agreedOn(cell string) (state string, known bool) {
 	case refuses:
 		return "", false
 	}
-	return "", word != "" || isYes(cell) || digits(cell) >= 4
+	return "", word != "" || isYes(cell) || digits(cell) >= 2
 }
 
 // beginsWithNo says whether nothing stands in a cell before its no, which is none of a number.

@@ -328,6 +328,8 @@ func TestColumnsThatSayNothing(t *testing.T) {
 		{"Mail block|Newsletter block|Block reason|Block date", "", "2024-05-03|spam"},
 		{"Photo consent|Foto-Einwilligung|Treatment consent|SMS consent", "yes|no", ""},
 		{"Email and SMS consent|Newsletter- und Fotoeinwilligung", "", "no|nein"},
+		{"Einwilligungsgrund|Opt-in reason|Reden toestemming|Reason for consent|Motif du consentement|Newsletter Grund|Grund der Zustimmung", "Gewinnspiel|Webinar|beurs|2024-05-03", "withdrawn|no|abgemeldet am 3.4.2024"},
+		{"Newsletter seit|Einwilligung seit|Consent date", "Mai 22|Q3/22", ""},
 		{"Permission level|Consent source|Opt-in source|Opt-in Quelle|IP Opt-in|Opt-in-IP-Adresse|Consent IP Address|OPTIN_IP", "web|192.0.2.1", "withdrawn|no"},
 		{"Mailing State|MailingState|Mailing State/Province|Contact country", "NE|NO|No Mans Land", ""},
 		{"Above 18|Aboriginal|Aboard since|Abonos", "yes|no|ja", ""},

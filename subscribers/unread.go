@@ -56,8 +56,8 @@ func isOfOther(name string) bool {
 	return name == "donotcall" || slices.ContainsFunc(otherConsents, has) && !slices.ContainsFunc([]string{"mail", "newsletter", "nieuwsbrief", "rundbrief"}, has)
 }
 
-// consentOf is how a column is heeded that is none of a person's state and may say all the same who may be mailed. From where somebody
-// agreed is no such thing, but from where they left is; the same link stands with everybody.
+// consentOf is how a column is heeded that is none of a person's state and may say all the same who may be mailed. From where, or why,
+// somebody agreed is no such thing, but from where they left is; the same link stands with everybody.
 func consentOf(name string) heeding {
 	folded, words := fold(name), wordsOf(name)
 	has := func(part string) bool { return strings.Contains(folded, part) }
@@ -69,7 +69,7 @@ func consentOf(name string) heeding {
 		return heedsNothing
 	case leaves:
 		return leavingOf(folded, words)
-	case agrees && (isSource(folded) || endsIn(words, "source", "quelle", "ip", "address", "adresse", "level") || slices.Index(words, "ip") == 0):
+	case agrees && (isSource(folded) || endsIn(words, "source", "quelle", "ip", "address", "adresse", "level") || slices.Index(words, "ip") == 0 || isReason(folded, words)):
 		return heedsAnswers
 	case agrees:
 		return heedsAll
@@ -103,6 +103,11 @@ func isSource(folded string) bool {
 		h, known := hintOfColumn(agreed)
 		return is && known && h.asks == asksHere
 	})
+}
+
+// isReason says whether a name is that of a reason.
+func isReason(folded string, words []string) bool {
+	return len(reasonsAround.without(folded)) > 0 || slices.ContainsFunc(reasonsAround.behind, func(reason string) bool { return slices.Contains(words, reason) })
 }
 
 func endsIn(words []string, ends ...string) bool {
