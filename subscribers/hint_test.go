@@ -353,6 +353,9 @@ func TestColumnsThatSayNothing(t *testing.T) {
 		{"Opmerking afmelding|Uitschrijfreden|Vermelding toestemming", "", "te veel mail"},
 		{"Ontvangt nieuwsbrief|Aangemeld voor de nieuwsbrief", "3-5-2024", "nee|ja|niet meer|graag"},
 		{"Order confirmed|Terminbestätigung|Age verified|Phone verified|Attendance confirmed|Purchase verified|Zahlung bestätigt", "no|nein|0|yes", ""},
+		{"Verified buyer|Mobile verified|Student verified|Karte freigeschaltet|Print subscription|Gift subscription|Subscription auto-renew|Complimentary subscription|Stripe subscription", "no|nein|0|yes|true", ""},
+		{"Verification|Verified user|Adresse ist bestätigt|تأكيد الحساب", "yes", "no|N|0"},
+		{"Print subscription and newsletter", "", "no|yes"},
 		{"Confirmations sent|Number of confirmations", "0", ""},
 		{"Account deactivated|Konto deaktiviert|Deaktivierungsgrund", "no|nein|0", "yes|1|2024-05-03|zu viele Mails"},
 	} {
@@ -381,6 +384,7 @@ func TestColumnsThatSayNothing(t *testing.T) {
 		{"Member Status", "Non-member|Kein Mitglied|No", "No mailings|not subscribed|unsubscribed in May"},
 		{"Contact Status|Email Status|Subscription status", "Lead|valid", "Not contacted|Not verified|no"},
 		{"active_subscription|Paid subscription|Subscription plan", "no|false|0|yes|No plan", ""},
+		{"Subscription", "weekly", "yes|no"},
 	} {
 		for header := range strings.SplitSeq(tt.header, "|") {
 			for i, cells := range []string{tt.cells, tt.stops} {

@@ -44,16 +44,20 @@ var mailStems = []string{
 	"angeschrieben", "anschreib", "lettredinfo", "comunicaciones", "verbot", "recevoir", "recoit", "souhait", "courriel", "infolettre", "correo", "recib", "publicit", "publicid", "البريد", "النشرة", "الاشتراك",
 }
 
-// otherConsents are parts of the names of columns that say who agreed to something else than mail.
+// otherConsents are parts of the names of columns that say who agreed to something else than mail; otherSubscriptions of those of a
+// subscription that is no letter, but is paid or printed.
 var otherConsents = []string{
 	"sms", "whatsapp", "phone", "telefon", "telephone", "telefono", "push", "cookie", "photo", "foto", "treatment", "behandlung", "totrack", "tracking", "fax",
-	"activesubscription", "paidsubscription", "subscriptionplan", "subscriptiontier",
+	"activesubscription",
 }
+
+var otherSubscriptions = []string{"paid", "plan", "tier", "print", "gift", "renew", "complimentary", "stripe", "trial", "billing"}
 
 // isOfOther says whether a folded name is that of a consent to something else, and to that alone.
 func isOfOther(name string) bool {
 	has := func(part string) bool { return strings.Contains(name, part) }
-	return name == "donotcall" || slices.ContainsFunc(otherConsents, has) && !slices.ContainsFunc([]string{"mail", "newsletter", "nieuwsbrief", "rundbrief"}, has)
+	other := slices.ContainsFunc(otherConsents, has) || has("subscription") && slices.ContainsFunc(otherSubscriptions, has)
+	return name == "donotcall" || other && !slices.ContainsFunc([]string{"mail", "newsletter", "nieuwsbrief", "rundbrief"}, has)
 }
 
 // consentOf is how a column is heeded that is none of a person's state and may say all the same who may be mailed. From where, or why,
@@ -149,8 +153,15 @@ func confirming(name string) heeding {
 		return heedsNothing
 	case denies(name), slices.ContainsFunc(words, waits):
 		return heedsAnswers
+	case len(words) == 1, slices.ContainsFunc(accountStems, has), soundsLikeMail(name):
+		return heedsNo
 	}
-	return heedsNo
+	return heedsNothing
+}
+
+// accountStems are parts of words for what somebody confirms who comes, besides those about mail; a card, or a telephone, is none.
+var accountStems = []string{
+	"doi", "account", "konto", "compte", "cuenta", "user", "nutzer", "regist", "anmeld", "inscri", "aanmeld", "inschrij", "delalta", "signup", "subscri", "address", "adress", "حساب", "تسجيل",
 }
 
 // waitingStems are beginnings of words for what has not happened yet.
