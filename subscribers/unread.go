@@ -419,8 +419,12 @@ func (im *importing) findUnread() error {
 	}
 	var filled []int
 	err := s.eachRecord(func(rec *record) error {
+		added := s.addUnread(filled, rec)
+		if len(added) == len(filled) {
+			return nil
+		}
 		if row := s.parse(rec); row.fault == nil && im.comesActive(row) {
-			filled = s.addUnread(filled, rec)
+			filled = added
 		}
 		return nil
 	})
