@@ -47,17 +47,19 @@ var mailStems = []string{
 // otherConsents are parts of the names of columns that say who agreed to something else than mail; otherSubscriptions of those of a
 // subscription that is no letter, but is paid or printed.
 var otherConsents = []string{
-	"sms", "whatsapp", "phone", "telefon", "telephone", "telefono", "push", "cookie", "photo", "foto", "treatment", "behandlung", "totrack", "tracking", "fax",
+	"sms", "whatsapp", "phone", "telefon", "telephone", "telefono", "push", "cookie", "photo", "foto", "treatment", "behandlung", "totrack", "tracking",
 	"activesubscription",
 }
 
 var otherSubscriptions = []string{"paid", "plan", "tier", "print", "gift", "renew", "complimentary", "stripe", "trial", "billing"}
 
-// isOfOther says whether a folded name is that of a consent to something else, and to that alone.
+// isOfOther says whether a name is that of a consent to something else, and to that alone. Halifax is a town.
 func isOfOther(name string) bool {
-	has := func(part string) bool { return strings.Contains(name, part) }
-	other := slices.ContainsFunc(otherConsents, has) || has("subscription") && slices.ContainsFunc(otherSubscriptions, has)
-	return name == "donotcall" || other && !slices.ContainsFunc([]string{"mail", "newsletter", "nieuwsbrief", "rundbrief"}, has)
+	folded := fold(name)
+	has := func(part string) bool { return strings.Contains(folded, part) }
+	fax := slices.ContainsFunc(wordsOf(name), func(word string) bool { return strings.HasPrefix(word, "fax") || strings.HasPrefix(word, "telefax") })
+	other := fax || slices.ContainsFunc(otherConsents, has) || has("subscription") && slices.ContainsFunc(otherSubscriptions, has)
+	return folded == "donotcall" || other && !slices.ContainsFunc([]string{"mail", "newsletter", "nieuwsbrief", "rundbrief"}, has)
 }
 
 // consentOf is how a column is heeded that is none of a person's state and may say all the same who may be mailed. From where, or why,
@@ -69,7 +71,7 @@ func consentOf(name string) heeding {
 	leaves := slices.ContainsFunc(leaveStems, has) || slices.ContainsFunc(leaveWords, begins) || slices.Contains(consentNames, folded) || slices.Contains(words, "resilie")
 	agrees := slices.ContainsFunc(agreeStems, has) || slices.ContainsFunc(agreeWords, begins) || slices.Contains(words, "opt")
 	switch {
-	case isOfOther(folded), (leaves || agrees) && endsIn(words, "link", "url"):
+	case isOfOther(name), (leaves || agrees) && endsIn(words, "link", "url"):
 		return heedsNothing
 	case leaves:
 		return leavingOf(folded, words)
@@ -137,7 +139,7 @@ func soundsLikeMail(name string) bool {
 	part := endsIn(words, append(addresses(), "state", "province", "county", "region", "code")...) && slices.Contains([]string{"mailing", "contact", "kontakt"}, words[0]) ||
 		endsIn(words, "country", "land", "pays", "pais", "language", "lang", "locale", "sprache", "langue", "idioma", "taal", "domain")
 	abo := slices.Contains(words, "abo") || slices.Contains(words, "abos") || slices.ContainsFunc([]string{"abobeg", "abostat", "aboend", "aboart"}, begins)
-	return (slices.ContainsFunc(mailStems, has) || abo) && !part && !isOfOther(folded)
+	return (slices.ContainsFunc(mailStems, has) || abo) && !part && !isOfOther(name)
 }
 
 // confirming is how a column is heeded that may say of somebody that they have not confirmed: by a no, or, where it asks whether they have
@@ -190,8 +192,8 @@ var otherStates = []string{
 
 // isOfOtherState says whether a name is that of such a column.
 func isOfOtherState(name string) bool {
-	name = fold(name)
-	has := func(part string) bool { return strings.Contains(name, part) }
+	folded := fold(name)
+	has := func(part string) bool { return strings.Contains(folded, part) }
 	return isOfOther(name) || slices.ContainsFunc(otherStates, has)
 }
 
