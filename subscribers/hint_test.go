@@ -333,6 +333,7 @@ func TestColumnsThatSayNothing(t *testing.T) {
 		{"Permission level|Consent source|Opt-in source|Opt-in Quelle|IP Opt-in|Opt-in-IP-Adresse|Consent IP Address|OPTIN_IP", "web|192.0.2.1", "withdrawn|no"},
 		{"Mailing State|MailingState|Mailing State/Province|Contact country", "NE|NO|No Mans Land", ""},
 		{"Above 18|Aboriginal|Aboard since|Abonos", "yes|no|ja", ""},
+		{"Abotyp|Abozustand|Abo-Art", "Print|12", "gekündigt|abgemeldet|abgemeldet am 3.4.2024|kein Abo|keine E-Mails|unsubscribed"},
 		{"Abo|Newsletter-Abo bei uns|Abos|Abobeginn|Abostatus alt", "", "nein"},
 		{"Email language|Subscriber country|Email domain|Mail-Sprache|Newsletter Land|Langue", "NO|si.edu|NE|no", ""},
 		{"Consent to track|Einwilligung Tracking|Fax consent|FaxOptOut|Telefax-Einwilligung", "Yes|No", ""},

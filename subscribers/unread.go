@@ -306,6 +306,8 @@ func (s *sheet) heedingOf(name string) heeding {
 		return heedsButNo
 	case soundsLikeMail(name):
 		return heedsAnswers
+	case strings.HasPrefix(fold(name), "abo"): // German for a subscription, and the beginning of other words
+		return heedsNoMail
 	}
 	return heedsNothing
 }
