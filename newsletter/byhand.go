@@ -188,7 +188,7 @@ func wouldReach(ctx context.Context, q store.Querier, s series.Series, a series.
 	return 0, fmt.Errorf("series %s: %w: nobody would get “%s”, since %s", s.Slug, ErrNothing, a.Slug, why)
 }
 
-// firstLacked is the first ready article without issue that somebody mailable would get; empty: there is none.
+// firstLacked is the first ready article, of a live series one without issue, that somebody mailable would get; empty: there is none.
 func firstLacked(ctx context.Context, q store.Querier, s series.Series) (slug string, err error) {
 	facts, err := series.FactsOf(ctx, q, s)
 	if err != nil {
