@@ -119,7 +119,7 @@ var (
 	reasonsAround = affixes{[]string{"reden"}, []string{"reason", "grund", "motif", "motivo", "reden"}}
 	wordsAround   = affixes{
 		[]string{"newsletter", "nieuwsbrief", "marketing", "subscriber", "contact", "werbung", "werbe", "emails", "email", "mails", "mail", "user", "kunde", "status", "has", "hat", "ist", "esta", "est", "is"},
-		[]string{"newsletters", "newsletter", "nieuwsbrief", "marketing", "werbung", "emails", "email", "mails", "mail", "status", "statut", "estado", "flag", "janein", "yesno", "ouinon", "sino", "janee", "c"},
+		[]string{"newsletters", "newsletter", "nieuwsbrief", "marketing", "werbung", "emails", "email", "mails", "mail", "status", "statut", "estado", "flag", "janein", "yesno", "ouinon", "sino", "janee", "jn", "yn", "c"},
 	}
 	signUpsAround = affixes{signUps(), signUps()}
 )
@@ -128,7 +128,7 @@ var (
 func signUps() []string {
 	return []string{
 		"doubleoptin", "optin", "doi", "account", "signup", "registration", "subscription", "konto", "registrierung", "anmeldung", "compte", "inscription", "cuenta", "registro",
-		"suscripcion", "inscripcion", "alta", "aanmelding", "inschrijving",
+		"suscripcion", "inscripcion", "alta", "aanmelding", "inschrijving", "kundenkonto", "benutzerkonto", "address", "adresse", "adres", "direccion",
 	}
 }
 

@@ -150,6 +150,7 @@ func confirming(name string) heeding {
 	waits := func(word string) bool {
 		return slices.ContainsFunc(waitingStems, func(stem string) bool { return strings.HasPrefix(word, stem) })
 	}
+	words = slices.DeleteFunc(words, func(word string) bool { return utf8.RuneCountInString(word) == 1 }) // of "(t/f)", or "e-mail"
 	switch {
 	case !slices.ContainsFunc(confirmStems, has) && !slices.Contains(words, "doi"), isOfOtherState(name):
 		return heedsNothing
