@@ -180,7 +180,7 @@ func TestYesAndNoOfManyHands(t *testing.T) {
 		"Courriel,Abonné":       {[]string{"non"}, gone, []string{"Ada Lovelace"}},
 		"Email,Unsubscribed At": {append(gone, "some day"), []string{""}, nil},
 		"Email,Email Disabled":  {[]string{"on", "2026-01-02"}, here, []string{"web"}},
-		"Email,Einwilligung am": {[]string{"widerrufen", "nein"}, []string{"", "ja", "3.5.2024", "3. Mai 2024", "Messe Ulm 2023", "erteilt"}, []string{"vielleicht", "Formular", "2024-05-03, form no. 3", "2024-05-03 off-site event", "3.4.2024 Pas-de-Calais", "out/2023", "No. 3, 2024-05-03", "no 2024"}},
+		"Email,Einwilligung am": {[]string{"widerrufen", "nein"}, []string{"", "ja", "3.5.2024", "3. Mai 2024", "Messe Ulm 2023", "erteilt"}, []string{"vielleicht", "Formular", "2024-05-03, form no. 3", "2024-05-03 off-site event", "3.4.2024 Pas-de-Calais", "out/2023", "No. 3, 2024-05-03", "no 2024", "n 3.4.2024", "offen seit Mai 22", "pending 05/2024"}},
 	} {
 		o := subscribers.ImportOptions{SeriesID: skin, File: "f", As: subscribers.Active, Because: "x"}
 		p := newPeople(t)

@@ -289,10 +289,12 @@ func (h hint) agreedOn(cell string) (state string, known bool) {
 		return gone, true
 	case isNo(cell), refuses && (digits(cell) == 0 || beginsWithNo(cell)):
 		return h.state, true
-	case refuses:
-		return "", false
+	case word != "", isYes(cell):
+		return "", true
 	}
-	return "", word != "" || isYes(cell) || digits(cell) >= 2
+	words := wordsOf(cell)
+	unclear := refuses || len(words) > 0 && (isNo(words[0]) || waits(words[0])) // "n 3.4.2024", "offen seit Mai 22"
+	return "", !unclear && digits(cell) >= 2
 }
 
 // beginsWithNo says whether nothing stands in a cell before its no, which is none of a number.

@@ -147,9 +147,6 @@ func soundsLikeMail(name string) bool {
 func confirming(name string) heeding {
 	folded, words := fold(name), wordsOf(name)
 	has := func(part string) bool { return strings.Contains(folded, part) }
-	waits := func(word string) bool {
-		return slices.ContainsFunc(waitingStems, func(stem string) bool { return strings.HasPrefix(word, stem) })
-	}
 	words = slices.DeleteFunc(words, func(word string) bool { return utf8.RuneCountInString(word) == 1 }) // of "(t/f)", or "e-mail"
 	switch {
 	case !slices.ContainsFunc(confirmStems, has) && !slices.Contains(words, "doi"), isOfOtherState(name):
@@ -169,6 +166,11 @@ var accountStems = []string{
 
 // waitingStems are beginnings of words for what has not happened yet.
 var waitingStems = []string{"unconfirm", "unverif", "unbest", "onbevest", "pending", "outstanding", "missing", "ausstehend", "fehl", "offen", "attente", "pendient"}
+
+// waits says whether a word begins with one of them.
+func waits(word string) bool {
+	return slices.ContainsFunc(waitingStems, func(stem string) bool { return strings.HasPrefix(word, stem) })
+}
 
 // denies says whether a name has a word of no, or of who is gone, in it. One beside a yes only says what to write there.
 func denies(name string) bool {
