@@ -21,7 +21,7 @@ func TestWordsAreFolded(t *testing.T) {
 	for _, names := range [][]string{
 		emailNames(), fullNames(), firstNames(), lastNames(), stateNames(), sinceNames(),
 		datesAround.before, datesAround.behind, wordsAround.before, wordsAround.behind, reasonsAround.before, reasonsAround.behind, signUps(), mailEnds,
-		agreeStems, leaveStems, agreeWords, leaveWords, consentNames, confirmStems, waitingStems, mailStems, otherConsents, otherSubscriptions, accountStems, otherStates, countStems, saysNo, beginsNo, beginsYes,
+		agreeStems, leaveStems, agreeWords, leaveWords, consentNames, confirmStems, waitingStems, mailStems, otherConsents, otherSubscriptions, otherConfirmed, otherStates, countStems, saysNo, beginsNo, beginsYes,
 	} {
 		words = append(words, names...)
 	}

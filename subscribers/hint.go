@@ -274,7 +274,7 @@ func isOfMail(cell string) bool {
 
 // mailEnds are parts of such words.
 var mailEnds = []string{
-	"unsub", "optedout", "bounce", "undeliver", "complained", "spam", "abgemeldet", "abbestellt", "nichtabonniert", "desabonn", "desinscri", "afgemeld", "uitgeschreven", "غيرمشترك",
+	"unsub", "optedout", "bounce", "undeliver", "complain", "beschwer", "spam", "junk", "suppress", "blacklist", "blocklist", "cleaned", "widerruf", "widersproch", "ausgetragen", "abgemeldet", "abbestellt", "nichtabonniert", "desabonn", "desinscri", "afgemeld", "uitgeschreven", "غيرمشترك",
 }
 
 // agreedOn is says of a column of when they agreed. A place or a form may stand there beside the day, and have a word of no in its name:
@@ -313,9 +313,10 @@ func (h hint) isAgreement(cell string) bool {
 // isOfDay says whether a day may stand in the column, or what is as good as one.
 func (h hint) isOfDay() bool { return h.asks == asksAgreed || h.asks == asksSignUp }
 
-// isEmpty says whether a cell says no more than an empty one. Where a day should stand neither a dash nor a day of zeros is one.
+// isEmpty says whether a cell says no more than an empty one. Where a day should stand neither a dash nor a day of zeros is one, and the
+// address that a form asks for twice confirms nothing.
 func (h hint) isEmpty(cell string) bool {
-	return cell == "" || isNull(cell) || h.isOfDay() && (isNone(cell) || isNoDay(cell))
+	return cell == "" || isNull(cell) || h.isOfDay() && (isNone(cell) || isNoDay(cell)) || h.asks == asksSignUp && strings.Contains(cell, "@")
 }
 
 // hintAt is the hint that a column is. Beside the state's column others of its names are hints.

@@ -360,6 +360,9 @@ func TestColumnsThatSayNothing(t *testing.T) {
 		{"Ontvangt nieuwsbrief|Aangemeld voor de nieuwsbrief", "3-5-2024", "nee|ja|niet meer|graag"},
 		{"Order confirmed|Terminbestätigung|Age verified|Phone verified|Attendance confirmed|Purchase verified|Zahlung bestätigt", "no|nein|0|yes", ""},
 		{"Verified buyer|Mobile verified|Student verified|Karte freigeschaltet|Print subscription|Gift subscription|Subscription auto-renew|Complimentary subscription|Stripe subscription", "no|nein|0|yes|true", ""},
+		{"Bestätigung erhalten|Confirmation received|Bestätigungslink geklickt|Link bestätigt", "yes", "no|nein|N"},
+		{"Confirm email address|E-Mail-Adresse bestätigen|Confirmed address", "a@example.org|ada22@example.org", ""},
+		{"Bank verified|Device confirmed|IBAN bestätigt", "no|0|yes", ""},
 		{"Verification|Verification (t/f)|Verified user|Adresse nun bestätigt|تأكيد الحساب", "yes", "no|N|0"},
 		{"Print subscription and newsletter", "", "no|yes"},
 		{"Confirmations sent|Number of confirmations", "0", ""},
@@ -511,6 +514,7 @@ func TestColumnsThatDisagree(t *testing.T) {
 	for file, want := range map[string][]string{
 		"email,activated,deactivated\na@example.org,0,0\nb@example.org,1,0\nc@example.org,1,1\n":                                                           {"pending", "active", "unsubscribed"},
 		"Email,Status,Subscription Status\na@x.example,Active,Unsubscribed\nb@x.example,Active,Subscribed\nc@x.example,,Pending\nd@x.example,Active,VIP\n": {"unsubscribed", "active", "pending", "active"},
+		"Email,Status,Email Status\na@x.example,,Complaint\nb@x.example,,Blacklisted\nc@x.example,active,Cleaned\n":                                        {"complained", "suppressed", "bounced"},
 		"E-Mail;Status;Anmeldestatus\na@x.example;aktiv;abgemeldet\nb@x.example;aktiv;aktiv\n":                                                             {"unsubscribed", "active"},
 		"Email,Status,State\na@x.example,Active,NE\nb@x.example,Active,NO\nc@x.example,Active,unsubscribed\n":                                              {"active", "active", "unsubscribed"},
 		"Email,Status,Email Status,Subscribed\na@x.example,active,bounced,2024-05-03\nb@x.example,complained,active,2024-05-03\n":                          {"bounced", "complained"},

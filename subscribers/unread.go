@@ -149,19 +149,17 @@ func confirming(name string) heeding {
 	has := func(part string) bool { return strings.Contains(folded, part) }
 	words = slices.DeleteFunc(words, func(word string) bool { return utf8.RuneCountInString(word) == 1 }) // of "(t/f)", or "e-mail"
 	switch {
-	case !slices.ContainsFunc(confirmStems, has) && !slices.Contains(words, "doi"), isOfOtherState(name):
+	case !slices.ContainsFunc(confirmStems, has) && !slices.Contains(words, "doi"), isOfOtherState(name), slices.ContainsFunc(otherConfirmed, has):
 		return heedsNothing
 	case denies(name), slices.ContainsFunc(words, waits):
 		return heedsAnswers
-	case len(words) == 1, slices.ContainsFunc(accountStems, has), soundsLikeMail(name):
-		return heedsNo
 	}
-	return heedsNothing
+	return heedsNo
 }
 
-// accountStems are parts of words for what somebody confirms who comes, besides those about mail; a card, or a telephone, is none.
-var accountStems = []string{
-	"doi", "account", "konto", "compte", "cuenta", "user", "nutzer", "regist", "anmeld", "inscri", "aanmeld", "inschrij", "delalta", "signup", "subscri", "address", "adress", "حساب", "تسجيل",
+// otherConfirmed are parts of the names of columns of what else may be confirmed, besides those of otherStates.
+var otherConfirmed = []string{
+	"buyer", "kaufer", "kaeufer", "acheteur", "comprador", "koper", "mobil", "movil", "handy", "cellphone", "card", "karte", "carte", "tarjeta", "kaart", "bank", "iban", "tax", "steuer", "device",
 }
 
 // waitingStems are beginnings of words for what has not happened yet.
