@@ -92,23 +92,33 @@ func (d *drip) takeBack(ctx context.Context, tx *store.Tx) error {
 
 // passBy takes back what a release began of a held slot before this one, with which the series goes on.
 func (d *drip) passBy(ctx context.Context) error {
-	open, err := series.OpenIssues(ctx, d.p.db)
+	return d.p.takeBack(ctx, func(issue series.Issue) bool {
+		return issue.SeriesID == d.s.ID && issue.Kind == d.kind && issue.State == series.IssueFilling && issue.Slot < d.slot.Wall
+	})
+}
+
+// takeBack cancels issues whose readers would be taken to have had them.
+func (p *Publisher) takeBack(ctx context.Context, those func(series.Issue) bool) error {
+	open, err := series.OpenIssues(ctx, p.db)
 	if err != nil {
 		return err
 	}
-	for _, issue := range open {
-		if issue.SeriesID != d.s.ID || issue.Kind != d.kind || issue.State != series.IssueFilling || issue.Slot >= d.slot.Wall {
-			continue
-		}
-		before := &drip{p: d.p, s: d.s, slot: series.Slot{Wall: issue.Slot}, kind: d.kind}
-		if err := d.p.db.InTx(ctx, func(tx *store.Tx) error { return before.takeBack(ctx, tx) }); err != nil {
-			return err
-		}
-		if _, err := outbox.SkipCancelled(ctx, d.p.db, d.p.now()); err != nil {
-			return err
-		}
+	open = slices.DeleteFunc(open, func(issue series.Issue) bool { return !those(issue) })
+	if len(open) == 0 {
+		return nil
 	}
-	return nil
+	err = p.db.InTx(ctx, func(tx *store.Tx) error {
+		for _, issue := range open {
+			if err := outbox.Cancel(ctx, tx, issue.ID, cutShort, p.now()); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err == nil {
+		_, err = outbox.SkipCancelled(ctx, p.db, p.now())
+	}
+	return err
 }
 
 // chunk decides for some readers, renders what has no issue yet, and writes their rows in one short transaction.

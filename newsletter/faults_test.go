@@ -363,6 +363,24 @@ func TestADripSlotCutAndThenMissedIsTakenBack(t *testing.T) {
 	equal(t, "the first article again", w.issue("skin/"+wall(2)+"/one"), "sending pending=1200")
 }
 
+// TestADripSlotCutAndThenLive ends as it began: who has a row has the article once, and the others get theirs. Where it is passed by, it
+// is taken back.
+func TestADripSlotCutAndThenLive(t *testing.T) {
+	t.Run("at once", func(t *testing.T) {
+		w, _ := cutDrip(t)
+		toLive(t, w)
+		equal(t, "ends", w.run(tuesday(1).Add(time.Minute)), []string{wall(1) + " issued 1200"})
+		equal(t, "all of it", w.issue("skin/"+wall(1)+"/one"), "sending pending=1200")
+	})
+	t.Run("after the next slot's time", func(t *testing.T) {
+		w, _ := cutDrip(t)
+		toLive(t, w)
+		equal(t, "next", w.run(tuesday(2)), []string{wall(1) + " missed 0", wall(2) + " issued 1200"})
+		equal(t, "taken back", w.issue("skin/"+wall(1)+"/one"), "cancelled skipped=500")
+		equal(t, "the first article", w.issue("skin/"+wall(2)), "sending pending=1200")
+	})
+}
+
 func TestListBombing(t *testing.T) {
 	w := newWorld(t)
 	w.series("skin", series.Change{})

@@ -496,7 +496,7 @@ func TestRule11AReleaseThatIsCutCanBeDoneAgain(t *testing.T) {
 		slot string // what becomes of it
 		next string // what the next slot sends to all
 	}{
-		"released": {true, func(_ *testing.T, w *world) { w.check("release", w.p.ReleaseIssue(w.ctx, name)) }, "sending pending=1200", "two"},
+		"released": {true, func(_ *testing.T, w *world) { w.check("release", w.p.ReleaseIssue(w.ctx, name)) }, "sending pending=1200", "/two"},
 		"cancelled": {true, func(t *testing.T, w *world) {
 			err := w.p.CancelIssue(w.ctx, name+"/one", "")
 			if !errors.Is(err, series.ErrState) {
@@ -505,8 +505,13 @@ func TestRule11AReleaseThatIsCutCanBeDoneAgain(t *testing.T) {
 			contains(t, "why", err.Error(), "nobody got it", "pressrun issue release "+name+")", "pressrun issue cancel "+name+")")
 			w.check("cancel", w.p.CancelIssue(w.ctx, name, "by the lawyer"))
 			equal(t, "taken back at once", w.issue(name+"/one"), "cancelled skipped=500")
-		}, "cancelled skipped=500", "one"},
-		"passed": {false, func(*testing.T, *world) {}, "cancelled skipped=500", "one"},
+		}, "cancelled skipped=500", "/one"},
+		"passed":      {false, func(*testing.T, *world) {}, "cancelled skipped=500", "/one"},
+		"passed live": {false, toLive, "cancelled skipped=500", ""},
+		"released live": {true, func(t *testing.T, w *world) {
+			toLive(t, w)
+			w.check("release", w.p.ReleaseIssue(w.ctx, name))
+		}, "sending pending=1200", ""},
 	} {
 		t.Run(what, func(t *testing.T) {
 			w := newWorld(t)
@@ -526,9 +531,17 @@ func TestRule11AReleaseThatIsCutCanBeDoneAgain(t *testing.T) {
 			tt.then(t, w)
 			equal(t, "next", w.run(tuesday(2)), []string{wall(2) + " issued 1200"})
 			equal(t, "it", w.issue(name+"/one"), tt.slot)
-			equal(t, "its next", w.issue("skin/"+wall(2)+"/"+tt.next), "sending pending=1200")
+			equal(t, "its next", w.issue("skin/"+wall(2)+tt.next), "sending pending=1200")
 		})
 	}
+}
+
+// toLive changes the mode of the series skin.
+func toLive(_ *testing.T, w *world) {
+	w.tx("live", func(tx *store.Tx) error {
+		_, err := series.Set(w.ctx, tx, "skin", series.Change{Mode: ptr(series.Live)}, w.clock.now())
+		return err
+	})
 }
 
 // TestRule11NothingHeldGoesByHand: the letter that the coming slot holds doesn't leave before it is released; another may.

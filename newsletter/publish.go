@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,14 +33,30 @@ func (p *Publisher) publish(ctx context.Context, s series.Series, slot series.Sl
 	if behind != "" && behind != slotName(s, slot) {
 		return p.close(ctx, s, slot, series.SlotWaiting, behind+" is held and keeps its turn (rule 11).", p.waitingWord(s, slot, behind))
 	}
+	open, err := series.OpenIssues(ctx, p.db)
+	if err != nil {
+		return Happened{}, err
+	}
+	if slices.ContainsFunc(open, func(issue series.Issue) bool { return begunInDrip(s, issue) && issue.Slot == slot.Wall }) {
+		s.Mode = series.Drip // a slot ends in the mode that it began in
+	}
 	if s.Mode == series.Drip {
 		return p.publishDrip(ctx, s, slot, o)
 	}
 	return p.publishLive(ctx, s, slot, o)
 }
 
+// begunInDrip says whether an issue is one that a drip slot of a series has begun to fill.
+func begunInDrip(s series.Series, issue series.Issue) bool {
+	return issue.SeriesID == s.ID && issue.Kind == "slot" && issue.State == series.IssueFilling && issue.Name != slotName(s, series.Slot{Wall: issue.Slot})
+}
+
 // publishLive does a slot of a live series.
 func (p *Publisher) publishLive(ctx context.Context, s series.Series, slot series.Slot, o opening) (Happened, error) {
+	before := func(issue series.Issue) bool { return begunInDrip(s, issue) && issue.Slot < slot.Wall }
+	if err := p.takeBack(ctx, before); err != nil {
+		return Happened{}, err
+	}
 	facts, err := series.FactsOf(ctx, p.db, s)
 	if err != nil {
 		return Happened{}, err
