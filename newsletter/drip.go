@@ -32,9 +32,6 @@ type drip struct {
 // publishDrip does a slot of a drip series.
 func (p *Publisher) publishDrip(ctx context.Context, s series.Series, slot series.Slot, o opening) (Happened, error) {
 	d := &drip{p: p, s: s, slot: slot, kind: "slot"}
-	if err := d.passBy(ctx); err != nil {
-		return Happened{}, err
-	}
 	if err := d.fill(ctx); err != nil {
 		return Happened{}, err
 	}
@@ -76,44 +73,33 @@ func (d *drip) interrupted(ctx context.Context, q store.Querier) (map[int64]seri
 	return issues, after, nil
 }
 
-// takeBack cancels what an earlier run left of a slot that ends without an issue: its readers would be taken to have had it.
-func (d *drip) takeBack(ctx context.Context, tx *store.Tx) error {
-	begun, _, err := d.interrupted(ctx, tx)
+// begunInDrip says whether an issue is one that a drip slot of a series has begun to fill.
+func begunInDrip(s series.Series, issue series.Issue) bool {
+	return issue.SeriesID == s.ID && issue.Kind == "slot" && issue.State == series.IssueFilling && issue.Name != slotName(s, series.Slot{Wall: issue.Slot})
+}
+
+// takeBack cancels what drip slots of a series have begun, where those says so of the slot's time: its readers would be taken to have had
+// it. What was written for them is skipped by SkipCancelled.
+func (p *Publisher) takeBack(ctx context.Context, tx *store.Tx, s series.Series, those func(wall string) bool) error {
+	open, err := series.OpenIssues(ctx, tx)
 	if err != nil {
 		return err
 	}
-	for _, issue := range begun {
-		if err := outbox.Cancel(ctx, tx, issue.ID, cutShort, d.p.now()); err != nil {
+	for _, issue := range open {
+		if !begunInDrip(s, issue) || !those(issue.Slot) {
+			continue
+		}
+		if err := outbox.Cancel(ctx, tx, issue.ID, cutShort, p.now()); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// passBy takes back what a release began of a held slot before this one, with which the series goes on.
-func (d *drip) passBy(ctx context.Context) error {
-	return d.p.takeBack(ctx, func(issue series.Issue) bool {
-		return issue.SeriesID == d.s.ID && issue.Kind == d.kind && issue.State == series.IssueFilling && issue.Slot < d.slot.Wall
-	})
-}
-
-// takeBack cancels issues whose readers would be taken to have had them.
-func (p *Publisher) takeBack(ctx context.Context, those func(series.Issue) bool) error {
-	open, err := series.OpenIssues(ctx, p.db)
-	if err != nil {
-		return err
-	}
-	open = slices.DeleteFunc(open, func(issue series.Issue) bool { return !those(issue) })
-	if len(open) == 0 {
-		return nil
-	}
-	err = p.db.InTx(ctx, func(tx *store.Tx) error {
-		for _, issue := range open {
-			if err := outbox.Cancel(ctx, tx, issue.ID, cutShort, p.now()); err != nil {
-				return err
-			}
-		}
-		return nil
+// passBy takes back what a release began of held slots before this one, with which the series goes on.
+func (p *Publisher) passBy(ctx context.Context, s series.Series, slot series.Slot) error {
+	err := p.db.InTx(ctx, func(tx *store.Tx) error {
+		return p.takeBack(ctx, tx, s, func(wall string) bool { return wall < slot.Wall })
 	})
 	if err == nil {
 		_, err = outbox.SkipCancelled(ctx, p.db, p.now())

@@ -497,7 +497,7 @@ func (p *Publisher) cancelSlot(ctx context.Context, name, reason string) error {
 		if err := series.RecordSlot(ctx, tx, slot.ID, series.SlotSkipped, cmp.Or(reason, "by an editor"), p.now()); err != nil {
 			return fmt.Errorf("issue %s: %w", name, err)
 		}
-		return (&drip{p: p, s: s, slot: slot, kind: "slot"}).takeBack(ctx, tx)
+		return p.takeBack(ctx, tx, s, func(wall string) bool { return wall == slot.Wall })
 	})
 }
 

@@ -33,6 +33,9 @@ func (p *Publisher) publish(ctx context.Context, s series.Series, slot series.Sl
 	if behind != "" && behind != slotName(s, slot) {
 		return p.close(ctx, s, slot, series.SlotWaiting, behind+" is held and keeps its turn (rule 11).", p.waitingWord(s, slot, behind))
 	}
+	if err := p.passBy(ctx, s, slot); err != nil {
+		return Happened{}, err
+	}
 	open, err := series.OpenIssues(ctx, p.db)
 	if err != nil {
 		return Happened{}, err
@@ -46,17 +49,8 @@ func (p *Publisher) publish(ctx context.Context, s series.Series, slot series.Sl
 	return p.publishLive(ctx, s, slot, o)
 }
 
-// begunInDrip says whether an issue is one that a drip slot of a series has begun to fill.
-func begunInDrip(s series.Series, issue series.Issue) bool {
-	return issue.SeriesID == s.ID && issue.Kind == "slot" && issue.State == series.IssueFilling && issue.Name != slotName(s, series.Slot{Wall: issue.Slot})
-}
-
 // publishLive does a slot of a live series.
 func (p *Publisher) publishLive(ctx context.Context, s series.Series, slot series.Slot, o opening) (Happened, error) {
-	before := func(issue series.Issue) bool { return begunInDrip(s, issue) && issue.Slot < slot.Wall }
-	if err := p.takeBack(ctx, before); err != nil {
-		return Happened{}, err
-	}
 	facts, err := series.FactsOf(ctx, p.db, s)
 	if err != nil {
 		return Happened{}, err

@@ -278,7 +278,7 @@ func (p *Publisher) miss(ctx context.Context, s series.Series, slots []series.Sl
 			if err := series.RecordSlot(ctx, tx, slot.ID, series.SlotMissed, reason, p.now()); err != nil {
 				return err
 			}
-			if err := (&drip{p: p, s: s, slot: slot, kind: "slot"}).takeBack(ctx, tx); err != nil {
+			if err := p.takeBack(ctx, tx, s, func(wall string) bool { return wall == slot.Wall }); err != nil {
 				return err
 			}
 			all = append(all, happened(s, slot, series.SlotMissed, reason))
