@@ -381,6 +381,47 @@ func TestADripSlotCutAndThenLive(t *testing.T) {
 	})
 }
 
+// TestADripSlotInMidFill: an editor's word that comes while a slot is being queued is for all of its readers, those who have a row and
+// those who have none yet.
+func TestADripSlotInMidFill(t *testing.T) {
+	slot := "skin/" + wall(1)
+	hold := func(w *world, name string) error { return w.p.HoldIssue(w.ctx, name, "wait for the lawyer") }
+	cancel := func(w *world, name string) error { return w.p.CancelIssue(w.ctx, name, "by the lawyer") }
+	pause := func(w *world, name string) error { return w.p.PauseIssue(w.ctx, name, "wait for the lawyer") }
+	for what, tt := range map[string]struct {
+		do      func(w *world, name string) error
+		name    string
+		refused string // what the refusal tells to do; empty: it is done
+		runs    []string
+		slot    string // what becomes of it
+		next    []string
+	}{
+		"held":             {hold, slot, "", []string{wall(1) + " held 1200"}, "held pending=1200", []string{wall(2) + " waiting 0"}},
+		"cancelled":        {cancel, slot, "", []string{}, "cancelled skipped=500", []string{wall(2) + " issued 1200"}},
+		"one is held":      {hold, slot + "/one", "pressrun issue hold " + slot + ")", []string{wall(1) + " issued 1200"}, "sending pending=1200", []string{wall(2) + " issued 1200"}},
+		"one is cancelled": {cancel, slot + "/one", "pressrun issue cancel " + slot + ")", []string{wall(1) + " issued 1200"}, "sending pending=1200", []string{wall(2) + " issued 1200"}},
+		"paused":           {pause, slot, "pressrun issue hold " + slot, []string{wall(1) + " issued 1200"}, "sending pending=1200", []string{wall(2) + " issued 1200"}},
+	} {
+		t.Run(what, func(t *testing.T) {
+			w, _ := cutDrip(t)
+			err := tt.do(w, tt.name)
+			if tt.refused == "" {
+				w.check(what, err)
+			} else if !errors.Is(err, series.ErrState) {
+				t.Fatalf("got %v, want ErrState", err)
+			} else {
+				contains(t, "what to do", err.Error(), tt.refused)
+			}
+			equal(t, "the next run", w.run(tuesday(1).Add(time.Minute)), tt.runs)
+			equal(t, "the slot's issue", w.issue(slot+"/one"), tt.slot)
+			equal(t, "the next slot", w.run(tuesday(2)), tt.next)
+			if what == "cancelled" {
+				equal(t, "the article again", w.issue("skin/"+wall(2)+"/one"), "sending pending=1200")
+			}
+		})
+	}
+}
+
 func TestListBombing(t *testing.T) {
 	w := newWorld(t)
 	w.series("skin", series.Change{})

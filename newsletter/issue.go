@@ -218,8 +218,8 @@ func (p *Publisher) IssueList(ctx context.Context, seriesSlug string, n int) ([]
 	return all, nil
 }
 
-// resolve finds the issue of a name, or in drip all issues of the slot that is named. store.ErrNotFound where there are none; what a
-// release began of a slot that is held is none of it yet.
+// resolve finds the issue of a name, or in drip all issues of the slot that is named. store.ErrNotFound where there are none; what was
+// begun of a slot that is due or held is none of it yet.
 func (p *Publisher) resolve(ctx context.Context, q store.Querier, name string) ([]series.Issue, error) {
 	issue, err := series.IssueByName(ctx, q, name)
 	if !errors.Is(err, store.ErrNotFound) {
@@ -230,7 +230,7 @@ func (p *Publisher) resolve(ctx context.Context, q store.Querier, name string) (
 	if unknown != nil {
 		return nil, err
 	}
-	if slot, failed := series.SlotByWall(ctx, q, s.ID, wall); failed == nil && slot.State == series.SlotHeld {
+	if slot, failed := series.SlotByWall(ctx, q, s.ID, wall); failed == nil && (slot.State == series.SlotPlanned || slot.State == series.SlotHeld) {
 		return nil, err
 	}
 	all, failed := series.Issues(ctx, q, s.ID, 0)
@@ -294,7 +294,12 @@ func (p *Publisher) each(ctx context.Context, name string, f func(*store.Tx, int
 // are series.ErrState and store.ErrNotFound.
 func (p *Publisher) HoldIssue(ctx context.Context, name, reason string) error {
 	reason = cmp.Or(reason, "by an editor")
-	err := p.each(ctx, name, func(tx *store.Tx, id int64, now time.Time) error { return outbox.Hold(ctx, tx, id, reason, now) })
+	err := p.each(ctx, name, func(tx *store.Tx, id int64, now time.Time) error {
+		if err := notBegun(ctx, tx, id); err != nil {
+			return err
+		}
+		return outbox.Hold(ctx, tx, id, reason, now)
+	})
 	if sending, unknown := p.resolve(ctx, p.db, name); errors.Is(err, series.ErrState) && unknown == nil && sending[0].State == series.IssueSending {
 		return fmt.Errorf("%w; what is being sent can be paused: pressrun issue pause %s", err, name)
 	}
@@ -439,7 +444,18 @@ func (p *Publisher) releaseSlot(ctx context.Context, name string) error {
 
 // PauseIssue stops an issue that sends, within one message a connection; ResumeIssue goes on with the rows left.
 func (p *Publisher) PauseIssue(ctx context.Context, name, reason string) error {
-	return p.each(ctx, name, func(tx *store.Tx, id int64, now time.Time) error { return outbox.Pause(ctx, tx, id, reason, now) })
+	err := p.each(ctx, name, func(tx *store.Tx, id int64, now time.Time) error { return outbox.Pause(ctx, tx, id, reason, now) })
+	if !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	_, slot, err := p.slotByName(ctx, p.db, name)
+	if err == nil && slot.State == series.SlotPlanned {
+		return fmt.Errorf("issue %s: %w; nothing of it is being sent yet. pressrun issue hold %s keeps it back until you decide", name, series.ErrState, name)
+	}
+	if err == nil {
+		err = slotOver(name, slot)
+	}
+	return err
 }
 
 // ResumeIssue ends a pause.
@@ -448,10 +464,10 @@ func (p *Publisher) ResumeIssue(ctx context.Context, name string) error {
 }
 
 // CancelIssue ends an issue: what was not handed over isn't. One that reached nobody gives its article back (rule 11). A slot
-// that was held without an issue is skipped by it.
+// that is due, or was held without an issue, is skipped by it.
 func (p *Publisher) CancelIssue(ctx context.Context, name, reason string) error {
 	err := p.each(ctx, name, func(tx *store.Tx, id int64, now time.Time) error {
-		if err := p.mayCancel(ctx, tx, id); err != nil {
+		if err := notBegun(ctx, tx, id); err != nil {
 			return err
 		}
 		return outbox.Cancel(ctx, tx, id, reason, now)
@@ -465,33 +481,42 @@ func (p *Publisher) CancelIssue(ctx context.Context, name, reason string) error 
 	return err
 }
 
-// mayCancel refuses to cancel one of the issues that a release began of a held slot: it ends with its slot.
-func (p *Publisher) mayCancel(ctx context.Context, q store.Querier, id int64) error {
+// notBegun refuses to hold or cancel one of the issues that a slot has begun: until all its readers are queued, it is held or ends as a
+// whole.
+func notBegun(ctx context.Context, q store.Querier, id int64) error {
 	issue, err := series.IssueByID(ctx, q, id)
 	if err != nil || issue.State != series.IssueFilling || issue.Kind != "slot" {
 		return err
 	}
-	slot, err := series.SlotByWall(ctx, q, issue.SeriesID, issue.Slot)
-	if err != nil || slot.State != series.SlotHeld {
+	s, err := series.ByID(ctx, q, issue.SeriesID)
+	if err != nil || !begunInDrip(s, issue) {
 		return err
 	}
+	slot, err := series.SlotByWall(ctx, q, s.ID, issue.Slot)
 	name := path.Dir(issue.Name)
-	return fmt.Errorf("issue %s: %w; its slot was not released to the end, so nobody got it. Release the slot once more "+
-		"(pressrun issue release %s), or cancel all of it (pressrun issue cancel %s)", issue.Name, series.ErrState, name, name)
+	switch {
+	case err != nil:
+		return err
+	case slot.State == series.SlotHeld:
+		return fmt.Errorf("issue %s: %w; its slot was not released to the end, so nobody got it. Release the slot once more "+
+			"(pressrun issue release %s), or cancel all of it (pressrun issue cancel %s)", issue.Name, series.ErrState, name, name)
+	case slot.State == series.SlotPlanned:
+		return fmt.Errorf("issue %s: %w; its slot is still being queued, so nobody got it. Hold all of the slot (pressrun issue hold %s), "+
+			"or cancel all of it (pressrun issue cancel %s)", issue.Name, series.ErrState, name, name)
+	}
+	return nil
 }
 
-// cancelSlot ends a slot that was held without an issue, with what a release began of it.
+// cancelSlot ends a slot that is due, or was held without an issue, with what was begun of it.
 func (p *Publisher) cancelSlot(ctx context.Context, name, reason string) error {
-	p.due.Lock()
-	defer p.due.Unlock()
 	return p.db.InTx(ctx, func(tx *store.Tx) error {
 		s, slot, err := p.slotByName(ctx, tx, name)
 		switch {
 		case err != nil:
 			return err
-		case slot.State == series.SlotPlanned:
+		case slot.State == series.SlotPlanned && slot.At.After(p.now()):
 			return comingSlot(name, s, slot)
-		case slot.State != series.SlotHeld:
+		case slot.State != series.SlotPlanned && slot.State != series.SlotHeld:
 			return slotOver(name, slot)
 		}
 		if err := series.RecordSlot(ctx, tx, slot.ID, series.SlotSkipped, cmp.Or(reason, "by an editor"), p.now()); err != nil {
@@ -513,8 +538,8 @@ func comingSlot(name string, s series.Series, slot series.Slot) error {
 }
 
 // MayCancel refuses what CancelIssue would, as far as it is known before anybody is asked.
-func (st Status) MayCancel() error {
-	if st.Planned == nil {
+func (p *Publisher) MayCancel(st Status) error {
+	if st.Planned == nil || !st.Planned.At.After(p.now()) {
 		return nil
 	}
 	return comingSlot(st.Issue.Name, st.Series, series.Slot{Wall: st.Issue.Slot, Hold: st.Issue.State == series.IssueHeld})

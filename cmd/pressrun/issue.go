@@ -405,7 +405,7 @@ func (a *app) issueChangeCommand(name, short string, change func(*newsletter.Pub
 func (a *app) issueCancelCommand() *cobra.Command {
 	cmd := a.issueChangeCommand("cancel", "End an issue; one that reached nobody gives its article back", (*newsletter.Publisher).CancelIssue)
 	cmd.Long = `Ends an issue for good. Whoever has it keeps it, nobody else gets it; ` + "`issue pause`" + ` stops it so that it can go on. A slot that is
-held without an issue is skipped. One that is still to come has nothing to cancel: ` + "`series skip`" + ` leaves its date out.`
+due, or held without an issue, is skipped. One that is still to come has nothing to cancel: ` + "`series skip`" + ` leaves its date out.`
 	cmd.Example += " --yes"
 	cancel := cmd.RunE
 	cmd.RunE = func(cmd *cobra.Command, given []string) error {
@@ -416,7 +416,7 @@ held without an issue is skipped. One that is still to come has nothing to cance
 			}
 			var open int64
 			for _, st := range all {
-				if err := st.MayCancel(); err != nil {
+				if err := s.publisher.MayCancel(st); err != nil {
 					return err
 				}
 				open += st.Counts.Open()
