@@ -29,8 +29,8 @@ func (a *app) articleImportCommand() *cobra.Command {
 	var o importOptions
 	cmd := &cobra.Command{
 		Use:   "import SERIES PATH...",
-		Short: "Read articles from files and folders into a series",
-		Long: `Reads Markdown with front matter, plain text and HTML, and folders of them. Their order is decided by the first of these that all
+		Short: "Read articles from files, folders and zips into a series",
+		Long: `Reads Markdown with front matter, plain text and HTML, and folders and zips of them. Their order is decided by the first of these that all
 of them have: a weight in front matter, a complete chain of Previous and Next labels, a number in the file name, a date, the name.
 The labels stand at the end of a plain text, with the title below or behind: "Previous: Title | Next: Title". They are taken out of the text
 where an article with that title is among these files or in the series, where most texts of the folder end so, or where they stand alone
@@ -63,6 +63,7 @@ type importReport struct {
 	DryRun     bool                `json:"dry_run"`
 	Refused    bool                `json:"refused"` // a file can't be read, or preflight would hold it: nothing was imported
 	OrderedBy  string              `json:"ordered_by"`
+	Sources    []string            `json:"sources"`    // how each zip was read
 	Disclaimer string              `json:"disclaimer"` // the closing note that the texts shared
 	Articles   []importLine        `json:"articles"`
 	Problems   []importProblem     `json:"problems"`
@@ -138,7 +139,7 @@ func (a *app) importArticles(ctx context.Context, s *site, slug string, paths []
 func reportOf(of series.Series, found importer.Found, o importOptions) *importReport {
 	r := &importReport{
 		Series: of.Slug, DryRun: o.dryRun, OrderedBy: found.OrderedBy, Disclaimer: found.Disclaimer, of: of,
-		Articles: []importLine{}, Problems: []importProblem{}, Notes: []string{},
+		Sources: append([]string{}, found.Sources...), Articles: []importLine{}, Problems: []importProblem{}, Notes: []string{},
 	}
 	for _, in := range found.Articles {
 		r.Articles = append(r.Articles, importLine{Article: in.Slug, Title: in.Title, Source: in.Source})
@@ -275,6 +276,9 @@ func (r *importReport) print(w io.Writer) {
 		order = ", ordered by " + r.OrderedBy
 	}
 	fmt.Fprintf(w, "Articles read: %d%s\n", len(r.Articles), order)
+	for _, source := range r.Sources {
+		fmt.Fprintf(w, "  %s\n", source)
+	}
 	count := map[string]int{}
 	for i, l := range r.Articles {
 		outcome := l.Outcome

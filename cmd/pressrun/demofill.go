@@ -94,6 +94,9 @@ func demoChange(cfg Config, start time.Time, disclaimer string) (series.Change, 
 // printFound shows what was read: the order, what decided it, the disclaimer, and what was left out.
 func printFound(w io.Writer, found importer.Found) {
 	fmt.Fprintf(w, "Read %s, ordered by %s:\n", countOf(int64(len(found.Articles)), "article", "articles"), found.OrderedBy)
+	for _, source := range found.Sources {
+		fmt.Fprintf(w, "  %s\n", source)
+	}
 	table := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 	for i, article := range found.Articles {
 		fmt.Fprintf(table, "  %d\t%s\t%s\n", i+1, article.Title, article.Source)

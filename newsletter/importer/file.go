@@ -5,11 +5,12 @@ import (
 	"fmt"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
 // formats are the kinds of files that are read, for messages.
-const formats = "Markdown (.md), plain text (.txt) and HTML (.html)"
+const formats = "Markdown (.md), plain text (.txt), HTML (.html) and zips of them"
 
 // reader turns the text of a file, with lines ending in \n, into a candidate; its problems still lack the file.
 type reader func(text string) (candidate, []Problem)
@@ -37,6 +38,13 @@ func (in *intake) file(s source) error {
 		return nil
 	}
 	in.seen[s.file] = true
+	switch kind, err := s.kind(); {
+	case err != nil:
+		in.fatal(s.file, "can't be read: "+cause(err), mendOpen(err))
+		return nil
+	case kind == zipped:
+		return in.archive(s)
+	}
 	read := readerFor(s.name, s.named)
 	if read == nil {
 		in.passOver(s)
@@ -98,11 +106,14 @@ func (in *intake) take(s source, c candidate) (problems []Problem) {
 // lie there for good reasons.
 func (in *intake) passOver(s source) {
 	p := Problem{File: shown(s.file), Fatal: s.named}
-	switch ext := strings.ToLower(path.Ext(s.name)); ext {
-	case ".zip", ".xml", ".rss", ".atom", ".json", ".opml":
+	switch ext := strings.ToLower(path.Ext(s.name)); {
+	case ext == ".zip":
+		p.What, p.Fatal = "it is called .zip and is none, or only a part of one", true
+		p.Mend = "fetch it again, or unpack it and name the folder"
+	case slices.Contains([]string{".xml", ".rss", ".atom", ".json", ".opml"}, ext):
 		p.What = "feeds and exports of other services are not read yet, only " + formats
 		p.Mend = "bring its articles as single files"
-	case ".doc", ".docx", ".odt", ".rtf", ".pdf", ".pages", ".epub":
+	case isDocument(s.name):
 		p.What = ext + " files are not read, only " + formats
 		p.Mend = "save it as plain text or HTML"
 	default:

@@ -32,6 +32,8 @@ type intake struct {
 	seen       map[string]bool // files already taken in, so that overlapping paths don't collide with themselves
 	files      int
 	bytes      int
+	archived   bool     // what is read lies in a zip
+	read       []string // Found.Sources
 
 	taken     map[string]*series.Picture // pictures of takenFrom by file, which several articles may show
 	takenFrom fs.FS

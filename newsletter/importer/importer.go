@@ -22,6 +22,7 @@ type Found struct {
 	Articles   []series.Incoming // in the proposed order
 	OrderedBy  string            // weight, chain, number, date, name: what decided
 	Disclaimer string            // closing note that the texts share, taken out of their bodies; empty: none
+	Sources    []string          // how each zip was read, in a line of its own
 	Problems   []Problem         // files that were left out or read with a doubt
 }
 
@@ -56,7 +57,7 @@ func (p Problem) place() string {
 	return p.File
 }
 
-// Read reads files and folders (Markdown with TOML or YAML front matter, plain text like the sample, HTML) and orders them:
+// Read reads files, folders and zips (Markdown with TOML or YAML front matter, plain text like the sample, HTML) and orders them:
 // explicit weight, a complete Previous/Next chain, number in the file name, date, name. A file that can't be read is
 // a Problem, not an error; the error is for paths that do not exist (fs.ErrNotExist), and for more than 10,000 files,
 // more than 100 MB, or no article at all (ErrFile). With ErrFile the problems come along.
@@ -108,7 +109,7 @@ func (in *intake) found() (Found, error) {
 	if len(in.candidates) == 0 {
 		return Found{Problems: in.problems}, in.nothing()
 	}
-	f := Found{Problems: in.problems}
+	f := Found{Sources: in.read, Problems: in.problems}
 	keep := func(ps []Problem) { f.Problems = append(f.Problems, ps...) }
 
 	keep(settleLabels(in.candidates, in.known))

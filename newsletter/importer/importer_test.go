@@ -3,7 +3,6 @@ package importer_test
 import (
 	"errors"
 	"io/fs"
-	"os"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -197,16 +196,5 @@ func TestNothingToRead(t *testing.T) {
 	}
 	if _, err := importer.Read("https://example.org/feed.xml"); !errors.Is(err, importer.ErrFile) {
 		t.Errorf("Read(URL) = %v; want ErrFile", err)
-	}
-	zip := dir + "/articles.zip"
-	if err := os.WriteFile(zip, []byte("PK\x03\x04"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	f, err := importer.Read(zip)
-	if !errors.Is(err, importer.ErrFile) || !strings.Contains(err.Error(), "not read yet, only Markdown (.md)") {
-		t.Errorf("Read(zip) = %v; want ErrFile that names the formats", err)
-	}
-	if len(f.Problems) != 1 || !f.Problems[0].Fatal {
-		t.Errorf("Read(zip) problems = %v; want one, fatal", f.Problems)
 	}
 }
