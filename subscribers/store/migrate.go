@@ -14,6 +14,14 @@ import (
 // in a transaction of its own, in order. The versions are kept in NAME_migrations. It fails with ErrNewer, and changes
 // nothing, where the database has a version that files does not know.
 func Migrate(ctx context.Context, db *DB, name string, files fs.FS) error {
+	err := db.waits(ctx, patience) // its transactions are not those of InTx
+	if err == nil {
+		err = migrate(ctx, db, name, files)
+	}
+	return errors.Join(err, db.waits(context.WithoutCancel(ctx), glance))
+}
+
+func migrate(ctx context.Context, db *DB, name string, files fs.FS) error {
 	provider, err := provider(db, name, files)
 	if err != nil {
 		return fmt.Errorf("migrate %s: %w", name, err)

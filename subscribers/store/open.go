@@ -87,8 +87,12 @@ func keepPrivate(path string) error {
 	return f.Close()
 }
 
-// patience is how long a connection waits for another program's write lock.
+// patience is how long a transaction waits for another program's write lock.
 const patience = 5 * time.Second
+
+// glance is how long SQLite waits for it before InTx asks anew: SQLite looks less and less often, each tenth of a second in the end, and
+// so misses the moments that a long work leaves to others.
+const glance = 20 * time.Millisecond
 
 // What is deleted is overwritten: of somebody who was erased nothing may stay in free pages. For the log see EmptyLog.
 func (db *DB) connect(ctx context.Context) (err error) {
@@ -105,12 +109,21 @@ func (db *DB) connect(ctx context.Context) (err error) {
 	if _, err := db.writer.ExecContext(ctx, `PRAGMA temp_store = MEMORY`); err != nil {
 		return err
 	}
+	if err := db.waits(ctx, glance); err != nil {
+		return err
+	}
 	if db.reader, err = sql.Open("sqlite3", dsn(db.path, shared+"&_query_only=on")); err != nil {
 		return err
 	}
 	db.reader.SetMaxOpenConns(4)
 	db.reader.SetMaxIdleConns(4)
 	return db.reader.PingContext(ctx)
+}
+
+// waits sets how long SQLite waits for another program's lock within a statement of the writer.
+func (db *DB) waits(ctx context.Context, d time.Duration) error {
+	_, err := db.writer.ExecContext(ctx, fmt.Sprintf(`PRAGMA busy_timeout = %d`, d.Milliseconds()))
+	return err
 }
 
 // looksLikeSQLite keeps the driver away from files that hold something else: it would switch them to WAL before

@@ -36,7 +36,7 @@ func TestPragmas(t *testing.T) {
 		}
 		return got
 	}
-	want := map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "5000", "query_only": "0", "secure_delete": "1"}
+	want := map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "20", "query_only": "0", "secure_delete": "1"}
 	err := db.InTx(t.Context(), func(tx *store.Tx) error {
 		for pragma, want := range want {
 			if got := ask(tx, pragma); got != want {
@@ -113,8 +113,47 @@ func TestEmptyLog(t *testing.T) {
 		}
 		return tx.QueryRow(t.Context(), `SELECT count(*) FROM things`).Scan(&n)
 	})
-	if err != nil || wait != 5000 || n != 2 {
-		t.Errorf("afterwards the writer waits %d ms for others and has %d rows, %v, want 5000 and 2", wait, n, err)
+	if err != nil || wait != 20 || n != 2 {
+		t.Errorf("afterwards the writer waits %d ms for others and has %d rows, %v, want 20 and 2", wait, n, err)
+	}
+}
+
+// TestWaitForAnotherProgram has another one hold the write lock until ours gives up.
+func TestWaitForAnotherProgram(t *testing.T) {
+	t.Parallel()
+	db := storetest.Open(t, migrateThings())
+	other, err := store.Open(t.Context(), db.Path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	cancelled, cancel := context.WithCancel(t.Context())
+	for _, tt := range []struct {
+		ctx  context.Context
+		held func() // while the lock is held and asked for
+		want error
+	}{
+		{cancelled, cancel, context.Canceled},
+		{t.Context(), func() {}, store.ErrBusy},
+	} {
+		err := other.InTx(t.Context(), func(tx *store.Tx) error {
+			if _, err := tx.Exec(t.Context(), `INSERT INTO things (n) VALUES (1)`); err != nil {
+				return err
+			}
+			asked := make(chan error)
+			go func() { asked <- db.InTx(tt.ctx, func(*store.Tx) error { return nil }) }()
+			tt.held()
+			if err := <-asked; !errors.Is(err, tt.want) {
+				t.Errorf("got %v, want %v", err, tt.want)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := db.InTx(t.Context(), func(*store.Tx) error { return nil }); err != nil {
+		t.Errorf("afterwards: got %v, want a transaction", err)
 	}
 }
 

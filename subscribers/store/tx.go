@@ -66,9 +66,9 @@ func (db *DB) Snapshot(ctx context.Context, f func(Querier) error) error {
 // InTx runs f in the one writing transaction: committed and on the disk when InTx returns nil, rolled back when f
 // or the commit fails or f panics. No network call belongs inside f.
 func (db *DB) InTx(ctx context.Context, f func(*Tx) error) error {
-	tx, err := db.writer.BeginTx(ctx, nil)
+	tx, err := db.lock(ctx)
 	if err != nil {
-		return fmt.Errorf("begin: %w", fault(err))
+		return fmt.Errorf("begin: %w", err)
 	}
 	began := time.Now()
 	defer func() { _ = tx.Rollback() }() // after a commit this does nothing
@@ -85,6 +85,16 @@ func (db *DB) InTx(ctx context.Context, f func(*Tx) error) error {
 	}
 	db.held(time.Since(began))
 	return nil
+}
+
+// lock begins a transaction once no other program writes; ErrBusy after five seconds.
+func (db *DB) lock(ctx context.Context) (*sql.Tx, error) {
+	for began := time.Now(); ; {
+		tx, err := db.writer.BeginTx(ctx, nil)
+		if err = fault(err); !errors.Is(err, ErrBusy) || time.Since(began) >= patience {
+			return tx, err
+		}
+	}
 }
 
 // Used is what the transactions of a process came to.
@@ -109,7 +119,7 @@ func (db *DB) held(took time.Duration) {
 }
 
 // Rest lets others write between the transactions of a long work, of which the last one took as long as given. Without it
-// another process, which asks for the database every tenth of a second only, could wait until the whole work is done.
+// another process, which looks for the database every few milliseconds only, could wait until the whole work is done.
 func Rest(ctx context.Context, took time.Duration) error {
 	timer := time.NewTimer(took / 4)
 	defer timer.Stop()
@@ -130,9 +140,6 @@ func (db *DB) Checkpoint(ctx context.Context) error {
 	return nil
 }
 
-// readersLeave is how long EmptyLog waits for those who read, and for another process that writes, with the database locked.
-const readersLeave = 20 * time.Millisecond
-
 // EmptyLog is Checkpoint of all there is, after which the write-ahead log has nothing in it: until then it keeps pages as they were, also
 // of what was deleted since. done is false where somebody reads older pages or another process writes; the log is as long as before then,
 // and whoever wrote went on after a moment. What is committed is on the disk either way.
@@ -140,17 +147,8 @@ func (db *DB) EmptyLog(ctx context.Context) (done bool, err error) {
 	if err := db.Checkpoint(ctx); err != nil { // most of it, while others write
 		return false, err
 	}
-	conn, err := db.writer.Conn(ctx)
-	if err != nil {
-		return false, fmt.Errorf("empty the log: %w", fault(err))
-	}
-	var busy, inLog, moved int
-	_, err = conn.ExecContext(ctx, fmt.Sprintf(`PRAGMA busy_timeout = %d`, readersLeave.Milliseconds()))
-	if err == nil {
-		err = conn.QueryRowContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`).Scan(&busy, &inLog, &moved)
-	}
-	_, patient := conn.ExecContext(context.WithoutCancel(ctx), fmt.Sprintf(`PRAGMA busy_timeout = %d`, patience.Milliseconds()))
-	if err = errors.Join(err, patient, conn.Close()); err != nil {
+	var busy, inLog, moved int // it waits for a glance, with the database locked, for those who read or write
+	if err := db.writer.QueryRowContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`).Scan(&busy, &inLog, &moved); err != nil {
 		return false, fmt.Errorf("empty the log: %w", fault(err))
 	}
 	return busy == 0, nil
