@@ -20,15 +20,26 @@ var failureClasses = []string{
 func (p *Publisher) failedWord(name, subject string, total, failed int64, classes map[string]int64) word {
 	words := templates.In(p.site.Language)
 	w := p.word("failed "+name, "failed", "subject", subject, "issue", name, "n", failed, "total", total)
-	for _, class := range failureClasses {
-		if n := classes[class]; n > 0 {
-			w.paragraphs = append(w.paragraphs, words.T("editors.failed."+class, "n", n))
-		}
-	}
-	if classes[string(mailer.ClassBlocked)]+classes[string(mailer.ClassConfig)]+classes["expired"] > 0 {
+	w.paragraphs = append(w.paragraphs, saidClasses(words, classes)...)
+	if mayRetry(classes) {
 		w.paragraphs = append(w.paragraphs, words.T("editors.failed.again", "issue", name))
 	}
 	return w
+}
+
+// saidClasses says of each class how many failed and what that means.
+func saidClasses(w templates.Words, classes map[string]int64) (said []string) {
+	for _, class := range failureClasses {
+		if n := classes[class]; n > 0 {
+			said = append(said, w.T("editors.failed."+class, "n", n))
+		}
+	}
+	return said
+}
+
+// mayRetry says whether issue retry would find something: what failed for reasons of ours.
+func mayRetry(classes map[string]int64) bool {
+	return classes[string(mailer.ClassBlocked)]+classes[string(mailer.ClassConfig)]+classes["expired"] > 0
 }
 
 // tellFailed tells the editors what failed of an issue that is done: one word for a slot, once nothing of it is open.

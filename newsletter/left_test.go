@@ -38,7 +38,7 @@ func TestRule20LeftInDripGoesByReaders(t *testing.T) {
 		w.run(tuesday(2 + n))
 		equal(t, "after "+wall(2+n), w.leftTold(), want[n])
 	}
-	contains(t, "text", w.noticeText("editors"), "“About e” is the issue of Tuesday 6 April 2027")
+	contains(t, "text", w.noticeTextOf(noneLeft), "“About e” is the issue of Tuesday 6 April 2027")
 	w.run(tuesday(7))
 	equal(t, "ben", w.leftTold(), want[4])
 }

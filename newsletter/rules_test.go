@@ -948,9 +948,7 @@ func TestRule20ArticlesRunOut(t *testing.T) {
 		w.run(tuesday(n))
 		w.run(tuesday(n).Add(time.Hour))
 	}
-	equal(t, "editors", w.notices("editors"), []string{
-		"The skin letters: four articles left", "The skin letters: one article left", "The skin letters: no article left",
-	})
+	equal(t, "editors", w.leftTold(), []string{fourLeft, oneLeft, noneLeft})
 }
 
 func TestRule20FourLeftNamesTheLastDate(t *testing.T) {

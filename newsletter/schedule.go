@@ -29,7 +29,7 @@ type Happened struct {
 }
 
 // RunDue does what is due at Now, once: plans slots, publishes or records each due slot, wakes paused enrolments, continues
-// interrupted fills, and shows the editors what goes tomorrow. Sending is the outbox worker's part; RunDue wakes it. What fails for one series doesn't stop the
+// interrupted fills, shows the editors what goes tomorrow, and tells them what became of what went yesterday. Sending is the outbox worker's part; RunDue wakes it. What fails for one series doesn't stop the
 // others; the error joins all that failed. While MayLeave errs, due slots stay as they are, and its error is among them; so do those of
 // a series with an unfinished import, with ErrImport.
 func (p *Publisher) RunDue(ctx context.Context) ([]Happened, error) {
@@ -71,7 +71,7 @@ func (p *Publisher) runDue(ctx context.Context) (all []Happened, waits, err erro
 			errs = append(errs, p.tellWaiting(ctx, last, wait))
 		}
 	}
-	errs = append(errs, p.prove(ctx), p.compact(ctx, now))
+	errs = append(errs, p.prove(ctx), p.sumUp(ctx), p.compact(ctx, now))
 	return all, waits, errors.Join(errs...)
 }
 

@@ -27,6 +27,14 @@ func (c Counts) Total() int64 { return c.Open() + c.Sent + c.Failed + c.Skipped 
 // Open is the number of rows that are not through yet: pending, claimed, inflight.
 func (c Counts) Open() int64 { return c.Pending + c.Claimed + c.Inflight }
 
+// Plus is what two issues have together.
+func (c Counts) Plus(d Counts) Counts {
+	return Counts{
+		Pending: c.Pending + d.Pending, Claimed: c.Claimed + d.Claimed, Inflight: c.Inflight + d.Inflight, Sent: c.Sent + d.Sent,
+		Failed: c.Failed + d.Failed, Skipped: c.Skipped + d.Skipped, Uncertain: c.Uncertain + d.Uncertain,
+	}
+}
+
 // One count for each index that has some of the rows; what is claimed or in flight is little at any time.
 const countStates = `SELECT state, count(*) FROM deliveries
 WHERE issue_id = ?1 AND owner = '' AND state <> 'pending' GROUP BY state

@@ -55,6 +55,7 @@ func TestPlans(t *testing.T) {
 		{"lanes due", selectDueLanes, "deliveries_due (issue_id=? AND lane=? AND next_try<?)"},
 		{"soft failures", selectSoft, "deliveries_by_subscriber (subscriber_id=?)"},
 		{"unresolved", selectUnresolved, "deliveries_by_subscriber (subscriber_id=?)"},
+		{"unsummed", selectUnsummed, "SEARCH i USING INDEX issues_by_sending (sending_since>?)"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			steps := plan(t, db, tt.query)
