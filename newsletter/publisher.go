@@ -38,6 +38,7 @@ type Config struct {
 	Wake     func()                          // told when deliveries were queued; nil: nobody
 	MayLeave func(ctx context.Context) error // as the worker's: while it errs, due slots wait (rule 12); nil: always
 	Trouble  func() error                    // the worker's, for Run's alarm (rule 20); nil: none
+	Ran      func()                          // told after each of Run's runs; nil: nobody
 	// How long the evidence of a delivery is kept, and its row in full; then who had what alone. 0: for ever.
 	KeepDeliveries time.Duration
 	Pace           pace.Plan // the worker's, to say when an issue ends; zero: none
@@ -54,11 +55,13 @@ type Publisher struct {
 	wake     func()
 	mayLeave func(ctx context.Context) error
 	trouble  func() error
+	ran      func()
 	keep     time.Duration // of deliveries in full; 0: for ever
 	pace     pace.Plan
 
 	asked  chan struct{} // a form came
-	taking sync.Mutex    // TakeRequests, once at a time in this process
+	last   lastRun
+	taking sync.Mutex // TakeRequests, once at a time in this process
 	proofs proofs
 	due    sync.Mutex // guards proofs and compacted; RunDue, and whatever fills, once at a time in this process
 
@@ -78,7 +81,7 @@ func New(cfg Config) (*Publisher, error) {
 	}
 	p := &Publisher{
 		db: cfg.DB, key: cfg.Key, site: cfg.Site, now: cfg.Now, log: cfg.Log,
-		proofs: proofs{}, wake: cfg.Wake, mayLeave: cfg.MayLeave, trouble: cfg.Trouble, keep: cfg.KeepDeliveries, pace: cfg.Pace,
+		proofs: proofs{}, wake: cfg.Wake, mayLeave: cfg.MayLeave, trouble: cfg.Trouble, ran: cfg.Ran, keep: cfg.KeepDeliveries, pace: cfg.Pace,
 		asked: make(chan struct{}, 1),
 	}
 	if p.now == nil {
@@ -95,6 +98,9 @@ func New(cfg Config) (*Publisher, error) {
 	}
 	if p.trouble == nil {
 		p.trouble = func() error { return nil }
+	}
+	if p.ran == nil {
+		p.ran = func() {}
 	}
 	p.people = &subscribers.Registry{Key: cfg.Key, Now: p.now}
 	return p, nil

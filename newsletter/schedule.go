@@ -42,6 +42,7 @@ func (p *Publisher) runDue(ctx context.Context) (all []Happened, waits, err erro
 	p.due.Lock()
 	defer p.due.Unlock()
 	defer p.wake()
+	defer func() { p.last.note(p.now(), err) }()
 	ctx = withAsking(ctx, askFor) // shared, so that a site that doesn't answer keeps the slots waiting once, not for each letter
 	now := p.now()
 	errs := []error{p.keepHouse(ctx), p.planSlots(ctx, now), p.continueFills(ctx), p.Finish(ctx)}
@@ -353,6 +354,7 @@ func (p *Publisher) turn(ctx context.Context, known *watch) {
 		p.log.InfoContext(ctx, "slots wait for an import", "why", waits)
 	}
 	p.watchRelay(ctx, &known.alarm)
+	p.ran()
 }
 
 // quiet is for how long a trouble must have been away to be said again.

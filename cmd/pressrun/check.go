@@ -39,7 +39,7 @@ func (a *app) checkCommand() *cobra.Command {
 		Short: "Check configuration, database, relay, DNS, public address and next issues; --send tries a real mail",
 		Long: `Connects to the relay with TLS and login, asks DNS for SPF, DKIM, DMARC and MX of the senders' domains, tries the one-click
 unsubscribe link by a real POST that leaves nobody out, and looks at what goes next in each series. Where relay and public address are
-both on this machine, DNS and the link are left alone. Lines marked OPEN make it fail; those marked look don't, nor does what only
+both on this machine, DNS and the link are left alone. Where nothing is OPEN it calls notify.monitor. Lines marked OPEN make it fail; those marked look don't, nor does what only
 go-live asks for, which is said to be so.`,
 		Example: "  pressrun check\n  pressrun check --send me@example.org --yes",
 		Args:    args(cobra.NoArgs),
@@ -70,6 +70,7 @@ go-live asks for, which is said to be so.`,
 					return err
 				}
 				findings = slices.Concat(findings, asked, more)
+				findings = append(findings, s.checkMonitor(cmd.Context(), findings)...)
 				if to != "" {
 					findings = append(findings, s.checkSend(cmd.Context(), to))
 				}

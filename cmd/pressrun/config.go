@@ -42,7 +42,8 @@ type Config struct {
 	Relay                                   RelayConfig
 	DKIM                                    DKIMConfig
 	ClaimWords, NotifyTo                    []string
-	Resolver                                string // DNS server that is asked, host:port; empty: the system's
+	Monitor                                 mailer.Secret // address that is asked while all is well; empty: none
+	Resolver                                string        // DNS server that is asked, host:port; empty: the system's
 }
 
 // DKIMConfig says whether and with what we sign.
@@ -120,10 +121,11 @@ var settings = []setting{
 	{"dkim.keys", "dkim", text(func(c *Config, s string) error { c.DKIM.Keys = s; return notEmpty(s) })},
 	{"dkim.sign", "auto", text(func(c *Config, s string) error { c.DKIM.Sign = s; return oneOf(s, "auto", "always", "never") })},
 	{"notify.to", []string{}, list(setNotifyTo)},
+	{"notify.monitor", "", text(setMonitor)},
 }
 
 // secrets may also come from a file: the key (and variable) with _file behind it.
-var secrets = []string{"relay.password"}
+var secrets = []string{"relay.password", "notify.monitor"}
 
 // A fault is one mistake of the configuration.
 type fault struct {
@@ -597,6 +599,16 @@ func setNotifyTo(c *Config, items []string) error {
 		}
 	}
 	c.NotifyTo = items
+	return nil
+}
+
+// setMonitor says nothing of what was written: whoever knows the address can keep the alarm quiet.
+func setMonitor(c *Config, s string) error {
+	c.Monitor = mailer.Secret(s)
+	u, err := url.Parse(s)
+	if s != "" && (err != nil || u.Hostname() == "" || u.Scheme != "https" && !(u.Scheme == "http" && isLoopback(u.Hostname()))) {
+		return errors.New("must be an https address such as https://monitor.example.org/SECRET; http is only for this machine (127.0.0.1)")
+	}
 	return nil
 }
 

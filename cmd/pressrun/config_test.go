@@ -40,6 +40,8 @@ func TestConfigFaults(t *testing.T) {
 		{"secret file missing", "[relay]\nusername = \"news\"\npassword_file = \"gone\"", nil, []string{"line 3: relay.password_file: open"}},
 		{"half a login", "[relay]\nusername = \"news\"", nil, []string{"line 2: relay.username: user name and password belong together"}},
 		{"notify", "[notify]\nto = [\"nobody\"]", nil, []string{`line 2: notify.to: "nobody" is no mail address`}},
+		{"monitor in the clear", "[notify]\nmonitor = \"http://monitor.example.org/hush\"", nil, []string{"line 2: notify.monitor: must be an https address"}},
+		{"monitor is no address", "", []string{"PRESSRUN_NOTIFY_MONITOR=monitor.example.org/%zzhush"}, []string{"PRESSRUN_NOTIFY_MONITOR: notify.monitor: must be an https address"}},
 		{"relay kind", "[relay]\nkind = \"sese\"", nil, []string{"line 2: relay.kind: must be brevo, gmail, m365, mailgun, postmark, sendgrid, ses, smtp"}},
 		{"signing what is rebuilt", "[relay]\nkind = \"brevo\"\n[dkim]\nsign = \"always\"", nil, []string{"line 4: dkim.sign: brevo writes messages anew"}},
 		{"stream elsewhere", "[relay]\nstream = \"weekly\"", nil, []string{"line 2: relay.stream: only postmark has streams"}},
@@ -56,6 +58,9 @@ func TestConfigFaults(t *testing.T) {
 				if !strings.Contains(err.Error(), want) {
 					t.Errorf("got %v\nwant it to say %q", err, want)
 				}
+				if strings.Contains(err.Error(), "hush") {
+					t.Errorf("a secret is in %v", err)
+				}
 			}
 		})
 	}
@@ -63,9 +68,12 @@ func TestConfigFaults(t *testing.T) {
 
 // TestConfigOrder: defaults, then the file, then variables; secrets from files; paths relative to the file.
 func TestConfigOrder(t *testing.T) {
-	file := writeTestConfig(t, "site_name = \"From the file\"\nzone = \"Europe/Berlin\"\n[relay]\nhost = \"smtp.example.org\"\nport = 587\ntls = \"starttls\"\nusername = \"news\"\npassword_file = \"relay.password\"\n")
+	file := writeTestConfig(t, "site_name = \"From the file\"\nzone = \"Europe/Berlin\"\n[relay]\nhost = \"smtp.example.org\"\nport = 587\ntls = \"starttls\"\nusername = \"news\"\npassword_file = \"relay.password\"\n[notify]\nmonitor_file = \"monitor.address\"\n")
 	dir := filepath.Dir(file)
 	if err := os.WriteFile(filepath.Join(dir, "relay.password"), []byte("hush\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "monitor.address"), []byte("http://127.0.0.1:9/hush\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	cfg, err := loadConfig(file, []string{"PRESSRUN_SITE_NAME=From the environment", "PRESSRUN_NOTIFY_TO=a@example.org, b@example.org", "OTHER=x"})
@@ -77,6 +85,7 @@ func TestConfigOrder(t *testing.T) {
 		{"zone", cfg.Zone, "Europe/Berlin"},
 		{"database", cfg.Database, filepath.Join(dir, "pressrun.db")},
 		{"relay.password", string(cfg.Relay.Password), "hush"},
+		{"notify.monitor", string(cfg.Monitor), "http://127.0.0.1:9/hush"},
 		{"relay.helo", cfg.Relay.Helo, "[127.0.0.1]"},
 		{"notify.to", strings.Join(cfg.NotifyTo, " "), "a@example.org b@example.org"},
 	} {

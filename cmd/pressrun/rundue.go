@@ -20,7 +20,7 @@ func (a *app) runDueCommand() *cobra.Command {
 		Use:   "run-due",
 		Short: "Do what is due once, send what can be sent now, exit",
 		Long: `For those who schedule by cron or systemd timers instead of serve. Beside a running serve it makes the issues that are due, and
-serve does the sending.
+serve does the sending. While all is well it calls notify.monitor at its end.
 
 --now plays another time, in the zone of the configuration where it names none. The slots up to then are used up. So it is only for
 a relay on this machine, on no mail server's port (25, 465, 587), and only while serve is stopped: nobody gets tomorrow's mail today.`,
@@ -61,7 +61,8 @@ func (a *app) runDue(cmd *cobra.Command, at string) error {
 			}
 		}
 		ran, err := s.runDue(cmd.Context(), a.err)
-		if at == "" && !ran.Delivery.Elsewhere { // a clock that is played makes no backups, and a running serve makes them itself
+		if at == "" && !ran.Delivery.Elsewhere { // a clock that is played makes no backups and says nothing of today, and a running serve does both itself
+			s.monitorOnce(cmd.Context(), err)
 			_, failed := s.backUpNightly(cmd.Context())
 			err = errors.Join(err, failed)
 		}

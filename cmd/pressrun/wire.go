@@ -34,6 +34,7 @@ type site struct {
 	now       func() time.Time
 	wake      func()               // of the worker, where this process has one
 	trouble   func() error         // likewise
+	ran       chan struct{}        // the scheduler of this process ended a run
 	said      tally                // by the relay to that worker
 	replayed  subscribers.Replayed // when the database was opened
 }
@@ -88,7 +89,7 @@ func openSite(ctx context.Context, cfg Config, key subscribers.Key, now func() t
 	}
 	s := &site{
 		cfg: cfg, pace: plan, db: db, key: key, log: log, now: now, wake: func() {}, trouble: func() error { return nil },
-		people: &subscribers.Registry{Key: key, Now: now},
+		ran: make(chan struct{}, 1), people: &subscribers.Registry{Key: key, Now: now},
 	}
 	if err := s.prepare(ctx); err != nil {
 		return nil, errors.Join(err, db.Close())
@@ -105,12 +106,20 @@ func openSite(ctx context.Context, cfg Config, key subscribers.Key, now func() t
 	s.publisher, err = newsletter.New(newsletter.Config{
 		DB: db, Key: key, Site: about, Now: now, Log: log,
 		Wake: func() { s.wake() }, MayLeave: s.mayLeave, KeepDeliveries: cfg.KeepDeliveries, Trouble: func() error { return s.trouble() },
-		Pace: s.pace,
+		Pace: s.pace, Ran: s.noteRun,
 	})
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return s, nil
+}
+
+// noteRun never waits: one note says as much as several.
+func (s *site) noteRun() {
+	select {
+	case s.ran <- struct{}{}:
+	default:
+	}
 }
 
 // prepare brings an opened database up to date, and finds out whether it is ours, an older one, or a copy.

@@ -64,6 +64,23 @@ func ReadInstance(ctx context.Context, q store.Querier) (Instance, error) {
 	return inst, nil
 }
 
+const tryInstance = `UPDATE instance SET tried = tried + 1 WHERE id = 1`
+
+// TryWrite commits a change that means nothing, to see that the database can be written.
+func TryWrite(ctx context.Context, db *store.DB) error {
+	err := db.InTx(ctx, func(tx *store.Tx) error {
+		n, err := tx.Exec(ctx, tryInstance)
+		if err == nil && n != 1 {
+			err = store.ErrNotFound
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("try to write the database: %w", err)
+	}
+	return nil
+}
+
 const (
 	insertInstance = `INSERT INTO instance (id, machine, inode, heartbeat) VALUES (1, ?1, ?2, ?3)`
 	holdInstance   = `UPDATE instance SET held = ?1 WHERE id = 1 AND held = ''`

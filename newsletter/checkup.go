@@ -1,0 +1,53 @@
+package newsletter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"pressrun/newsletter/outbox"
+)
+
+// longestRun is how long after the last run of what is due another one must have ended. It is generous, for runs that queue millions.
+const longestRun = 10 * time.Minute
+
+// lastRun is when a run of what is due ended last, and what failed in it.
+type lastRun struct {
+	mu    sync.Mutex
+	ended time.Time // zero: none has
+	err   error
+}
+
+func (l *lastRun) note(now time.Time, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ended, l.err = now, err
+}
+
+func (l *lastRun) say(now time.Time) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch away := now.Sub(l.ended); {
+	case l.ended.IsZero():
+		return errors.New("the scheduler has not looked at what is due yet")
+	case away > longestRun:
+		return fmt.Errorf("the scheduler has not looked at what is due for %s", span(away))
+	case l.err != nil:
+		return fmt.Errorf("the scheduler's last run failed: %w", l.err)
+	}
+	return nil
+}
+
+// Checkup says why slots and issues don't go as they should, as far as this process runs them: the last RunDue is long ago or failed, or
+// refusals stopped an issue. nil: all is well. What waits for an editor or an import is no failure.
+func (p *Publisher) Checkup(ctx context.Context) error {
+	errs := []error{p.last.say(p.now())}
+	stops, err := outbox.Stops(ctx, p.db, 0)
+	errs = append(errs, err)
+	for _, stop := range stops {
+		errs = append(errs, fmt.Errorf("refusals stopped issue %d, class %s", stop.IssueID, stop.Class))
+	}
+	return errors.Join(errs...)
+}
