@@ -107,7 +107,7 @@ func (p *Publisher) Preflight(ctx context.Context, articleSlug string) ([]Findin
 }
 
 // PreflightIncoming is Preflight for articles that are not stored yet, and so have no neighbours; found has their findings in the same
-// order. Drafts have none. looked is told before each how many were looked at.
+// order. Drafts and withdrawn ones have none. looked is told before each how many were looked at.
 func (p *Publisher) PreflightIncoming(ctx context.Context, s series.Series, in []series.Incoming, looked func(n int)) (found [][]Finding, err error) {
 	ctx = withAsking(ctx, askFor)
 	at, err := p.leaves(ctx, s)
@@ -117,7 +117,7 @@ func (p *Publisher) PreflightIncoming(ctx context.Context, s series.Series, in [
 	found = make([][]Finding, len(in))
 	for i, each := range in {
 		looked(i)
-		if each.Draft {
+		if each.Draft || each.Withdrawn {
 			continue
 		}
 		pictures := map[string]series.Picture{}

@@ -265,7 +265,8 @@ func (a *app) articleExportCommand() *cobra.Command {
 		Use:   "export SERIES DIR",
 		Short: "Write the articles of a series as Markdown files that import reads",
 		Long: `Writes one Markdown file with front matter per article, numbered in their order. The folder is made where it is missing; one
-that holds other articles is refused. What isn't ready is marked as draft.`,
+that holds other articles is refused. What isn't ready is marked as draft or withdrawn. The folder can then be edited, kept in git, and
+brought back with "pressrun sync".`,
 		Example: "  pressrun article export skin skin-articles/",
 		Args:    args(cobra.ExactArgs(2)),
 		RunE: func(cmd *cobra.Command, given []string) error {

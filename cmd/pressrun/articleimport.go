@@ -50,7 +50,7 @@ the issue of one refuses the import.`,
 			return a.with(cmd.Context(), func(s *site) error { return a.importArticles(cmd.Context(), s, given[0], given[1:], o) })
 		},
 	}
-	cmd.Flags().BoolVar(&o.ready, "ready", false, "make them ready to be sent, but those marked draft")
+	cmd.Flags().BoolVar(&o.ready, "ready", false, "make them ready to be sent, but those marked as draft or withdrawn")
 	cmd.Flags().StringVar(&o.publishedUntil, "published-until", "", "those dated up to this day were published elsewhere: readers had them")
 	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "print what would happen and change nothing")
 	a.jsonFlag(cmd)
@@ -106,11 +106,7 @@ func (a *app) importArticles(ctx context.Context, s *site, slug string, paths []
 	if err != nil {
 		return err
 	}
-	titles := make([]string, len(there))
-	for i, article := range there {
-		titles[i] = article.Title
-	}
-	found, err := importer.ReadBeside(titles, paths...)
+	found, err := importer.ReadBeside(there, paths...)
 	if err != nil {
 		return err
 	}
@@ -170,20 +166,14 @@ func (s *site) preflightIncoming(ctx context.Context, of series.Series, r *impor
 			places, good = append(places, i), append(good, article)
 		}
 	}
-	found, err := s.publisher.PreflightIncoming(ctx, of, good, b.patiently(len(good)))
-	b.clear()
+	found, err := s.lookAt(ctx, of, good, b)
 	if err != nil {
 		return nil, err
 	}
 	var faults []error
 	for i, article := range good {
-		l := &r.Articles[places[i]]
-		l.Findings = aboutArticle(found[i])
-		for _, f := range l.Findings {
-			if f.Error {
-				faults = append(faults, fmt.Errorf("%s: %s", article.Source, saidOf(f)))
-			}
-		}
+		r.Articles[places[i]].Findings = found[i]
+		faults = append(faults, faultsAmong(article.Source, found[i])...)
 	}
 	if len(faults) == 0 {
 		return nil, nil
@@ -192,16 +182,29 @@ func (s *site) preflightIncoming(ctx context.Context, of series.Series, r *impor
 	return fmt.Errorf("preflight would hold these, and nothing was imported: mend them, mark them as draft, or import without --ready\n%w", errors.Join(faults...)), nil
 }
 
+// lookAt is what preflight says of articles on their way in, in their order, with a bar that is gone afterwards.
+func (s *site) lookAt(ctx context.Context, of series.Series, in []series.Incoming, b *bar) ([][]newsletter.Finding, error) {
+	found, err := s.publisher.PreflightIncoming(ctx, of, in, b.patiently(len(in)))
+	b.clear()
+	for i := range found {
+		found[i] = aboutArticle(found[i])
+	}
+	return found, err
+}
+
+// faultsAmong are the findings that would hold the issue of a file's article.
+func faultsAmong(file string, found []newsletter.Finding) (faults []error) {
+	for _, f := range found {
+		if f.Error {
+			faults = append(faults, fmt.Errorf("%s: %s", file, saidOf(f)))
+		}
+	}
+	return faults
+}
+
 // fieldFaults are the merge fields of an article that no issue could fill, at their places in its file.
 func fieldFaults(in series.Incoming) (problems []importer.Problem) {
-	var tell func(err error)
-	tell = func(err error) {
-		if joined, ok := err.(interface{ Unwrap() []error }); ok {
-			for _, each := range joined.Unwrap() {
-				tell(each)
-			}
-			return
-		}
+	for _, err := range eachOf(newsletter.CheckFields(in.Text)) {
 		p := importer.Problem{File: in.Source, What: err.Error(), Fatal: true}
 		var at *render.PlaceError
 		if errors.As(err, &at) && at.Of.Field == "Markdown" && in.Line > 0 {
@@ -209,10 +212,22 @@ func fieldFaults(in series.Incoming) (problems []importer.Problem) {
 		}
 		problems = append(problems, p)
 	}
-	if err := newsletter.CheckFields(in.Text); err != nil {
-		tell(err)
-	}
 	return problems
+}
+
+// eachOf are the errors that one joins; none of nil.
+func eachOf(err error) (all []error) {
+	joined, ok := err.(interface{ Unwrap() []error })
+	switch {
+	case err == nil:
+	case !ok:
+		all = append(all, err)
+	default:
+		for _, each := range joined.Unwrap() {
+			all = append(all, eachOf(each)...)
+		}
+	}
+	return all
 }
 
 // takeIn imports the articles and reports what became of each, and what the next slot sends then.
@@ -253,6 +268,12 @@ func (r *importReport) advise(in []series.Incoming, fresh bool, now time.Time) {
 			break
 		}
 	}
+	for i, one := range in {
+		if one.Withdrawn && r.Articles[i].State != string(series.Withdrawn) {
+			r.Notes = append(r.Notes, fmt.Sprintf("%s says withdrawn: true, and %s stays %s: an import withdraws nothing. To do it: pressrun article withdraw %s",
+				one.Source, one.Slug, r.Articles[i].State, one.Slug))
+		}
+	}
 	if r.of.Mode == series.Live && fresh && isArchive(in, now) {
 		r.Notes = append(r.Notes, "These look like a finished archive. In a drip series every new reader starts at the first article: "+
 			"pressrun series set "+r.Series+" --mode drip")
@@ -263,7 +284,7 @@ func (r *importReport) advise(in []series.Incoming, fresh bool, now time.Time) {
 func isArchive(in []series.Incoming, now time.Time) bool {
 	today := now.Format(time.DateOnly)
 	for _, article := range in {
-		if article.Date == "" || article.Date >= today || article.Draft {
+		if article.Date == "" || article.Date >= today || article.Draft || article.Withdrawn {
 			return false
 		}
 	}
@@ -306,7 +327,7 @@ func (r *importReport) print(w io.Writer) {
 	if r.Refused {
 		return
 	}
-	r.printDisclaimer(w)
+	printDisclaimer(w, r.of, r.Disclaimer)
 	for _, l := range r.Articles {
 		if l.Past > 0 {
 			fmt.Fprintf(w, "“%s” comes before what %s had already; they skip it (`pressrun article move` and `article ready` can send it as their next).\n", l.Title, countOf(l.Past, "reader", "readers"))
@@ -324,14 +345,14 @@ func (r *importReport) print(w io.Writer) {
 }
 
 // printDisclaimer says what became of the closing note that the texts shared.
-func (r *importReport) printDisclaimer(w io.Writer) {
-	switch own := r.of.Disclaimer.Text; {
-	case r.Disclaimer == "":
-	case strings.Join(strings.Fields(r.Disclaimer), " ") == strings.Join(strings.Fields(own), " "):
+func printDisclaimer(w io.Writer, of series.Series, note string) {
+	switch own := of.Disclaimer.Text; {
+	case note == "":
+	case strings.Join(strings.Fields(note), " ") == strings.Join(strings.Fields(own), " "):
 		fmt.Fprintf(w, "Their closing note is the disclaimer of the series, which stands in every issue: “%s”\n", own)
 	default:
 		fmt.Fprintf(w, "Their closing note was taken out of the texts: “%s”\nThe series keeps its own disclaimer instead: “%s”\n"+
-			"To use theirs: pressrun series set %s --disclaimer TEXT\n", r.Disclaimer, own, r.Series)
+			"To use theirs: pressrun series set %s --disclaimer TEXT\n", note, own, of.Slug)
 	}
 }
 

@@ -19,7 +19,7 @@ import (
 var ErrExists = errors.New("the folder holds other articles")
 
 // Export writes the articles of a series into dir as Markdown with front matter, numbered in order, so that Read gives
-// them back as they are: line ends become \n, empty lines around the text go, and what isn't ready is marked draft. The
+// them back as they are: line ends become \n, empty lines around the text go, drafts and withdrawn articles are marked so. The
 // folder is made where it is missing. One that holds any other article is refused (ErrExists); files that are already
 // there with the same content are fine, so that it can be done again. Pictures, which find gives, lie where the texts name
 // them. The names of the articles' files come back in order.
@@ -166,10 +166,9 @@ func frontValue(a series.Article, key, meta string, weight int) (string, error) 
 	case "weight":
 		return strconv.Itoa(weight), nil
 	case "draft":
-		if a.State != series.Ready {
-			return "true", nil
-		}
-		return "", nil
+		return markOf(a.State == series.Draft), nil
+	case "withdrawn":
+		return markOf(a.State == series.Withdrawn), nil
 	case "disclaimer":
 		if a.Disclaimer != "" && a.DisclaimerMode == "replace" {
 			return marshal(struct {
@@ -188,6 +187,14 @@ func frontValue(a series.Article, key, meta string, weight int) (string, error) 
 		return "", nil
 	}
 	return quote(text), nil
+}
+
+// markOf is a mark that stands in front matter only where it holds.
+func markOf(holds bool) string {
+	if holds {
+		return "true"
+	}
+	return ""
 }
 
 var (

@@ -22,7 +22,10 @@ func noPictures(hash string) (series.Picture, error) { return series.Picture{}, 
 // article makes of an incoming article what a series would store.
 func article(in series.Incoming) series.Article {
 	a := series.Article{Slug: in.Slug, State: series.Ready, Source: in.Source, Text: in.Text}
-	if in.Draft {
+	switch {
+	case in.Withdrawn:
+		a.State = series.Withdrawn
+	case in.Draft:
 		a.State = series.Draft
 	}
 	return a
@@ -37,17 +40,18 @@ func TestExportWritesWhatPeopleCanEdit(t *testing.T) {
 		},
 	}, {
 		Slug: "ropes", State: series.Ready, Text: series.Text{Title: "Ropes", Markdown: "Text.", Disclaimer: "Mind <them>.", DisclaimerMode: "replace"},
-	}}, noPictures)
+	}, {Slug: "mud", State: series.Withdrawn, Text: series.Text{Title: "Mud", Markdown: "Text."}}}, noPictures)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"01-tides.md", "02-ropes.md"}, files); diff != "" {
+	if diff := cmp.Diff([]string{"01-tides.md", "02-ropes.md", "03-mud.md"}, files); diff != "" {
 		t.Fatalf("files (-want +got):\n%s", diff)
 	}
 	for i, want := range []string{
 		"---\ntitle: \"Tides: a “table”\"\nslug: \"tides\"\ndate: 2027-03-30\nweight: 1\ndraft: true\n" +
 			"tags: [\"sea\",\"moon\"]\n\"odd key\": \"007\"\ntoc: true\n---\n\nText.\n\nMore.\n",
 		"---\ntitle: \"Ropes\"\nslug: \"ropes\"\nweight: 2\ndisclaimer: {\"text\":\"Mind <them>.\",\"mode\":\"replace\"}\n---\n\nText.\n",
+		"---\ntitle: \"Mud\"\nslug: \"mud\"\nweight: 3\nwithdrawn: true\n---\n\nText.\n",
 	} {
 		b, err := os.ReadFile(filepath.Join(dir, files[i]))
 		if err != nil {
@@ -135,7 +139,13 @@ func drawArticle(t *rapid.T, slug string) series.Incoming {
 		return strings.Join(strings.FieldsFunc(clean(rapid.String().Draw(t, "words")), func(r rune) bool { return r == ' ' || r == '\n' }), " ")
 	})
 	short := rapid.OneOf(rapid.SampledFrom([]string{"", "null", "~", "yes", "- a", "a: b", "# x", "“q” 'r' \"s\"", "2027-03-30", "0x1F", "1e3", "{a", "%", "@", "&a", "*b", "\\n"}), line)
-	in := series.Incoming{Slug: slug + rapid.StringMatching(`(-[a-z0-9]{1,8}){0,3}`).Draw(t, "slug"), Draft: rapid.Bool().Draw(t, "draft")}
+	in := series.Incoming{Slug: slug + rapid.StringMatching(`(-[a-z0-9]{1,8}){0,3}`).Draw(t, "slug")}
+	switch rapid.IntRange(0, 3).Draw(t, "state") {
+	case 0:
+		in.Draft = true
+	case 1:
+		in.Withdrawn = true
+	}
 	in.Title = rapid.Custom(func(t *rapid.T) string { return "T" + short.Draw(t, "title") }).Draw(t, "title")
 	in.Subject, in.Preheader, in.Description = short.Draw(t, "subject"), short.Draw(t, "preheader"), short.Draw(t, "description")
 	in.Date = rapid.SampledFrom([]string{"", "2027-03-30"}).Draw(t, "date")

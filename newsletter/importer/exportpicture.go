@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"os"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -34,7 +33,7 @@ func placed(articles []series.Article, find PictureBytes) ([]series.Article, map
 			file := fileName(name)
 			if file == "" || hashes[file] != "" && hashes[file] != hash {
 				file = "pictures/" + picture.File(hash)
-				articles[i] = renamed(articles[i], name, file)
+				articles[i].Text = articles[i].WithPicture(name, file)
 			}
 			files[file], hashes[file] = picture, hash
 		}
@@ -55,19 +54,6 @@ func fileName(name string) string {
 		return ""
 	}
 	return file
-}
-
-// renamed is an article whose text and front matter name a picture in another way.
-func renamed(a series.Article, from, to string) series.Article {
-	named := regexp.MustCompile(`(\(\s*<?|\]:\s*<?)` + regexp.QuoteMeta(from))
-	a.Markdown = named.ReplaceAllString(a.Markdown, "${1}"+to)
-	a.Meta, a.Pictures = maps.Clone(a.Meta), maps.Clone(a.Pictures)
-	if a.Meta["image"] == from {
-		a.Meta["image"] = to
-	}
-	a.Pictures[to] = a.Pictures[from]
-	delete(a.Pictures, from)
-	return a
 }
 
 // holdsPictures says whether a folder is one of the export's own.

@@ -91,7 +91,7 @@ func (in *intake) take(s source, c candidate) (problems []Problem) {
 			Mend: "write title: … into its front matter, or # … as its first line",
 		})
 	}
-	if c.Markdown == "" && !c.Draft {
+	if c.Markdown == "" && !c.Draft && !c.Withdrawn {
 		return []Problem{{
 			What: "there is no text under its title", Fatal: true,
 			Mend: "write the text, or mark it draft: true in front matter",

@@ -27,9 +27,9 @@ const (
 type intake struct {
 	candidates []candidate
 	problems   []Problem
-	from       []string        // what it was asked to read
-	known      []string        // titles of articles that are there already
-	seen       map[string]bool // files already taken in, so that overlapping paths don't collide with themselves
+	from       []string         // what it was asked to read
+	known      []series.Article // that are there already
+	seen       map[string]bool  // files already taken in, so that overlapping paths don't collide with themselves
 	files      int
 	bytes      int
 	archived   bool     // what is read lies in a zip
@@ -87,14 +87,25 @@ func (in *intake) folder(fsys fs.FS, dir, prefix string, depth int) error {
 		name := path.Join(dir, e.Name())
 		if e.IsDir() {
 			err = in.folder(fsys, name, prefix, depth+1)
+		} else if file := filepath.Join(prefix, filepath.FromSlash(name)); isAboutFolder(e.Name()) {
+			in.doubt(file, "files of this name tell of their folder, so it is passed over", "give it another name if it is an article")
 		} else {
-			err = in.file(source{fsys, name, filepath.Join(prefix, filepath.FromSlash(name)), false})
+			err = in.file(source{fsys, name, file, false})
 		}
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// isAboutFolder knows texts that lie in a repository beside its articles. Nobody wants to be mailed them.
+func isAboutFolder(name string) bool {
+	switch base := strings.ToLower(strings.TrimSuffix(name, path.Ext(name))); base {
+	case "readme", "changelog", "contributing", "license", "licence", "code_of_conduct":
+		return readerFor(name, false) != nil
+	}
+	return false
 }
 
 // entriesOf lists at most one entry more than maxFiles, so that a huge folder doesn't fill the memory.

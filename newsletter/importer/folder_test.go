@@ -38,6 +38,21 @@ func TestReadTakesPathsAsTheyAreNamed(t *testing.T) {
 	}
 }
 
+// TestTextsAboutAFolder: what lies in a repository beside its articles is no article, unless it is named.
+func TestTextsAboutAFolder(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "a.txt", "A\n\nText.")
+	named := write(t, dir, "README.md", "# How we write\n\nBriefly.")
+	write(t, dir, "docs/License.txt", "All rights\n\nreserved.")
+	f, err := importer.Read(dir)
+	if err != nil || slugs(f) != "a" || len(f.Problems) != 2 || f.Problems[0].Fatal || !strings.Contains(f.Problems[1].String(), "README.md: files of this name") {
+		t.Errorf("a folder with README.md and License.txt: %q, %v, %v; want a, and a note on each", slugs(f), f.Problems, err)
+	}
+	if f, err := importer.Read(named); err != nil || slugs(f) != "how-we-write" {
+		t.Errorf("README.md by itself: %q, %v; want its article", slugs(f), err)
+	}
+}
+
 func TestLimits(t *testing.T) {
 	many := fstest.MapFS{}
 	for i := range 10_001 {

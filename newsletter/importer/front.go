@@ -107,7 +107,7 @@ func (f front) candidate() (candidate, []Problem) {
 
 // ourKeys are the keys that mean something to us, in the order in which they are exported.
 var ourKeys = []string{
-	"title", "subject", "preheader", "description", "slug", "date", "weight", "draft", "disclaimer",
+	"title", "subject", "preheader", "description", "slug", "date", "weight", "draft", "withdrawn", "disclaimer",
 	"series", "tags", "image", "image_alt", "image_caption", "sources", "reviewed_by", "review_by",
 }
 
@@ -129,7 +129,9 @@ func (f field) set(c *candidate) *Problem {
 	case "weight":
 		return f.setWeight(c)
 	case "draft":
-		return f.setDraft(c)
+		return f.setTruth(&c.Draft)
+	case "withdrawn":
+		return f.setTruth(&c.Withdrawn)
 	case "disclaimer":
 		return f.setDisclaimer(c)
 	case "series", "tags":
@@ -164,14 +166,14 @@ func (f field) set(c *candidate) *Problem {
 	return f.misspelt()
 }
 
-// misspelt finds keys one slip away from one of ours: it would have no effect in silence, and a draft would be sent.
+// misspelt finds keys one slip away from one of ours: it would have no effect in silence, and what must not be sent would be.
 func (f field) misspelt() *Problem {
 	key := strings.ToLower(f.key)
 	for _, ours := range ourKeys {
 		if !oneSlip(key, ours) {
 			continue
 		}
-		return &Problem{What: fmt.Sprintf("%s is no key of ours; did you mean %s?", shown(clip(f.key, 40)), ours), Mend: "write " + ours + ": …", Fatal: ours == "draft"}
+		return &Problem{What: fmt.Sprintf("%s is no key of ours; did you mean %s?", shown(clip(f.key, 40)), ours), Mend: "write " + ours + ": …", Fatal: ours == "draft" || ours == "withdrawn"}
 	}
 	return nil
 }
@@ -304,20 +306,20 @@ func (f field) setWeight(c *candidate) *Problem {
 	return f.wrong("a whole number", "weight: 3")
 }
 
-func (f field) setDraft(c *candidate) *Problem {
+func (f field) setTruth(to *bool) *Problem {
 	switch v := f.value.(type) {
 	case nil:
 		return nil
 	case bool:
-		c.Draft = v
+		*to = v
 		return nil
 	case string:
 		if s := strings.ToLower(strings.TrimSpace(v)); s == "true" || s == "false" {
-			c.Draft = s == "true"
+			*to = s == "true"
 			return nil
 		}
 	}
-	return f.wrong("true or false", "draft: true")
+	return f.wrong("true or false", strings.ToLower(f.key)+": true")
 }
 
 const disclaimerExample = `disclaimer: "…", or a table of text and mode (add or replace)`

@@ -86,14 +86,15 @@ func TestFrontMatterMistakes(t *testing.T) {
 		name, text string
 		want       []string
 	}{
-		{"wrong kinds", "---\ntitle: [a]\nweight: heavy\ndate: next week\ndraft: maybe\ntags: {a: b}\ndisclaimer: false\nslug: …\n---\nText.", []string{
+		{"wrong kinds", "---\ntitle: [a]\nweight: heavy\ndate: next week\ndraft: maybe\nwithdrawn: 1\ntags: {a: b}\ndisclaimer: false\nslug: …\n---\nText.", []string{
 			"FATAL a.md:2:8: title is a list, not text; write title: …",
 			"FATAL a.md:3:9: weight is “heavy”, not a whole number; write weight: 3",
 			"FATAL a.md:4:7: date is “next week”, not a date; write date: 2027-03-30",
 			"FATAL a.md:5:8: draft is “maybe”, not true or false; write draft: true",
-			"FATAL a.md:6:7: tags is a table, not a list of texts; write tags: [one, two]",
-			`FATAL a.md:7:13: disclaimer is false, not text; write disclaimer: "…", or a table of text and mode (add or replace)`,
-			"FATAL a.md:8:7: slug is “…”, not a slug; write slug: a-few-words in a-z, 0-9 and -",
+			"FATAL a.md:6:12: withdrawn is 1, not true or false; write withdrawn: true",
+			"FATAL a.md:7:7: tags is a table, not a list of texts; write tags: [one, two]",
+			`FATAL a.md:8:13: disclaimer is false, not text; write disclaimer: "…", or a table of text and mode (add or replace)`,
+			"FATAL a.md:9:7: slug is “…”, not a slug; write slug: a-few-words in a-z, 0-9 and -",
 		}},
 		{"wrong kinds in TOML", "+++\nweight = 1.5\n  tags = [[1]]\ndate = 09:00:00\n+++\nText.", []string{
 			"FATAL a.md:2:10: weight is 1.5, not a whole number; write weight: 3",
@@ -151,6 +152,7 @@ func TestMisspeltKeys(t *testing.T) {
 	}{
 		{"drfat: true", "FATAL a.md:3:8: drfat is no key of ours; did you mean draft?; write draft: …", false},
 		{"Drafts: true", "FATAL a.md:3:9: Drafts is no key of ours; did you mean draft?; write draft: …", false},
+		{"withdrwan: true", "FATAL a.md:3:12: withdrwan is no key of ours; did you mean withdrawn?; write withdrawn: …", false},
 		{"subjekt: A", "a.md:3:10: subjekt is no key of ours; did you mean subject?; write subject: …", false},
 		{"tag: sea", "a.md:3:6: tag is no key of ours; did you mean tags?; write tags: …", false},
 		{"published: false", "a.md:3:12: published: false is read as draft: true; write draft: true", true},

@@ -63,9 +63,10 @@ func (p Problem) place() string {
 // more than 100 MB, or no article at all (ErrFile). With ErrFile the problems come along.
 func Read(paths ...string) (Found, error) { return ReadBeside(nil, paths...) }
 
-// ReadBeside is Read for a series that has articles with titles already: a label that names one of them is a label.
-func ReadBeside(titles []string, paths ...string) (Found, error) {
-	in := intake{seen: map[string]bool{}, from: paths, known: titles}
+// ReadBeside is Read for a series that has articles already: a label that names one of them is a label. Of those that are read too the
+// files' titles count.
+func ReadBeside(known []series.Article, paths ...string) (Found, error) {
+	in := intake{seen: map[string]bool{}, from: paths, known: known}
 	for _, path := range paths {
 		if err := in.path(path); err != nil {
 			return Found{Problems: in.problems}, err
@@ -112,11 +113,16 @@ func (in *intake) found() (Found, error) {
 	f := Found{Sources: in.read, Problems: in.problems}
 	keep := func(ps []Problem) { f.Problems = append(f.Problems, ps...) }
 
-	keep(settleLabels(in.candidates, in.known))
+	for i := range in.candidates {
+		if c := &in.candidates[i]; c.Slug == "" {
+			c.Slug = slugOf(c.Title, c.base)
+		}
+	}
+	keep(settleLabels(in.candidates, in.titlesBeside()))
 	disclaimer, ps := settleNotes(in.candidates)
 	f.Disclaimer = disclaimer
 	keep(ps)
-	articles, ps := settleSlugs(in.candidates)
+	articles, ps := distinct(in.candidates)
 	keep(ps)
 	by, ps := order(articles)
 	f.OrderedBy = by
@@ -125,6 +131,20 @@ func (in *intake) found() (Found, error) {
 		f.Articles = append(f.Articles, c.Incoming)
 	}
 	return f, nil
+}
+
+// titlesBeside are those of the articles that are known and not among the candidates.
+func (in *intake) titlesBeside() (titles []string) {
+	read := map[string]bool{}
+	for _, c := range in.candidates {
+		read[c.Slug] = true
+	}
+	for _, a := range in.known {
+		if !read[a.Slug] {
+			titles = append(titles, a.Title)
+		}
+	}
+	return titles
 }
 
 // nothing is the error for paths without a single article.

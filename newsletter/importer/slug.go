@@ -66,13 +66,10 @@ func slugOf(title, base string) string {
 	return fmt.Sprintf("article-%x", sha256.Sum256([]byte(fold(title))))[:len("article-")+8]
 }
 
-// settleSlugs gives every article its slug and leaves out those whose slug another one of the set has.
-func settleSlugs(all []candidate) (kept []candidate, problems []Problem) {
+// distinct leaves out those whose slug another one of the set has.
+func distinct(all []candidate) (kept []candidate, problems []Problem) {
 	taken := map[string]string{}
 	for _, c := range all {
-		if c.Slug == "" {
-			c.Slug = slugOf(c.Title, c.base)
-		}
 		if other, ok := taken[c.Slug]; ok {
 			problems = append(problems, Problem{
 				File: c.file, What: fmt.Sprintf("has the same slug as %s, %s", other, c.Slug), Fatal: true,

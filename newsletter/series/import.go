@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -15,10 +14,11 @@ import (
 
 // Incoming is one article of an import, in the order it shall have.
 type Incoming struct {
-	Slug   string
-	Draft  bool // its own front matter says draft
-	Source string
-	Line   int // of the first line of Markdown in Source; 0: its lines are not those of the file
+	Slug      string
+	Draft     bool // its own front matter says draft
+	Withdrawn bool // its own front matter says so
+	Source    string
+	Line      int // of the first line of Markdown in Source; 0: its lines are not those of the file
 	Text
 	Pictures []Picture // those that Text names and that may not be stored yet
 }
@@ -31,14 +31,14 @@ type Imported struct {
 
 // ImportOptions say what happens to the articles of an import.
 type ImportOptions struct {
-	Ready          bool   // drafts become ready, but those whose front matter says draft
+	Ready          bool   // drafts become ready, but those whose front matter says draft or withdrawn
 	PublishedUntil string // YYYY-MM-DD: dated up to here are marked as published elsewhere (rule 5); empty: none
 }
 
 // ImportArticles stores the articles in the given order: unknown slugs are added after the article that precedes them
 // in the list (at the end where none does), a known slug with other content gets a revision, the same content changes
-// nothing. It never changes the rank of a known article, and a withdrawn one stays withdrawn. A slug that another series
-// has fails with ErrSlug. All that is wrong is said at once, and then nothing is stored.
+// nothing. It never changes the rank of a known article, and a withdrawn one stays withdrawn; new ones come in as withdrawn where
+// their front matter says so. A slug that another series has fails with ErrSlug. All that is wrong is said at once, and then nothing is stored.
 func ImportArticles(ctx context.Context, tx *store.Tx, seriesID int64, in []Incoming, o ImportOptions, now time.Time) ([]Imported, error) {
 	in = slices.Clone(in)
 	if err := checkIncoming(in, o); err != nil {
@@ -57,7 +57,9 @@ func ImportArticles(ctx context.Context, tx *store.Tx, seriesID int64, in []Inco
 			after = slices.IndexFunc(im.order, func(r ranked) bool { return r.id == known.ID }) + 1
 			out[i].Outcome, err = im.change(ctx, known, one)
 		} else {
-			out[i].Outcome, err = "added", im.add(ctx, one, after)
+			var id int64
+			id, err = im.add(ctx, one, im.entry(one))
+			out[i].Outcome, im.order = "added", slices.Insert(im.order, after, ranked{id: id})
 			after++
 		}
 		if err != nil {
@@ -91,19 +93,37 @@ func checkIncoming(in []Incoming, o ImportOptions) error {
 			problems = append(problems, wrong(ErrSlug, "article %s: it comes twice in this import", one.Slug))
 		}
 		seen[one.Slug] = true
-		if err := one.check(); err != nil {
-			problems = append(problems, wrong(ErrInvalid, "article %s: %v", printable(one.Slug), err))
-		}
-		for _, p := range one.Pictures {
-			if err := p.check(); err != nil {
-				problems = append(problems, fmt.Errorf("article %s: %w", printable(one.Slug), err))
-			}
-		}
-		if o.Ready && !one.Draft && one.Markdown == "" {
-			problems = append(problems, wrong(ErrInvalid, "article %s: it has no text; blank mail never leaves: give it a text, or mark it as draft", printable(one.Slug)))
-		}
+		problems = append(problems, one.settle(o))
 	}
 	return errors.Join(problems...)
+}
+
+// settle brings an article into its stored form and says what of it can't be stored.
+func (in *Incoming) settle(o ImportOptions) error {
+	var problems []error
+	if err := in.check(); err != nil {
+		problems = append(problems, wrong(ErrInvalid, "article %s: %v", printable(in.Slug), err))
+	}
+	for _, p := range in.Pictures {
+		if err := p.check(); err != nil {
+			problems = append(problems, fmt.Errorf("article %s: %w", printable(in.Slug), err))
+		}
+	}
+	if o.Ready && in.wants() == Ready && in.Markdown == "" {
+		problems = append(problems, wrong(ErrInvalid, "article %s: it has no text; blank mail never leaves: give it a text, or mark it as draft", printable(in.Slug)))
+	}
+	return errors.Join(problems...)
+}
+
+// wants is the state that the front matter of an article asks for.
+func (in Incoming) wants() ArticleState {
+	switch {
+	case in.Withdrawn:
+		return Withdrawn
+	case in.Draft:
+		return Draft
+	}
+	return Ready
 }
 
 // check normalises a text and says what of it can't be stored.
@@ -144,13 +164,6 @@ func (t *Text) check() error {
 	return errors.Join(problems...)
 }
 
-// same says whether two texts in their stored form have the same content.
-func (t Text) same(u Text) bool {
-	return t.Title == u.Title && t.Subject == u.Subject && t.Preheader == u.Preheader && t.Description == u.Description &&
-		t.Markdown == u.Markdown && t.Disclaimer == u.Disclaimer && t.DisclaimerMode == u.DisclaimerMode && t.Date == u.Date &&
-		maps.Equal(t.Meta, u.Meta) && maps.Equal(t.Pictures, u.Pictures)
-}
-
 // importing is one import on its way.
 type importing struct {
 	tx       *store.Tx
@@ -161,7 +174,7 @@ type importing struct {
 	order    []ranked
 }
 
-// load reads the series as it is and refuses slugs of other series.
+// load reads the series as it is and refuses slugs of others.
 func (im *importing) load(ctx context.Context, in []Incoming) error {
 	all, err := Articles(ctx, im.tx, im.seriesID)
 	if err != nil {
@@ -174,21 +187,25 @@ func (im *importing) load(ctx context.Context, in []Incoming) error {
 	}
 	var problems []error
 	for _, one := range in {
-		if _, ok := im.known[one.Slug]; ok {
-			continue
-		}
-		switch other, err := ArticleBySlug(ctx, im.tx, one.Slug); {
-		case err == nil:
-			owner, err := ByID(ctx, im.tx, other.SeriesID)
-			if err != nil {
-				return err
-			}
-			problems = append(problems, wrong(ErrSlug, "article %s: series %s has an article of this name, and names are unique in the site; give it another slug", one.Slug, owner.Slug))
-		case !errors.Is(err, store.ErrNotFound):
-			return err
-		}
+		problems = append(problems, ownSlug(ctx, im.tx, im.seriesID, one.Slug))
 	}
 	return errors.Join(problems...)
+}
+
+// ownSlug fails with ErrSlug where another series has an article of a name.
+func ownSlug(ctx context.Context, q store.Querier, seriesID int64, slug string) error {
+	other, err := ArticleBySlug(ctx, q, slug)
+	if errors.Is(err, store.ErrNotFound) || err == nil && other.SeriesID == seriesID {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	owner, err := ByID(ctx, q, other.SeriesID)
+	if err != nil {
+		return err
+	}
+	return wrong(ErrSlug, "article %s: series %s has an article of this name, and names are unique in the site; give it another slug", slug, owner.Slug)
 }
 
 func (im *importing) elsewhere(t Text) bool {
@@ -198,19 +215,21 @@ func (im *importing) elsewhere(t Text) bool {
 const newArticle = `INSERT INTO articles (series_id, slug, rank, state, revision, placed, elsewhere, source, created, updated)
 VALUES (?1, ?2, 0, ?3, 1, ?4, ?5, ?6, ?4, ?4) RETURNING id`
 
-// add stores an unknown article at a place of the order.
-func (im *importing) add(ctx context.Context, one Incoming, at int) error {
-	state := Draft
-	if im.options.Ready && !one.Draft {
-		state = Ready
+// entry is the state in which an import stores an unknown article.
+func (im *importing) entry(one Incoming) ArticleState {
+	if state := one.wants(); state != Ready || im.options.Ready {
+		return state
 	}
-	var id int64
-	err := im.tx.QueryRow(ctx, newArticle, im.seriesID, one.Slug, string(state), millis(im.now), flag(im.elsewhere(one.Text)), one.Source).Scan(&id)
-	if err != nil {
-		return err
+	return Draft
+}
+
+// add stores an unknown article, still without its place.
+func (im *importing) add(ctx context.Context, one Incoming, state ArticleState) (id int64, err error) {
+	err = im.tx.QueryRow(ctx, newArticle, im.seriesID, one.Slug, string(state), millis(im.now), flag(im.elsewhere(one.Text)), one.Source).Scan(&id)
+	if err == nil {
+		err = im.revise(ctx, id, 1, one)
 	}
-	im.order = slices.Insert(im.order, at, ranked{id: id})
-	return im.revise(ctx, id, 1, one)
+	return id, err
 }
 
 const newRevision = `INSERT INTO revisions (article_id, number, title, subject, preheader, description, markdown, disclaimer, disclaimer_mode, date, meta, created, pictures)
@@ -249,9 +268,9 @@ const changeArticle = `UPDATE articles SET revision = ?2, state = ?3, placed = ?
 
 // change stores what is new about a known article.
 func (im *importing) change(ctx context.Context, a Article, one Incoming) (outcome string, err error) {
-	ready := a.State == Draft && im.options.Ready && !one.Draft
+	ready := a.State == Draft && im.options.Ready && one.wants() == Ready
 	elsewhere := im.elsewhere(one.Text) && !a.Elsewhere
-	revised := !a.Text.same(one.Text)
+	revised := len(a.differences(one.Text)) > 0
 	switch {
 	case !ready && !elsewhere && !revised:
 		return "unchanged", nil
