@@ -91,7 +91,7 @@ func (a *app) root() *cobra.Command {
 		SilenceUsage:  true,
 	},
 		a.demoCommand(), a.initCommand(), a.serveCommand(), a.runDueCommand(), a.planCommand(), a.checkCommand(), a.goLiveCommand(),
-		a.seriesCommand(), a.articleCommand(), a.previewCommand(), a.issueCommand(), a.subscriberCommand(), a.userCommand(),
+		a.seriesCommand(), a.articleCommand(), a.syncCommand(), a.previewCommand(), a.issueCommand(), a.subscriberCommand(), a.userCommand(),
 		a.dkimCommand(), a.keyCommand(), a.backupCommand(), a.restoreCommand(), a.migrateCommand(), a.benchCommand(), a.benchSinkCommand(), a.versionCommand(),
 	)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError{err: flagFault(err), cmd: cmd} })

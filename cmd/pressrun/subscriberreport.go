@@ -224,17 +224,22 @@ func sayNext(w io.Writer, next *newsletter.Planned) {
 	case next.Blocked != "":
 		fmt.Fprintf(w, "The next slot, %s, is for %s; in its way: %s\n", next.At.Format(slotFormat), next.Article, next.Blocked)
 	default:
-		articles := next.Articles // in drip each with its own readers
-		if len(articles) == 0 {
-			articles = []newsletter.PlannedArticle{{Article: next.Article, Readers: next.Readers}}
-		}
-		var sends []string
-		for _, a := range articles[:min(len(articles), mostNamed)] {
-			sends = append(sends, fmt.Sprintf("%s to %s", a.Article, countOf(a.Readers, "reader", "readers")))
-		}
-		if more := len(articles) - mostNamed; more > 0 {
-			sends = append(sends, countOf(int64(more), "more article", "more articles"))
-		}
-		fmt.Fprintf(w, "The next slot, %s, sends %s.\n", next.At.Format(slotFormat), strings.Join(sends, ", "))
+		fmt.Fprintf(w, "The next slot, %s, sends %s.\n", next.At.Format(slotFormat), sendsOf(*next))
 	}
+}
+
+// sendsOf is what a slot sends to how many.
+func sendsOf(slot newsletter.Planned) string {
+	articles := slot.Articles // in drip each with its own readers
+	if len(articles) == 0 {
+		articles = []newsletter.PlannedArticle{{Article: slot.Article, Readers: slot.Readers}}
+	}
+	var sends []string
+	for _, a := range articles[:min(len(articles), mostNamed)] {
+		sends = append(sends, fmt.Sprintf("%s to %s", a.Article, countOf(a.Readers, "reader", "readers")))
+	}
+	if more := len(articles) - mostNamed; more > 0 {
+		sends = append(sends, countOf(int64(more), "more article", "more articles"))
+	}
+	return strings.Join(sends, ", ")
 }
