@@ -126,6 +126,10 @@ func (f field) set(c *candidate) *Problem {
 		return f.setSlug(c)
 	case "date":
 		return f.setDate(c)
+	case "publish_date": // Buttondown's
+		if c.Date == "" {
+			return f.setDate(c)
+		}
 	case "weight":
 		return f.setWeight(c)
 	case "draft":
@@ -150,6 +154,11 @@ func (f field) set(c *candidate) *Problem {
 		if f.value == false {
 			c.Draft = true
 			return &Problem{What: "published: false is read as draft: true", Mend: "write draft: true"}
+		}
+	case "status":
+		if s := strings.ToLower(f.text); s == "draft" || s == "scheduled" {
+			c.Draft = true
+			return &Problem{What: "status: " + s + " is read as draft: true", Mend: "write draft: true"}
 		}
 	case "image_alt", "image_caption", "reviewed_by":
 		var line string

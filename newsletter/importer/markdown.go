@@ -1,6 +1,7 @@
 package importer
 
 import (
+	"cmp"
 	"regexp"
 	"strings"
 	"unicode/utf8"
@@ -31,6 +32,7 @@ func readMarkdown(whole string) (candidate, []Problem) {
 	if c.Title == "" {
 		c.Title, body = headingTitle(body)
 	}
+	c.Title = cmp.Or(c.Title, c.Subject)
 	if utf8.RuneCountInString(c.Title) > maxTitle {
 		problems = append(problems, longTitle(front.line("title")))
 	}
