@@ -29,19 +29,24 @@ func (a *app) articleImportCommand() *cobra.Command {
 	var o importOptions
 	cmd := &cobra.Command{
 		Use:   "import SERIES PATH...",
-		Short: "Read articles from files, folders and zips into a series",
-		Long: `Reads Markdown with front matter, plain text and HTML, and folders and zips of them. Their order is decided by the first of these that all
-of them have: a weight in front matter, a complete chain of Previous and Next labels, a number in the file name, a date, the name.
+		Short: "Read articles from files, folders, feeds and exports into a series",
+		Long: `Reads Markdown with front matter, plain text and HTML, and folders and zips of them; RSS and Atom feeds; and what other services export:
+WordPress and Squarespace (WXR), Ghost (JSON), Substack and Buttondown (zips). What a file is, its content tells. Of an export the posts
+are read; drafts stay drafts, and what paying readers alone had comes in as one. Pages, private posts and the like are left out and counted.
+Pictures on other servers stay links, as letters load nothing from there.
+
+The order is decided by the first of these that all articles have: a weight in front matter, a complete chain of Previous and Next labels, a number in the file name, a date, the name.
 The labels stand at the end of a plain text, with the title below or behind: "Previous: Title | Next: Title". They are taken out of the text
 where an article with that title is among these files or in the series, where most texts of the folder end so, or where they stand alone
 on their lines, twice or both of them; a line that only looks like a label stays in the text, and is named with its file and line.
 A closing note that the texts share is taken out of them and shown as the disclaimer; the disclaimer of the series is never changed
 by an import.
 
-The same files again change nothing; changed ones become a new revision; new ones come after the article that precedes them. An
+The same files again change nothing; changed ones become a new revision; new ones come after the article that precedes them. A post of
+a feed or an export is known again by what it was known by there (guid), though its title or address changed. An
 import happens as a whole or not at all. Nothing is sent by it. With --ready preflight looks at each article first, and what would hold
 the issue of one refuses the import.`,
-		Example: "  pressrun article import skin articles/ --dry-run\n  pressrun article import skin articles/ --ready",
+		Example: "  pressrun article import skin articles/ --dry-run\n  pressrun article import skin articles/ --ready\n  pressrun article import skin wordpress.xml --published-until 2027-03-30",
 		Args:    args(cobra.MinimumNArgs(2)),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			if _, err := time.Parse(time.DateOnly, o.publishedUntil); o.publishedUntil != "" && err != nil {
@@ -63,7 +68,7 @@ type importReport struct {
 	DryRun     bool                `json:"dry_run"`
 	Refused    bool                `json:"refused"` // a file can't be read, or preflight would hold it: nothing was imported
 	OrderedBy  string              `json:"ordered_by"`
-	Sources    []string            `json:"sources"`    // how each zip was read
+	Sources    []string            `json:"sources"`    // how each zip, feed and export was read
 	Disclaimer string              `json:"disclaimer"` // the closing note that the texts shared
 	Articles   []importLine        `json:"articles"`
 	Problems   []importProblem     `json:"problems"`

@@ -41,8 +41,8 @@ func (a *app) demoCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo [PATH...]",
 		Short: "The whole job with nothing installed: your articles, sent to a built-in mail catcher",
-		Long: `Reads the given articles (files, folders or zips of them; the sample series when none), shows how it ordered them and which
-disclaimer it found, opens a throwaway database with sample subscribers, and sends the first issue over SMTP to a built-in mail
+		Long: `Reads the given articles (files, folders, zips, a feed or an export, as ` + "`pressrun article import`" + ` does; the sample series when
+none), shows how it ordered them and which disclaimer it found, opens a throwaway database with sample subscribers, and sends the first issue over SMTP to a built-in mail
 catcher, by the same code as serve. Nothing leaves this machine. Ctrl-C removes everything.`,
 		Example: "  pressrun demo\n  pressrun demo articles/ --weeks 3\n  pressrun demo --once --mail caught/",
 		RunE: func(cmd *cobra.Command, paths []string) error {

@@ -193,12 +193,12 @@ func (in *intake) archive(s source) error {
 	}
 	in.archived = true
 	defer func() { in.archived = false }()
-	before := len(in.candidates)
+	before, exports := len(in.candidates), len(in.read)
 	err = in.folder(a, ".", s.file, 0)
 	if a.bombed() {
 		err = fmt.Errorf("%w: %s: %w; nothing of it is taken", ErrFile, shown(s.file), errBomb)
 	}
-	if err == nil {
+	if err == nil && len(in.read) == exports { // an export in it says more
 		in.read = append(in.read, fmt.Sprintf("%s: zip: %s", shown(s.file), counted(len(in.candidates)-before, "article", "articles")))
 	}
 	return err

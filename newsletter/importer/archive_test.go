@@ -120,7 +120,7 @@ func TestWhatAZipMayHold(t *testing.T) {
 			"all.zip/b.zip: a zip inside a zip is not opened; take it out and name it by itself",
 		}},
 		{"a document of a word processor", append(texts("a.md"), entry{name: "b.docx", content: packed(t, texts("c.md")...)}), "a-md", []string{
-			"all.zip/b.docx: .docx files are not read, only Markdown (.md), plain text (.txt), HTML (.html) and zips of them; save it as plain text or HTML",
+			"all.zip/b.docx: .docx files are not read, only Markdown (.md), plain text (.txt), HTML (.html), zips of them, RSS and Atom feeds, and exports of WordPress, Squarespace, Ghost, Substack and Buttondown; save it as plain text or HTML",
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -2,7 +2,6 @@ package importer
 
 import (
 	"errors"
-	"fmt"
 	"path"
 	"path/filepath"
 	"slices"
@@ -10,7 +9,7 @@ import (
 )
 
 // formats are the kinds of files that are read, for messages.
-const formats = "Markdown (.md), plain text (.txt), HTML (.html) and zips of them"
+const formats = "Markdown (.md), plain text (.txt), HTML (.html), zips of them, RSS and Atom feeds, and exports of WordPress, Squarespace, Ghost, Substack and Buttondown"
 
 // reader turns the text of a file, with lines ending in \n, into a candidate; its problems still lack the file.
 type reader func(text string) (candidate, []Problem)
@@ -44,19 +43,25 @@ func (in *intake) file(s source) error {
 		return nil
 	case kind == zipped:
 		return in.archive(s)
+	case kind == fed:
+		return in.feed(s)
+	case kind == wordpress:
+		return in.wxr(s)
+	case kind == object && readerFor(s.name, false) == nil:
+		return in.ghost(s)
 	}
 	read := readerFor(s.name, s.named)
 	if read == nil {
 		in.passOver(s)
 		return nil
 	}
-	b, err := s.bytes()
+	b, err := s.bytes(maxArticle)
 	if err != nil {
 		in.fatal(s.file, "can't be read: "+cause(err), mendOpen(err))
 		return nil
 	}
-	if in.bytes += len(b); in.bytes > maxTotal {
-		return fmt.Errorf("%w: the files have more than 100 MB together; import a part of them at a time", ErrFile)
+	if err := in.count(len(b)); err != nil {
+		return err
 	}
 	text, problems := decode(b)
 	if text != "" {
@@ -110,8 +115,8 @@ func (in *intake) passOver(s source) {
 	case ext == ".zip":
 		p.What, p.Fatal = "it is called .zip and is none, or only a part of one", true
 		p.Mend = "fetch it again, or unpack it and name the folder"
-	case slices.Contains([]string{".xml", ".rss", ".atom", ".json", ".opml"}, ext):
-		p.What = "feeds and exports of other services are not read yet, only " + formats
+	case slices.Contains(foreign, ext):
+		p.What = "it is no feed and no export that is known here; what is read: " + formats
 		p.Mend = "bring its articles as single files"
 	case isDocument(s.name):
 		p.What = ext + " files are not read, only " + formats
@@ -127,8 +132,11 @@ func (in *intake) passOver(s source) {
 }
 
 func mendOpen(err error) string {
+	var large tooLarge
 	switch {
-	case errors.Is(err, errTooLarge):
+	case errors.As(err, &large) && large > maxArticle:
+		return "export a part of it at a time"
+	case errors.As(err, &large):
 		return "make two articles of it"
 	case errors.Is(err, errNotRegular):
 		return "put the file itself here"

@@ -73,6 +73,11 @@ func (in *intake) folder(fsys fs.FS, dir, prefix string, depth int) error {
 		in.doubt(here, fmt.Sprintf("folders nested deeper than %d are passed over", maxDepth), "move its texts further up")
 		return nil
 	}
+	for _, export := range []func(fs.FS, string, string) (bool, error){in.substack, in.buttondown} {
+		if taken, err := export(fsys, dir, prefix); taken || err != nil {
+			return err
+		}
+	}
 	entries, err := entriesOf(fsys, dir)
 	if err != nil {
 		in.fatal(here, "the folder can't be listed: "+cause(err), "check its permissions")
@@ -135,8 +140,8 @@ type source struct {
 	named bool   // given by itself, not found in a folder
 }
 
-// bytes reads the file whole, at most maxArticle. What is no regular file is never opened: a pipe would wait for ever.
-func (s source) bytes() ([]byte, error) {
+// open opens the file for reading. What is no regular file is never opened: a pipe would wait for ever.
+func (s source) open() (fs.File, error) {
 	info, err := fs.Stat(s.fsys, s.name)
 	if err != nil {
 		return nil, err
@@ -144,22 +149,43 @@ func (s source) bytes() ([]byte, error) {
 	if !info.Mode().IsRegular() {
 		return nil, errNotRegular
 	}
-	f, err := s.fsys.Open(s.name)
+	return s.fsys.Open(s.name)
+}
+
+// bytes reads the file whole, at most so many bytes (tooLarge).
+func (s source) bytes(most int) ([]byte, error) {
+	f, err := s.open()
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxArticle+1))
-	if err == nil && len(b) > maxArticle {
-		err = errTooLarge
+	b, err := io.ReadAll(io.LimitReader(f, int64(most)+1))
+	if err == nil && len(b) > most {
+		err = tooLarge(most)
 	}
 	return b, err
 }
 
-var (
-	errNotRegular = errors.New("it is a link to a folder, a pipe or a device")
-	errTooLarge   = errors.New("it has more than 256 KB")
-)
+var errNotRegular = errors.New("it is a link to a folder, a pipe or a device")
+
+// tooLarge is the error of a file with more bytes than these.
+type tooLarge int
+
+// Error implements error.
+func (t tooLarge) Error() string {
+	if t < 1<<20 {
+		return fmt.Sprintf("it has more than %d KB", int(t)>>10)
+	}
+	return fmt.Sprintf("it has more than %d MB", int(t)>>20)
+}
+
+// count adds bytes to those of all files together.
+func (in *intake) count(n int) error {
+	if in.bytes += n; in.bytes > maxTotal {
+		return fmt.Errorf("%w: the files have more than 100 MB together; import a part of them at a time", ErrFile)
+	}
+	return nil
+}
 
 func (in *intake) fatal(file, what, mend string) {
 	in.problems = append(in.problems, Problem{File: shown(file), What: what, Mend: mend, Fatal: true})

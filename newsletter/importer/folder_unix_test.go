@@ -55,8 +55,8 @@ func TestHalfReadableFolder(t *testing.T) {
 	want := []string{
 		"FATAL bad.md:2:9: weight is “x”, not a whole number; write weight: 3",
 		"FATAL binary.txt:1: holds the control character U+0000, so it is no plain text; save it as text in UTF-8",
-		"brief.docx: .docx files are not read, only Markdown (.md), plain text (.txt), HTML (.html) and zips of them; save it as plain text or HTML",
-		"data.json: feeds and exports of other services are not read yet, only Markdown (.md), plain text (.txt), HTML (.html) and zips of them; bring its articles as single files",
+		"brief.docx: .docx files are not read, only Markdown (.md), plain text (.txt), HTML (.html), zips of them, RSS and Atom feeds, and exports of WordPress, Squarespace, Ghost, Substack and Buttondown; save it as plain text or HTML",
+		"data.json: it is JSON, but no export of Ghost, the only one of this kind that is read; bring its articles as single files",
 		"FATAL empty.txt: it is empty; write the text or remove the file",
 		"FATAL folder.txt: can't be read: it is a link to a folder, a pipe or a device; put the file itself here",
 		"FATAL gone.txt: can't be read: no such file or directory; check its permissions; a link must not lead out of its folder",

@@ -1,6 +1,7 @@
 package importer
 
 import (
+	"errors"
 	"regexp"
 	"strings"
 	"time"
@@ -20,12 +21,14 @@ import (
 // maxBrackets bounds the [ of an HTML text: the converter takes quadratic time on them (20 seconds for 256 KB).
 const maxBrackets = 2_000
 
+var errBrackets = errors.New("the page has more than 2,000 square brackets")
+
 // readHTML reads one article from a web page: the title from its first heading or its head, the text from its article, main
 // or body element, neighbours from links that say so (rel=prev, rel=next). What acts or navigates is left out.
 func readHTML(text string) (candidate, []Problem) {
 	c := candidate{Incoming: series.Incoming{Text: series.Text{DisclaimerMode: "add"}}}
 	if strings.Count(text, "[") > maxBrackets {
-		return c, []Problem{{What: "the page has more than 2,000 square brackets", Mend: "save it as plain text", Fatal: true}}
+		return c, []Problem{{What: errBrackets.Error(), Mend: "save it as plain text", Fatal: true}}
 	}
 	doc, err := html.Parse(strings.NewReader(text))
 	if err != nil {
@@ -48,21 +51,30 @@ func readHTML(text string) (candidate, []Problem) {
 	if utf8.RuneCountInString(c.Title) > maxTitle {
 		return c, []Problem{longTitle(0)}
 	}
-	clean(body)
-	played := keepPlayers(body)
-	markdown, err := htmlConverter().ConvertNode(body)
+	markdown, played, err := convert(body)
 	if err != nil {
 		return c, []Problem{{What: "the page can't be converted: " + err.Error(), Mend: "save it as plain text", Fatal: true}}
 	}
-	c.Markdown = trimBody(string(markdown))
-	note, rest := closingNote(c.Markdown)
-	c.note, c.noteMarkdown = note, strings.TrimSpace(c.Markdown[len(rest):])
-	c.Markdown = rest
+	c.note, c.noteMarkdown, c.Markdown = noteOf(markdown)
 	stray := strayLabels(strings.Split(c.Markdown, "\n"), 0, wordsOfLine, "take it out; a page is ordered by its links with rel=prev and rel=next")
 	for i := range stray {
 		stray[i].Line = 0 // it counts lines of Markdown, not of the page
 	}
 	return c, append(stray, played...)
+}
+
+// convert makes Markdown of the element that holds an article, and says what of it no letter shows. What acts or navigates is left out.
+func convert(body *html.Node) (markdown string, played []Problem, err error) {
+	clean(body)
+	played = keepPlayers(body)
+	b, err := htmlConverter().ConvertNode(body)
+	return trimBody(sane(string(b))), played, err // character references bring in what the page itself may not hold
+}
+
+// noteOf takes the closing note off a text: as plain text, and as it stood there.
+func noteOf(markdown string) (note, noteMarkdown, rest string) {
+	note, rest = closingNote(markdown)
+	return note, strings.TrimSpace(markdown[len(rest):]), rest
 }
 
 func htmlConverter() *converter.Converter {

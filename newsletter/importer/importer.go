@@ -1,8 +1,8 @@
-// Package importer reads articles from files and folders into drafts and proposes their order; it writes them out again
-// as files that it can read. It touches no database and no network, and it never guesses in silence: what it left out or
-// read with a doubt is a Problem that names file, line and mend. Every file is opened below its folder's root (os.Root),
-// so that no link leads out. It keeps nothing between calls, so a crash leaves nothing behind but files that a broken
-// Export had not taken back.
+// Package importer reads articles from files, folders, zips, feeds and the exports of other programs into drafts and proposes
+// their order; it writes them out again as files that it can read. It touches no database and no network, and it never guesses
+// in silence: what it left out or read with a doubt is a Problem that names file, line and mend. Every file is opened below its
+// folder's root (os.Root), so that no link leads out. It keeps nothing between calls, so a crash leaves nothing behind but files
+// that a broken Export had not taken back.
 package importer
 
 import (
@@ -22,7 +22,7 @@ type Found struct {
 	Articles   []series.Incoming // in the proposed order
 	OrderedBy  string            // weight, chain, number, date, name: what decided
 	Disclaimer string            // closing note that the texts share, taken out of their bodies; empty: none
-	Sources    []string          // how each zip was read, in a line of its own
+	Sources    []string          // how each zip, feed and export was read, in a line of its own
 	Problems   []Problem         // files that were left out or read with a doubt
 }
 
@@ -57,14 +57,15 @@ func (p Problem) place() string {
 	return p.File
 }
 
-// Read reads files, folders and zips (Markdown with TOML or YAML front matter, plain text like the sample, HTML) and orders them:
+// Read reads files, folders and zips (Markdown with TOML or YAML front matter, plain text like the sample, HTML), RSS and Atom feeds, and
+// exports of WordPress, Squarespace, Ghost, Substack and Buttondown, and orders their articles:
 // explicit weight, a complete Previous/Next chain, number in the file name, date, name. A file that can't be read is
 // a Problem, not an error; the error is for paths that do not exist (fs.ErrNotExist), and for more than 10,000 files,
 // more than 100 MB, or no article at all (ErrFile). With ErrFile the problems come along.
 func Read(paths ...string) (Found, error) { return ReadBeside(nil, paths...) }
 
 // ReadBeside is Read for a series that has articles already: a label that names one of them is a label. Of those that are read too the
-// files' titles count.
+// files' titles count. A post of a feed or an export that is one of them has its slug.
 func ReadBeside(known []series.Article, paths ...string) (Found, error) {
 	in := intake{seen: map[string]bool{}, from: paths, known: known}
 	for _, path := range paths {
@@ -103,6 +104,10 @@ type candidate struct {
 	closing      string // closing note of a Markdown file, which stays in its text
 
 	imageLine int // of the key image
+
+	guid  string // what a post of a feed or an export is known by there; empty: it is none, or nothing
+	when  string // of a post: an instant that sorts, or undated
+	place int    // of a post among those of its file, the oldest first
 }
 
 // found settles what only the whole set can decide.
@@ -113,11 +118,9 @@ func (in *intake) found() (Found, error) {
 	f := Found{Sources: in.read, Problems: in.problems}
 	keep := func(ps []Problem) { f.Problems = append(f.Problems, ps...) }
 
-	for i := range in.candidates {
-		if c := &in.candidates[i]; c.Slug == "" {
-			c.Slug = slugOf(c.Title, c.base)
-		}
-	}
+	candidates, ps := settleSlugs(in.candidates, in.known)
+	in.candidates = candidates
+	keep(ps)
 	keep(settleLabels(in.candidates, in.titlesBeside()))
 	disclaimer, ps := settleNotes(in.candidates)
 	f.Disclaimer = disclaimer

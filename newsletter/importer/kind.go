@@ -2,6 +2,7 @@ package importer
 
 import (
 	"bytes"
+	"encoding/xml"
 	"io"
 	"io/fs"
 	"path"
@@ -14,8 +15,11 @@ import (
 type kind int
 
 const (
-	single kind = iota // a text, a page or something else
-	zipped
+	single    kind = iota // a text, a page or something else
+	zipped                // a zip
+	fed                   // an RSS or Atom feed
+	wordpress             // a feed with all that WordPress knows, WXR
+	object                // JSON
 )
 
 // headSize is how much of a file tells its kind, in bytes.
@@ -43,7 +47,7 @@ func (s source) kind() (kind, error) {
 }
 
 // foreign are the endings that files from elsewhere have which are looked into, whatever they turn out to be.
-var foreign = []string{".zip"}
+var foreign = []string{".zip", ".xml", ".rss", ".atom", ".rdf", ".wxr", ".json"}
 
 // isDocument knows files of word processors by their endings. They are zips, most of them, and no folders of texts.
 func isDocument(name string) bool {
@@ -58,7 +62,42 @@ func kindOf(head []byte) kind {
 	if bytes.HasPrefix(head, []byte("PK\x03\x04")) || bytes.HasPrefix(head, []byte("PK\x05\x06")) {
 		return zipped
 	}
+	if bytes.HasPrefix(bytes.TrimLeft(head, "\ufeff \t\r\n"), []byte("{")) {
+		return object
+	}
+	switch root := rootOf(head); root.Name.Local {
+	case "rss":
+		for _, a := range root.Attr {
+			if strings.Contains(a.Value, "wordpress.org/export/") {
+				return wordpress
+			}
+		}
+		return fed
+	case "feed", "RDF":
+		return fed
+	}
 	return single
+}
+
+// rootOf is the first element of an XML file; the zero value: there is none near its beginning.
+func rootOf(head []byte) (root xml.StartElement) {
+	d := xml.NewDecoder(utf8Of(bytes.NewReader(head)))
+	d.CharsetReader = func(_ string, r io.Reader) (io.Reader, error) { return r, nil }
+	d.Strict = false
+	for {
+		switch token, err := d.RawToken(); t := token.(type) {
+		case xml.StartElement:
+			return t
+		case xml.CharData:
+			if len(bytes.TrimSpace(t)) > 0 {
+				return root
+			}
+		default:
+			if err != nil {
+				return root
+			}
+		}
+	}
 }
 
 // counted is a number with its noun.

@@ -80,12 +80,17 @@ func byNumber(all []candidate) (bool, []Problem) {
 }
 
 func byDate(all []candidate) (bool, []Problem) {
-	if without := lacking(all, func(c candidate) bool { return c.Date != "" }); without != nil {
+	if without := lacking(all, func(c candidate) bool { return c.instant() != "" }); without != nil {
 		return false, partly(all, without, "date")
 	}
-	slices.SortStableFunc(all, func(a, b candidate) int { return cmp.Or(cmp.Compare(a.Date, b.Date), byName(a, b)) })
+	slices.SortStableFunc(all, func(a, b candidate) int {
+		return cmp.Or(cmp.Compare(a.instant(), b.instant()), cmp.Compare(a.place, b.place), byName(a, b))
+	})
 	return true, nil
 }
+
+// instant is what orders by date: of a post its time, of a file its day.
+func (c candidate) instant() string { return cmp.Or(c.when, c.Date) }
 
 // newestFirst is the doubt of a chain whose dates run backwards: on some sites Previous leads to the newer page.
 func newestFirst(all []candidate) []Problem {

@@ -38,6 +38,22 @@ const (
 // pictures takes in the pictures that an article names, each as letters can show it. One that can't be taken in is a doubt:
 // its description stands in its place.
 func (in *intake) pictures(s source, c *candidate) (problems []Problem) {
+	in.placePictures(s, c, func(r render.Reference, err error) {
+		p := Problem{Line: c.imageLine, Mend: mendPicture(err)}
+		instead := "left out"
+		if r.Line > 0 {
+			p.Line, instead = r.Line+max(c.Line-1, 0), "shown by its description"
+		}
+		p.What = fmt.Sprintf("the picture %s is %s: %s", shown(clip(r.Path, 100)), instead, cause(err))
+		if len(problems) < maxLeftOut {
+			problems = append(problems, p)
+		}
+	})
+	return problems
+}
+
+// placePictures gives an article the pictures that it names, and calls failed for each that can't be taken in.
+func (in *intake) placePictures(s source, c *candidate, failed func(r render.Reference, err error)) {
 	references := render.References(c.Markdown)
 	if name := c.Meta["image"]; name != "" {
 		references = append(references, render.Reference{Path: name})
@@ -50,21 +66,12 @@ func (in *intake) pictures(s source, c *candidate) (problems []Problem) {
 		if err == nil && len(c.Text.Pictures) == series.MaxPictures {
 			err = errPictures
 		}
-		if err == nil {
-			c.addPicture(picture)
+		if err != nil {
+			failed(r, err)
 			continue
 		}
-		p := Problem{Line: c.imageLine, Mend: mendPicture(err)}
-		instead := "left out"
-		if r.Line > 0 {
-			p.Line, instead = r.Line+max(c.Line-1, 0), "shown by its description"
-		}
-		p.What = fmt.Sprintf("the picture %s is %s: %s", shown(clip(r.Path, 100)), instead, cause(err))
-		if len(problems) < maxLeftOut {
-			problems = append(problems, p)
-		}
+		c.addPicture(picture)
 	}
-	return problems
 }
 
 func (c *candidate) addPicture(p series.Picture) {

@@ -8,6 +8,8 @@ import (
 	"unicode"
 
 	"golang.org/x/text/unicode/norm"
+
+	"pressrun/newsletter/series"
 )
 
 const maxSlug = 80
@@ -64,6 +66,47 @@ func slugOf(title, base string) string {
 		return s
 	}
 	return fmt.Sprintf("article-%x", sha256.Sum256([]byte(fold(title))))[:len("article-")+8]
+}
+
+// settleSlugs gives every article its slug. A post that the series knows by its guid has the slug of that article; a new one whose slug is
+// taken gets a number behind it; one that comes twice is taken once.
+func settleSlugs(all []candidate, known []series.Article) (kept []candidate, problems []Problem) {
+	slugs, guids := map[string]string{}, map[string]string{} // by guid, by slug
+	for _, a := range known {
+		if guid := a.Meta[guidKey]; guid != "" {
+			slugs[guid], guids[a.Slug] = a.Slug, guid
+		}
+	}
+	taken, posts := map[string]bool{}, map[string]string{}
+	for _, c := range all {
+		if c.Slug == "" {
+			c.Slug = slugOf(c.Title, c.base)
+		}
+		if c.guid != "" {
+			if other, twice := posts[c.guid]; twice {
+				problems = append(problems, Problem{File: c.file, What: "is the same post as " + other + ", which is taken", Mend: "import one of these files alone if the other is the newer one"})
+				continue
+			}
+			posts[c.guid] = c.file
+			if slug, ok := slugs[c.guid]; ok {
+				c.Slug = slug
+			} else {
+				c.Slug = freeSlug(c.Slug, func(slug string) bool { return taken[slug] || guids[slug] != "" })
+			}
+		}
+		taken[c.Slug] = true
+		kept = append(kept, c)
+	}
+	return kept, problems
+}
+
+// freeSlug is a slug with the first number behind it that makes it one that nobody has.
+func freeSlug(wanted string, has func(string) bool) string {
+	slug := wanted
+	for n := 2; has(slug); n++ {
+		slug = fmt.Sprintf("%s-%d", strings.TrimRight(wanted[:min(len(wanted), maxSlug-6)], "-"), n)
+	}
+	return slug
 }
 
 // distinct leaves out those whose slug another one of the set has.

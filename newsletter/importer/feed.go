@@ -1,0 +1,153 @@
+package importer
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/mmcdole/gofeed"
+)
+
+const (
+	maxFeed  = 10 << 20 // bytes
+	maxParts = 200_000  // elements and attributes of a feed, each of which takes its parser many times its own bytes
+)
+
+var errParts = fmt.Errorf("it has more than %d elements and attributes", maxParts)
+
+// feed takes in the posts of an RSS or Atom feed, the oldest first.
+func (in *intake) feed(s source) error {
+	b, err := s.bytes(maxFeed)
+	if err != nil {
+		in.fatal(s.file, "can't be read: "+cause(err), mendOpen(err))
+		return nil
+	}
+	if err := in.count(len(b)); err != nil {
+		return err
+	}
+	feed, problem := parseFeed(b)
+	if problem != nil {
+		problem.File = shown(s.file)
+		in.problems = append(in.problems, *problem)
+		return nil
+	}
+	g := in.gather(s, map[string]string{"rss": "RSS", "atom": "Atom"}[feed.FeedType]+" feed")
+	var posts []post
+	seen := map[string]bool{}
+	for _, item := range feed.Items { // the newest first, as feeds have them
+		p := postOf(item)
+		if p.guid != "" && seen[p.guid] {
+			g.leave("older copy of a post", "older copies of posts")
+			continue
+		}
+		seen[p.guid] = true
+		posts = append(posts, p)
+	}
+	for _, p := range slices.Backward(posts) {
+		if err := g.add(p); err != nil {
+			return err
+		}
+	}
+	g.end()
+	return nil
+}
+
+// parseFeed reads a feed, after a look at all of its XML: the parser is lenient, and reads what strangers wrote.
+func parseFeed(b []byte) (feed *gofeed.Feed, problem *Problem) {
+	if p := checkXML(b); p != nil {
+		return nil, p
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			feed, problem = nil, &Problem{What: fmt.Sprintf("the feed can't be parsed: %v", r), Mend: "bring its articles as single files", Fatal: true}
+		}
+	}()
+	text, err := io.ReadAll(utf8Of(bytes.NewReader(b)))
+	if len(text) != len(b) { // a mark was taken off: what the declaration says is no longer so
+		text = declaration.ReplaceAll(text, nil)
+	}
+	if err == nil {
+		feed, err = gofeed.NewParser().Parse(bytes.NewReader(text))
+	}
+	if err != nil {
+		return nil, &Problem{What: "the feed can't be parsed: " + err.Error(), Mend: "bring its articles as single files", Fatal: true}
+	}
+	return feed, nil
+}
+
+// checkXML reads a file to its end and says what is wrong with it.
+func checkXML(b []byte) *Problem {
+	tokens, at := readXML(bytes.NewReader(b))
+	for parts := 0; ; {
+		token, err := tokens.Token()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if start, ok := token.(xml.StartElement); ok {
+			if parts += 1 + len(start.Attr); parts > maxParts {
+				err = errParts
+			}
+		}
+		if err != nil {
+			p := at.problem(err)
+			return &p
+		}
+	}
+}
+
+var declaration = regexp.MustCompile(`^\s*<\?xml[^>]*\?>`)
+
+// postOf is an item of a feed as a post.
+func postOf(item *gofeed.Item) post {
+	p := post{
+		guid: guidOf(cmp.Or(item.GUID, item.Link)), name: nameOfLink(item.Link), title: htmlTitle(item.Title), tags: item.Categories,
+		html: item.Content, date: momentOf(cmp.Or(item.Published, item.Updated)), resolve: against(item.Link),
+	}
+	if p.date == (moment{}) && item.PublishedParsed != nil {
+		p.date = momentOf(item.PublishedParsed.Format("2006-01-02 15:04:05"))
+	}
+	if p.html == "" {
+		p.html, p.summary = item.Description, true
+	}
+	p.html = asHTML(p.html)
+	return p
+}
+
+var (
+	anyTag     = regexp.MustCompile(`</?[A-Za-z][^<>]*>`)
+	blankLines = regexp.MustCompile(`\n[ \t]*(?:\n[ \t]*)+`)
+)
+
+// asHTML is HTML as it is, and a text without any tag as paragraphs.
+func asHTML(s string) string {
+	s = lineEnds.Replace(s)
+	if s == "" || anyTag.MatchString(s) {
+		return s
+	}
+	return "<p>" + blankLines.ReplaceAllString(strings.ReplaceAll(strings.TrimSpace(s), "<", "&lt;"), "</p><p>") + "</p>"
+}
+
+// nameOfLink is the last part of an address that says something of the post; empty: none does.
+func nameOfLink(link string) string {
+	u, err := url.Parse(link)
+	if err != nil {
+		return ""
+	}
+	name := path.Base(path.Clean("/" + u.Path))
+	name = strings.TrimSuffix(name, path.Ext(name))
+	if name == "index" {
+		name = path.Base(path.Dir(path.Clean("/" + u.Path)))
+	}
+	if !strings.ContainsFunc(name, func(r rune) bool { return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r > 127 }) {
+		return ""
+	}
+	return name
+}

@@ -1,0 +1,477 @@
+package importer
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/mail"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+
+	"golang.org/x/net/html"
+	"golang.org/x/net/html/atom"
+
+	"pressrun/newsletter/render"
+	"pressrun/newsletter/series"
+)
+
+// post is an article as a feed or an export of another program has it.
+type post struct {
+	guid      string // what it is known by there; empty: nothing
+	name      string // its slug there; empty: its title makes one
+	title     string // plain text
+	html      string
+	text      string // Markdown instead of html
+	unread    string // why there is neither; empty: there is
+	preheader string // may be HTML
+	tags      []string
+	draft     bool
+	paid      bool     // not for all readers
+	summary   bool     // html is not the whole text
+	codes     []string // shortcodes that were taken out
+	image     string   // key picture, a path as the text might name it
+	date      moment
+	resolve   resolver
+}
+
+// resolver makes an address of a link or a picture one that leads there from a letter, or a path of a picture that lies beside the
+// export; empty: it leads nowhere.
+type resolver func(address string, picture bool) string
+
+// moment is when something was published: its day there, and an instant to order by. The zero value: nobody knows.
+type moment struct {
+	day string // YYYY-MM-DD
+	at  string // UTC, in a form that sorts
+}
+
+// undated sorts behind all moments.
+const undated = "undated"
+
+// momentOf reads the dates of feeds and exports (RFC 5322, RFC 3339, and SQL's in UTC).
+func momentOf(s string) moment {
+	s = strings.TrimSpace(s)
+	t, err := mail.ParseDate(s)
+	for _, form := range []string{time.RFC3339Nano, time.DateTime, "2006-01-02 15:04:05Z07:00", time.DateOnly} {
+		if err != nil {
+			t, err = time.Parse(form, s)
+		}
+	}
+	if err != nil || t.Year() < 1 || t.Year() > 9998 {
+		return moment{}
+	}
+	return moment{t.Format(time.DateOnly), t.UTC().Format("2006-01-02T15:04:05.000")}
+}
+
+// gathering takes in the posts of one file and counts what became of them.
+type gathering struct {
+	in        *intake
+	s         source
+	kind      string // "Ghost export"
+	posts     int
+	drafts    int
+	summaries int
+	paid      int
+	abroad    int // pictures that are not here
+	links     int // that led nowhere
+	left      []leftOver
+	names     map[string]int
+}
+
+// leftOver counts posts of one kind that were left out.
+type leftOver struct {
+	one, many string
+	n         int
+}
+
+func (in *intake) gather(s source, kind string) *gathering {
+	return &gathering{in: in, s: s, kind: kind, names: map[string]int{}}
+}
+
+// leave counts a post that is none for us.
+func (g *gathering) leave(one, many string) {
+	for i := range g.left {
+		if g.left[i].one == one {
+			g.left[i].n++
+			return
+		}
+	}
+	g.left = append(g.left, leftOver{one, many, 1})
+}
+
+// add makes a candidate of a post. One that no letter could carry is left out with a word; the others come in. The error is for more
+// posts than an import may have.
+func (g *gathering) add(p post) error {
+	if g.in.files++; g.in.files > maxFiles {
+		return fmt.Errorf("%w: %s holds more than %d posts; import a part of it at a time", ErrFile, shown(g.s.file), maxFiles)
+	}
+	if p.paid {
+		p.draft = true
+	}
+	c := candidate{
+		Incoming: series.Incoming{Draft: p.draft, Text: series.Text{Title: titleOf(p.title), DisclaimerMode: "add", Date: p.date.day}},
+		number:   -1, when: cmp.Or(p.date.at, undated), place: g.posts, guid: p.guid,
+	}
+	markdown, problems, dead, err := p.markdown()
+	if err == nil && len(markdown) > maxArticle {
+		err = tooLarge(maxArticle)
+	}
+	if c.Title == "" {
+		c.Title = titleOf(clip(plainWords(clip(markdown, maxTitle)), 60))
+	}
+	if err == nil && markdown == "" && !p.draft {
+		err = errors.New("it has no text")
+	}
+	c.Slug = slugify(p.name)
+	name := g.named(cmp.Or(c.Slug, slugOf(c.Title, "")))
+	c.Source, c.file = shown(g.s.name+"#"+name), shown(g.s.file+"#"+name)
+	if c.Title == "" && err == nil {
+		err = errors.New("it has neither title nor text")
+	}
+	if err != nil {
+		g.leave("post that can't be read", "posts that can't be read")
+		g.in.problems = append(g.in.problems, Problem{File: c.file, What: "it is left out: " + err.Error(), Mend: "bring it as a file of its own, if you want it"})
+		return nil
+	}
+	c.dir, c.base = g.s.file, name
+	c.note, c.noteMarkdown, c.Markdown = noteOf(markdown)
+	g.dress(&c, p)
+	for _, problem := range problems {
+		problem.File = c.file
+		g.in.problems = append(g.in.problems, problem)
+	}
+	g.in.candidates = append(g.in.candidates, c)
+	g.posts++
+	if p.draft {
+		g.drafts++
+	}
+	if p.paid {
+		g.paid++
+	}
+	if p.summary {
+		g.summaries++
+	}
+	g.links += dead.links
+	g.abroad += dead.pictures
+	return nil
+}
+
+// named is a name for a post that no other of its file has.
+func (g *gathering) named(name string) string {
+	g.names[name]++
+	if n := g.names[name]; n > 1 {
+		return fmt.Sprintf("%s (%d)", name, n)
+	}
+	return name
+}
+
+// dress gives a candidate what stands around its text: preheader, tags, guid and pictures.
+func (g *gathering) dress(c *candidate, p post) {
+	c.Preheader = clip(noField(wordsOf(p.preheader)), 300)
+	if p.guid != "" {
+		c.Meta = map[string]string{guidKey: p.guid}
+	}
+	var tags []any
+	for _, tag := range p.tags {
+		if tag = oneLine(sane(tag)); tag != "" {
+			tags = append(tags, tag)
+		}
+	}
+	if len(tags) > 0 {
+		_ = field{key: "tags", value: tags}.setMeta(c, "tags") // a list of clean texts has no fault
+	}
+	if p.image != "" {
+		_ = field{key: "image", value: p.image, text: p.image}.setMeta(c, "image") // a clean path
+	}
+	g.in.placePictures(g.s, c, func(r render.Reference, err error) {
+		if errors.Is(err, errForeign) || errors.Is(err, fs.ErrNotExist) {
+			g.abroad++
+			return
+		}
+		g.in.doubt(c.file, fmt.Sprintf("the picture %s is shown by its description: %s", shown(clip(r.Path, 100)), cause(err)), mendPicture(err))
+	})
+}
+
+// guidKey is the front matter by which a post is known again when it is imported anew.
+const guidKey = "guid"
+
+// guidOf bounds what another program knows a post by.
+func guidOf(s string) string {
+	if s = oneLine(sane(s)); len(s) > 300 {
+		return fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(s)))
+	}
+	return s
+}
+
+// end reports how the file was read. One without a single post for us says so.
+func (g *gathering) end() {
+	said := g.kind + ": " + counted(g.posts, "post", "posts")
+	if g.drafts > 0 {
+		said += ", " + counted(g.drafts, "of them a draft", "of them drafts")
+	}
+	var left []string
+	for _, l := range g.left {
+		left = append(left, counted(l.n, l.one, l.many))
+	}
+	if len(left) > 0 {
+		said += "; left out: " + strings.Join(left, ", ")
+	}
+	if g.posts == 0 {
+		g.in.problems = append(g.in.problems, Problem{
+			File: shown(g.s.file), What: said + ": there is no article in it", Fatal: g.s.named,
+			Mend: "see that it is the file that you mean, and export it anew",
+		})
+		return
+	}
+	g.in.read = append(g.in.read, shown(g.s.file)+": "+said)
+	if g.summaries > 0 {
+		g.in.doubt(g.s.file, fmt.Sprintf("%d of its %d posts may be only summaries: the feed gives no other text of them", g.summaries, g.posts), "look at them, or take an export of the site instead")
+	}
+	if g.paid > 0 {
+		g.in.doubt(g.s.file, counted(g.paid, "post was for paying readers only, and comes in as a draft", "posts were for paying readers only, and come in as drafts"), "make those ready that all readers of the series may have")
+	}
+	if g.links > 0 {
+		g.in.doubt(g.s.file, counted(g.links, "link led", "links led")+" within a page, or to a site whose address the file does not tell: only the words stay",
+			"write an address into the article where one matters")
+	}
+	if g.abroad > 0 {
+		g.in.doubt(g.s.file, counted(g.abroad, "picture is not here, and letters load nothing from elsewhere: it is shown by its description, as a link where it has an https address",
+			"pictures are not here, and letters load nothing from elsewhere: they are shown by their descriptions, as links where they have an https address"),
+			"export an article where a picture matters, put a copy beside it and import that")
+	}
+}
+
+// markdown is the text of a post: its own Markdown, or its HTML by the way of all web pages.
+func (p post) markdown() (markdown string, problems []Problem, dead addresses, err error) {
+	switch {
+	case p.unread != "":
+		return "", nil, dead, errors.New(p.unread)
+	case len(p.html) > maxArticle:
+		return "", nil, dead, tooLarge(maxArticle)
+	case p.text != "":
+		text := trimBody(sane(p.text))
+		problems := leftOut(text, 1)
+		for i := range problems {
+			problems[i].Line = 0 // of a text that is no file by itself
+		}
+		if own := ownBraces(text); own != text {
+			return own, append(problems, otherFields()), dead, nil
+		}
+		return text, problems, dead, nil
+	}
+	if strings.Count(p.html, "[") > maxBrackets {
+		return "", nil, dead, errBrackets
+	}
+	doc, err := html.Parse(strings.NewReader(strings.ReplaceAll(sane(p.html), string(escaped), "")))
+	if err != nil {
+		return "", nil, dead, err
+	}
+	body := cmp.Or(oneOf(doc, atom.Body), doc)
+	if h := firstElement(body); h != nil && h.Data == "h1" && fold(words(h)) == fold(p.title) {
+		h.Parent.RemoveChild(h)
+	}
+	dead = settleAddresses(body, p.resolve)
+	fields := keepFields(body)
+	markdown, problems, err = convert(body)
+	if fields {
+		markdown = strings.ReplaceAll(markdown, string(escaped), `\`)
+		problems = append(problems, otherFields())
+	}
+	if len(p.codes) > 0 {
+		problems = append(problems, Problem{
+			What: "it holds " + strings.Join(p.codes, ", ") + ", which only the site could fill: that is left out",
+			Mend: "look what readers miss",
+		})
+	}
+	return markdown, problems, dead, err
+}
+
+func otherFields() Problem {
+	return Problem{
+		What: "it holds {{…}}, which another program filled: it stands there as it reads",
+		Mend: "write what should stand there, or take it out",
+	}
+}
+
+// ownBraces sees that merge fields of another program stand in Markdown as they read. Lines with code are left alone.
+func ownBraces(markdown string) string {
+	lines := strings.Split(markdown, "\n")
+	fence := false
+	for i, line := range lines {
+		if fenceLine.MatchString(line) {
+			fence = !fence
+		}
+		if !fence && !strings.Contains(line, "`") {
+			lines[i] = markBraces(line, `\`)
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+func firstElement(n *html.Node) *html.Node {
+	for c := n.FirstChild; c != nil; c = c.NextSibling {
+		if c.Type == html.ElementNode || c.Type == html.TextNode && strings.TrimSpace(c.Data) != "" {
+			return c
+		}
+	}
+	return nil
+}
+
+// addresses counts those that lead nowhere.
+type addresses struct{ links, pictures int }
+
+// settleAddresses makes every address of a post one that leads there from a letter. A link that leads nowhere leaves its words, a
+// picture its description. What is shown to nobody, and counts readers, goes.
+func settleAddresses(body *html.Node, resolve resolver) (dead addresses) {
+	var gone []*html.Node
+	for n := range body.Descendants() {
+		if n.Type != html.ElementNode {
+			continue
+		}
+		for i, a := range n.Attr {
+			if a.Key == "href" || a.Key == "src" {
+				n.Attr[i].Val = resolve(strings.TrimSpace(a.Val), n.DataAtom == atom.Img)
+			}
+		}
+		switch {
+		case n.DataAtom == atom.Img && (attribute(n, "width") == "1" || attribute(n, "height") == "1"):
+			n.Attr = nil
+			gone = append(gone, n)
+		case n.DataAtom == atom.Img && attribute(n, "src") == "":
+			dead.pictures++
+			gone = append(gone, n)
+		case n.DataAtom == atom.A && attribute(n, "href") == "":
+			if words(n) != "" {
+				dead.links++
+			}
+			gone = append(gone, n)
+		}
+	}
+	for _, n := range gone {
+		leaveWords(n)
+	}
+	return dead
+}
+
+// leaveWords puts what is inside an element in its place, and the description in that of a picture.
+func leaveWords(n *html.Node) {
+	if alt := oneLine(attribute(n, "alt")); n.DataAtom == atom.Img && alt != "" {
+		n.Parent.InsertBefore(&html.Node{Type: html.TextNode, Data: alt}, n)
+	}
+	for n.FirstChild != nil {
+		child := n.FirstChild
+		n.RemoveChild(child)
+		n.Parent.InsertBefore(child, n)
+	}
+	n.Parent.RemoveChild(n)
+}
+
+// against resolves addresses against the one where a post stands; empty: nobody knows that.
+func against(link string) resolver {
+	base, err := url.Parse(link)
+	if err != nil || base.Host == "" {
+		base = nil
+	}
+	return func(address string, _ bool) string {
+		u, err := url.Parse(address)
+		if err != nil || address == "" || strings.HasPrefix(address, "#") {
+			return ""
+		}
+		if base != nil {
+			u = base.ResolveReference(u)
+		} else if u.Scheme == "" && u.Host != "" {
+			u.Scheme = "https"
+		}
+		switch {
+		case (u.Scheme == "http" || u.Scheme == "https") && u.Host != "":
+		case (u.Scheme == "mailto" || u.Scheme == "tel") && u.Opaque != "":
+		default:
+			return ""
+		}
+		return strings.NewReplacer("{", "%7B", "}", "%7D").Replace(u.String())
+	}
+}
+
+// escaped stands before a brace that is to be one in Markdown, where the converter would escape the backslash; private use, so no text has it.
+const escaped = '\ue000'
+
+var doubleBrace = regexp.MustCompile(`\{\{`)
+
+// keepFields sees that merge fields of other programs are none of ours: they stand there as they read. It says whether there are any.
+func keepFields(body *html.Node) (found bool) {
+	for n := range body.Descendants() {
+		if n.Type == html.TextNode && strings.Contains(n.Data, "{{") && !inCode(n) {
+			n.Data = markBraces(n.Data, string(escaped))
+			found = true
+		}
+		for i, a := range n.Attr {
+			if a.Key == "alt" || a.Key == "title" {
+				n.Attr[i].Val = noField(a.Val)
+			}
+		}
+	}
+	return found
+}
+
+// markBraces puts a mark before each brace that another one follows.
+func markBraces(s, mark string) string {
+	var b strings.Builder
+	for i := range len(s) {
+		if s[i] == '{' && i+1 < len(s) && s[i+1] == '{' {
+			b.WriteString(mark)
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
+}
+
+func inCode(n *html.Node) bool {
+	for p := n.Parent; p != nil; p = p.Parent {
+		if p.Data == "code" || p.Data == "pre" {
+			return true
+		}
+	}
+	return false
+}
+
+// noField parts double braces: where no backslash could stand before them, they would begin a field.
+func noField(s string) string {
+	for doubleBrace.MatchString(s) {
+		s = strings.ReplaceAll(s, "{{", "{ {")
+	}
+	return s
+}
+
+// sane is a text without what no article may hold: broken UTF-8 and control characters.
+func sane(s string) string {
+	return strings.Map(func(r rune) rune {
+		if isControl(r) {
+			return -1
+		}
+		return r
+	}, lineEnds.Replace(strings.ToValidUTF8(s, "\ufffd")))
+}
+
+// titleOf makes one line of a title.
+func titleOf(s string) string { return clip(noField(oneLine(sane(s))), maxTitle-1) }
+
+// inlineTag is what blogs put into titles; any other tag there is a word.
+var inlineTag = regexp.MustCompile(`(?i)</?(?:a|abbr|b|br|cite|code|em|i|mark|q|small|span|strong|sub|sup|u)(?:\s[^<>]*)?/?>`)
+
+// htmlTitle is the text of a title that may hold tags and entities.
+func htmlTitle(s string) string { return html.UnescapeString(inlineTag.ReplaceAllString(s, "")) }
+
+// wordsOf is the text of a piece of HTML in one line.
+func wordsOf(s string) string {
+	if len(s) > maxArticle {
+		return ""
+	}
+	doc, err := html.Parse(strings.NewReader(s))
+	if err != nil {
+		return ""
+	}
+	return oneLine(sane(words(doc)))
+}

@@ -1,0 +1,85 @@
+package importer
+
+import (
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/charmap"
+	utf "golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/transform"
+)
+
+// maxXMLDepth is how deep the elements of a file may be nested.
+const maxXMLDepth = 200
+
+var (
+	errDoctype  = errors.New("it has a DOCTYPE: no feed or export needs one, and it could name other files or grow without end")
+	errXMLDepth = fmt.Errorf("its elements are nested deeper than %d", maxXMLDepth)
+)
+
+// xmlTokens gives the tokens of XML that comes from anywhere: strictly as it is written, with no entities but the five of XML
+// itself, without a DOCTYPE, and not too deep. It implements xml.TokenReader.
+type xmlTokens struct {
+	decoder *xml.Decoder
+	depth   int
+}
+
+// readXML is a decoder of such tokens, with the place that they come to.
+func readXML(r io.Reader) (*xml.Decoder, *xmlTokens) {
+	t := &xmlTokens{decoder: xml.NewDecoder(utf8Of(r))}
+	t.decoder.CharsetReader = charsetReader
+	return xml.NewTokenDecoder(t), t
+}
+
+// Token implements xml.TokenReader.
+func (t *xmlTokens) Token() (xml.Token, error) {
+	token, err := t.decoder.RawToken()
+	switch token.(type) {
+	case xml.StartElement:
+		if t.depth++; t.depth > maxXMLDepth {
+			return nil, errXMLDepth
+		}
+	case xml.EndElement:
+		t.depth--
+	case xml.Directive:
+		return nil, errDoctype
+	}
+	return token, err
+}
+
+// problem says where and why a file can't be read to its end.
+func (t *xmlTokens) problem(err error) Problem {
+	line, _ := t.decoder.InputPos()
+	p := Problem{Line: line, Fatal: true, What: "its XML is broken: " + err.Error(), Mend: "fetch it again, or mend this line"}
+	var broken *xml.SyntaxError
+	var large tooLarge
+	switch {
+	case errors.Is(err, errDoctype), errors.Is(err, errXMLDepth), errors.Is(err, errParts), errors.As(err, &large):
+		p.What, p.Mend = err.Error(), "bring its articles as single files"
+	case errors.As(err, &broken):
+		p.What = "its XML is broken: " + broken.Msg
+	}
+	return p
+}
+
+// utf8Of reads UTF-16 and a byte order mark as UTF-8; anything else stays as it is.
+func utf8Of(r io.Reader) io.Reader {
+	return transform.NewReader(r, utf.BOMOverride(encoding.Nop.NewDecoder()))
+}
+
+// charsetReader decodes what an XML declaration names. Few are allowed: what they do is known.
+func charsetReader(label string, r io.Reader) (io.Reader, error) {
+	switch strings.ToLower(label) {
+	case "utf-8", "utf8", "us-ascii", "ascii", "utf-16": // of the last a byte order mark made UTF-8
+		return r, nil
+	case "iso-8859-1", "latin1", "windows-1252", "cp1252":
+		return charmap.Windows1252.NewDecoder().Reader(r), nil
+	case "iso-8859-15", "latin9":
+		return charmap.ISO8859_15.NewDecoder().Reader(r), nil
+	}
+	return nil, fmt.Errorf("its character set, %s, is not read; UTF-8 is", shown(clip(label, 40)))
+}
