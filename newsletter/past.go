@@ -39,14 +39,16 @@ func passages(ctx context.Context, q store.Querier, s series.Series, articles ..
 	if err != nil {
 		return nil, err
 	}
+	furthest := furthestHad(facts)
 	err = eachReaders(ctx, q, s.ID, 0, func(readers []outbox.Reader) error {
 		for _, r := range readers {
 			own := facts
 			if s.Mode == series.Drip {
 				own = readerFacts(facts, r)
+				furthest = furthestHad(own)
 			}
 			for i, a := range articles {
-				all[i].add(own, a)
+				all[i].add(own, a, furthest)
 			}
 		}
 		return nil
@@ -54,8 +56,8 @@ func passages(ctx context.Context, q store.Querier, s series.Series, articles ..
 	return all, err
 }
 
-func (p *Passage) add(f series.Facts, a series.Article) {
-	if !isPast(f, a) {
+func (p *Passage) add(f series.Facts, a series.Article, furthest int64) {
+	if furthest <= a.Rank {
 		p.Before++
 		return
 	}
@@ -65,12 +67,12 @@ func (p *Passage) add(f series.Facts, a series.Article) {
 	}
 }
 
-// isPast says whether an article that ranks after a was had, but by an announcement, which is no place in the order (rule 18).
-func isPast(f series.Facts, a series.Article) bool {
+// furthestHad is the rank of the last article that was had, but by an announcement, which is no place in the order (rule 18); 0: none.
+func furthestHad(f series.Facts) (rank int64) {
 	for _, x := range f.Articles {
-		if _, had := f.Had[x.ID]; x.Rank > a.Rank && (had && !f.Announced[x.ID] || f.Before[x.ID]) {
-			return true
+		if _, had := f.Had[x.ID]; had && !f.Announced[x.ID] || f.Before[x.ID] {
+			rank = max(rank, x.Rank)
 		}
 	}
-	return false
+	return rank
 }

@@ -19,10 +19,10 @@ type Synced struct {
 // SyncedArticle is what a sync makes of one article, and what that means for readers.
 type SyncedArticle struct {
 	series.Synced
-	Passage             // where Enters
-	Issued    time.Time // where Enters in a live series: it had its issue, and is nobody's next; in the series' zone
-	Open      []Open    // its issues that are neither done nor cancelled, before the sync
-	Cancelled int64     // deliveries not handed over yet that a withdrawal cancels
+	Passage          // where Enters
+	Lack      Lack   // where Enters in a live series: it had its issue, and is nobody's next. Readers are counted of what was withdrawn
+	Open      []Open // its issues that are neither done nor cancelled, before the sync
+	Cancelled int64  // deliveries not handed over yet that a withdrawal cancels
 }
 
 // Open is an issue that is neither done nor cancelled.
@@ -95,10 +95,18 @@ func (p *Publisher) entrances(ctx context.Context, tx *store.Tx, s series.Series
 	var places []int
 	for i := range all {
 		a := &all[i]
-		if issued, known := had[a.Article.ID]; a.Enters() && known {
-			a.Issued = issued.In(location(s))
-		} else if a.Enters() {
+		issued, known := had[a.Article.ID]
+		switch {
+		case !a.Enters():
+		case !known:
 			entering, places = append(entering, a.Article), append(places, i)
+		case a.Was != series.Withdrawn:
+			a.Lack.Issued = issued.In(location(s))
+		default:
+			var err error
+			if a.Lack, err = p.LackIn(ctx, tx, a.Article); err != nil {
+				return err
+			}
 		}
 	}
 	at, err := passages(ctx, tx, s, entering...)

@@ -1,8 +1,13 @@
 package newsletter_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"image"
+	"image/color"
+	"image/draw"
+	"image/png"
 	"maps"
 	"os"
 	"path/filepath"
@@ -79,8 +84,11 @@ func changes(done newsletter.Synced) []string {
 		for _, open := range x.Open {
 			line += fmt.Sprintf(" %s %s", open.Issue, open.State)
 		}
-		if !x.Issued.IsZero() {
+		if !x.Lack.Issued.IsZero() {
 			line += " issued"
+		}
+		if x.Lack.Broken {
+			line += fmt.Sprintf(" broken off, without it=%d", x.Lack.Readers)
 		}
 		short = append(short, line)
 	}
@@ -139,6 +147,10 @@ func TestSyncWithdrawsInMidSend(t *testing.T) {
 	equal(t, "issue", []string{w.issue("skin/" + wall(1))}, []string{"cancelled skipped=2"})
 	equal(t, "next slots", sends(done.After), []string{"two 2", "three 2", " 0", " 0"})
 	equal(t, "again", changes(w.sync(s, dir, true)), []string{})
+	if err := os.WriteFile(filepath.Join(dir, "01-one.md"), []byte("---\ntitle: About one\nslug: one\nweight: 1\n---\n\nText."), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "back", changes(w.sync(s, dir, false)), []string{"one ready before=2"}) // nobody had it: it is next
 }
 
 // TestSyncSaysWhoIsPast: in a drip series each reader is past a place or before it; those past skip what comes there, also what comes back.
@@ -239,6 +251,52 @@ func TestSyncOfAnExportIsNothing(t *testing.T) {
 			equal(t, name+": article", []string{a.Slug, fmt.Sprint(a.State == series.Withdrawn), fmt.Sprint(a.Revision)}, []string{slugs[i], fmt.Sprint(i%4 == 1), "1"})
 		}
 	}
+}
+
+// dot writes a picture of one colour.
+func dot(t *testing.T, name string, c color.Color) {
+	t.Helper()
+	p := image.NewNRGBA(image.Rect(0, 0, 20, 10))
+	draw.Draw(p, p.Bounds(), image.NewUniform(c), image.Point{}, draw.Src)
+	var b bytes.Buffer
+	err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o755), png.Encode(&b, p), os.WriteFile(name, b.Bytes(), 0o644))
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestSyncOfPictures: two articles call two pictures the same, so the export gives one another name, and back it is no change. A picture
+// that is another one is.
+func TestSyncOfPictures(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{})
+	dir := t.TempDir()
+	red, blue := color.NRGBA{200, 0, 0, 255}, color.NRGBA{0, 0, 200, 255}
+	for i, c := range []color.Color{red, blue} {
+		name := itoa(i + 1)
+		dot(t, filepath.Join(dir, name, "img/dot.png"), c)
+		text := "---\ntitle: Number " + name + "\nslug: n" + name + "\nimage: img/dot.png\n---\n\nWords, and ![a dot](img/dot.png \"Dot\")."
+		if err := os.WriteFile(filepath.Join(dir, name, name+".md"), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	equal(t, "sync", changes(w.sync(s, dir, false)), []string{"n1 ready", "n2 ready"})
+	out := t.TempDir()
+	w.export(s, out)
+	if b, err := os.ReadFile(file(t, out, "n2")); err != nil || !strings.Contains(string(b), "](pictures/") {
+		t.Fatalf("the second picture keeps its name (%v):\n%s", err, b)
+	}
+	for _, folder := range []string{out, dir} {
+		equal(t, "sync of the same", changes(w.sync(s, folder, true)), []string{})
+	}
+	edit(t, file(t, out, "n2"), "Words", "Other words")
+	dot(t, filepath.Join(out, "img/dot.png"), color.NRGBA{0, 200, 0, 255})
+	var changed []string
+	for _, x := range w.sync(s, out, false).Articles {
+		changed = append(changed, x.Article.Slug+" "+strings.Join(x.Changed, " "))
+	}
+	equal(t, "changed", changed, []string{"n1 pictures", "n2 text"})
+	equal(t, "again", changes(w.sync(s, out, true)), []string{})
 }
 
 // folder is what a drawn history of a folder has in it: front matter and text by file.

@@ -27,7 +27,8 @@ one whose file is gone is withdrawn, which cancels what of it was not handed ove
 --apply does it as a whole or not at all, and asks where it withdraws. "pressrun article export SERIES DIR" writes a folder to begin with.
 
 An article is known by its slug, so that its file may be renamed: keep slug: … in front matter. Without it the slug is made of the title,
-and a new title makes a new article of it.
+and a new title makes a new article of it. The weights of an export order the files as long as all of them have one: give a new file its
+own, the same as its neighbour's if need be; among equals the name decides.
 
 Nothing is sent by a sync. Of two articles that changed places the one that goes to the back counts as moved. Readers who had a later article already skip what is new, moved or made ready before it; "pressrun article ready
 ARTICLE --past next" makes it their next. A file that can't be read, an article that preflight would hold, an empty folder, or one that
@@ -141,7 +142,10 @@ func (s *site) readSync(ctx context.Context, slug, dir string) (*syncing, error)
 		return nil, err
 	}
 	sy.in, sy.report = found.Articles, newSyncReport(of, dir, found)
-	if err != nil {
+	switch {
+	case err != nil && sy.report.fatal():
+		return sy, errNotSynced
+	case err != nil:
 		return sy, fmt.Errorf("%w. Nothing was changed: is this the folder of %s? A sync of it would withdraw all articles", err, slug)
 	}
 	unfit := series.CheckSync(ctx, s.db, of.ID, sy.in)
@@ -159,8 +163,12 @@ func (s *site) readSync(ctx context.Context, slug, dir string) (*syncing, error)
 	return sy, nil
 }
 
-// misplaced refuses a folder that holds none of the articles that the series has: it is more likely the wrong one.
+// misplaced refuses a folder that holds none of the articles that the series has: it is more likely the wrong one. Files that can't be
+// read may be these.
 func (sy *syncing) misplaced() error {
+	if sy.report.fatal() {
+		return nil
+	}
 	var gone []string
 	for _, x := range sy.would {
 		switch {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -48,6 +49,8 @@ type syncLine struct {
 	Before    int64                `json:"readers_before"`
 	Skip      int64                `json:"readers_skipping"` // of those past: who is without it and doesn't get it
 	Issued    *time.Time           `json:"issued,omitempty"` // in a live series: it had its issue, and is nobody's next
+	Lacking   int64                `json:"readers_without"`  // with Issued, of what was withdrawn
+	Broken    bool                 `json:"issue_broken_off"` // likewise: issue send --article goes to those without it
 	Open      []newsletter.Open    `json:"issues"`           // of it, before the sync, that were neither done nor cancelled
 	Cancelled int64                `json:"deliveries_cancelled"`
 	Findings  []newsletter.Finding `json:"findings,omitempty"` // of preflight
@@ -66,6 +69,11 @@ func newSyncReport(of series.Series, dir string, found importer.Found) *syncRepo
 		r.Problems = append(r.Problems, importProblem(p))
 	}
 	return r
+}
+
+// fatal says that a file can't be taken.
+func (r *syncReport) fatal() bool {
+	return slices.ContainsFunc(r.Problems, func(p importProblem) bool { return p.Fatal })
 }
 
 // fill takes what a sync did, or would do.
@@ -103,8 +111,8 @@ func (r *syncReport) lineOf(x newsletter.SyncedArticle) syncLine {
 	if !l.backfill {
 		l.Skip = x.Lacking
 	}
-	if !x.Issued.IsZero() {
-		l.Issued = &x.Issued
+	if !x.Lack.Issued.IsZero() {
+		l.Issued, l.Lacking, l.Broken = &x.Lack.Issued, x.Lack.Readers, x.Lack.Broken
 	}
 	return l
 }
@@ -217,7 +225,7 @@ func (l syncLine) said() (said []string) {
 		said = append(said, "it was "+l.Was)
 	}
 	if len(l.Changed) > 0 {
-		said = append(said, "changed: "+strings.Join(l.Changed, ", "))
+		said = append(said, "changed: "+strings.Join(printableKeys(l.Changed), ", "))
 	}
 	if l.Moved {
 		said = append(said, fmt.Sprintf("from place %d to %d", l.From, l.Place))
@@ -225,11 +233,26 @@ func (l syncLine) said() (said []string) {
 	return append(append(said, l.readers()...), l.issues()...)
 }
 
+// printableKeys are keys of front matter as a terminal may see them.
+func printableKeys(keys []string) []string {
+	keys = slices.Clone(keys)
+	for i, key := range keys {
+		if strings.ContainsFunc(key, func(r rune) bool { return !strconv.IsPrint(r) }) {
+			keys[i] = strconv.Quote(key)
+		}
+	}
+	return keys
+}
+
 // readers is who is past the place of an article that is new there, or newly ready (rule 6).
 func (l syncLine) readers() []string {
 	switch {
 	case l.Issued != nil:
-		return []string{"it had its issue on " + l.Issued.Format("2 January 2006") + ", so it is nobody's next"}
+		said := []string{"it had its issue on " + l.Issued.Format("2 January 2006") + ", so it is nobody's next"}
+		if l.Broken && l.Lacking > 0 {
+			said = append(said, fmt.Sprintf("that issue was broken off; readers without it: %d, whom \"pressrun issue send --article\" sends it to", l.Lacking))
+		}
+		return said
 	case l.State != string(series.Ready) || l.Outcome == "changed" && !l.Moved:
 		return nil
 	}
@@ -259,7 +282,7 @@ func (l syncLine) issues() (said []string) {
 		}
 	}
 	if l.Outcome == "withdrawn" && len(l.Open) > 0 {
-		said = append(said, "deliveries cancelled: "+fmt.Sprint(l.Cancelled)+", what was handed over stays")
+		said = append(said, fmt.Sprintf("deliveries cancelled: %d, what was handed over stays", l.Cancelled))
 	}
 	return said
 }

@@ -15,13 +15,19 @@ func (t Text) differences(u Text) (names []string) {
 			names = append(names, name)
 		}
 	}
-	shown := !sameShown(t, u)
+	was, is := t.byHash(), u.byHash()
+	text := t.Markdown != u.Markdown && was.Markdown != is.Markdown
+	image := t.Meta["image"] != u.Meta["image"] && was.Meta["image"] != is.Meta["image"]
+	pictures := !slices.Equal(slices.Sorted(maps.Values(t.Pictures)), slices.Sorted(maps.Values(u.Pictures)))
+	if !text && !image && !pictures { // two of them may have changed places
+		pictures = was.Markdown != is.Markdown || was.Meta["image"] != is.Meta["image"] || !maps.Equal(was.Pictures, is.Pictures)
+	}
 	add("title", t.Title != u.Title)
 	add("subject", t.Subject != u.Subject)
 	add("preheader", t.Preheader != u.Preheader)
 	add("description", t.Description != u.Description)
-	add("text", shown && t.Markdown != u.Markdown)
-	add("pictures", shown && !maps.Equal(t.Pictures, u.Pictures))
+	add("text", text)
+	add("pictures", pictures)
 	add("disclaimer", t.Disclaimer != u.Disclaimer || t.DisclaimerMode != u.DisclaimerMode)
 	add("date", t.Date != u.Date)
 	keys := map[string]bool{}
@@ -32,17 +38,11 @@ func (t Text) differences(u Text) (names []string) {
 		keys[key] = true
 	}
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
-		is, had := t.Meta[key]
-		will, has := u.Meta[key]
-		add(key, (is != will || had != has) && (shown || key != "image"))
+		old, had := t.Meta[key]
+		value, has := u.Meta[key]
+		add(key, (old != value || had != has) && (image || key != "image"))
 	}
 	return names
-}
-
-// sameShown says whether two texts are the same and show the same pictures, whatever these are called.
-func sameShown(t, u Text) bool {
-	t, u = t.byHash(), u.byHash()
-	return t.Markdown == u.Markdown && t.Meta["image"] == u.Meta["image"] && maps.Equal(t.Pictures, u.Pictures)
 }
 
 // byHash is a text that names its pictures by their hashes, but where it names one in a way of its own.
