@@ -12,8 +12,8 @@ import (
 
 // Synced is what a sync makes of a series.
 type Synced struct {
-	Articles      []SyncedArticle // all of the series, in their order
-	Before, After []Planned       // the next slots without it and with it
+	Articles []SyncedArticle // all of the series, in their order
+	After    []Planned       // the next slots then, as NextSlots has them
 }
 
 // SyncedArticle is what a sync makes of one article, and what that means for readers.
@@ -34,12 +34,18 @@ type Open struct {
 // syncSlots is how many coming slots a sync looks at.
 const syncSlots = 4
 
+// NextSlots are the slots of a series that a sync looks at, as things are.
+func (p *Publisher) NextSlots(ctx context.Context, q store.Querier, s series.Series) ([]Planned, error) {
+	slots, err := p.planSeries(ctx, q, s, syncSlots, time.Time{})
+	if err != nil {
+		return nil, fmt.Errorf("series %s: next slots: %w", s.Slug, err)
+	}
+	return slots, nil
+}
+
 // SyncIn makes the articles of a series what in holds (see series.Sync) and cancels what is queued of those withdrawn (rule 8). It queues
 // nothing. Whoever commits calls SkipCancelled afterwards.
 func (p *Publisher) SyncIn(ctx context.Context, tx *store.Tx, s series.Series, looked []series.Article, in []series.Incoming) (done Synced, err error) {
-	if done.Before, err = p.planSeries(ctx, tx, s, syncSlots, time.Time{}); err != nil {
-		return done, fmt.Errorf("sync %s: %w", s.Slug, err)
-	}
 	articles, err := series.Sync(ctx, tx, s.ID, looked, in, p.now())
 	if err != nil {
 		return done, fmt.Errorf("sync %s: %w", s.Slug, err)
@@ -47,10 +53,8 @@ func (p *Publisher) SyncIn(ctx context.Context, tx *store.Tx, s series.Series, l
 	if done.Articles, err = p.meaning(ctx, tx, s, articles); err != nil {
 		return done, fmt.Errorf("sync %s: %w", s.Slug, err)
 	}
-	if done.After, err = p.planSeries(ctx, tx, s, syncSlots, time.Time{}); err != nil {
-		return done, fmt.Errorf("sync %s: %w", s.Slug, err)
-	}
-	return done, nil
+	done.After, err = p.NextSlots(ctx, tx, s)
+	return done, err
 }
 
 // SkipCancelled ends what a withdrawal left waiting, in short transactions.

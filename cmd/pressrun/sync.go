@@ -30,9 +30,9 @@ An article is known by its slug, so that its file may be renamed: keep slug: …
 and a new title makes a new article of it. The weights of an export order the files as long as all of them have one: give a new file its
 own, the same as its neighbour's if need be; among equals the name decides.
 
-Nothing is sent by a sync. Of two articles that changed places the one that goes to the back counts as moved. Readers who had a later article already skip what is new, moved or made ready before it; "pressrun article ready
-ARTICLE --past next" makes it their next. A file that can't be read, an article that preflight would hold, an empty folder, or one that
-knows no article of the series refuses all of it.`,
+Nothing is sent by a sync. Readers who had a later article already skip what is new, moved or made ready before it; "pressrun article
+ready ARTICLE --past next" makes it their next. Of two articles that changed places the one that goes to the back counts as moved. A file
+that can't be read, an article that preflight would hold, an empty folder, or one that knows no article of the series refuses all of it.`,
 		Example: "  pressrun article export skin skin-articles/\n  pressrun sync skin skin-articles/ --plan\n  pressrun sync skin skin-articles/ --apply",
 		Args:    args(cobra.ExactArgs(2)),
 		RunE: func(cmd *cobra.Command, given []string) error {
@@ -86,6 +86,11 @@ func (a *app) sync(ctx context.Context, s *site, slug, dir string, apply bool) e
 		r.Unchanged = len(sy.in)
 		return a.print(r, r.print)
 	}
+	before, err := s.publisher.NextSlots(ctx, s.db, sy.of) // outside of the transaction, which keeps others waiting
+	if err != nil {
+		return err
+	}
+	r.Before = append(r.Before, before...)
 	if leaves := sy.leaves(); !apply || len(leaves) > 0 {
 		if err := sy.try(ctx, true); err != nil || !apply {
 			return errors.Join(err, a.printUnless(err, r))

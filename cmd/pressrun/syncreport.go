@@ -87,7 +87,7 @@ func (r *syncReport) fill(done newsletter.Synced) {
 			r.Unchanged++
 		}
 	}
-	r.Before, r.After = append([]newsletter.Planned{}, done.Before...), append([]newsletter.Planned{}, done.After...)
+	r.After = append([]newsletter.Planned{}, done.After...)
 	r.advise()
 }
 

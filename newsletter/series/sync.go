@@ -137,7 +137,7 @@ func Sync(ctx context.Context, tx *store.Tx, seriesID int64, looked []Article, i
 		return nil, err
 	}
 	if !slices.EqualFunc(looked, im.order, func(a Article, r ranked) bool { return a.ID == r.id && im.asLooked(a) }) {
-		return nil, wrong(ErrState, "the articles of the series were changed by somebody meanwhile; nothing was done")
+		return nil, wrong(ErrState, "the articles of the series were changed by somebody meanwhile; nothing was done: sync again")
 	}
 	texts := map[string]Incoming{}
 	for _, one := range in {
