@@ -217,26 +217,33 @@ func TestSyncOfWhatWasIssued(t *testing.T) {
 	equal(t, "moved", changes(w.sync(s, dir, false)), []string{"one ready skin/" + wall(1) + " sending issued"})
 }
 
-// golden are sources of letters that hold all that an article can.
-func golden(t *testing.T) []string {
-	t.Helper()
-	files, err := filepath.Glob("render/testdata/source/*.md")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no golden sources: %v", err)
+// odd are articles with a value for each key of front matter, and with what no front matter likes.
+func odd() (all []series.Incoming) {
+	for i, title := range []string{"007", "“a”: 'b' \"c\" # d", "- yes", "null", "{x: [y]}", "&a *b !c %d @e", "النوم", "---", "2027-03-30", "x\u00a0\\n"} {
+		text := series.Text{
+			Title: title, Subject: title, Preheader: "p: " + title, Description: title + " and more", Markdown: "    code\n\n---\n\n# " + title + "\n\n+++\n\nPlease note: this.",
+			Disclaimer: "Mind: " + title + "\nand \"that\".", DisclaimerMode: []string{"add", "replace"}[i%2], Date: "2027-03-30", Meta: map[string]string{
+				"series": "skin", "tags": `["sea","moon"]`, "image": "gone.jpg", "image_alt": "x", "image_caption": "y: z", "sources": `["A book, https://example.org"]`,
+				"reviewed_by": "Dr. Ellison", "review_by": "2028-03-14", "odd key": title, "nested": `{"deep":[1,2.5]}`, "toc": "true", "number": "1e3",
+			},
+		}
+		all = append(all, series.Incoming{Slug: "odd-" + itoa(i), Draft: i%3 == 0, Text: text})
 	}
-	return files
+	return append(all, series.Incoming{Slug: "blank", Draft: true, Text: series.Text{Title: "Blank"}})
 }
 
 // TestSyncOfAnExportIsNothing: whatever a series holds, its export is what it holds.
 func TestSyncOfAnExportIsNothing(t *testing.T) {
 	w := newWorld(t)
-	for name, paths := range map[string][]string{"samples": {"../cmd/pressrun/samples"}, "golden": golden(t)} {
+	samples, err := importer.Read("../cmd/pressrun/samples")
+	w.check("read", err)
+	golden, err := importer.Read("render/testdata/source")
+	w.check("read", err)
+	for name, in := range map[string][]series.Incoming{"samples": samples.Articles, "golden": golden.Articles, "odd": odd()} {
 		s := w.series(name, series.Change{})
-		found, err := importer.Read(paths...)
-		w.check("read", err)
-		w.importArticles(s, found.Articles...)
+		w.importArticles(s, in...)
 		slugs := []string{}
-		for i, in := range found.Articles {
+		for i, in := range in {
 			slugs = append(slugs, in.Slug)
 			if i%4 == 1 {
 				w.article(in.Slug, series.Withdraw)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -92,8 +93,11 @@ func (a *app) sync(ctx context.Context, s *site, slug, dir string, apply bool) e
 	}
 	r.Before = append(r.Before, before...)
 	if leaves := sy.leaves(); !apply || len(leaves) > 0 {
-		if err := sy.try(ctx, true); err != nil || !apply {
-			return errors.Join(err, a.printUnless(err, r))
+		if err := sy.try(ctx, true); err != nil {
+			return err
+		}
+		if !apply {
+			return a.print(r, r.print)
 		}
 		if err := a.askToWithdraw(r, leaves); err != nil {
 			return err
@@ -104,14 +108,6 @@ func (a *app) sync(ctx context.Context, s *site, slug, dir string, apply bool) e
 	}
 	r.Applied = true
 	return errors.Join(s.publisher.SkipCancelled(ctx), a.print(r, r.print))
-}
-
-// printUnless prints the report of what went well.
-func (a *app) printUnless(err error, r *syncReport) error {
-	if err != nil {
-		return nil
-	}
-	return a.print(r, r.print)
 }
 
 // askToWithdraw shows who is there to answer what is to be done, and asks.
@@ -187,7 +183,7 @@ func (sy *syncing) misplaced() error {
 		return nil
 	}
 	return fmt.Errorf("%s has none of the articles of %s (%s), and all of them would be withdrawn. Nothing was changed: is it the right folder? "+
-		"If they are to go, withdraw them first: pressrun article withdraw %s", sy.dir, sy.of.Slug, named(gone), gone[0])
+		"If they are to go, withdraw them first: pressrun article withdraw %s", sy.dir, sy.of.Slug, named(gone), strings.Join(gone, " "))
 }
 
 // faults is why a sync is refused: files that can't be taken, and articles that preflight would hold. The other error is ours.

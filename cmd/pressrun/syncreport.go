@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -55,8 +56,9 @@ type syncLine struct {
 	Cancelled int64                `json:"deliveries_cancelled"`
 	Findings  []newsletter.Finding `json:"findings,omitempty"` // of preflight
 
-	markdown string
-	backfill bool
+	markdown  string
+	backfill  bool
+	elsewhere bool // in a live series: it was published before, and is in the archive only
 }
 
 func newSyncReport(of series.Series, dir string, found importer.Found) *syncReport {
@@ -97,6 +99,7 @@ func (r *syncReport) lineOf(x newsletter.SyncedArticle) syncLine {
 		State: string(x.Article.State), Was: string(x.Was), Place: x.Article.Rank, From: x.From, Moved: x.Moved,
 		Past: x.Past, Before: x.Passage.Before, Open: append([]newsletter.Open{}, x.Open...), Cancelled: x.Cancelled,
 		Findings: r.findings[x.Article.Slug], markdown: x.Article.Markdown, backfill: x.Article.Backfill,
+		elsewhere: x.Article.Elsewhere && r.of.Mode == series.Live,
 	}
 	switch {
 	case x.Was == "":
@@ -108,7 +111,7 @@ func (r *syncReport) lineOf(x newsletter.SyncedArticle) syncLine {
 	default:
 		l.Outcome = "moved"
 	}
-	if !l.backfill {
+	if !l.backfill && !l.elsewhere {
 		l.Skip = x.Lacking
 	}
 	if !x.Lack.Issued.IsZero() {
@@ -150,15 +153,16 @@ func (r *syncReport) advise() {
 // sameUnderAnotherName says how an article that got another slug stays the one that it was: named, where a new one has the text of one that
 // is gone.
 func (r *syncReport) sameUnderAnotherName(added, gone []string) string {
+	was := map[string]string{} // the slug of a text that is gone
 	for _, l := range r.Articles {
-		if l.Outcome != "new" || l.markdown == "" {
-			continue
+		if l.Outcome == "withdrawn" && l.Source == "" {
+			was[l.markdown] = l.Article
 		}
-		for _, old := range r.Articles {
-			if slices.Contains(gone, old.Article) && old.markdown == l.markdown {
-				return fmt.Sprintf("%s has the text of %s and another slug, so one is new and the other is withdrawn, and readers who had it would get it again. "+
-					"If it is the same article, write slug: %s into the front matter of %s.", l.Article, old.Article, old.Article, l.Source)
-			}
+	}
+	for _, l := range r.Articles {
+		if old := was[l.markdown]; l.Outcome == "new" && l.markdown != "" && old != "" {
+			return fmt.Sprintf("%s has the text of %s and another slug, so one is new and the other is withdrawn, and readers who had it would get it again. "+
+				"If it is the same article, write slug: %s into the front matter of %s.", l.Article, old, old, l.Source)
 		}
 	}
 	return fmt.Sprintf("Some articles are new (%s) and some withdrawn (%s). Where one is the other under another title, write its slug into its front matter, "+
@@ -202,7 +206,7 @@ func (r *syncReport) printArticles(w io.Writer) {
 func (r *syncReport) printProblems(w io.Writer) {
 	for _, l := range r.Articles {
 		for _, f := range l.Findings {
-			fmt.Fprintf(w, "look: %s: %s\n", l.Source, saidOf(f))
+			fmt.Fprintf(w, "look: %s: %s\n", filepath.Join(r.Folder, l.Source), saidOf(f))
 		}
 	}
 	for _, p := range r.Problems {
@@ -255,6 +259,8 @@ func (l syncLine) readers() []string {
 		return said
 	case l.State != string(series.Ready) || l.Outcome == "changed" && !l.Moved:
 		return nil
+	case l.elsewhere:
+		return []string{"it was published elsewhere before, so it is in the archive and nobody's next"}
 	}
 	past := fmt.Sprintf("readers past it: %d", l.Past)
 	switch {
