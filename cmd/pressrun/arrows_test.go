@@ -26,6 +26,7 @@ var order = []string{
 	"pressrun/newsletter/mailer/smtptest",
 	"pressrun/newsletter/mailer",
 	"pressrun/newsletter/series",
+	"pressrun/newsletter/ics",
 	"pressrun/subscribers",
 	"pressrun/templates",
 	"pressrun/subscribers/store/storetest",

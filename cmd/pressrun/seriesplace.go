@@ -2,12 +2,17 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"os"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"pressrun/newsletter"
+	"pressrun/newsletter/ics"
 	"pressrun/newsletter/series"
 	"pressrun/subscribers/store"
 )
@@ -65,18 +70,29 @@ func seriesState(of series.Series) string {
 }
 
 func (a *app) seriesSkipCommand() *cobra.Command {
-	var undo bool
+	var undo, dryRun bool
 	cmd := &cobra.Command{
-		Use:   "skip SERIES DATE",
-		Short: "Leave out the slots of a local date, such as a holiday",
+		Use:   "skip SERIES DATE|FILE.ics",
+		Short: "Leave out the slots of a local date, or of a calendar's holidays",
 		Long: `Skips the slots of a local date (YYYY-MM-DD). That costs time, never content: the next slot sends what would have gone, and
 is held where this one was. --undo takes it back; an article that was pinned to the date has to be pinned anew, unless the date was held:
-its pin comes back with the hold.`,
-		Example: "  pressrun series skip skin 2027-12-28\n  pressrun series skip skin 2027-12-28 --undo",
+its pin comes back with the hold.
+
+Given a calendar file (.ics), such as one of public holidays, it skips the slots of the next two years at which something is on in it:
+all slots of the dates of events of whole days, and of events with times those from their begin until their end. Nothing is skipped where the
+file holds anything that isn't understood; the event is named then. The same file once more changes nothing but what is new in it, and
+--undo gives back what it skipped. --dry-run says what would be done.`,
+		Example: "  pressrun series skip skin 2027-12-28\n  pressrun series skip skin holidays.ics --dry-run\n  pressrun series skip skin 2027-12-28 --undo",
 		Args:    args(cobra.ExactArgs(2)),
 		RunE: func(cmd *cobra.Command, given []string) error {
+			if _, err := time.Parse(time.DateOnly, given[1]); err != nil && strings.HasSuffix(strings.ToLower(given[1]), ".ics") {
+				return a.with(cmd.Context(), func(s *site) error { return a.skipCalendar(cmd.Context(), s, given[0], given[1], undo, dryRun) })
+			}
 			if err := wantDate(cmd, given[1]); err != nil {
-				return err
+				return fmt.Errorf("%w, or the name of a calendar file (.ics)", err)
+			}
+			if dryRun {
+				return usagef(cmd, "--dry-run goes with a calendar file")
 			}
 			do, said := series.SkipDate, "Series %s skips %s. The slot after sends what would have gone.\n"
 			if undo {
@@ -86,7 +102,57 @@ its pin comes back with the hold.`,
 		},
 	}
 	cmd.Flags().BoolVar(&undo, "undo", false, "take it back")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "of a calendar file: say what would be skipped")
 	return cmd
+}
+
+// skipCalendar lays a calendar file over the slots of a series, and says which fall away and where their articles go.
+func (a *app) skipCalendar(ctx context.Context, s *site, slug, file string, undo, dryRun bool) (err error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return fmt.Errorf("calendar file: %w", err)
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	read := func(zone *time.Location, from, until time.Time) (ics.Calendar, error) {
+		return ics.Read(f, zone, from, until)
+	}
+	done, err := s.publisher.SkipCalendar(ctx, slug, read, undo, dryRun)
+	if err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	return a.saySkipped(slug, file, done, undo, dryRun)
+}
+
+func (a *app) saySkipped(slug, file string, done newsletter.Skipped, undo, dryRun bool) error {
+	if len(done.Slots) > 0 {
+		err := a.print(done.Slots, func(w io.Writer) {
+			fmt.Fprintln(w, "SLOT\tEVENT\tARTICLE\tGOES ON")
+			for _, slot := range done.Slots {
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", slot.Slot, slot.Event, slot.Article, slot.Goes)
+			}
+		})
+		if err != nil {
+			return err
+		}
+	}
+	n := countOf(int64(len(done.Slots)), "slot", "slots")
+	text := fmt.Sprintf("Series %s skips %s because of %s. The slot after each sends what would have gone.", slug, n, file)
+	switch {
+	case undo && dryRun:
+		text = fmt.Sprintf("Series %s would give back %s that %s skipped. Nothing was done.", slug, n, file)
+	case undo:
+		text = fmt.Sprintf("Series %s gives back %s that %s skipped.", slug, n, file)
+	case dryRun:
+		text = fmt.Sprintf("Series %s would skip %s because of %s. Nothing was done.", slug, n, file)
+	}
+	if done.Already > 0 && !undo {
+		text += fmt.Sprintf(" Skipped before: %d.", done.Already)
+	}
+	if !undo {
+		text += fmt.Sprintf(" The slots up to %s were looked at: give it a newer file before then.", done.Until.Format("2 January 2006"))
+	}
+	_, err := fmt.Fprintln(a.out, text)
+	return err
 }
 
 func wantDate(cmd *cobra.Command, date string) error {

@@ -283,7 +283,7 @@ ON CONFLICT (series_id, wall) DO UPDATE SET state = 'skipped', reason = excluded
 	article_id = CASE WHEN slots.hold = 1 THEN slots.article_id END, updated = excluded.updated
 WHERE slots.state = 'planned'`
 
-// byEditor is the reason of a slot that SkipDate left out.
+// byEditor is the reason of a slot that SkipDate left out, and begins that of one that SkipSlot did.
 const byEditor = "by an editor"
 
 // SkipDate marks the slots of a local date (YYYY-MM-DD) as skipped, also before they are planned as rows. It returns
@@ -296,21 +296,34 @@ func SkipDate(ctx context.Context, tx *store.Tx, s Series, date string, now time
 	}
 	var walls []string
 	for _, p := range planned {
-		was, err := SlotByWall(ctx, tx, s.ID, p.Wall)
-		if err != nil && !errors.Is(err, store.ErrNotFound) {
+		if _, err := s.skip(ctx, tx, p, byEditor, now); err != nil {
 			return nil, fmt.Errorf("series %s: skip %s: %w", s.Slug, date, err)
-		}
-		if _, err := tx.Exec(ctx, skipSlot, s.ID, p.Wall, millis(p.At), byEditor, millis(now)); err != nil {
-			return nil, fmt.Errorf("series %s: skip %s: %w", s.Slug, date, err)
-		}
-		if was.State == SlotPlanned {
-			if err := passHolds(ctx, tx, now, was); err != nil {
-				return nil, fmt.Errorf("series %s: skip %s: %w", s.Slug, date, err)
-			}
 		}
 		walls = append(walls, p.Wall)
 	}
 	return walls, nil
+}
+
+// SkipSlot is SkipDate for one slot to come, because of something that is on then, in a few words. did is false where it is skipped already,
+// or over.
+func SkipSlot(ctx context.Context, tx *store.Tx, s Series, p Planned, because string, now time.Time) (did bool, err error) {
+	if did, err = s.skip(ctx, tx, p, byEditor+": "+because, now); err != nil {
+		return false, fmt.Errorf("series %s: skip %s: %w", s.Slug, p.Wall, err)
+	}
+	return did, nil
+}
+
+// skip leaves a slot out that is planned, by a row or by the schedule.
+func (s Series) skip(ctx context.Context, tx *store.Tx, p Planned, reason string, now time.Time) (did bool, err error) {
+	was, err := SlotByWall(ctx, tx, s.ID, p.Wall)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return false, err
+	}
+	n, err := tx.Exec(ctx, skipSlot, s.ID, p.Wall, millis(p.At), reason, millis(now))
+	if err == nil && was.State == SlotPlanned {
+		err = passHolds(ctx, tx, now, was)
+	}
+	return n > 0, err
 }
 
 const pinSlot = `INSERT INTO slots (series_id, wall, fires, article_id, created, updated) VALUES (?1, ?2, ?3, ?4, ?5, ?5)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"pressrun/subscribers/store"
@@ -23,14 +24,11 @@ func UnskipDate(ctx context.Context, tx *store.Tx, s Series, date string, now ti
 	var walls []string
 	for _, p := range slices.Backward(planned) { // the last one inherited from those before it
 		was, err := SlotByWall(ctx, tx, s.ID, p.Wall)
-		if errors.Is(err, store.ErrNotFound) || err == nil && (was.State != SlotSkipped || was.Reason != byEditor) {
+		if errors.Is(err, store.ErrNotFound) || err == nil && (was.State != SlotSkipped || !strings.HasPrefix(was.Reason, byEditor)) {
 			continue
 		}
 		if err == nil {
-			_, err = tx.Exec(ctx, unskipSlot, was.ID, millis(now))
-		}
-		if err == nil {
-			err = takeHolds(ctx, tx, was, now)
+			err = unskip(ctx, tx, was, now)
 		}
 		if err != nil {
 			return nil, wrap(err)
@@ -42,6 +40,29 @@ func UnskipDate(ctx context.Context, tx *store.Tx, s Series, date string, now ti
 	}
 	slices.Reverse(walls)
 	return walls, nil
+}
+
+// UnskipSlot takes SkipSlot back, as UnskipDate does for a date: of several the last one first, since it inherited from those before it. did
+// is false where the slot isn't skipped because of that.
+func UnskipSlot(ctx context.Context, tx *store.Tx, s Series, wall, because string, now time.Time) (did bool, err error) {
+	was, err := SlotByWall(ctx, tx, s.ID, wall)
+	if errors.Is(err, store.ErrNotFound) || err == nil && (was.State != SlotSkipped || was.Reason != byEditor+": "+because) {
+		return false, nil
+	}
+	if err == nil {
+		err = unskip(ctx, tx, was, now)
+	}
+	if err != nil {
+		return false, fmt.Errorf("series %s: skip %s taken back: %w", s.Slug, wall, err)
+	}
+	return true, nil
+}
+
+func unskip(ctx context.Context, tx *store.Tx, was Slot, now time.Time) error {
+	if _, err := tx.Exec(ctx, unskipSlot, was.ID, millis(now)); err != nil {
+		return err
+	}
+	return takeHolds(ctx, tx, was, now)
 }
 
 // UnpinDate takes the pins of a local date off: their articles take their own turn in the order again. It returns them;
