@@ -19,6 +19,7 @@ var order = []string{
 	"pressrun/newsletter/web",
 	"pressrun/newsletter",
 	"pressrun/newsletter/importer",
+	"pressrun/newsletter/fetch",
 	"pressrun/newsletter/outbox",
 	"pressrun/newsletter/pace",
 	"pressrun/newsletter/render",

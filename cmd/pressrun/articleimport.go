@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"pressrun/newsletter"
+	"pressrun/newsletter/fetch"
 	"pressrun/newsletter/importer"
 	"pressrun/newsletter/render"
 	"pressrun/newsletter/series"
@@ -28,12 +29,13 @@ type importOptions struct {
 func (a *app) articleImportCommand() *cobra.Command {
 	var o importOptions
 	cmd := &cobra.Command{
-		Use:   "import SERIES PATH...",
+		Use:   "import SERIES PATH|URL...",
 		Short: "Read articles from files, folders, feeds and exports into a series",
 		Long: `Reads Markdown with front matter, plain text and HTML, and folders and zips of them; RSS and Atom feeds; and what other services export:
 WordPress and Squarespace (WXR), Ghost (JSON), Substack and Buttondown (zips). What a file is, its content tells. Of an export the posts
 are read; drafts stay drafts, and what paying readers alone had comes in as one. Pages, private posts and the like are left out and counted.
-Pictures on other servers stay links, as letters load nothing from there.
+Pictures on other servers stay links, as letters load nothing from there. A URL is the http or https address of a page, a feed or any of
+these files, on a public server; it is fetched once, at most 10 MB in 10 seconds.
 
 The order is decided by the first of these that all articles have: a weight in front matter, a complete chain of Previous and Next labels, a number in the file name, a date, the name.
 The labels stand at the end of a plain text, with the title below or behind: "Previous: Title | Next: Title". They are taken out of the text
@@ -46,7 +48,7 @@ The same files again change nothing; changed ones become a new revision; new one
 a feed or an export is known again by what it was known by there (guid), though its title or address changed. An
 import happens as a whole or not at all. Nothing is sent by it. With --ready preflight looks at each article first, and what would hold
 the issue of one refuses the import.`,
-		Example: "  pressrun article import skin articles/ --dry-run\n  pressrun article import skin articles/ --ready\n  pressrun article import skin wordpress.xml --published-until 2027-03-30",
+		Example: "  pressrun article import skin articles/ --dry-run\n  pressrun article import skin articles/ --ready\n  pressrun article import skin wordpress.xml --published-until 2027-03-30\n  pressrun article import skin https://example.org/feed.xml --dry-run",
 		Args:    args(cobra.MinimumNArgs(2)),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			if _, err := time.Parse(time.DateOnly, o.publishedUntil); o.publishedUntil != "" && err != nil {
@@ -111,7 +113,7 @@ func (a *app) importArticles(ctx context.Context, s *site, slug string, paths []
 	if err != nil {
 		return err
 	}
-	found, err := importer.ReadBeside(there, paths...)
+	found, err := importer.ReadFrom(a.fetch(ctx), there, paths...)
 	if err != nil {
 		return err
 	}
@@ -134,6 +136,15 @@ func (a *app) importArticles(ctx context.Context, s *site, slug string, paths []
 		return err
 	}
 	return a.print(r, r.print)
+}
+
+// fetch gets files at web addresses, and says so, since it can take a while.
+func (a *app) fetch(ctx context.Context) importer.Fetch {
+	return func(address string) (importer.Fetched, error) {
+		fmt.Fprintf(a.err, "Fetching %q\n", address)
+		f, err := fetch.New(a.permit).Get(ctx, address)
+		return importer.Fetched(f), err
+	}
 }
 
 // reportOf is the report of what was read, before anything is stored.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"strconv"
 	"strings"
@@ -17,6 +18,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
+
+	"pressrun/newsletter/fetch"
 )
 
 // app is one call of the program: its streams, its flags, its clock.
@@ -28,7 +31,8 @@ type app struct {
 	json     bool
 	yes      bool
 	watch    bool
-	stays    bool // serve
+	stays    bool                       // serve
+	permit   func(netip.AddrPort) error // where files may be fetched from; fetch.Public but in tests
 }
 
 // usageError is a call that can't be understood: exit code 2.
@@ -48,7 +52,7 @@ func usagef(cmd *cobra.Command, format string, args ...any) error {
 
 // run is the program: it reads args and does what they say.
 func run(ctx context.Context, args []string, in io.Reader, out, err io.Writer) error {
-	a := &app{in: in, out: out, err: err, now: time.Now}
+	a := &app{in: in, out: out, err: err, now: time.Now, permit: fetch.Public}
 	root := a.root()
 	root.SetArgs(args)
 	root.SetIn(in)

@@ -31,6 +31,11 @@ func readerFor(name string, named bool) reader {
 	return nil
 }
 
+func isPage(name string) bool {
+	ext := strings.ToLower(path.Ext(name))
+	return ext == ".html" || ext == ".htm"
+}
+
 // file takes in one file. The error is for more text than an import may have.
 func (in *intake) file(s source) error {
 	if in.seen[s.file] {
@@ -51,6 +56,9 @@ func (in *intake) file(s source) error {
 		return in.ghost(s)
 	}
 	read := readerFor(s.name, s.named)
+	if s.at != "" && isPage(s.name) {
+		read = func(text string) (candidate, []Problem) { return readPage(text, s.at) }
+	}
 	if read == nil {
 		in.passOver(s)
 		return nil
@@ -67,7 +75,10 @@ func (in *intake) file(s source) error {
 	if text != "" {
 		var c candidate
 		var more []Problem
-		c, more = read(text)
+		if c, more = read(text); s.at != "" {
+			c.guid = guidOf(s.at)
+			c.setGUID(c.guid)
+		}
 		problems = append(problems, more...)
 		if !anyFatal(problems) {
 			problems = append(problems, in.take(s, c)...)

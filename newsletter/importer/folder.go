@@ -32,6 +32,7 @@ type intake struct {
 	seen       map[string]bool  // files already taken in, so that overlapping paths don't collide with themselves
 	files      int
 	bytes      int
+	fetch      Fetch    // of web addresses; nil: they are not read
 	archived   bool     // what is read lies in a zip
 	read       []string // Found.Sources
 
@@ -42,7 +43,7 @@ type intake struct {
 // path takes in a file or folder as it was named on the command line.
 func (in *intake) path(name string) error {
 	if strings.Contains(name, "://") {
-		return fmt.Errorf("%w: %s: web addresses are not read yet; save the page as a file", ErrFile, shown(name))
+		return in.address(name)
 	}
 	info, err := os.Stat(name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -63,7 +64,7 @@ func (in *intake) path(name string) error {
 	if info.IsDir() {
 		return in.folder(root.FS(), ".", name, 0)
 	}
-	return in.file(source{root.FS(), filepath.Base(name), name, true})
+	return in.file(source{fsys: root.FS(), name: filepath.Base(name), file: name, named: true})
 }
 
 // folder takes in what lies below dir of fsys, in natural order. prefix is what the problems put before the names.
@@ -95,7 +96,7 @@ func (in *intake) folder(fsys fs.FS, dir, prefix string, depth int) error {
 		} else if file := filepath.Join(prefix, filepath.FromSlash(name)); isAboutFolder(e.Name()) {
 			in.doubt(file, "files of this name tell of their folder, so it is passed over", "give it another name if it is an article")
 		} else {
-			err = in.file(source{fsys, name, file, false})
+			err = in.file(source{fsys: fsys, name: name, file: file})
 		}
 		if err != nil {
 			return err
@@ -138,6 +139,7 @@ type source struct {
 	name  string // in fsys
 	file  string // as the problems name it
 	named bool   // given by itself, not found in a folder
+	at    string // its web address; empty: it has none
 }
 
 // open opens the file for reading. What is no regular file is never opened: a pipe would wait for ever.

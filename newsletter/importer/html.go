@@ -3,6 +3,7 @@ package importer
 import (
 	"errors"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -25,7 +26,10 @@ var errBrackets = errors.New("the page has more than 2,000 square brackets")
 
 // readHTML reads one article from a web page: the title from its first heading or its head, the text from its article, main
 // or body element, neighbours from links that say so (rel=prev, rel=next). What acts or navigates is left out.
-func readHTML(text string) (candidate, []Problem) {
+func readHTML(text string) (candidate, []Problem) { return readPage(text, "") }
+
+// readPage is readHTML for a page that was at a web address, where its links and pictures lead from.
+func readPage(text, address string) (candidate, []Problem) {
 	c := candidate{Incoming: series.Incoming{Text: series.Text{DisclaimerMode: "add"}}}
 	if strings.Count(text, "[") > maxBrackets {
 		return c, []Problem{{What: errBrackets.Error(), Mend: "save it as plain text", Fatal: true}}
@@ -51,6 +55,11 @@ func readHTML(text string) (candidate, []Problem) {
 	if utf8.RuneCountInString(c.Title) > maxTitle {
 		return c, []Problem{longTitle(0)}
 	}
+	var more []Problem
+	if address != "" {
+		more = feedOf(doc, address)
+		settleAddresses(body, against(address))
+	}
 	markdown, played, err := convert(body)
 	if err != nil {
 		return c, []Problem{{What: "the page can't be converted: " + err.Error(), Mend: "save it as plain text", Fatal: true}}
@@ -60,7 +69,21 @@ func readHTML(text string) (candidate, []Problem) {
 	for i := range stray {
 		stray[i].Line = 0 // it counts lines of Markdown, not of the page
 	}
-	return c, append(stray, played...)
+	return c, slices.Concat(more, stray, played)
+}
+
+// feedOf says that a page names a feed: whoever gives the address of a site means its articles.
+func feedOf(doc *html.Node, address string) []Problem {
+	for n := range doc.Descendants() {
+		kind := attribute(n, "type")
+		if n.DataAtom != atom.Link || attribute(n, "rel") != "alternate" || kind != "application/rss+xml" && kind != "application/atom+xml" {
+			continue
+		}
+		if feed := against(address)(attribute(n, "href"), false); feed != "" {
+			return []Problem{{What: "it is taken as one article; its site has a feed, " + shown(clip(feed, 200)), Mend: "import that address if you mean all its articles"}}
+		}
+	}
+	return nil
 }
 
 // convert makes Markdown of the element that holds an article, and says what of it no letter shows. What acts or navigates is left out.

@@ -1,5 +1,5 @@
 // Package importer reads articles from files, folders, zips, feeds and the exports of other programs into drafts and proposes
-// their order; it writes them out again as files that it can read. It touches no database and no network, and it never guesses
+// their order; it writes them out again as files that it can read. It touches no database, and of the network what it is given; it never guesses
 // in silence: what it left out or read with a doubt is a Problem that names file, line and mend. Every file is opened below its
 // folder's root (os.Root), so that no link leads out. It keeps nothing between calls, so a crash leaves nothing behind but files
 // that a broken Export had not taken back.
@@ -67,7 +67,12 @@ func Read(paths ...string) (Found, error) { return ReadBeside(nil, paths...) }
 // ReadBeside is Read for a series that has articles already: a label that names one of them is a label. Of those that are read too the
 // files' titles count. A post of a feed or an export that is one of them has its slug.
 func ReadBeside(known []series.Article, paths ...string) (Found, error) {
-	in := intake{seen: map[string]bool{}, from: paths, known: known}
+	return ReadFrom(nil, known, paths...)
+}
+
+// ReadFrom is ReadBeside that gets what lies at web addresses among the paths by fetch; nil: none are read.
+func ReadFrom(fetch Fetch, known []series.Article, paths ...string) (Found, error) {
+	in := intake{seen: map[string]bool{}, from: paths, known: known, fetch: fetch}
 	for _, path := range paths {
 		if err := in.path(path); err != nil {
 			return Found{Problems: in.problems}, err

@@ -171,9 +171,7 @@ func (g *gathering) named(name string) string {
 // dress gives a candidate what stands around its text: preheader, tags, guid and pictures.
 func (g *gathering) dress(c *candidate, p post) {
 	c.Preheader = clip(noField(wordsOf(p.preheader)), 300)
-	if p.guid != "" {
-		c.Meta = map[string]string{guidKey: p.guid}
-	}
+	c.setGUID(p.guid)
 	var tags []any
 	for _, tag := range p.tags {
 		if tag = oneLine(sane(tag)); tag != "" {
@@ -197,6 +195,16 @@ func (g *gathering) dress(c *candidate, p post) {
 
 // guidKey is the front matter by which a post is known again when it is imported anew.
 const guidKey = "guid"
+
+func (c *candidate) setGUID(guid string) {
+	if guid == "" {
+		return
+	}
+	if c.Meta == nil {
+		c.Meta = map[string]string{}
+	}
+	c.Meta[guidKey] = guid
+}
 
 // guidOf bounds what another program knows a post by.
 func guidOf(s string) string {
