@@ -234,31 +234,40 @@ func odd() (all []series.Incoming) {
 
 // TestSyncOfAnExportIsNothing: whatever a series holds, its export is what it holds.
 func TestSyncOfAnExportIsNothing(t *testing.T) {
-	w := newWorld(t)
-	samples, err := importer.Read("../cmd/pressrun/samples")
-	w.check("read", err)
-	golden, err := importer.Read("render/testdata/source")
-	w.check("read", err)
-	for name, in := range map[string][]series.Incoming{"samples": samples.Articles, "golden": golden.Articles, "odd": odd()} {
-		s := w.series(name, series.Change{})
-		w.importArticles(s, in...)
-		slugs := []string{}
-		for i, in := range in {
-			slugs = append(slugs, in.Slug)
-			if i%4 == 1 {
-				w.article(in.Slug, series.Withdraw)
+	t.Run("odd", func(t *testing.T) { syncExport(t, odd()) })
+	sources, err := filepath.Glob("importer/testdata/elsewhere/*")
+	if err != nil || len(sources) == 0 {
+		t.Fatalf("no exports of other programs: %v, %v", sources, err)
+	}
+	for _, path := range append(sources, "../cmd/pressrun/samples", "render/testdata/source") {
+		t.Run(path, func(t *testing.T) {
+			found, err := importer.Read(path)
+			if err != nil {
+				t.Fatal(err)
 			}
-		}
-		for range 2 {
-			dir := t.TempDir()
-			w.export(s, dir)
-			equal(t, name+": sync of the export", changes(w.sync(s, dir, false)), []string{})
-		}
-		articles, err := series.Articles(w.ctx, w.db, s.ID)
-		w.check("articles", err)
-		for i, a := range articles {
-			equal(t, name+": article", []string{a.Slug, fmt.Sprint(a.State == series.Withdrawn), fmt.Sprint(a.Revision)}, []string{slugs[i], fmt.Sprint(i%4 == 1), "1"})
-		}
+			syncExport(t, found.Articles)
+		})
+	}
+}
+
+// syncExport brings articles into a series, withdraws each fourth, exports them and syncs the export.
+func syncExport(t *testing.T, in []series.Incoming) {
+	t.Helper()
+	w := newWorld(t)
+	s := w.series("skin", series.Change{})
+	w.importArticles(s, in...)
+	for i := 1; i < len(in); i += 4 {
+		w.article(in[i].Slug, series.Withdraw)
+	}
+	for range 2 {
+		dir := t.TempDir()
+		w.export(s, dir)
+		equal(t, "sync of the export", changes(w.sync(s, dir, false)), []string{})
+	}
+	articles, err := series.Articles(w.ctx, w.db, s.ID)
+	w.check("articles", err)
+	for i, a := range articles {
+		equal(t, "article", []string{a.Slug, fmt.Sprint(a.State == series.Withdrawn), fmt.Sprint(a.Revision)}, []string{in[i].Slug, fmt.Sprint(i%4 == 1), "1"})
 	}
 }
 
