@@ -15,6 +15,10 @@ import (
 // skipAhead is how far from now the slots are that a calendar file is laid over.
 const skipAhead = 2 * 366 * 24 * time.Hour
 
+// mostForeseen is for how many slots it is said where their articles go: what is further ahead changes before then, and the database is
+// locked meanwhile.
+const mostForeseen = 200
+
 // Skipped is what a calendar file did to the slots of a series.
 type Skipped struct {
 	Slots   []SkippedSlot
@@ -69,7 +73,8 @@ func (p *Publisher) skipAll(ctx context.Context, tx *store.Tx, s series.Series, 
 	if err != nil {
 		return err
 	}
-	before, err := p.turns(ctx, tx, s, len(slots)+1)
+	foreseen := min(len(slots)+1, mostForeseen)
+	before, err := p.turns(ctx, tx, s, foreseen)
 	if err != nil {
 		return err
 	}
@@ -100,7 +105,7 @@ func (p *Publisher) skipAll(ctx context.Context, tx *store.Tx, s series.Series, 
 		slices.Reverse(done.Slots)
 		return nil
 	}
-	after, err := p.turns(ctx, tx, s, len(slots)+1)
+	after, err := p.turns(ctx, tx, s, foreseen)
 	goes := map[string]string{}
 	for wall, article := range after {
 		goes[article] = wall

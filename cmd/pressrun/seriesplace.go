@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -124,16 +125,17 @@ func (a *app) skipCalendar(ctx context.Context, s *site, slug, file string, undo
 }
 
 func (a *app) saySkipped(slug, file string, done newsletter.Skipped, undo, dryRun bool) error {
-	if len(done.Slots) > 0 {
-		err := a.print(done.Slots, func(w io.Writer) {
+	known := slices.ContainsFunc(done.Slots, func(slot newsletter.SkippedSlot) bool { return slot.Article != "" })
+	err := a.print(done.Slots, func(w io.Writer) {
+		if known {
 			fmt.Fprintln(w, "SLOT\tEVENT\tARTICLE\tGOES ON")
-			for _, slot := range done.Slots {
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", slot.Slot, slot.Event, slot.Article, slot.Goes)
-			}
-		})
-		if err != nil {
-			return err
 		}
+		for _, slot := range done.Slots {
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", slot.Slot, slot.Event, slot.Article, slot.Goes)
+		}
+	})
+	if err != nil {
+		return err
 	}
 	n := countOf(int64(len(done.Slots)), "slot", "slots")
 	text := fmt.Sprintf("Series %s skips %s because of %s. The slot after each sends what would have gone.", slug, n, file)
@@ -151,7 +153,7 @@ func (a *app) saySkipped(slug, file string, done newsletter.Skipped, undo, dryRu
 	if !undo {
 		text += fmt.Sprintf(" The slots up to %s were looked at: give it a newer file before then.", done.Until.Format("2 January 2006"))
 	}
-	_, err := fmt.Fprintln(a.out, text)
+	_, err = fmt.Fprintln(a.out, text)
 	return err
 }
 
