@@ -37,17 +37,18 @@ are read; drafts stay drafts, and what paying readers alone had comes in as one.
 Pictures on other servers stay links, as letters load nothing from there. A URL is the http or https address of a page, a feed or any of
 these files, on a public server; it is fetched once, at most 10 MB in 10 seconds.
 
-The order is decided by the first of these that all articles have: a weight in front matter, a complete chain of Previous and Next labels, a number in the file name, a date, the name.
-The labels stand at the end of a plain text, with the title below or behind: "Previous: Title | Next: Title". They are taken out of the text
-where an article with that title is among these files or in the series, where most texts of the folder end so, or where they stand alone
-on their lines, twice or both of them; a line that only looks like a label stays in the text, and is named with its file and line.
+The order is decided by the first of these that all articles have: a weight in front matter, a complete chain of Previous and Next labels,
+a number in the file name, a date, the name. The labels stand at the end of a plain text, with the title below or behind: "Previous: Title |
+Next: Title". They are taken out of the text where an article with that title is among these files or in the series, where most texts of
+the folder end so, or where they stand alone on their lines, twice or both of them; a line that only looks like a label stays in the text,
+and is named with its file and line.
 A closing note that the texts share is taken out of them and shown as the disclaimer; the disclaimer of the series is never changed
 by an import.
 
 The same files again change nothing; changed ones become a new revision; new ones come after the article that precedes them. A post of
-a feed or an export is known again by what it was known by there (guid), though its title or address changed. An
-import happens as a whole or not at all. Nothing is sent by it. With --ready preflight looks at each article first, and what would hold
-the issue of one refuses the import.`,
+a feed or an export is known again by what it was known by there (guid), though its title or address changed. An import happens as a whole
+or not at all. Nothing is sent by it. With --ready preflight looks at each article first, and what would hold the issue of one refuses the
+import.`,
 		Example: "  pressrun article import skin articles/ --dry-run\n  pressrun article import skin articles/ --ready\n  pressrun article import skin wordpress.xml --published-until 2027-03-30\n  pressrun article import skin https://example.org/feed.xml --dry-run",
 		Args:    args(cobra.MinimumNArgs(2)),
 		RunE: func(cmd *cobra.Command, given []string) error {

@@ -125,7 +125,7 @@ func TestContentTellsTheFormat(t *testing.T) {
 		if strings.HasPrefix(tt.content, "PK") {
 			delete(files, "zipped.zip")
 		} else if strings.HasPrefix(tt.content, "<") {
-			files["page.html"], files["feed.txt"] = tt.content, "\ufeff"+tt.content
+			files["a.html"], files["a.txt"] = tt.content, "\ufeff"+tt.content
 		}
 		for name, content := range files {
 			f, err := importer.Read(write(t, t.TempDir(), name, content))

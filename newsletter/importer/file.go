@@ -1,6 +1,7 @@
 package importer
 
 import (
+	"cmp"
 	"errors"
 	"path"
 	"path/filepath"
@@ -31,18 +32,14 @@ func readerFor(name string, named bool) reader {
 	return nil
 }
 
-func isPage(name string) bool {
-	ext := strings.ToLower(path.Ext(name))
-	return ext == ".html" || ext == ".htm"
-}
-
 // file takes in one file. The error is for more text than an import may have.
 func (in *intake) file(s source) error {
 	if in.seen[s.file] {
 		return nil
 	}
 	in.seen[s.file] = true
-	switch kind, err := s.kind(); {
+	kind, err := s.kind()
+	switch {
 	case err != nil:
 		in.fatal(s.file, "can't be read: "+cause(err), mendOpen(err))
 		return nil
@@ -56,7 +53,7 @@ func (in *intake) file(s source) error {
 		return in.ghost(s)
 	}
 	read := readerFor(s.name, s.named)
-	if s.at != "" && isPage(s.name) {
+	if ext := strings.ToLower(path.Ext(s.name)); ext == ".html" || ext == ".htm" || kind == page && ext != ".md" && ext != ".markdown" {
 		read = func(text string) (candidate, []Problem) { return readPage(text, s.at) }
 	}
 	if read == nil {
@@ -76,7 +73,7 @@ func (in *intake) file(s source) error {
 		var c candidate
 		var more []Problem
 		if c, more = read(text); s.at != "" {
-			c.guid = guidOf(s.at)
+			c.guid = cmp.Or(c.Meta[guidKey], guidOf(s.at))
 			c.setGUID(c.guid)
 		}
 		problems = append(problems, more...)

@@ -28,7 +28,7 @@ var errBrackets = errors.New("the page has more than 2,000 square brackets")
 // or body element, neighbours from links that say so (rel=prev, rel=next). What acts or navigates is left out.
 func readHTML(text string) (candidate, []Problem) { return readPage(text, "") }
 
-// readPage is readHTML for a page that was at a web address, where its links and pictures lead from.
+// readPage is readHTML for a page that was at a web address, where its links and pictures lead from; empty: it is a file.
 func readPage(text, address string) (candidate, []Problem) {
 	c := candidate{Incoming: series.Incoming{Text: series.Text{DisclaimerMode: "add"}}}
 	if strings.Count(text, "[") > maxBrackets {
@@ -55,12 +55,16 @@ func readPage(text, address string) (candidate, []Problem) {
 	if utf8.RuneCountInString(c.Title) > maxTitle {
 		return c, []Problem{longTitle(0)}
 	}
-	var more []Problem
+	convertPage, more := convert, []Problem(nil)
 	if address != "" {
 		more = feedOf(doc, address)
-		settleAddresses(body, against(address))
+		c.Title, c.Description = noField(c.Title), noField(c.Description)
+		convertPage = func(body *html.Node) (string, []Problem, error) {
+			markdown, problems, _, err := convertForeign(body, against(address))
+			return markdown, problems, err
+		}
 	}
-	markdown, played, err := convert(body)
+	markdown, played, err := convertPage(body)
 	if err != nil {
 		return c, []Problem{{What: "the page can't be converted: " + err.Error(), Mend: "save it as plain text", Fatal: true}}
 	}

@@ -20,6 +20,7 @@ const (
 	fed                   // an RSS or Atom feed
 	wordpress             // a feed with all that WordPress knows, WXR
 	object                // JSON
+	page                  // HTML with its outermost element
 )
 
 // headSize is how much of a file tells its kind, in bytes.
@@ -65,7 +66,9 @@ func kindOf(head []byte) kind {
 	if bytes.HasPrefix(bytes.TrimLeft(head, "\ufeff \t\r\n"), []byte("{")) {
 		return object
 	}
-	switch root := rootOf(head); root.Name.Local {
+	switch root := rootOf(head); strings.ToLower(root.Name.Local) {
+	case "html":
+		return page
 	case "rss":
 		for _, a := range root.Attr {
 			if strings.Contains(a.Value, "wordpress.org/export/") {
@@ -73,7 +76,7 @@ func kindOf(head []byte) kind {
 			}
 		}
 		return fed
-	case "feed", "RDF":
+	case "feed", "rdf":
 		return fed
 	}
 	return single

@@ -9,6 +9,7 @@ import (
 	"net/mail"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -77,6 +78,7 @@ type gathering struct {
 	paid      int
 	abroad    int // pictures that are not here
 	links     int // that led nowhere
+	widgets   int // that were taken out
 	left      []leftOver
 	names     map[string]int
 }
@@ -155,6 +157,7 @@ func (g *gathering) add(p post) error {
 		g.summaries++
 	}
 	g.links += dead.links
+	g.widgets += dead.widgets
 	g.abroad += dead.pictures
 	return nil
 }
@@ -184,9 +187,13 @@ func (g *gathering) dress(c *candidate, p post) {
 	if p.image != "" {
 		_ = field{key: "image", value: p.image, text: p.image}.setMeta(c, "image") // a clean path
 	}
+	told := 0
 	g.in.placePictures(g.s, c, func(r render.Reference, err error) {
 		if errors.Is(err, errForeign) || errors.Is(err, fs.ErrNotExist) {
 			g.abroad++
+			return
+		}
+		if told++; told > maxLeftOut {
 			return
 		}
 		g.in.doubt(c.file, fmt.Sprintf("the picture %s is shown by its description: %s", shown(clip(r.Path, 100)), cause(err)), mendPicture(err))
@@ -245,6 +252,10 @@ func (g *gathering) end() {
 		g.in.doubt(g.s.file, counted(g.links, "link led", "links led")+" within a page, or to a site whose address the file does not tell: only the words stay",
 			"write an address into the article where one matters")
 	}
+	if g.widgets > 0 {
+		g.in.doubt(g.s.file, counted(g.widgets, "button or line that asks to subscribe or share at the old place is", "buttons and lines that ask to subscribe or share at the old place are")+" left out",
+			"write your own where you want one")
+	}
 	if g.abroad > 0 {
 		g.in.doubt(g.s.file, counted(g.abroad, "picture is not here, and letters load nothing from elsewhere: it is shown by its description, as a link where it has an https address",
 			"pictures are not here, and letters load nothing from elsewhere: they are shown by their descriptions, as links where they have an https address"),
@@ -273,21 +284,15 @@ func (p post) markdown() (markdown string, problems []Problem, dead addresses, e
 	if strings.Count(p.html, "[") > maxBrackets {
 		return "", nil, dead, errBrackets
 	}
-	doc, err := html.Parse(strings.NewReader(strings.ReplaceAll(sane(p.html), string(escaped), "")))
+	doc, err := html.Parse(strings.NewReader(sane(p.html)))
 	if err != nil {
 		return "", nil, dead, err
 	}
 	body := cmp.Or(oneOf(doc, atom.Body), doc)
-	if h := firstElement(body); h != nil && h.Data == "h1" && fold(words(h)) == fold(p.title) {
+	if h := firstElement(body); h != nil && h.DataAtom == atom.H1 && fold(words(h)) == fold(p.title) {
 		h.Parent.RemoveChild(h)
 	}
-	dead = settleAddresses(body, p.resolve)
-	fields := keepFields(body)
-	markdown, problems, err = convert(body)
-	if fields {
-		markdown = strings.ReplaceAll(markdown, string(escaped), `\`)
-		problems = append(problems, otherFields())
-	}
+	markdown, problems, dead, err = convertForeign(body, p.resolve)
 	if len(p.codes) > 0 {
 		problems = append(problems, Problem{
 			What: "it holds " + strings.Join(p.codes, ", ") + ", which only the site could fill: that is left out",
@@ -295,6 +300,49 @@ func (p post) markdown() (markdown string, problems []Problem, dead addresses, e
 		})
 	}
 	return markdown, problems, dead, err
+}
+
+// convertForeign is convert for what another program wrote for its own site: its addresses are resolved, its merge fields stay as they
+// read, and what asks readers to subscribe there or to share goes.
+func convertForeign(body *html.Node, resolve resolver) (markdown string, problems []Problem, dead addresses, err error) {
+	dropped := dropWidgets(body)
+	dead = settleAddresses(body, resolve)
+	dead.widgets = dropped
+	fields := keepFields(body)
+	markdown, problems, err = convert(body)
+	if fields {
+		markdown = strings.ReplaceAll(markdown, string(escaped), `\`)
+		problems = append(problems, otherFields())
+	}
+	return markdown, problems, dead, err
+}
+
+var (
+	// widgets are the classes of what Substack, Ghost and WordPress put into texts to win readers.
+	widgets = []string{"subscription-widget-wrap", "subscription-widget-wrap-editor", "button-wrapper", "kg-signup-card", "sharedaddy", "jp-relatedposts"}
+	// appeared is what WordPress puts below each text of a feed.
+	appeared = regexp.MustCompile(`^The post .+ (?:first )?appeared (?:first )?on .+\.$`)
+)
+
+// dropWidgets takes out what asks readers to subscribe or share at the old place, and counts it.
+func dropWidgets(body *html.Node) int {
+	var gone []*html.Node
+	var look func(n *html.Node)
+	look = func(n *html.Node) {
+		for c := n.FirstChild; c != nil; c = c.NextSibling {
+			isWidget := slices.ContainsFunc(strings.Fields(attribute(c, "class")), func(class string) bool { return slices.Contains(widgets, class) })
+			if isWidget || c.DataAtom == atom.P && appeared.MatchString(oneLine(words(c))) {
+				gone = append(gone, c)
+				continue
+			}
+			look(c)
+		}
+	}
+	look(body)
+	for _, n := range gone {
+		n.Parent.RemoveChild(n)
+	}
+	return len(gone)
 }
 
 func otherFields() Problem {
@@ -328,8 +376,8 @@ func firstElement(n *html.Node) *html.Node {
 	return nil
 }
 
-// addresses counts those that lead nowhere.
-type addresses struct{ links, pictures int }
+// addresses counts those that lead nowhere, and widgets that were taken out.
+type addresses struct{ links, pictures, widgets int }
 
 // settleAddresses makes every address of a post one that leads there from a letter. A link that leads nowhere leaves its words, a
 // picture its description. What is shown to nobody, and counts readers, goes.
@@ -352,7 +400,7 @@ func settleAddresses(body *html.Node, resolve resolver) (dead addresses) {
 			dead.pictures++
 			gone = append(gone, n)
 		case n.DataAtom == atom.A && attribute(n, "href") == "":
-			if words(n) != "" {
+			if words(n) != "" && slices.ContainsFunc(n.Attr, func(a html.Attribute) bool { return a.Key == "href" }) {
 				dead.links++
 			}
 			gone = append(gone, n)
@@ -406,14 +454,14 @@ func against(link string) resolver {
 // escaped stands before a brace that is to be one in Markdown, where the converter would escape the backslash; private use, so no text has it.
 const escaped = '\ue000'
 
-var doubleBrace = regexp.MustCompile(`\{\{`)
-
 // keepFields sees that merge fields of other programs are none of ours: they stand there as they read. It says whether there are any.
 func keepFields(body *html.Node) (found bool) {
 	for n := range body.Descendants() {
-		if n.Type == html.TextNode && strings.Contains(n.Data, "{{") && !inCode(n) {
-			n.Data = markBraces(n.Data, string(escaped))
-			found = true
+		if n.Type == html.TextNode {
+			n.Data = strings.ReplaceAll(n.Data, string(escaped), "")
+			if strings.Contains(n.Data, "{{") && !inCode(n) {
+				n.Data, found = markBraces(n.Data, string(escaped)), true
+			}
 		}
 		for i, a := range n.Attr {
 			if a.Key == "alt" || a.Key == "title" {
@@ -447,7 +495,7 @@ func inCode(n *html.Node) bool {
 
 // noField parts double braces: where no backslash could stand before them, they would begin a field.
 func noField(s string) string {
-	for doubleBrace.MatchString(s) {
+	for strings.Contains(s, "{{") {
 		s = strings.ReplaceAll(s, "{{", "{ {")
 	}
 	return s
