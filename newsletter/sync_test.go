@@ -271,6 +271,31 @@ func syncExport(t *testing.T, in []series.Incoming) {
 	}
 }
 
+// TestSyncOfAChain: a folder that its labels order stays in order when texts are taken out of it, at its begin, side by side, and at its end.
+func TestSyncOfAChain(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{})
+	dir := t.TempDir()
+	w.check("copy", os.CopyFS(dir, os.DirFS("../cmd/pressrun/samples")))
+	if n := len(changes(w.sync(s, dir, false))); n != 9 {
+		t.Fatalf("got %d articles, want 9", n)
+	}
+	for _, gone := range []struct {
+		files []string
+		want  []string
+	}{
+		{[]string{"sleep.txt"}, []string{"sleep-begins-in-the-morning withdrawn"}},
+		{[]string{"stress.txt", "food-diary.txt"}, []string{"when-stress-wont-stay-in-the-head withdrawn", "a-food-diary-without-the-fuss withdrawn"}},
+		{[]string{"listening-to-your-skin.txt", "movement.txt"}, []string{"listening-to-your-skin withdrawn", "movement-for-people-who-dont-exercise withdrawn"}},
+	} {
+		for _, name := range gone.files {
+			w.check("remove", os.Remove(filepath.Join(dir, name)))
+		}
+		equal(t, fmt.Sprint("without ", gone.files), changes(w.sync(s, dir, false)), gone.want)
+		equal(t, "again", changes(w.sync(s, dir, true)), []string{})
+	}
+}
+
 // dot writes a picture of one colour.
 func dot(t *testing.T, name string, c color.Color) {
 	t.Helper()

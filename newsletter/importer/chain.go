@@ -3,9 +3,12 @@ package importer
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"golang.org/x/text/unicode/norm"
+
+	"pressrun/newsletter/series"
 )
 
 // chain is what the Previous and Next labels of a set of candidates say, as indexes; -1: nobody.
@@ -23,30 +26,82 @@ func byChain(all []candidate) (bool, []Problem) {
 	if len(all) < 2 || !hasLabels(all) {
 		return false, nil
 	}
+	c := chainOf(all)
+	if len(c.problems) > 0 {
+		return false, c.problems
+	}
+	sorted := c.line()
+	if sorted == nil {
+		return false, c.broken(c.heads())
+	}
+	copy(all, sorted)
+	return true, nil
+}
+
+// byChainThrough is byChain for a folder that lacks texts which its series has: known, by rank. The labels of the others name them still, so
+// that the chain goes through them, and from one of them to the next where the series has nothing of the folder in between.
+func byChainThrough(all []candidate, known []series.Article) bool {
+	here, named, taken := map[string]bool{}, map[string]bool{}, map[string]bool{"": true}
+	for _, c := range all {
+		here[c.Slug], taken[fold(c.Title)] = true, true
+		named[fold(c.previous.title)], named[fold(c.next.title)] = true, true
+	}
+	with := slices.Clone(all)
+	var bridges [][2]int
+	last := -1
+	for _, a := range known {
+		title := fold(a.Title)
+		if here[a.Slug] {
+			last = -1
+			continue
+		}
+		if !named[title] || taken[title] {
+			continue
+		}
+		taken[title] = true
+		if last >= 0 {
+			bridges = append(bridges, [2]int{last, len(with)})
+		}
+		last = len(with)
+		with = append(with, candidate{Incoming: series.Incoming{Text: series.Text{Title: a.Title}}})
+	}
+	c := chainOf(with)
+	for _, b := range bridges {
+		if c.then[b[0]] < 0 && c.before[b[1]] < 0 {
+			c.then[b[0]], c.before[b[1]] = b[1], b[0]
+		}
+	}
+	sorted := c.line()
+	if len(c.problems) > 0 || sorted == nil {
+		return false
+	}
+	copy(all, slices.DeleteFunc(sorted, func(c candidate) bool { return c.file == "" }))
+	return true
+}
+
+// chainOf joins candidates by their labels.
+func chainOf(all []candidate) chain {
 	c := chain{all: all, before: make([]int, len(all)), then: make([]int, len(all)), said: map[[2]int]string{}}
 	for i := range all {
 		c.before[i], c.then[i] = -1, -1
 	}
 	c.link()
-	if len(c.problems) > 0 {
-		return false, c.problems
-	}
+	return c
+}
+
+// line is the chain from its first to its last; nil: it is not one line of all.
+func (c *chain) line() (line []candidate) {
 	heads := c.heads()
-	var line []int
-	if len(heads) == 1 {
-		for i := heads[0]; i >= 0; i = c.then[i] {
-			line = append(line, i)
-		}
+	if len(heads) != 1 {
+		return nil
 	}
-	if len(line) != len(all) {
-		return false, c.broken(heads)
+	for i := heads[0]; i >= 0; i = c.then[i] {
+		line = append(line, c.all[i])
 	}
-	sorted := make([]candidate, len(all))
-	for place, i := range line {
-		sorted[place] = all[i]
+	if len(line) != len(c.all) {
+		return nil
 	}
-	copy(all, sorted)
-	return true, nil
+	return line
 }
 
 func hasLabels(all []candidate) bool {

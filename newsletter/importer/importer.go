@@ -132,7 +132,7 @@ func (in *intake) found() (Found, error) {
 	keep(ps)
 	articles, ps := distinct(in.candidates)
 	keep(ps)
-	by, ps := order(articles)
+	by, ps := order(articles, in.known)
 	f.OrderedBy = by
 	keep(ps)
 	for _, c := range articles {

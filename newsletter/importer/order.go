@@ -10,15 +10,21 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"pressrun/newsletter/series"
 )
 
-// order brings all into the proposed order and says what decided it. A criterion decides if every article has it.
-func order(all []candidate) (by string, problems []Problem) {
+// order brings all into the proposed order and says what decided it. A criterion decides if every article has it. Known are the articles
+// of the series, by rank.
+func order(all []candidate, known []series.Article) (by string, problems []Problem) {
 	decided, problems := byWeight(all)
 	if decided {
 		return "weight", problems
 	}
 	decided, more := byChain(all)
+	if !decided && len(more) > 0 && byChainThrough(all, known) {
+		decided, more = true, nil
+	}
 	problems = append(problems, more...)
 	if decided {
 		return "chain", append(problems, newestFirst(all)...)
