@@ -74,14 +74,23 @@ func (p *Publisher) sumUpUnit(ctx context.Context, together []outbox.Begun, now 
 		}
 		notices = p.noticesTo(ctx, w, templates.In(p.site.Language).T("editors.summary.button"), p.summaryPage(sum))
 	}
-	return p.db.InTx(ctx, func(tx *store.Tx) error {
+	errTold := errors.New("another process was faster") // whole or not at all: what it left is looked at in the next run
+	err = p.db.InTx(ctx, func(tx *store.Tx) error {
 		for _, b := range together {
-			if first, err := outbox.SumUp(ctx, tx, b.IssueID, now); err != nil || !first {
-				return err // another process was faster
+			first, err := outbox.SumUp(ctx, tx, b.IssueID, now)
+			if err != nil {
+				return err
+			}
+			if !first {
+				return errTold
 			}
 		}
 		return p.enqueue(ctx, tx, notices)
 	})
+	if errors.Is(err, errTold) {
+		return nil
+	}
+	return err
 }
 
 // summaryPage is the desk's page that shows most of it.
