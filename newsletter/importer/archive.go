@@ -111,6 +111,8 @@ func (a *archive) admit(f *zip.File, seen map[string]bool) (bool, error) {
 		return false, errors.New("it is locked with a password")
 	case f.Method != zip.Store && f.Method != zip.Deflate:
 		return false, fmt.Errorf("%s is packed in a way (%d) that is not read", shown(name), f.Method)
+	case f.UncompressedSize64 > max(freeRatio, maxRatio*f.CompressedSize64):
+		return false, fmt.Errorf("%s in it: %w", shown(name), errBomb)
 	}
 	seen[clean], f.Name = true, clean
 	return true, nil

@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"compress/flate"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -154,7 +155,11 @@ func TestZipsThatAreRefused(t *testing.T) {
 		{"locked", locked, "it is locked with a password"},
 		{"packed in another way", strange, "a.md is packed in a way (9) that is not read"},
 		{"10,001 files", packed(t, many...), "it holds more than 10000 files"},
-		{"a bomb", packed(t, entry{name: "a.md", content: "# A\n\n![x](b.png)"}, entry{name: "b.png", content: zeros}), "more than 100 times its size"},
+		{"a bomb", packed(t, entry{name: "a.md", content: "# A\n\n![x](b.png)"}, entry{name: "b.png", content: zeros}), "b.png in it: it unpacks to more than 100 times its size"},
+		{
+			"a bomb among files that are none", packed(t, entry{name: "a.md", content: "# A\n\nText."}, entry{name: "c.bin", content: string(noise(200, 200).Pix)}, entry{name: "b.png", content: zeros}),
+			"b.png in it: it unpacks to more than 100 times its size",
+		},
 		{"a bomb of texts", packed(t, entry{name: "a.md", content: strings.Repeat(" ", 256<<10)}, entry{name: "b.md", content: strings.Repeat(" ", 256<<10)},
 			entry{name: "c.md", content: strings.Repeat(" ", 256<<10)}, entry{name: "d.md", content: strings.Repeat(" ", 256<<10)}, entry{name: "e.md", content: strings.Repeat(" ", 256<<10)}), "more than 100 times its size"},
 		{"nothing in it", packed(t), "there is nothing to read"},
@@ -165,6 +170,20 @@ func TestZipsThatAreRefused(t *testing.T) {
 				t.Errorf("%d articles, error %v; want ErrFile that says %q", len(f.Articles), err, tt.want)
 			}
 		})
+	}
+}
+
+// lying is a zip whose directory says of a file of so many bytes that it has 1,000 (APPNOTE.TXT 4.3.12).
+func lying(whole string, size int) string {
+	return strings.ReplaceAll(whole, string(binary.LittleEndian.AppendUint32(nil, uint32(size))), string(binary.LittleEndian.AppendUint32(nil, 1_000)))
+}
+
+// A file that is longer than the directory says is not read on: the picture is left out with a word.
+func TestZipThatLies(t *testing.T) {
+	content := lying(packed(t, entry{name: "a.md", content: "# A\n\n![x](b.png)"}, entry{name: "b.png", content: strings.Repeat("\x00", 1_234_567)}), 1_234_567)
+	f, err := importer.Read(write(t, t.TempDir(), "a.zip", content))
+	if got := lines(f.Problems); err != nil || slugs(f) != "a" || len(got) != 1 || !strings.Contains(got[0], "the picture b.png is shown by its description: zip: ") {
+		t.Errorf("%q, %v, problems %q; want the article without its picture", slugs(f), err, got)
 	}
 }
 

@@ -1,8 +1,10 @@
 package importer
 
 import (
+	"archive/zip"
 	"cmp"
 	"errors"
+	"io"
 	"path"
 	"path/filepath"
 	"slices"
@@ -146,6 +148,8 @@ func mendOpen(err error) string {
 		return "export a part of it at a time"
 	case errors.As(err, &large):
 		return "make two articles of it"
+	case errors.Is(err, zip.ErrFormat), errors.Is(err, zip.ErrChecksum), errors.Is(err, io.ErrUnexpectedEOF):
+		return "fetch the zip again"
 	case errors.Is(err, errNotRegular):
 		return "put the file itself here"
 	}

@@ -95,7 +95,9 @@ func (g *ghostData) table(d *json.Decoder, name string) error {
 		return eachElement(d, func() error {
 			var p ghostPost
 			err := d.Decode(&p)
-			g.posts = append(g.posts, p)
+			if g.posts = append(g.posts, p); len(g.posts) > maxFiles {
+				return fmt.Errorf("it has more than %d posts", maxFiles)
+			}
 			return err
 		})
 	case "tags":

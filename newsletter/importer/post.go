@@ -486,7 +486,8 @@ func markBraces(s, mark string) string {
 
 func inCode(n *html.Node) bool {
 	for p := n.Parent; p != nil; p = p.Parent {
-		if p.Data == "code" || p.Data == "pre" {
+		switch p.DataAtom {
+		case atom.Code, atom.Pre, atom.Kbd, atom.Samp, atom.Tt, atom.Var: // the converter makes code of all of them
 			return true
 		}
 	}
