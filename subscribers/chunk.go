@@ -330,7 +330,7 @@ FROM subscribers WHERE email_key IN `
 
 // What this import did already counts for it, so that it does nothing twice.
 const selectEnrolmentsOf = `SELECT e.id, e.series_id, e.subscriber_id, CASE WHEN r.import_id = ?2 THEN r.state ELSE e.state END, e.ended_by,
-	e.cycle, coalesce(e.paused_until, 0), coalesce(e.reading_id, 0), coalesce(e.active_since, 0), coalesce(e.ended_at, 0), e.created, e.updated,
+	e.cycle, coalesce(e.cycle_since, 0), coalesce(e.paused_until, 0), coalesce(e.reading_id, 0), coalesce(e.active_since, 0), coalesce(e.ended_at, 0), e.created, e.updated,
 	EXISTS (SELECT 1 FROM imports i WHERE i.id = r.import_id AND i.id <> ?2 AND i.done IS NULL)
 FROM enrolled e JOIN enrolments r ON r.id = e.id WHERE e.series_id = ?1 AND e.subscriber_id IN `
 

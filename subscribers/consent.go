@@ -32,6 +32,7 @@ const (
 	eventUnsuppressed = "unsuppressed"
 	eventPaused       = "paused"
 	eventResumed      = "resumed"
+	eventRestarted    = "restarted"
 )
 
 // Consent is one event of how somebody came, stayed or left.

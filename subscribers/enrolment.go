@@ -26,10 +26,11 @@ const (
 type Enrolment struct {
 	ID, SeriesID, SubscriberID int64
 	State                      State
-	EndedBy                    string // unsubscribe, bounce, complaint; empty unless State is Ended
-	Cycle                      int64
+	EndedBy                    string    // unsubscribe, bounce, complaint; empty unless State is Ended
+	Cycle                      int64     // from 1; see StartAgain
+	CycleSince                 time.Time // when it began; zero: it is the first
 	PausedUntil                time.Time // zero unless Paused
-	ReadingID                  int64     // see Readings; 0: none
+	ReadingID                  int64     // see Readings; counts in the first cycle alone; 0: none
 	ActiveSince                time.Time // of the last time they became active; zero: never
 	EndedAt                    time.Time // zero unless Ended
 	Created, Updated           time.Time
@@ -38,13 +39,13 @@ type Enrolment struct {
 // enrolmentRow is where the columns of an enrolment are read into.
 type enrolmentRow struct {
 	Enrolment
-	paused, since, ended, created, updated int64
+	cycleSince, paused, since, ended, created, updated int64
 }
 
 func (r *enrolmentRow) columns() []any {
 	return []any{
-		&r.ID, &r.SeriesID, &r.SubscriberID, &r.State, &r.EndedBy, &r.Cycle, &r.paused, &r.ReadingID, &r.since, &r.ended,
-		&r.created, &r.updated,
+		&r.ID, &r.SeriesID, &r.SubscriberID, &r.State, &r.EndedBy, &r.Cycle, &r.cycleSince, &r.paused, &r.ReadingID,
+		&r.since, &r.ended, &r.created, &r.updated,
 	}
 }
 
@@ -52,7 +53,8 @@ func (r *enrolmentRow) value() Enrolment {
 	if r.State == Paused {
 		r.PausedUntil = instant(r.paused)
 	}
-	r.ActiveSince, r.EndedAt, r.Created, r.Updated = instant(r.since), instant(r.ended), instant(r.created), instant(r.updated)
+	r.CycleSince, r.ActiveSince, r.EndedAt = instant(r.cycleSince), instant(r.since), instant(r.ended)
+	r.Created, r.Updated = instant(r.created), instant(r.updated)
 	return r.Enrolment
 }
 
@@ -64,8 +66,8 @@ func scanEnrolment(row scanner) (Enrolment, error) {
 	return r.value(), nil
 }
 
-const selectEnrolments = `SELECT id, series_id, subscriber_id, state, ended_by, cycle, coalesce(paused_until, 0), coalesce(reading_id, 0),
-	coalesce(active_since, 0), coalesce(ended_at, 0), created, updated
+const selectEnrolments = `SELECT id, series_id, subscriber_id, state, ended_by, cycle, coalesce(cycle_since, 0), coalesce(paused_until, 0),
+	coalesce(reading_id, 0), coalesce(active_since, 0), coalesce(ended_at, 0), created, updated
 FROM enrolled WHERE subscriber_id = ?1 ORDER BY series_id`
 
 // Enrolments lists a person's enrolments by series number.
@@ -89,8 +91,8 @@ func Enrolments(ctx context.Context, q store.Querier, subscriberID int64) ([]Enr
 	return all, nil
 }
 
-const selectEnrolment = `SELECT id, series_id, subscriber_id, state, ended_by, cycle, coalesce(paused_until, 0), coalesce(reading_id, 0),
-	coalesce(active_since, 0), coalesce(ended_at, 0), created, updated
+const selectEnrolment = `SELECT id, series_id, subscriber_id, state, ended_by, cycle, coalesce(cycle_since, 0), coalesce(paused_until, 0),
+	coalesce(reading_id, 0), coalesce(active_since, 0), coalesce(ended_at, 0), created, updated
 FROM enrolled WHERE series_id = ?1 AND subscriber_id = ?2`
 
 // EnrolmentOf returns store.ErrNotFound for somebody who never was in the series.
@@ -119,10 +121,13 @@ type start struct {
 	until time.Time // of Paused
 }
 
-const insertEnrolment = `INSERT INTO enrolments (series_id, subscriber_id, state, ended_by, ended_at, active_since, paused_until, created, updated)
-VALUES (?1, ?2, ?3, ?4, nullif(?5, 0), nullif(?6, 0), nullif(?7, 0), ?8, ?8)
-RETURNING id, series_id, subscriber_id, state, ended_by, cycle, coalesce(paused_until, 0), coalesce(reading_id, 0),
-	coalesce(active_since, 0), coalesce(ended_at, 0), created, updated`
+// The cycle is the one that the record knows: an enrolment that a sweep took away goes on where it was left off.
+const insertEnrolment = `INSERT INTO enrolments (series_id, subscriber_id, state, ended_by, ended_at, active_since, paused_until, created, updated,
+	cycle, cycle_since)
+SELECT ?1, ?2, ?3, ?4, nullif(?5, 0), nullif(?6, 0), nullif(?7, 0), ?8, ?8, 1 + count(*), max(c.at)
+FROM consents c WHERE c.subscriber_id = ?2 AND c.series_id = ?1 AND c.event = 'restarted'
+RETURNING id, series_id, subscriber_id, state, ended_by, cycle, coalesce(cycle_since, 0), coalesce(paused_until, 0),
+	coalesce(reading_id, 0), coalesce(active_since, 0), coalesce(ended_at, 0), created, updated`
 
 func (r *Registry) enrol(ctx context.Context, tx *store.Tx, seriesID, subscriberID int64, s start) (Enrolment, error) {
 	now := r.now()
@@ -147,8 +152,8 @@ func (s start) instants(now time.Time) (ended, since, until int64) {
 const activateEnrolment = `UPDATE enrolments SET state = 'active', ended_by = '', ended_at = NULL, paused_until = NULL,
 	active_since = ?2, import_id = NULL, updated = ?3
 WHERE id = ?1
-RETURNING id, series_id, subscriber_id, state, ended_by, cycle, coalesce(paused_until, 0), coalesce(reading_id, 0),
-	coalesce(active_since, 0), coalesce(ended_at, 0), created, updated`
+RETURNING id, series_id, subscriber_id, state, ended_by, cycle, coalesce(cycle_since, 0), coalesce(paused_until, 0),
+	coalesce(reading_id, 0), coalesce(active_since, 0), coalesce(ended_at, 0), created, updated`
 
 // activate makes a pending or ended enrolment active. The cycle stays: who comes back goes on where they left off
 // (SERIES rule 14).

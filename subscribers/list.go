@@ -17,7 +17,7 @@ type Listed struct {
 }
 
 const selectListed = `SELECT s.id, s.email, s.address_hash, s.domain_hash, s.name, s.language, s.zone, s.fields, s.tags, s.created,
-	e.id, e.series_id, e.subscriber_id, e.state, e.ended_by, e.cycle, coalesce(e.paused_until, 0), coalesce(e.reading_id, 0),
+	e.id, e.series_id, e.subscriber_id, e.state, e.ended_by, e.cycle, coalesce(e.cycle_since, 0), coalesce(e.paused_until, 0), coalesce(e.reading_id, 0),
 	coalesce(e.active_since, 0), coalesce(e.ended_at, 0), e.created, e.updated,
 	EXISTS (SELECT 1 FROM mailable m WHERE m.series_id = e.series_id AND m.subscriber_id = e.subscriber_id),
 	coalesce((SELECT x.reason FROM suppressions x WHERE x.hash IN (s.address_hash, s.domain_hash) AND x.series_id IN (0, e.series_id)

@@ -18,7 +18,8 @@ import (
 
 // TestHistories plays random histories and holds after every step: nobody is mailable after they left, bounced,
 // complained, were suppressed or erased, until they themselves confirmed anew (or what stood was lifted as the rules allow); imports
-// and owners never revive; whoever confirmed and did none of that is mailable; consents only grow but in erasures and sweeps.
+// and owners never revive; whoever confirmed and did none of that is mailable; consents only grow but in erasures and sweeps; nobody is
+// in another cycle than the one that they began themselves.
 func TestHistories(t *testing.T) {
 	p := newPeople(t)
 	runs := 0
@@ -31,6 +32,7 @@ func TestHistories(t *testing.T) {
 			"confirm":    h.confirm,
 			"leave":      h.leave,
 			"undo":       h.undo,
+			"again":      h.again,
 			"enrol":      h.enrol,
 			"import":     h.imports,
 			"suppress":   h.suppress,
@@ -96,6 +98,7 @@ type history struct {
 	hard     map[place]bool      // a complaint that stands
 	manual   map[place]bool      // by hand; of a domain too
 	erased   map[string]bool     // and did not confirm since
+	cycles   map[place]int64     // begun by starting again
 	tokens   []string            // of confirmations
 	of       map[string]place    // whom a token is for
 
@@ -106,7 +109,8 @@ type history struct {
 func newHistory(p *people, rt *rapid.T, run int) *history {
 	h := &history{
 		p: p, in: map[place]bool{}, ended: map[place]string{}, leaves: map[place]time.Time{}, undoable: map[place][]place{},
-		bounced: map[place]bool{}, hard: map[place]bool{}, manual: map[place]bool{}, erased: map[string]bool{}, of: map[string]place{}, consents: map[int64]string{},
+		bounced: map[place]bool{}, hard: map[place]bool{}, manual: map[place]bool{}, erased: map[string]bool{}, cycles: map[place]int64{},
+		of: map[string]place{}, consents: map[int64]string{},
 	}
 	for _, form := range []string{"a@x%d.example", "b@x%d.example", "c@y%d.example"} {
 		h.emails = append(h.emails, fmt.Sprintf(form, run))
@@ -254,6 +258,17 @@ func (h *history) undo(rt *rapid.T) {
 	}
 }
 
+func (h *history) again(rt *rapid.T) {
+	at := h.somewhere(rt)
+	active := slices.ContainsFunc(h.enrolments(rt, at), func(e subscribers.Enrolment) bool { return e.State == subscribers.Active })
+	if err := h.p.startAgain(h.id(rt, at.email), at.series); (err == nil) != active {
+		rt.Fatalf("%v starts again: %v; active: %v", at, err, active)
+	}
+	if active {
+		h.cycles[at]++
+	}
+}
+
 func (h *history) enrol(rt *rapid.T) {
 	at := h.somewhere(rt)
 	err := h.p.enrol(at.series, at.email)
@@ -380,6 +395,7 @@ func (h *history) erase(rt *rapid.T) {
 		delete(h.ended, at)
 		delete(h.undoable, at)
 		delete(h.in, at)
+		delete(h.cycles, at)
 	}
 }
 
@@ -401,6 +417,11 @@ func (h *history) check(rt *rapid.T) {
 			want := h.in[at] && !h.keptOut(at)
 			if got := h.p.gets(series, email); got != want {
 				rt.Fatalf("%v is mailable: %v, want %v", at, got, want)
+			}
+			for _, e := range h.enrolments(rt, at) {
+				if e.Cycle != 1+h.cycles[at] {
+					rt.Fatalf("%v is in cycle %d, and started again %d times", at, e.Cycle, h.cycles[at])
+				}
 			}
 		}
 		consents, err := subscribers.Consents(h.p.Context(), h.p.db, h.id(rt, email))

@@ -426,7 +426,7 @@ func TestComingBackKeepsTheCycle(t *testing.T) {
 	p := newPeople(t)
 	id := p.active(skin, "ada@example.org").ID
 	p.must(func(tx *store.Tx) error {
-		_, err := tx.Exec(t.Context(), `UPDATE enrolments SET cycle = 3 WHERE subscriber_id = ?1`, id)
+		_, err := tx.Exec(t.Context(), `UPDATE enrolments SET cycle = 3, cycle_since = 1 WHERE subscriber_id = ?1`, id)
 		return err
 	})
 	for _, scope := range []int64{skin, 0} {

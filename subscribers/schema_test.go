@@ -32,6 +32,8 @@ func TestSchemaRefuses(t *testing.T) {
 		{"active was never ended", `UPDATE enrolments SET state = 'active' WHERE subscriber_id = 1`},
 		{"active has a since", `UPDATE enrolments SET state = 'active' WHERE state = 'pending'`},
 		{"paused has a date", `UPDATE enrolments SET state = 'paused', active_since = 1 WHERE state = 'pending'`},
+		{"a later cycle has a beginning", `UPDATE enrolments SET cycle = 2 WHERE subscriber_id = 1`},
+		{"the first has none", `UPDATE enrolments SET cycle_since = 1 WHERE subscriber_id = 1`},
 		{"one enrolment a series", `INSERT INTO enrolments (series_id, subscriber_id, state, created, updated) VALUES (1, 1, 'pending', 1, 1)`},
 		{"one person an address", `INSERT INTO subscribers (email, email_key, address_hash, domain_hash, created) VALUES ('A', 'ada@example.org', 'x', 'y', 1)`},
 		{"a person has an address", `UPDATE subscribers SET email = '' WHERE id = 1`},

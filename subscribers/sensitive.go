@@ -24,7 +24,7 @@ const (
 // What stays of them until they have left everything for 90 days too: the consents, whose trigger lets go only of people in erasure
 // (they are the proof that GDPR article 7(1) asks for), and with those the words and the form that they agreed to. Fields and tags stay as well:
 // they are the person's, and nothing says by which series they came. So do the deliveries, which are not this package's: without
-// them the same letter could come twice. An enrolment in a later cycle stays, since a new one would begin the first again.
+// them the same letter could come twice. A new enrolment is in the cycle that the consents know.
 //
 // Of all sensitive series together, also where none is one any more, people of whom the proof alone is left are erased once they have left
 // everything for 90 days.
@@ -137,7 +137,7 @@ func (r *Registry) sweepProven(ctx context.Context, db *store.DB, before int64) 
 
 const (
 	leftOne = `FROM enrolments e
-WHERE e.series_id = ?1 AND e.state = 'ended' AND e.ended_at < ?2 AND e.cycle = 1
+WHERE e.series_id = ?1 AND e.state = 'ended' AND e.ended_at < ?2
 	AND EXISTS (SELECT 1 FROM enrolments o WHERE o.subscriber_id = e.subscriber_id AND (o.state <> 'ended' OR o.ended_at >= ?2))
 	AND NOT EXISTS (SELECT 1 FROM open_requests q WHERE q.subscriber_id = e.subscriber_id AND q.series_id = e.series_id)`
 	selectLeftOne = `SELECT e.subscriber_id ` + leftOne + ` LIMIT 200`

@@ -318,7 +318,7 @@ func TestAnnouncedToAnotherSeries(t *testing.T) {
 			return outbox.Open(ctx, tx, s.now(), told.ID)
 		})
 		s.send(srv)
-		s.exec(`UPDATE enrolments SET cycle = 2 WHERE series_id = ?1`, gut.ID) // that one's, not skin's
+		s.exec(`UPDATE enrolments SET cycle = 2, cycle_since = 1 WHERE series_id = ?1`, gut.ID) // that one's, not skin's
 		if compacted {
 			s.finish()
 			s.advance(time.Hour)
@@ -410,7 +410,7 @@ func TestCorrectionOfAnotherCycle(t *testing.T) {
 			s.wants(old.ID, "1 sent, 3 failed")
 			article := s.mend("rest")
 			for _, again := range []int{0, 1, 3} {
-				s.exec(`UPDATE enrolments SET cycle = 2 WHERE subscriber_id = ?1`, ids[again])
+				s.exec(`UPDATE enrolments SET cycle = 2, cycle_since = 1 WHERE subscriber_id = ?1`, ids[again])
 			}
 			f := s.frozen(s.skin, article)
 			f.Kind = "welcome"
@@ -461,7 +461,7 @@ func TestReaders(t *testing.T) {
 	s.send(srv)
 	s.read(s.skin, ids[4:5], first.ID)
 	s.unsubscribe(ids[2], s.skin)
-	s.exec(`UPDATE enrolments SET cycle = 2 WHERE subscriber_id = ?1`, ids[0])
+	s.exec(`UPDATE enrolments SET cycle = 2, cycle_since = 1 WHERE subscriber_id = ?1`, ids[0])
 
 	all, err := outbox.Readers(t.Context(), s.db, s.skin.ID, 0, 10)
 	if err != nil || len(all) != 4 {
