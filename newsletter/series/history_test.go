@@ -17,6 +17,7 @@ import (
 // reader is one subscriber of the model.
 type reader struct {
 	active   bool
+	cycle    int64
 	had      map[int64]time.Time // of this cycle
 	told     map[int64]bool      // of them, by an announcement
 	before   map[int64]bool
@@ -227,6 +228,7 @@ func (h *history) leave() {
 func (h *history) startAgain() {
 	r := h.readers[h.draw(len(h.readers))]
 	r.had, r.told, r.before, r.active = map[int64]time.Time{}, map[int64]bool{}, nil, true
+	r.cycle++
 }
 
 // announce sends a ready article outside the order, to everybody active or to about half of them.
@@ -268,7 +270,7 @@ func (h *history) slot() {
 	}
 	h.slots++
 	if h.mode == series.Live {
-		if id := h.decide(h.issued, h.told, nil, time.Time{}); id != 0 {
+		if id := h.decide(h.issued, h.told, nil, time.Time{}, 0); id != 0 {
 			h.issued[id], h.last = h.now, id
 			for _, r := range h.readers {
 				if _, had := r.had[id]; r.active && !had && !r.before[id] {
@@ -283,7 +285,7 @@ func (h *history) slot() {
 		if !r.active {
 			continue
 		}
-		if id := h.decide(r.had, r.told, r.before, r.welcomed); id != 0 {
+		if id := h.decide(r.had, r.told, r.before, r.welcomed, r.cycle); id != 0 {
 			r.had[id] = h.now
 			h.mails++
 		}
@@ -291,10 +293,10 @@ func (h *history) slot() {
 }
 
 // decide asks Next and judges the answer. It returns the article to send; 0: none.
-func (h *history) decide(had map[int64]time.Time, told, before map[int64]bool, welcomed time.Time) int64 {
+func (h *history) decide(had map[int64]time.Time, told, before map[int64]bool, welcomed time.Time, cycle int64) int64 {
 	truth := series.Facts{
 		Mode: h.mode, WhenNotReady: h.notReady, Articles: slices.Clone(h.articles), Had: maps.Clone(had), Announced: maps.Clone(told),
-		Before: maps.Clone(before), Pinned: h.pins[0], Pins: h.pinned(), Welcomed: welcomed, MinGap: gap, At: h.now,
+		Before: maps.Clone(before), Pinned: h.pins[0], Pins: h.pinned(), Welcomed: welcomed, Cycle: cycle, MinGap: gap, At: h.now,
 	}
 	seen := h.facts(truth)
 	d := series.Next(seen)
@@ -335,6 +337,8 @@ func judge(f series.Facts, d series.Decision) string {
 		return "rule 3: without a welcome nothing is too soon"
 	case isPinned:
 		return ""
+	case d.Rule == 1 && f.Cycle > 1, d.Rule == 14 && f.Cycle <= 1:
+		return "rule 14: who started again is told so"
 	case (d.Outcome == series.Send || d.Outcome == series.Blocked) && isReserved(f, at):
 		return "rule 10: what is pinned to a later slot waits for it"
 	case d.Outcome == series.Send && f.Mode == series.Live && f.Articles[at].Elsewhere:

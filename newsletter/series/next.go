@@ -1,6 +1,9 @@
 package series
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Facts is all that the decision needs, as values. For a live series it describes the series as if it were one reader;
 // for drip one subscriber.
@@ -14,6 +17,7 @@ type Facts struct {
 	Pinned       int64               // article pinned to the slot; 0: none
 	Pins         []Pin               // of all planned slots, by time: what is pinned to one after At waits for it
 	Welcomed     time.Time           // drip: when a welcome was had last; zero: never
+	Cycle        int64               // drip: above 1 they have started again, and Had is of that cycle (rule 14)
 	MinGap       time.Duration       // drip: rule 3
 	At           time.Time           // the slot's instant
 }
@@ -75,7 +79,8 @@ func (f Facts) choose(passed map[int64]Decision) Decision {
 	}
 	pin, aside := f.pin()
 	past := f.past()
-	rule, why, waiting := 1, f.sendWhy(), ""
+	turn, why := f.turn()
+	rule, waiting := turn, ""
 	for i, a := range f.Articles {
 		out, because := f.out(a, past[i])
 		reserved, waits := f.Reserved(a.ID)
@@ -92,7 +97,7 @@ func (f Facts) choose(passed map[int64]Decision) Decision {
 		case a.State == Ready:
 			return Decision{Outcome: Send, Article: a, Rule: rule, Why: why + waiting + aside}
 		case f.WhenNotReady == "skip":
-			if rule == 1 {
+			if rule == turn {
 				rule, why = 11, why+"; a draft stands before it, and this series does not wait for drafts"
 			}
 			note(a, 11, "It is a draft, and this series goes on with the next ready article.")
@@ -107,7 +112,7 @@ func (f Facts) choose(passed map[int64]Decision) Decision {
 func (f Facts) out(a Article, past had) (rule int, why string) {
 	switch at, issued := f.Had[a.ID]; {
 	case issued && f.Mode == Drip:
-		return 14, "It was had on " + at.UTC().Format(time.DateOnly) + ", and nobody gets an article twice."
+		return 14, "It was had on " + at.UTC().Format(time.DateOnly) + ", and nobody gets an article twice in a cycle."
 	case issued && f.Announced[a.ID]:
 		return 18, "It was announced to the whole series on " + at.UTC().Format(time.DateOnly) + "."
 	case issued:
@@ -182,9 +187,13 @@ func (f Facts) pin() (d *Decision, aside string) {
 	return &Decision{Outcome: Blocked, Article: a, Rule: 10, Why: "The article pinned to this slot is still a draft, and this series waits for it."}, "."
 }
 
-func (f Facts) sendWhy() string {
-	if f.Mode == Drip {
-		return "It is the first ready article in the order that was not had yet"
+// turn is the rule by which an article goes whose turn it is in the order, and the beginning of a sentence that says so.
+func (f Facts) turn() (rule int, why string) {
+	switch {
+	case f.Mode != Drip:
+		return 1, "It is the first ready article in the order that has no issue yet"
+	case f.Cycle > 1:
+		return 14, fmt.Sprintf("They started again, and it is the first ready article in the order that was not had since (cycle %d)", f.Cycle)
 	}
-	return "It is the first ready article in the order that has no issue yet"
+	return 1, "It is the first ready article in the order that was not had yet"
 }
