@@ -196,7 +196,8 @@ WHERE id IN (
 	ORDER BY i.id, d.next_try LIMIT +?4)
 RETURNING id, epoch, issue_id, subscriber_id, series_id, cycle, tries, next_try, waited, coalesce(dated, 0), amb, lane,
 	(SELECT m.email || char(10) || m.name FROM mailable m
-	WHERE m.series_id = deliveries.series_id AND m.subscriber_id = deliveries.subscriber_id AND m.cycle = deliveries.cycle)`
+	WHERE m.series_id = deliveries.series_id AND m.subscriber_id = deliveries.subscriber_id
+		AND (m.cycle = deliveries.cycle OR deliveries.article_id IS NULL))`
 
 var claimNewest = strings.Replace(claimIssues, "ORDER BY i.id,", "ORDER BY i.id DESC,", 1)
 

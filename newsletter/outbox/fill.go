@@ -35,9 +35,9 @@ func nextChunk(size int64, took time.Duration) int64 {
 const welcome = "welcome"
 
 // FillLive writes the rows of an issue in state planned (which becomes filling) or filling: everybody mailable in its series
-// who has not had its article in this cycle, nor by an announcement to another series, nor read it before they came; of a
-// correction, those who had the article in an earlier revision, or were refused it there in this cycle for what it said, and no
-// correction with this one. It works in short transactions and goes on where an interrupted call stopped. The last one opens the
+// who has not had its article in this cycle, nor in its time by an announcement to another series, nor read it before they came; of a
+// correction, those who had the article in an earlier revision, or were refused it there in this cycle for what it said, and
+// neither it nor a correction with this one since. It works in short transactions and goes on where an interrupted call stopped. The last one opens the
 // issue as Open does. It returns how many rows the issue has. Two calls at once, of two processes, do it together; an issue
 // that was filled to the end is left as it is.
 func FillLive(ctx context.Context, db *store.DB, issueID int64, now func() time.Time) (int64, error) {
@@ -131,9 +131,11 @@ FROM mailable m
 WHERE m.series_id = ?2 AND m.subscriber_id BETWEEN ?5 AND ?6
 	AND (m.reading_id IS NULL OR ?7 NOT LIKE '%,' || m.reading_id || ',%')
 	AND (?8 = 0 OR NOT EXISTS (SELECT 1 FROM kept k
-		WHERE k.subscriber_id = m.subscriber_id AND k.article_id = ?3 AND (k.series_id <> ?2 OR k.cycle = m.cycle)))
+		WHERE k.subscriber_id = m.subscriber_id AND k.article_id = ?3
+			AND (k.series_id = ?2 AND k.cycle = m.cycle OR k.series_id <> ?2 AND k.at >= coalesce(m.cycle_since, 0))))
 	AND (?10 = 0 OR NOT EXISTS (SELECT 1 FROM deliveries d
-		WHERE d.subscriber_id = m.subscriber_id AND d.series_id <> ?2 AND d.article_id = ?3 AND d.gone = 0))
+		WHERE d.subscriber_id = m.subscriber_id AND d.series_id <> ?2 AND d.article_id = ?3 AND d.gone = 0
+			AND (d.dated IS NULL OR d.dated >= coalesce(m.cycle_since, 0))))
 ORDER BY (m.subscriber_id * 7919) % 1009
 ON CONFLICT DO NOTHING`
 	insertCorrected = `INSERT INTO deliveries (kind, issue_id, subscriber_id, series_id, cycle, next_try, created, updated, lane)
@@ -149,10 +151,10 @@ WHERE m.series_id = ?2 AND m.subscriber_id BETWEEN ?5 AND ?6
 			WHERE k.subscriber_id = m.subscriber_id AND k.article_id = ?3 AND i.revision < ?7
 				AND (k.sent = 1 OR k.series_id <> ?2 OR k.cycle = m.cycle))))
 	AND NOT EXISTS (SELECT 1 FROM deliveries d JOIN issues i ON i.id = d.issue_id
-		WHERE d.subscriber_id = m.subscriber_id AND d.series_id = ?2 AND i.kind = 'correction' AND i.article_id = ?3
-			AND i.revision >= ?7 AND d.state IN ('pending', 'claimed', 'inflight', 'sent', 'uncertain'))
+		WHERE d.subscriber_id = m.subscriber_id AND d.series_id = ?2 AND i.article_id = ?3 AND i.revision >= ?7
+			AND d.state IN ('pending', 'claimed', 'inflight', 'sent', 'uncertain'))
 	AND (?8 = 0 OR NOT EXISTS (SELECT 1 FROM kept k JOIN issues i ON i.id = k.issue_id
-		WHERE k.subscriber_id = m.subscriber_id AND k.series_id = ?2 AND i.kind = 'correction' AND i.article_id = ?3 AND i.revision >= ?7))
+		WHERE k.subscriber_id = m.subscriber_id AND k.series_id = ?2 AND k.sent = 1 AND i.article_id = ?3 AND i.revision >= ?7))
 ORDER BY (m.subscriber_id * 7919) % 1009
 ON CONFLICT DO NOTHING`
 )
@@ -204,9 +206,11 @@ WHERE m.series_id = ?1 AND (m.reading_id IS NULL OR ?3 NOT LIKE '%,' || m.readin
 		WHERE d.subscriber_id = m.subscriber_id AND d.series_id = ?1 AND d.article_id = ?2 AND d.cycle = m.cycle
 			AND (d.state IN ('pending', 'claimed', 'inflight', 'sent', 'uncertain') OR (d.state = 'failed' AND d.class = 'content')))
 	AND (?4 = 0 OR NOT EXISTS (SELECT 1 FROM kept k
-		WHERE k.subscriber_id = m.subscriber_id AND k.article_id = ?2 AND (k.series_id <> ?1 OR k.cycle = m.cycle)))
+		WHERE k.subscriber_id = m.subscriber_id AND k.article_id = ?2
+			AND (k.series_id = ?1 AND k.cycle = m.cycle OR k.series_id <> ?1 AND k.at >= coalesce(m.cycle_since, 0))))
 	AND (?5 = 0 OR NOT EXISTS (SELECT 1 FROM deliveries d
-		WHERE d.subscriber_id = m.subscriber_id AND d.series_id <> ?1 AND d.article_id = ?2 AND d.gone = 0))`
+		WHERE d.subscriber_id = m.subscriber_id AND d.series_id <> ?1 AND d.article_id = ?2 AND d.gone = 0
+			AND (d.dated IS NULL OR d.dated >= coalesce(m.cycle_since, 0))))`
 
 // CountFill counts the rows that FillLive would write for an article now.
 func CountFill(ctx context.Context, q store.Querier, seriesID, articleID int64) (n int64, err error) {
@@ -236,10 +240,10 @@ WHERE a.id = ?1 AND (EXISTS (SELECT 1 FROM deliveries d JOIN issues i ON i.id = 
 			WHERE k.subscriber_id = m.subscriber_id AND k.article_id = ?1 AND i.revision < ?2
 				AND (k.sent = 1 OR k.series_id <> m.series_id OR k.cycle = m.cycle)))
 	AND NOT EXISTS (SELECT 1 FROM deliveries d JOIN issues i ON i.id = d.issue_id
-		WHERE d.subscriber_id = m.subscriber_id AND d.series_id = m.series_id AND i.kind = 'correction' AND i.article_id = ?1
-			AND i.revision >= ?2 AND d.state IN ('pending', 'claimed', 'inflight', 'sent', 'uncertain'))
+		WHERE d.subscriber_id = m.subscriber_id AND d.series_id = m.series_id AND i.article_id = ?1 AND i.revision >= ?2
+			AND d.state IN ('pending', 'claimed', 'inflight', 'sent', 'uncertain'))
 	AND NOT EXISTS (SELECT 1 FROM kept k JOIN issues i ON i.id = k.issue_id
-		WHERE k.subscriber_id = m.subscriber_id AND k.series_id = m.series_id AND i.kind = 'correction' AND i.article_id = ?1 AND i.revision >= ?2)`
+		WHERE k.subscriber_id = m.subscriber_id AND k.series_id = m.series_id AND k.sent = 1 AND i.article_id = ?1 AND i.revision >= ?2)`
 
 // Of what waits and of what is held by a worker: what is in flight may come back and go out again.
 const (
@@ -265,7 +269,7 @@ func Outdated(ctx context.Context, q store.Querier, articleID, revision int64) (
 }
 
 // CountCorrection counts the mailable people who had an article in a revision below the given one, or were refused it in this cycle for
-// what it said, and no correction of it since.
+// what it said, and had neither it as it is now nor a correction of it since.
 func CountCorrection(ctx context.Context, q store.Querier, articleID, revision int64) (n int64, err error) {
 	if err := q.QueryRow(ctx, countCorrected, articleID, revision).Scan(&n); err != nil {
 		return 0, fmt.Errorf("article %d: count readers of a correction: %w", articleID, err)
@@ -280,20 +284,37 @@ func Add(ctx context.Context, tx *store.Tx, issueID int64, subscriberIDs []int64
 	return AddFor(ctx, tx, issueID, 0, subscriberIDs, now)
 }
 
+// AddNext is Add for readers whose next article it is by what they had: who has started again since is left out, as that holds for the
+// cycle it was decided in.
+func AddNext(ctx context.Context, tx *store.Tx, issueID int64, readers []Reader, now time.Time) (int64, error) {
+	return add(ctx, tx, issueID, 0, readers, now)
+}
+
 const insertReader = `INSERT INTO deliveries (kind, issue_id, subscriber_id, series_id, article_id, cycle, next_try, created, updated, lane)
 SELECT 'issue', ?1, m.subscriber_id, ?2, ?3, m.cycle, CASE WHEN ?6 = 1 THEN m.active_since ELSE ?4 END, ?4, ?4,
 	coalesce((SELECT l.lane FROM addressed a JOIN lane_domains l ON l.domain = a.domain WHERE a.subscriber_id = m.subscriber_id), 0)
-FROM mailable m WHERE m.series_id = ?2 AND m.subscriber_id = ?5
+FROM mailable m WHERE m.series_id = ?2 AND m.subscriber_id = ?5 AND (?7 = 0 OR m.cycle = ?7)
 	AND NOT EXISTS (SELECT 1 FROM kept k
-		WHERE k.subscriber_id = ?5 AND (k.issue_id = ?1 OR (k.article_id = ?3 AND (k.series_id <> ?2 OR k.cycle = m.cycle))))
+		WHERE k.subscriber_id = ?5 AND (k.issue_id = ?1 OR (k.article_id = ?3
+			AND (k.series_id = ?2 AND k.cycle = m.cycle OR k.series_id <> ?2 AND k.at >= coalesce(m.cycle_since, 0)))))
 	AND NOT EXISTS (SELECT 1 FROM deliveries d
-		WHERE d.subscriber_id = ?5 AND d.series_id <> ?2 AND d.article_id = ?3 AND d.gone = 0)
+		WHERE d.subscriber_id = ?5 AND d.series_id <> ?2 AND d.article_id = ?3 AND d.gone = 0
+			AND (d.dated IS NULL OR d.dated >= coalesce(m.cycle_since, 0)))
 ON CONFLICT DO NOTHING`
 
 // AddFor is Add for an announcement, which belongs to no series: the people get it as readers of seriesID, and its
 // unsubscribe link leaves that one. Who reads several of the announcement's series has one row. It counts as had in its article's
 // series, in whatever cycle, since the row has the cycle of seriesID.
-func AddFor(ctx context.Context, tx *store.Tx, issueID, seriesID int64, subscriberIDs []int64, now time.Time) (added int64, err error) {
+func AddFor(ctx context.Context, tx *store.Tx, issueID, seriesID int64, subscriberIDs []int64, now time.Time) (int64, error) {
+	people := make([]Reader, len(subscriberIDs))
+	for i, id := range subscriberIDs {
+		people[i].SubscriberID = id
+	}
+	return add(ctx, tx, issueID, seriesID, people, now)
+}
+
+// add writes rows for people, of a reader with a cycle only if it still is theirs.
+func add(ctx context.Context, tx *store.Tx, issueID, seriesID int64, people []Reader, now time.Time) (added int64, err error) {
 	issue, err := series.IssueByID(ctx, tx, issueID)
 	if err == nil {
 		err = mayAdd(issue)
@@ -312,16 +333,17 @@ func AddFor(ctx context.Context, tx *store.Tx, issueID, seriesID int64, subscrib
 	if err == nil {
 		oldest, err = oldestFirst(ctx, tx, issue)
 	}
-	for _, id := range subscriberIDs {
+	last := issue.FillAfter
+	for _, r := range people {
 		if err != nil {
 			break
 		}
 		var n int64
-		n, err = tx.Exec(ctx, insertReader, issueID, seriesID, article, now.UnixMilli(), id, flag(oldest))
-		added += n
+		n, err = tx.Exec(ctx, insertReader, issueID, seriesID, article, now.UnixMilli(), r.SubscriberID, flag(oldest), r.Cycle)
+		added, last = added+n, max(last, r.SubscriberID)
 	}
-	if err == nil && issue.State == series.IssueFilling && len(subscriberIDs) > 0 {
-		err = series.Filled(ctx, tx, issueID, max(issue.FillAfter, slices.Max(subscriberIDs)))
+	if err == nil && issue.State == series.IssueFilling && len(people) > 0 {
+		err = series.Filled(ctx, tx, issueID, last)
 	}
 	if err != nil {
 		return 0, fmt.Errorf("issue %d: add readers: %w", issueID, err)

@@ -30,7 +30,8 @@ func audit(ctx context.Context, db *store.DB) error {
 				VALUES (NEW.id, NEW.kind, OLD.state, NEW.state, OLD.owner, NEW.owner, NEW.epoch - OLD.epoch, OLD.amb, NEW.amb, NEW.tries - OLD.tries,
 					(SELECT state FROM issues WHERE id = NEW.issue_id), (SELECT kind FROM issues WHERE id = NEW.issue_id),
 					(SELECT a.state FROM articles a JOIN issues i ON i.article_id = a.id WHERE i.id = NEW.issue_id),
-					(SELECT count(*) FROM mailable m WHERE m.series_id = NEW.series_id AND m.subscriber_id = NEW.subscriber_id AND m.cycle = NEW.cycle));
+					(SELECT count(*) FROM mailable m WHERE m.series_id = NEW.series_id AND m.subscriber_id = NEW.subscriber_id
+						AND (m.cycle = NEW.cycle OR NEW.article_id IS NULL)));
 			END`,
 		} {
 			if _, err := tx.Exec(ctx, query); err != nil {

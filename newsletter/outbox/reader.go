@@ -13,13 +13,14 @@ import (
 // Reader is one mailable subscriber of a series with the facts that series.Next needs in drip.
 type Reader struct {
 	SubscriberID, Cycle int64
-	Had                 map[int64]time.Time // article -> when: rows that count as had, of this cycle or announced to another series
+	Had                 map[int64]time.Time // article -> when: rows that count as had, of this cycle or in its time announced to another series
 	Announced           map[int64]bool      // of Had: by an announcement; nil: none
 	Before              map[int64]bool      // had before they came (readings)
-	Welcomed            time.Time           // when a welcome of this series was had; zero: never
+	Welcomed            time.Time           // when a welcome of this series was had, in whatever cycle; zero: never
+	Begun               bool                // something of this cycle was marked, or had before they came: another cycle would be another
 }
 
-const selectReaders = `SELECT subscriber_id, cycle, coalesce(reading_id, 0) FROM mailable
+const selectReaders = `SELECT subscriber_id, cycle, cycle_since, coalesce(reading_id, 0) FROM mailable
 WHERE series_id = ?1 AND subscriber_id > ?2 ORDER BY subscriber_id LIMIT ?3`
 
 // Readers lists up to n mailable subscribers of a series with a number above after, in order.
@@ -41,7 +42,10 @@ func Readers(ctx context.Context, q store.Querier, seriesID, after int64, n int)
 // ReaderOf is one person's facts whether mailable or not; store.ErrNotFound for somebody never in the series.
 func ReaderOf(ctx context.Context, q store.Querier, seriesID, subscriberID int64) (Reader, error) {
 	e, err := subscribers.EnrolmentOf(ctx, q, seriesID, subscriberID)
-	all := []factual{{Reader: Reader{SubscriberID: subscriberID, Cycle: e.Cycle}, reading: e.ReadingID}}
+	all := []factual{{Reader: Reader{SubscriberID: subscriberID, Cycle: e.Cycle}, since: e.CycleSince}}
+	if e.Cycle == 1 {
+		all[0].reading = e.ReadingID
+	}
 	if err == nil {
 		err = addFacts(ctx, q, seriesID, all)
 	}
@@ -54,6 +58,7 @@ func ReaderOf(ctx context.Context, q store.Querier, seriesID, subscriberID int64
 // factual is a reader whose facts are being gathered.
 type factual struct {
 	Reader
+	since   time.Time // when their cycle began; zero: it is the first
 	reading int64
 }
 
@@ -64,9 +69,11 @@ func scanReaders(rows *sql.Rows, err error) (all []factual, _ error) {
 	defer rows.Close()
 	for rows.Next() {
 		var f factual
-		if err := rows.Scan(&f.SubscriberID, &f.Cycle, &f.reading); err != nil {
+		var since sql.NullInt64
+		if err := rows.Scan(&f.SubscriberID, &f.Cycle, &since, &f.reading); err != nil {
 			return nil, err
 		}
+		f.since = instant(since)
 		all = append(all, f)
 	}
 	return all, rows.Err()
@@ -82,7 +89,7 @@ func addFacts(ctx context.Context, q store.Querier, seriesID int64, all []factua
 }
 
 // addBefore fills in what readers had before they came, and returns them by their numbers.
-func addBefore(ctx context.Context, q store.Querier, seriesID int64, all []factual) (map[int64]*Reader, error) {
+func addBefore(ctx context.Context, q store.Querier, seriesID int64, all []factual) (map[int64]*factual, error) {
 	if len(all) == 0 {
 		return nil, nil
 	}
@@ -97,28 +104,30 @@ func addBefore(ctx context.Context, q store.Querier, seriesID int64, all []factu
 			before[id][article] = true
 		}
 	}
-	at := make(map[int64]*Reader, len(all))
+	at := make(map[int64]*factual, len(all))
 	for i := range all {
 		f := &all[i]
 		f.Had, f.Before = map[int64]time.Time{}, before[f.reading]
-		at[f.SubscriberID] = &f.Reader
+		f.Begun = len(f.Before) > 0
+		at[f.SubscriberID] = f
 	}
 	return at, nil
 }
 
 // The plus keeps the planner to the people at hand: the index of what counts as had would bring all of the series.
-const selectHad = `SELECT d.subscriber_id, CASE d.series_id WHEN ?1 THEN d.cycle ELSE 0 END, d.article_id, i.kind, coalesce(d.dated, d.created)
+const selectHad = `SELECT d.subscriber_id, CASE d.series_id WHEN ?1 THEN d.cycle ELSE 0 END, d.article_id, i.kind, coalesce(d.dated, d.created),
+	d.dated IS NOT NULL
 FROM deliveries d JOIN issues i ON i.id = d.issue_id
 WHERE d.subscriber_id BETWEEN ?2 AND ?3 AND d.article_id IS NOT NULL
 	AND (+d.series_id = ?1 OR (i.kind = 'announcement' AND EXISTS (SELECT 1 FROM articles a WHERE a.id = d.article_id AND a.series_id = ?1)))
 	AND (d.state IN ('pending', 'claimed', 'inflight', 'sent', 'uncertain') OR (d.state = 'failed' AND d.class = 'content'))
 UNION ALL
-SELECT k.subscriber_id, CASE k.series_id WHEN ?1 THEN k.cycle ELSE 0 END, k.article_id, i.kind, k.at
+SELECT k.subscriber_id, CASE k.series_id WHEN ?1 THEN k.cycle ELSE 0 END, k.article_id, i.kind, k.at, 1 = 1
 FROM kept k JOIN issues i ON i.id = k.issue_id
 WHERE k.subscriber_id BETWEEN ?2 AND ?3 AND k.article_id IS NOT NULL
 	AND (k.series_id = ?1 OR (i.kind = 'announcement' AND EXISTS (SELECT 1 FROM articles a WHERE a.id = k.article_id AND a.series_id = ?1)))`
 
-func addHad(ctx context.Context, q store.Querier, seriesID, first, last int64, at map[int64]*Reader) error {
+func addHad(ctx context.Context, q store.Querier, seriesID, first, last int64, readers map[int64]*factual) error {
 	rows, err := q.Query(ctx, selectHad, seriesID, first, last)
 	if err != nil {
 		return err
@@ -127,22 +136,25 @@ func addHad(ctx context.Context, q store.Querier, seriesID, first, last int64, a
 	for rows.Next() {
 		var subscriber, cycle, article int64 // cycle 0: it is another series', and says nothing of this one's
 		var kind string
-		var when sql.NullInt64
-		if err := rows.Scan(&subscriber, &cycle, &article, &kind, &when); err != nil {
+		var at sql.NullInt64
+		var marked bool
+		if err := rows.Scan(&subscriber, &cycle, &article, &kind, &at, &marked); err != nil {
 			return err
 		}
-		r := at[subscriber]
+		r, when := readers[subscriber], instant(at)
 		if r == nil {
 			continue // not mailable, between two who are
 		}
-		if cycle == r.Cycle || cycle == 0 {
-			r.Had[article] = instant(when)
+		// What was announced to another series before this cycle began was had in an earlier one; what is still to go is had in this.
+		if cycle == r.Cycle || cycle == 0 && !(marked && when.Before(r.since)) {
+			r.Had[article] = when
+			r.Begun = r.Begun || marked
 			if kind == "announcement" {
 				r.announced(article)
 			}
 		}
-		if kind == welcome && instant(when).After(r.Welcomed) {
-			r.Welcomed = instant(when)
+		if kind == welcome && when.After(r.Welcomed) {
+			r.Welcomed = when
 		}
 	}
 	return rows.Err()

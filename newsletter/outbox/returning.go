@@ -2,6 +2,7 @@ package outbox
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"time"
 
@@ -15,7 +16,7 @@ type Returning struct {
 }
 
 // The plus has the planner walk the few who are on a break, not the series.
-const selectReturning = `SELECT subscriber_id, cycle, coalesce(reading_id, 0), paused_until FROM on_break
+const selectReturning = `SELECT subscriber_id, cycle, cycle_since, coalesce(reading_id, 0), paused_until FROM on_break
 WHERE +series_id = ?1 AND paused_until <= ?2 ORDER BY subscriber_id`
 
 // Returns lists the readers of a series whose break ends by an instant and who are mailable then as things are, in order. It costs a look
@@ -31,10 +32,12 @@ func Returns(ctx context.Context, q store.Querier, seriesID int64, by time.Time)
 	var backs []time.Time
 	for rows.Next() {
 		var f factual
+		var since sql.NullInt64
 		var back int64
-		if err := rows.Scan(&f.SubscriberID, &f.Cycle, &f.reading, &back); err != nil {
+		if err := rows.Scan(&f.SubscriberID, &f.Cycle, &since, &f.reading, &back); err != nil {
 			return nil, wrap(err)
 		}
+		f.since = instant(since)
 		all, backs = append(all, f), append(backs, time.UnixMilli(back).UTC())
 	}
 	if err := rows.Err(); err != nil {

@@ -50,19 +50,21 @@ func SumUp(ctx context.Context, tx *store.Tx, issueID int64, now time.Time) (fir
 type Skips struct {
 	Left    int64 // they had left the series, or were erased
 	Refused int64 // their address had bounced, or they had complained
+	Again   int64 // they had started the series again, so that its first article comes to them next
 	Paused  int64 // they take a break
 	Else    int64 // the issue or its article was taken back, or nothing may be mailed to them for another reason
 }
 
 // Plus is what two issues have together.
 func (s Skips) Plus(t Skips) Skips {
-	return Skips{Left: s.Left + t.Left, Refused: s.Refused + t.Refused, Paused: s.Paused + t.Paused, Else: s.Else + t.Else}
+	return Skips{Left: s.Left + t.Left, Refused: s.Refused + t.Refused, Again: s.Again + t.Again, Paused: s.Paused + t.Paused, Else: s.Else + t.Else}
 }
 
 // What ended an enrolment later than the row says nothing of the row.
 const countSkips = `SELECT CASE
 	WHEN e.id IS NULL OR (e.ended_at <= d.updated AND e.ended_by = 'unsubscribe') THEN 'left'
 	WHEN e.ended_at <= d.updated THEN 'refused'
+	WHEN e.cycle > d.cycle AND e.cycle_since <= d.updated THEN 'again'
 	WHEN e.state = 'paused' THEN 'paused' ELSE '' END, count(*)
 FROM deliveries d LEFT JOIN enrolments e ON e.series_id = d.series_id AND e.subscriber_id = d.subscriber_id
 WHERE d.issue_id = ?1 AND d.owner = '' AND d.state <> 'pending' AND d.state = 'skipped' GROUP BY 1`
@@ -71,7 +73,7 @@ WHERE d.issue_id = ?1 AND d.owner = '' AND d.state <> 'pending' AND d.state = 's
 func CountSkips(ctx context.Context, q store.Querier, issueID int64) (s Skips, _ error) {
 	var why string
 	var n int64
-	of := map[string]*int64{"left": &s.Left, "refused": &s.Refused, "paused": &s.Paused, "": &s.Else}
+	of := map[string]*int64{"left": &s.Left, "refused": &s.Refused, "again": &s.Again, "paused": &s.Paused, "": &s.Else}
 	err := eachRow(ctx, q, countSkips, []any{&why, &n}, func() { *of[why] += n }, issueID)
 	if err != nil {
 		return Skips{}, fmt.Errorf("issue %d: skipped: %w", issueID, err)
