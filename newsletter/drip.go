@@ -109,7 +109,7 @@ func (p *Publisher) passBy(ctx context.Context, s series.Series, slot series.Slo
 
 // chunk decides for some readers, renders what has no issue yet, and writes their rows in one short transaction.
 func (d *drip) chunk(ctx context.Context, readers []outbox.Reader) error {
-	next := map[int64][]int64{} // article -> readers
+	next := map[int64][]outbox.Reader{} // by article
 	fresh := map[int64]series.Frozen{}
 	for _, r := range readers {
 		decision := series.Next(atSlot(readerFacts(d.facts, r), d.slot))
@@ -119,7 +119,7 @@ func (d *drip) chunk(ctx context.Context, readers []outbox.Reader) error {
 				return err
 			}
 			if d.hindered[a.ID] == nil {
-				next[a.ID] = append(next[a.ID], r.SubscriberID)
+				next[a.ID] = append(next[a.ID], r)
 			}
 		} else if decision.Outcome == series.Blocked {
 			d.draft = a
@@ -153,7 +153,7 @@ func (d *drip) write(ctx context.Context, a series.Article, fresh map[int64]seri
 
 // add freezes the new issues and writes the rows of a chunk. It stops where another process has come further, since that
 // one decided by facts without our rows.
-func (d *drip) add(ctx context.Context, tx *store.Tx, next map[int64][]int64, fresh map[int64]series.Frozen) error {
+func (d *drip) add(ctx context.Context, tx *store.Tx, next map[int64][]outbox.Reader, fresh map[int64]series.Frozen) error {
 	if d.slot.ID != 0 {
 		if err := stillOpen(ctx, tx, d.slot); err != nil {
 			return err
@@ -176,7 +176,7 @@ func (d *drip) add(ctx context.Context, tx *store.Tx, next map[int64][]int64, fr
 				return err
 			}
 		}
-		if _, err := outbox.Add(ctx, tx, issue.ID, next[a.ID], d.p.now()); err != nil {
+		if _, err := outbox.AddNext(ctx, tx, issue.ID, next[a.ID], d.p.now()); err != nil {
 			return err
 		}
 	}

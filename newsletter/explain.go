@@ -21,6 +21,7 @@ type Explained struct {
 	Article string    `json:"article"` // empty: nothing
 	Outcome string    `json:"outcome"` // send, had, empty, blocked, too soon, skipped, missed, waiting, paused, out
 	Rule    int       `json:"rule"`
+	Cycle   int64     `json:"cycle"` // above 1: they have started again
 	Why     string    `json:"why"`
 }
 
@@ -75,7 +76,7 @@ func (p *Publisher) explainEnrolment(ctx context.Context, e subscribers.Enrolmen
 	judged := judge(s, facts, slots, p.now())
 	all := make([]Explained, min(len(slots), n))
 	for i, slot := range slots[:len(all)] {
-		line := Explained{Series: s.Slug, Slot: slot.Wall, At: slot.At.In(location(s))}
+		line := Explained{Series: s.Slug, Slot: slot.Wall, At: slot.At.In(location(s)), Cycle: e.Cycle}
 		switch why := judged[i]; {
 		case out != "":
 			line.Outcome, line.Rule, line.Why = "out", 13, out

@@ -15,7 +15,7 @@ import (
 
 // readerFacts are the facts of one reader of a series whose common facts are f. A forecast may add to Had.
 func readerFacts(f series.Facts, r outbox.Reader) series.Facts {
-	f.Had, f.Announced, f.Before, f.Welcomed = r.Had, r.Announced, r.Before, r.Welcomed
+	f.Had, f.Announced, f.Before, f.Welcomed, f.Cycle = r.Had, r.Announced, r.Before, r.Welcomed, r.Cycle
 	if f.Had == nil {
 		f.Had = map[int64]time.Time{}
 	}

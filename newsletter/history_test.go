@@ -90,18 +90,21 @@ type history struct {
 	series   []series.Series
 	slugs    map[int64][]string // in order
 	people   []string
-	left     map[string]bool // series and person: an unsubscribe was acknowledged
-	onHold   map[string]bool // series that an editor holds and has not let go on
+	left     map[string]bool  // series and person: an unsubscribe was acknowledged
+	onHold   map[string]bool  // series that an editor holds and has not let go on
+	got      map[string]int64 // person and article -> the cycle of the article's series in which it came
 	articles int
 	seen     int // messages checked
 }
 
-// kept counts the steps of all histories in which time went by and a hold kept its series, foreseen the slots that ran after a plan.
-var kept, foreseen atomic.Int64
+// kept counts the steps of all histories in which time went by and a hold kept its series, foreseen the slots that ran after a plan, begun
+// the cycles that somebody began by starting again, and anew the letters that came to somebody who had them in an earlier one.
+var kept, foreseen, begun, anew atomic.Int64
 
 func TestHistories(t *testing.T) {
 	t.Cleanup(func() {
-		t.Logf("holds kept their series in %d steps, %d slots were as planned", kept.Load(), foreseen.Load())
+		t.Logf("holds kept their series in %d steps, %d slots were as planned, %d cycles were begun and brought %d letters anew",
+			kept.Load(), foreseen.Load(), begun.Load(), anew.Load())
 	})
 	for i := range 4 { // side by side, since they mostly wait for the disk
 		t.Run(itoa(i), func(t *testing.T) {
@@ -138,7 +141,7 @@ func playHistories(t *testing.T) {
 }
 
 func newHistory(rt *rapid.T, w *world) *history {
-	h := &history{world: w, rt: rt, relay: &tape{}, slugs: map[int64][]string{}, left: map[string]bool{}, onHold: map[string]bool{}}
+	h := &history{world: w, rt: rt, relay: &tape{}, slugs: map[int64][]string{}, left: map[string]bool{}, onHold: map[string]bool{}, got: map[string]int64{}}
 	welcome := rapid.SampledFrom([]string{"none", "first", "latest"})
 	h.series = []series.Series{
 		w.series("live", series.Change{Welcome: ptr(welcome.Draw(rt, "welcome in live"))}),
@@ -154,6 +157,9 @@ func newHistory(rt *rapid.T, w *world) *history {
 		h.join(h.series[len(h.people)%2], "")
 	}
 	h.deliver()
+	for _, m := range h.relay.all() {
+		h.once(0, "welcome", m)
+	}
 	h.seen = len(h.relay.all())
 	return h
 }
@@ -165,6 +171,7 @@ func (h *history) step(n int) {
 	kinds := []string{
 		"week", "week", "slot", "slot", "weeks", "break", "insert", "move", "withdraw", "ready", "pause", "resume", "join", "return", "leave",
 		"undo", "restart", "send", "hold", "hold and weeks", "hold and spoiled week", "release", "cancel", "pin", "pin", "compact", "announce", "announce",
+		"again", "again", "again",
 	}
 	kind := rapid.SampledFrom(kinds).Draw(h.rt, fmt.Sprintf("step %d", n))
 	planned := h.planned(kind, s)
@@ -184,6 +191,7 @@ func (h *history) step(n int) {
 		if h.left[m.series+" "+m.to] {
 			h.rt.Fatalf("step %d (%s): %s left %s and got %s", n, kind, m.to, m.series, m.article)
 		}
+		h.once(n, kind, m)
 		perSeries[taken{m.to, m.series, ""}]++
 		if most := h.most(kind); perSeries[taken{m.to, m.series, ""}] > most {
 			h.rt.Fatalf("step %d (%s): %s got %d issues of %s, want at most %d", n, kind, m.to, perSeries[taken{m.to, m.series, ""}], m.series, most)
@@ -311,6 +319,12 @@ func (h *history) do(kind string, s series.Series) {
 		h.join(s, rapid.SampledFrom(h.people).Draw(h.rt, "person"))
 	case "leave", "undo":
 		h.leave(kind, s)
+	case "again":
+		for _, name := range h.people {
+			if rapid.Bool().Draw(h.rt, name) {
+				h.startAgain(s, name)
+			}
+		}
 	case "restart":
 		h.check("close worker", h.worker.Close())
 		h.worker = h.start(h.relay)
@@ -450,7 +464,7 @@ func (h *history) move(s series.Series, slug, other string) {
 	}
 }
 
-// join asks for a series and confirms where a mail came; name "" is somebody new.
+// join asks for a series and confirms where a mail came; name "" is somebody new. Some of those who come back start again.
 func (h *history) join(s series.Series, name string) {
 	if name == "" {
 		name = fmt.Sprintf("p%d", len(h.people))
@@ -461,8 +475,15 @@ func (h *history) join(s series.Series, name string) {
 	if len(h.notices("confirmation")) == before {
 		return // in the series already, or asked too often
 	}
-	_, err := h.p.Confirm(h.ctx, h.confirmLink(), evidence())
+	var again []string
+	if rapid.Bool().Draw(h.rt, "start again") {
+		again = []string{s.Slug}
+	}
+	joined, err := h.p.Confirm(h.ctx, h.confirmLink(), evidence(), again...)
 	h.check("confirm", err)
+	if len(again) > 0 && joined[0].Again {
+		begun.Add(1)
+	}
 	delete(h.left, s.Slug+" "+name+"@reader.example")
 }
 
@@ -480,6 +501,47 @@ func (h *history) leave(kind string, s series.Series) {
 	} else if !errors.Is(err, subscribers.ErrNotPending) {
 		h.rt.Fatalf("undo: %v", err)
 	}
+}
+
+// startAgain presses the button twice: where a cycle is begun by that, it is one, and nothing of it was had.
+func (h *history) startAgain(s series.Series, name string) {
+	before, err := subscribers.EnrolmentOf(h.ctx, h.db, s.ID, h.person(name).ID)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		h.rt.Fatalf("enrolment: %v", err)
+	}
+	may := s.Mode == series.Drip && before.State == subscribers.Active
+	for range 2 {
+		if err := h.again(s, name); may && err != nil || !may && !errors.Is(err, newsletter.ErrAgain) && !errors.Is(err, store.ErrNotFound) {
+			h.rt.Fatalf("%s, %s in %s, starts again: %v", name, before.State, s.Slug, err)
+		}
+	}
+	if !may {
+		return
+	}
+	grown := h.cycle(s, name) - before.Cycle
+	if grown < 0 || grown > 1 {
+		h.rt.Fatalf("%s pressed twice and went on by %d cycles", name, grown)
+	}
+	begun.Add(grown)
+}
+
+// once checks that nobody gets an article a second time in a cycle of its series.
+func (h *history) once(n int, kind string, m taken) {
+	a, err := series.ArticleBySlug(h.ctx, h.db, m.article)
+	h.check("article", err)
+	name, _, _ := strings.Cut(m.to, "@")
+	cycle := int64(1) // of who reads another series only
+	if e, err := subscribers.EnrolmentOf(h.ctx, h.db, a.SeriesID, h.person(name).ID); err == nil {
+		cycle = e.Cycle
+	}
+	key := m.to + " " + m.article
+	if h.got[key] == cycle {
+		h.rt.Fatalf("step %d (%s): %s got %s twice in cycle %d", n, kind, m.to, m.article, cycle)
+	}
+	if h.got[key] != 0 {
+		anew.Add(1)
+	}
+	h.got[key] = cycle
 }
 
 // change holds the coming slot, or releases or cancels what is held.
@@ -568,6 +630,7 @@ func (h *history) runOut() {
 		if h.left[m.series+" "+m.to] {
 			h.rt.Fatalf("at the end: %s left %s and got %s", m.to, m.series, m.article)
 		}
+		h.once(40, "time", m)
 	}
 	for _, name := range h.people {
 		lines, err := h.p.Explain(h.ctx, name+"@reader.example", 1)
@@ -580,25 +643,23 @@ func (h *history) runOut() {
 	}
 }
 
-// By whatever series: an announcement of an article counts in the article's own.
-const hadTwice = `SELECT count(*) FROM (SELECT 1 FROM (
-	SELECT article_id, subscriber_id FROM deliveries
-	WHERE article_id IS NOT NULL AND state IN ('pending', 'claimed', 'inflight', 'sent', 'uncertain')
-	UNION ALL SELECT article_id, subscriber_id FROM kept WHERE article_id IS NOT NULL) x
-GROUP BY article_id, subscriber_id HAVING count(*) > 1) x`
+// By whatever series: an announcement of an article counts in the article's own, in the cycle that it came in.
+const hadTwice = `SELECT count(*) FROM (
+	SELECT 1 FROM (
+		SELECT article_id, subscriber_id, series_id, cycle, dated FROM deliveries
+		WHERE article_id IS NOT NULL AND state IN ('pending', 'claimed', 'inflight', 'sent', 'uncertain')
+		UNION ALL SELECT article_id, subscriber_id, series_id, cycle, at FROM kept WHERE article_id IS NOT NULL) x
+	JOIN articles a ON a.id = x.article_id
+	GROUP BY x.article_id, x.subscriber_id, CASE x.series_id WHEN a.series_id THEN x.cycle ELSE (
+		SELECT 1 + count(*) FROM consents c
+		WHERE c.subscriber_id = x.subscriber_id AND c.series_id = a.series_id AND c.event = 'restarted' AND (x.dated IS NULL OR c.at <= x.dated)) END
+	HAVING count(*) > 1) x`
 
-// nobodyTwice asks the database, and the relay, whether somebody had an article twice.
+// nobodyTwice asks the database whether somebody had an article twice in a cycle; what the relay took was looked at as it came.
 func (h *history) nobodyTwice() {
 	var twice int
 	h.check("count", h.db.QueryRow(h.ctx, hadTwice).Scan(&twice))
 	if twice > 0 {
-		h.rt.Fatalf("%d people have an article twice", twice)
-	}
-	count := map[taken]int{}
-	for _, m := range h.relay.all() {
-		m.series = "" // an article has one, whoever got it as a reader of which
-		if count[m]++; count[m] > 1 {
-			h.rt.Fatalf("the relay took %s for %s twice", m.article, m.to)
-		}
+		h.rt.Fatalf("%d people have an article twice in a cycle", twice)
 	}
 }

@@ -36,6 +36,7 @@ type PersonEnrolment struct {
 	EndedBy     string   `json:"ended_by,omitempty"`
 	Mailable    bool     `json:"mailable"`
 	Cycle       int64    `json:"cycle"`
+	CycleSince  string   `json:"cycle_since,omitempty"` // when they started again
 	Since       string   `json:"since,omitempty"`
 	Ended       string   `json:"ended,omitempty"`
 	PausedUntil string   `json:"paused_until,omitempty"`
@@ -58,6 +59,7 @@ type PersonDelivery struct {
 	Kind    string `json:"kind"`
 	Series  string `json:"series"`
 	Article string `json:"article,omitempty"`
+	Cycle   int64  `json:"cycle,omitempty"` // of its article; 0: it has none that counts
 	State   string `json:"state"`
 	Class   string `json:"class,omitempty"`
 	Reply   string `json:"reply,omitempty"`
@@ -170,7 +172,7 @@ func (p *Publisher) addEnrolments(ctx context.Context, shown *Person, id int64, 
 		}
 		line := PersonEnrolment{
 			Series: slugs[e.SeriesID], Status: string(e.State), EndedBy: e.EndedBy, Mailable: mailable, Cycle: e.Cycle,
-			Since: Stamp(e.ActiveSince), Ended: Stamp(e.EndedAt), PausedUntil: Stamp(e.PausedUntil), Created: Stamp(e.Created),
+			CycleSince: Stamp(e.CycleSince), Since: Stamp(e.ActiveSince), Ended: Stamp(e.EndedAt), PausedUntil: Stamp(e.PausedUntil), Created: Stamp(e.Created),
 		}
 		for _, articleID := range readings[e.ReadingID] {
 			slug, err := articles.of(ctx, p.db, articleID)
@@ -195,10 +197,14 @@ func (p *Publisher) addDeliveries(ctx context.Context, shown *Person, id int64, 
 		if err != nil {
 			return err
 		}
-		shown.Deliveries = append(shown.Deliveries, PersonDelivery{
+		line := PersonDelivery{
 			Issue: d.Issue, Kind: d.Kind, Series: slugs[d.SeriesID], Article: article, State: d.State, Class: d.Class,
 			Reply: d.Reply, Tries: d.Tries, Dated: Stamp(d.Dated), Updated: Stamp(d.Updated),
-		})
+		}
+		if d.ArticleID != 0 {
+			line.Cycle = d.Cycle
+		}
+		shown.Deliveries = append(shown.Deliveries, line)
 	}
 	return nil
 }

@@ -30,6 +30,7 @@ type Preference struct {
 	PausedUntil time.Time         // in the series' zone; zero: they are not paused
 	Next        time.Time         // when the next letter comes to them, in the series' zone; zero: that is not known
 	Asking      bool              // a confirmation is waited for
+	MayAgain    bool              // they had something of it, and may start again: now, or when they have come back
 }
 
 // Preferences reads the page of an unsubscribe link. subscribers.ErrToken where it is not ours.
@@ -86,11 +87,12 @@ func (p *Publisher) preference(ctx context.Context, t subscribers.Token, s serie
 	if one.Asking, err = subscribers.Asking(ctx, p.db, t.SubscriberID, s.ID); err != nil {
 		return one, false, err
 	}
-	if e.State != subscribers.Active {
+	if e.State != subscribers.Active && (e.State != subscribers.Ended || s.Mode != series.Drip) {
 		return one, true, nil
 	}
 	reader, err := outbox.ReaderOf(ctx, p.db, s.ID, t.SubscriberID)
-	if err == nil {
+	one.MayAgain = mayStartAgain(s, reader)
+	if err == nil && e.State == subscribers.Active {
 		one.Next, err = p.promised(ctx, s, reader)
 	}
 	return one, true, err
@@ -98,7 +100,7 @@ func (p *Publisher) preference(ctx context.Context, t subscribers.Token, s serie
 
 // Wish is one change that somebody makes on that page.
 type Wish struct {
-	Verb     string // pause, resume, leave, join, language
+	Verb     string // pause, resume, again, leave, join, language
 	Series   string // its name
 	Until    string // of pause: the first day with letters again, YYYY-MM-DD
 	Language string // of language; empty: the series'
@@ -111,7 +113,7 @@ var ErrDay = errors.New("not a day for the end of a pause")
 const longestPause = 366 * 24 * time.Hour
 
 // Prefer makes a change. A join is a request like that of the form: it mails a link to confirm. subscribers.ErrToken,
-// store.ErrNotFound for a series that the page doesn't show, ErrDay, subscribers.ErrField. By a link from before a rotation of the key only
+// store.ErrNotFound for a series that the page doesn't show, ErrDay, ErrAgain, subscribers.ErrField. By a link from before a rotation of the key only
 // leave is possible; anything else is subscribers.ErrExpired.
 func (p *Publisher) Prefer(ctx context.Context, token string, w Wish, e subscribers.Evidence) error {
 	t, old, err := p.key.OpenLeave(token)
@@ -136,6 +138,8 @@ func (p *Publisher) Prefer(ctx context.Context, token string, w Wish, e subscrib
 		return p.pauseReader(ctx, t.SubscriberID, s, w.Until, e)
 	case "resume":
 		return p.db.InTx(ctx, func(tx *store.Tx) error { return p.people.Resume(ctx, tx, t.SubscriberID, s.ID, e) })
+	case "again":
+		return p.db.InTx(ctx, func(tx *store.Tx) error { return p.startAgain(ctx, tx, t.SubscriberID, s.ID, e) })
 	case "leave":
 		return p.db.InTx(ctx, func(tx *store.Tx) error { return p.people.Unsubscribe(ctx, tx, t.SubscriberID, s.ID, e) })
 	case "join":

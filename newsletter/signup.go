@@ -98,6 +98,8 @@ type Joining struct {
 	Visit
 	Series   series.Series
 	Welcomed bool      // a welcome letter was queued by it
+	MayAgain bool      // they had something of it before, and may start again as they confirm
+	Again    bool      // they have started again, and had nothing since
 	Next     time.Time // when the next letter comes to them, in the series' zone; zero: that is not known
 }
 
@@ -141,7 +143,13 @@ func (p *Publisher) joining(ctx context.Context, t subscribers.Token) (j Joining
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return j, err
 	}
-	j.Welcomed = !reader.Welcomed.IsZero()
+	enrolment, err := subscribers.EnrolmentOf(ctx, p.db, t.SeriesID, t.SubscriberID)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return j, err
+	}
+	j.Welcomed = !reader.Welcomed.IsZero() && !reader.Welcomed.Before(enrolment.ActiveSince) // not one of an earlier coming
+	j.MayAgain = mayStartAgain(j.Series, reader)
+	j.Again = j.Series.Mode == series.Drip && reader.Cycle > 1 && !reader.Begun && !j.Welcomed
 	j.Next, err = p.promised(ctx, j.Series, reader)
 	return j, err
 }
@@ -224,8 +232,9 @@ func (p *Publisher) visit(ctx context.Context, q store.Querier, t subscribers.To
 var errWelcome = errors.New("welcome")
 
 // Confirm activates the enrolments that were asked for and queues their welcomes (rule 3) in one transaction. A welcome that
-// can't be made never stops a confirmation.
-func (p *Publisher) Confirm(ctx context.Context, token string, e subscribers.Evidence) ([]Joining, error) {
+// can't be made never stops a confirmation. Of the series whose names are in again, those who come back to one start it again instead of
+// going on where they left off (rule 14): with the next slot, since their welcome may be the very letter that they had.
+func (p *Publisher) Confirm(ctx context.Context, token string, e subscribers.Evidence, again ...string) ([]Joining, error) {
 	t, err := p.key.OpenConfirm(ctx, p.db, token)
 	if err != nil {
 		return nil, err
@@ -234,23 +243,17 @@ func (p *Publisher) Confirm(ctx context.Context, token string, e subscribers.Evi
 	if err != nil {
 		return nil, err
 	}
-	letters := map[int64]series.Frozen{} // by series, rendered before the lock
-	for _, one := range together {
-		s, err := series.ByID(ctx, p.db, one.SeriesID)
-		if err != nil {
-			return nil, fmt.Errorf("confirm: %w", err)
-		}
-		if letter := p.welcome(ctx, s, t.SubscriberID); letter != nil {
-			letters[s.ID] = *letter
-		}
+	letters, restarts, err := p.beginnings(ctx, together, again)
+	if err != nil {
+		return nil, fmt.Errorf("confirm: %w", err)
 	}
 	if e.MessageID, err = outbox.MessageIDOf(ctx, p.db, confirmationOf(t.Serial)); err != nil {
 		return nil, fmt.Errorf("confirm: %w", err)
 	}
-	err = p.confirm(ctx, token, e, letters)
+	err = p.confirm(ctx, token, e, letters, restarts)
 	if errors.Is(err, errWelcome) {
 		p.log.ErrorContext(ctx, "welcome left out", "error", err)
-		err = p.confirm(ctx, token, e, nil)
+		err = p.confirm(ctx, token, e, nil, restarts)
 	}
 	if err != nil {
 		return nil, err
@@ -259,20 +262,53 @@ func (p *Publisher) Confirm(ctx context.Context, token string, e subscribers.Evi
 	return p.VisitConfirm(ctx, token)
 }
 
-// confirm activates, and adds the welcomes of what is fresh.
-func (p *Publisher) confirm(ctx context.Context, token string, e subscribers.Evidence, letters map[int64]series.Frozen) error {
+// beginnings says how the series of some requests begin for the person, before the lock: with a welcome, or with a new cycle where they come
+// back to one that again names and had something of it.
+func (p *Publisher) beginnings(ctx context.Context, together []subscribers.Token, again []string) (letters map[int64]series.Frozen, restarts []int64, err error) {
+	letters = map[int64]series.Frozen{}
+	for _, one := range together {
+		s, err := series.ByID(ctx, p.db, one.SeriesID)
+		if err != nil {
+			return nil, nil, err
+		}
+		if slices.Contains(again, s.PublicName()) {
+			reader, err := outbox.ReaderOf(ctx, p.db, s.ID, one.SubscriberID)
+			if err != nil && !errors.Is(err, store.ErrNotFound) {
+				return nil, nil, err
+			}
+			if mayStartAgain(s, reader) {
+				restarts = append(restarts, s.ID)
+				continue
+			}
+		}
+		if letter := p.welcome(ctx, s, one.SubscriberID); letter != nil {
+			letters[s.ID] = *letter
+		}
+	}
+	return letters, restarts, nil
+}
+
+// confirm activates, and begins what is fresh.
+func (p *Publisher) confirm(ctx context.Context, token string, e subscribers.Evidence, letters map[int64]series.Frozen, restarts []int64) error {
 	return p.db.InTx(ctx, func(tx *store.Tx) error {
 		all, err := p.people.Confirm(ctx, tx, token, e)
 		if err != nil {
 			return err
 		}
 		for _, enrolment := range all {
-			letter, ok := letters[enrolment.SeriesID]
-			if !ok || !enrolment.Fresh {
-				continue
-			}
-			if err := p.addWelcome(ctx, tx, letter, enrolment.SubscriberID); err != nil {
-				return fmt.Errorf("series %s: %w: %w", letter.Series.Slug, errWelcome, err)
+			letter, welcomed := letters[enrolment.SeriesID]
+			switch {
+			case !enrolment.Fresh:
+			case slices.Contains(restarts, enrolment.SeriesID):
+				how := subscribers.Evidence{IP: e.IP, Agent: e.Agent, Form: e.Form, MessageID: e.MessageID}
+				err := p.startAgain(ctx, tx, enrolment.SubscriberID, enrolment.SeriesID, how)
+				if err != nil && !errors.Is(err, ErrAgain) { // it has become live: then they go on
+					return err
+				}
+			case welcomed:
+				if err := p.addWelcome(ctx, tx, letter, enrolment.SubscriberID); err != nil {
+					return fmt.Errorf("series %s: %w: %w", letter.Series.Slug, errWelcome, err)
+				}
 			}
 		}
 		return nil

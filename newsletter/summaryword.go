@@ -141,7 +141,7 @@ func saidSkips(w templates.Words, sum summary) (said []string) {
 	for _, skip := range []struct {
 		key string
 		n   int64
-	}{{"left", sum.skips.Left}, {"refused", sum.skips.Refused}, {"paused", sum.skips.Paused}, {"else", sum.skips.Else}} {
+	}{{"left", sum.skips.Left}, {"refused", sum.skips.Refused}, {"again", sum.skips.Again}, {"paused", sum.skips.Paused}, {"else", sum.skips.Else}} {
 		if skip.n > 0 {
 			said = append(said, w.T("editors.summary.skipped_"+skip.key, "n", skip.n))
 		}

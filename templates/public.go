@@ -186,9 +186,11 @@ func (v PublicConfirm) One() bool { return len(v.Series) == 1 }
 // PublicJoined is a series that somebody confirms.
 type PublicJoined struct {
 	Words
-	Title, Path string
-	Welcome     bool      // a first letter is on its way
-	Next        time.Time // in the series' zone; zero: none planned
+	Title, Path, Name string
+	Welcome           bool      // a first letter is on its way
+	MayAgain          bool      // they come back to it, and choose between going on and starting again
+	Again             bool      // they have started again
+	Next              time.Time // in the series' zone; zero: none planned
 }
 
 // Zone is the name of Next's zone as readers know it: UTC, America/New York.
@@ -208,7 +210,8 @@ type PublicPreferences struct {
 	Old           bool   // the link is from before a rotation of the key, and good for leaving alone: there is neither Series nor Choices
 	Series        []PublicPreference
 	Choices       []PublicLanguage
-	Done          string // of its text: public.preferences.done.DONE; empty: nothing
+	Done          string            // of its text: public.preferences.done.DONE; empty: nothing
+	Again         *PublicPreference // the series that Done says was started again; nil: none was
 }
 
 // PublicPreference is one series to a reader.
@@ -217,6 +220,8 @@ type PublicPreference struct {
 	Title, Path, Name, Rhythm string
 	Action                    string // where its buttons send
 	Fault                     bool   // its pause can't end on the day that was given
+	MayAgain                  bool   // there is something to start again: now, or when they have come back
+	Refused                   string // why it can't be started again: live, out; empty: that was not asked
 	State                     string // active, paused, pending, ended, none
 	Asking                    bool   // a confirmation is waited for
 	Until, Next               time.Time

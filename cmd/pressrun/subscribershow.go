@@ -177,7 +177,11 @@ func printAbout(w io.Writer, p newsletter.Person) {
 func printPerson(w io.Writer, p newsletter.Person) {
 	printAbout(w, p)
 	for _, e := range p.Enrolments {
-		fmt.Fprintf(w, "Series %s:\t%s\n", e.Series, strings.TrimSpace(e.Status+" "+cmp.Or(e.EndedBy, e.Since)))
+		state := strings.TrimSpace(e.Status + " " + cmp.Or(e.EndedBy, e.Since))
+		if e.CycleSince != "" {
+			state += fmt.Sprintf(", in cycle %d since %s", e.Cycle, e.CycleSince)
+		}
+		fmt.Fprintf(w, "Series %s:\t%s\n", e.Series, state)
 	}
 	for _, x := range p.Suppressions {
 		what := cmp.Or(x.Series, "everything")
@@ -211,7 +215,7 @@ func (a *app) subscriberExplainCommand() *cobra.Command {
    3  the welcome and the gap after it                           11  nothing ready, a held or empty slot
    4  no going back: what is behind them is not sent             12  a slot that is late is held
    5  what was published or read before                          13  who gets it: confirmed, active, not suppressed
-   8  withdrawn articles are nobody's                            14  once: nobody gets an article twice`,
+   8  withdrawn articles are nobody's                            14  once a cycle; who starts again has another`,
 		Example: "  pressrun subscriber explain ada@example.org --slots 4",
 		Args:    args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {

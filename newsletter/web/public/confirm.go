@@ -33,7 +33,13 @@ func (p *pages) confirm(w http.ResponseWriter, r *http.Request) error {
 	shown := p.confirmPage(r, before)
 	e := evidence(r, form, shown.Wording)
 	e.Language = shown.Language()
-	all, err := p.Publisher.Confirm(web.Lasting(r), token, e)
+	var again []string
+	for _, v := range before {
+		if name := v.Series.PublicName(); r.PostForm.Get("begin-"+name) == "again" {
+			again = append(again, name)
+		}
+	}
+	all, err := p.Publisher.Confirm(web.Lasting(r), token, e, again...)
 	if err != nil {
 		return err
 	}
@@ -51,7 +57,8 @@ func (p *pages) confirmPage(r *http.Request, all []newsletter.Joining) templates
 	var titles, senders []string
 	for _, v := range all {
 		page.Series = append(page.Series, templates.PublicJoined{
-			Words: words, Title: v.Series.Title, Path: seriesPath(v.Series), Welcome: v.Welcomed, Next: v.Next,
+			Words: words, Title: v.Series.Title, Path: seriesPath(v.Series), Name: v.Series.PublicName(), Welcome: v.Welcomed, Next: v.Next,
+			MayAgain: v.MayAgain && v.State != subscribers.Active, Again: v.Again,
 		})
 		page.Done = page.Done && v.State == subscribers.Active
 		titles = append(titles, v.Series.Title)

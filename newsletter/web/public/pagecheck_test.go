@@ -46,6 +46,10 @@ func everyPage(t *testing.T, s *webtest.Site, h http.Handler, lang string) (map[
 	_, reader := s.AddReader(t, skin, "ada@example.org")
 	s.AddReader(t, later, "ada@example.org")
 	_, left := s.AddReader(t, skin, "left@example.org")
+	course := s.Set(t, s.AddSeries(t, "course", "First steps", "Second steps"), series.Change{Mode: new(series.Drip)})
+	_, again := s.AddReader(t, course, "again@example.org")
+	_, back := s.AddReader(t, course, "back@example.org")
+	hadNext(t, s, course)
 	confirmed := s.AskToJoin(t, skin, "new@example.org")
 	q := "?lang=" + lang
 	answers := map[string]webtest.Answer{}
@@ -69,6 +73,13 @@ func everyPage(t *testing.T, s *webtest.Site, h http.Handler, lang string) (map[
 	keep("foreign", webtest.Do(t, h, webtest.Request{Method: "POST", Path: "/c/" + confirmed + q, Header: map[string]string{"Sec-Fetch-Site": "cross-site"}}))
 	keep("paused", post(t, h, "/preferences/"+reader+q, url.Values{"wish": {"pause"}, "series": {"later"}, "until": {"2027-04-01"}}))
 	keep("day", post(t, h, "/preferences/"+reader+q, url.Values{"wish": {"pause"}, "series": {"skin"}, "until": {"2020-04-01"}}))
+	keep("again", post(t, h, "/preferences/"+again+q, url.Values{"wish": {"again"}, "series": {"course"}}))
+	hadNext(t, s, course)
+	keep("again-refused", post(t, h, "/preferences/"+reader+q, url.Values{"wish": {"again"}, "series": {"skin"}}))
+	keep("again-left", post(t, h, "/preferences/"+back+q, url.Values{"wish": {"leave"}, "series": {"course"}}))
+	comes := s.AskToJoin(t, course, "back@example.org")
+	keep("coming-back", get(t, h, "/c/"+comes+q))
+	keep("coming-back-again", post(t, h, "/c/"+comes+q, url.Values{"begin-course": {"again"}}))
 	keep("mailed", post(t, h, "/mine"+q, url.Values{"email": {"ada@example.org"}}))
 	mine := linkMailed(t, s)
 	keep("moving", post(t, h, mine+"/address"+q, url.Values{"email": {"new@example.net"}}))
@@ -84,7 +95,7 @@ func everyPage(t *testing.T, s *webtest.Site, h http.Handler, lang string) (map[
 		"home": {"/" + q, 200}, "subscribe": {"/subscribe" + q, 200}, "subscribe-one": {"/subscribe/" + gut.PublicName() + q, 200},
 		"series": {"/s/skin" + q, 200}, "series-empty": {"/s/later" + q, 200}, "article": {"/s/skin/skin-2" + q, 200}, "withdrawn": {"/s/skin/skin-3" + q, 410},
 		"confirm": {"/c/" + ask + q, 200}, "confirmed": {"/c/" + confirmed + q, 200}, "leave": {"/u/" + reader + q, 200},
-		"preferences": {"/preferences/" + reader + q, 200}, "ask-mine": {"/mine" + q, 200}, "mine": {mine + q, 200}, "move": {move + q, 200},
+		"preferences": {"/preferences/" + reader + q, 200}, "may-again": {"/preferences/" + again + q, 200}, "ask-mine": {"/mine" + q, 200}, "mine": {mine + q, 200}, "move": {move + q, 200},
 		"missing": {"/nothing" + q, 404}, "bad-link": {"/u/x" + q, 404},
 	}
 	for path, a := range answers {

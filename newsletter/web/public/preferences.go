@@ -3,10 +3,12 @@ package public
 import (
 	"errors"
 	"net/http"
+	"slices"
 
 	"pressrun/newsletter"
 	"pressrun/newsletter/series"
 	"pressrun/newsletter/web"
+	"pressrun/subscribers"
 	"pressrun/templates"
 )
 
@@ -28,7 +30,7 @@ func (p *pages) setPreferences(w http.ResponseWriter, r *http.Request) error {
 	how := evidence(r, p.BaseURL.JoinPath("preferences", "[token]").String(), "")
 	var err error
 	switch verb {
-	case "pause", "resume", "leave", "join", "language":
+	case "pause", "resume", "again", "leave", "join", "language":
 		err = p.Publisher.Prefer(web.Lasting(r), token, newsletter.Wish{
 			Verb: verb, Series: r.PostForm.Get("series"), Until: r.PostForm.Get("until"), Language: r.PostForm.Get("language"),
 		}, how)
@@ -37,23 +39,39 @@ func (p *pages) setPreferences(w http.ResponseWriter, r *http.Request) error {
 	default:
 		err = web.ErrForm
 	}
-	day := errors.Is(err, newsletter.ErrDay)
-	if err != nil && !day {
+	refused := err
+	if err != nil && !errors.Is(err, newsletter.ErrDay) && !errors.Is(err, newsletter.ErrAgain) {
 		return err
 	}
 	page, err := p.preferencesPage(r, token)
 	if err != nil {
 		return err
 	}
-	if page.Done = verb; day {
-		page.Done = ""
-		for i := range page.Series {
-			page.Series[i].Fault = page.Series[i].Name == r.PostForm.Get("series")
+	at := slices.IndexFunc(page.Series, func(s templates.PublicPreference) bool { return s.Name == r.PostForm.Get("series") })
+	if refused == nil {
+		page.Done = verb
+		if verb == "again" && at >= 0 {
+			page.Again = &page.Series[at]
 		}
-		web.Private(w)
-		return web.Show(w, http.StatusUnprocessableEntity, page.Write)
+		return personal(w, page.Write)
 	}
-	return personal(w, page.Write)
+	if at >= 0 {
+		refuse(&page.Series[at], refused)
+	}
+	web.Private(w)
+	return web.Show(w, http.StatusUnprocessableEntity, page.Write)
+}
+
+// refuse says at a series why a change of it was not made.
+func refuse(view *templates.PublicPreference, why error) {
+	switch {
+	case errors.Is(why, newsletter.ErrDay):
+		view.Fault = true
+	case view.State == string(subscribers.Active):
+		view.Refused = "live"
+	default:
+		view.Refused = "out"
+	}
 }
 
 func (p *pages) preferencesPage(r *http.Request, token string) (templates.PublicPreferences, error) {
@@ -89,7 +107,7 @@ func (p *pages) preference(words templates.Words, one newsletter.Preference) tem
 	s := one.Series
 	view := templates.PublicPreference{
 		Words: words, Title: s.Title, Path: seriesPath(s), Name: s.PublicName(), Rhythm: series.DescribeScheduleIn(words, s.Schedule),
-		State: string(one.State), Asking: one.Asking, Until: one.PausedUntil, Next: one.Next,
+		State: string(one.State), Asking: one.Asking, MayAgain: one.MayAgain, Until: one.PausedUntil, Next: one.Next,
 		TextLang: s.Language, TextDir: templates.Dir(s.Language),
 	}
 	if view.State == "" {

@@ -64,6 +64,117 @@ func TestPreferences(t *testing.T) {
 	wants(t, "a series unknown", post(t, h, at, url.Values{"wish": {"pause"}, "series": {"none"}, "until": {"2027-04-06"}}), 404)
 }
 
+// hadNext has the readers of a drip series had their next article.
+func hadNext(t *testing.T, s *webtest.Site, of series.Series) {
+	t.Helper()
+	s.Pass(time.Minute)
+	s.Send(t, of)
+	s.InTx(t, func(tx *store.Tx) error {
+		_, err := tx.Exec(t.Context(), `UPDATE deliveries SET state = 'sent', dated = ?2, hash = 'h', message_id = 'm'
+WHERE series_id = ?1 AND state = 'pending' AND kind = 'issue'`, of.ID, s.Now().UnixMilli())
+		return err
+	})
+	s.Pass(time.Minute)
+}
+
+// cycle is the one that somebody is in.
+func cycle(t *testing.T, s *webtest.Site, in series.Series, id int64) int64 {
+	t.Helper()
+	e, err := subscribers.EnrolmentOf(t.Context(), s.DB, in.ID, id)
+	if err != nil {
+		t.Fatalf("enrolment of %d: %v", id, err)
+	}
+	return e.Cycle
+}
+
+// To start a series again is a button of its own page, and nothing else: neither a look at it nor a form from elsewhere does it.
+func TestStartAgain(t *testing.T) {
+	s := webtest.New(t)
+	h := handler(t, s)
+	skin := s.AddSeries(t, "skin", "Water")
+	course := s.Set(t, s.AddSeries(t, "course", "First", "Second", "Third"), series.Change{Mode: new(series.Drip)})
+	id, token := s.AddReader(t, course, "ada@example.org")
+	s.AddReader(t, skin, "ada@example.org")
+	at, press := "/preferences/"+token, url.Values{"wish": {"again"}, "series": {"course"}}
+	const button, live = "Start again from the first article", "Everybody gets the same letter of this series"
+	if strings.Contains(get(t, h, at).Body, button) {
+		t.Error("offered to somebody who had nothing yet")
+	}
+	wants(t, "pressed all the same", post(t, h, at, press), 200, "You start again from the first article.", "The next letter comes on Tuesday 2 March 2027.")
+	hadNext(t, s, course)
+	hadNext(t, s, course)
+
+	page := get(t, h, at)
+	wants(t, "offered", page, 200, button, "The next letter is then the first article, and you get all of them again.")
+	if n := strings.Count(page.Body, `value="again"`); n != 1 {
+		t.Errorf("got %d buttons, want one, of the series in which each reader has a place", n)
+	}
+	rest := s.Dump(t)
+	for _, query := range []string{"", "?wish=again&series=course"} {
+		get(t, h, at+query)
+		webtest.Do(t, h, webtest.Request{Method: "HEAD", Path: at + query})
+	}
+	foreign := webtest.Do(t, h, webtest.Request{Method: "POST", Path: at, Form: press, Header: map[string]string{"Sec-Fetch-Site": "cross-site"}})
+	wants(t, "from elsewhere", foreign, 403)
+	wants(t, "in live", post(t, h, at, url.Values{"wish": {"again"}, "series": {"skin"}}), 422, `role="alert"`, live)
+	wants(t, "a series unknown", post(t, h, at, url.Values{"wish": {"again"}, "series": {"none"}}), 404)
+	if now := s.Dump(t); now != rest {
+		t.Error("something was changed by none of them")
+	}
+	for range 3 {
+		wants(t, "pressed", post(t, h, at, press), 200, `role="status"`, "You start again from the first article.", "The next letter comes on Tuesday 2 March 2027.")
+	}
+	if got := cycle(t, s, course, id); got != 2 {
+		t.Errorf("after three times: in cycle %d, want 2", got)
+	}
+	person, err := s.Publisher.Person(t.Context(), "ada@example.org")
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := person.Events[len(person.Events)-1]
+	if last.Event != "restarted" || last.Series != "course" || last.Form != "http://127.0.0.1:8080/preferences/[token]" {
+		t.Errorf("the event is %+v", last)
+	}
+	post(t, h, at, url.Values{"wish": {"leave"}, "series": {"course"}})
+	wants(t, "after leaving", post(t, h, at, press), 422, `role="alert"`, "You don’t get this series now")
+}
+
+// Who left a drip series and comes back is asked whether to go on, which is the default, or to start again.
+func TestComingBack(t *testing.T) {
+	s := webtest.New(t)
+	h := handler(t, s)
+	course := s.Set(t, s.AddSeries(t, "course", "First", "Second", "Third"), series.Change{Mode: new(series.Drip), Welcome: new("none")})
+	const asked = "Start again: the next letter is the first article"
+	for _, tt := range []struct {
+		email string
+		form  url.Values
+		want  int64
+	}{
+		{"ada@example.org", nil, 1},
+		{"ben@example.org", url.Values{"begin-course": {"on"}}, 1},
+		{"cyd@example.org", url.Values{"begin-course": {"again"}}, 2},
+		{"dan@example.org", url.Values{"begin-skin": {"again"}}, 1},
+	} {
+		id, token := s.AddReader(t, course, tt.email)
+		hadNext(t, s, course)
+		wants(t, "left", post(t, h, "/preferences/"+token, url.Values{"wish": {"leave"}, "series": {"course"}}), 200, "it goes on where you left off", "start again from the first article instead")
+		s.Pass(time.Hour)
+		link := "/c/" + s.AskToJoin(t, course, tt.email)
+		wants(t, "asked", get(t, h, link), 200, asked, `name="begin-course" value="on" checked`)
+		page := post(t, h, link, tt.form)
+		wants(t, "back", page, 200, "You’re in")
+		if got := strings.Contains(page.Body, "You start again from the first article. The next letter comes on Tuesday 2 March 2027."); got != (tt.want == 2) {
+			t.Errorf("%s: it says that they start again: %t:\n%s", tt.email, got, page.Body)
+		}
+		if got := cycle(t, s, course, id); got != tt.want {
+			t.Errorf("%s: in cycle %d, want %d", tt.email, got, tt.want)
+		}
+	}
+	if page := get(t, h, "/c/"+s.AskToJoin(t, course, "new@example.org")); strings.Contains(page.Body, asked) {
+		t.Error("somebody new is asked whether to start again")
+	}
+}
+
 // A letter that was forwarded tells nobody which sensitive or private series its reader gets.
 func TestPreferencesTellNothingSensitive(t *testing.T) {
 	s := webtest.New(t)
@@ -144,6 +255,7 @@ func TestLinksOfAnOldSecret(t *testing.T) {
 		{"wish": {"language"}, "language": {"fr"}},
 		{"wish": {"pause"}, "series": {"skin"}, "until": {"2027-04-06"}},
 		{"wish": {"resume"}, "series": {"skin"}},
+		{"wish": {"again"}, "series": {"skin"}},
 		{"wish": {"join"}, "series": {"gut"}},
 	} {
 		wants(t, form.Get("wish"), post(t, h, at, form), 410)
