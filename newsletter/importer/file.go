@@ -54,15 +54,23 @@ func (in *intake) file(s source) error {
 	case kind == object && readerFor(s.name, false) == nil:
 		return in.ghost(s)
 	}
-	read := readerFor(s.name, s.named)
+	return in.single(s, kind)
+}
+
+// single takes in a file that is one text.
+func (in *intake) single(s source, kind kind) error {
+	read, most := readerFor(s.name, s.named), maxArticle
 	if ext := strings.ToLower(path.Ext(s.name)); ext == ".html" || ext == ".htm" || kind == page && ext != ".md" && ext != ".markdown" {
 		read = func(text string) (candidate, []Problem) { return readPage(text, s.at) }
+		if s.at != "" {
+			most = maxPage
+		}
 	}
 	if read == nil {
 		in.passOver(s)
 		return nil
 	}
-	b, err := s.bytes(maxArticle)
+	b, err := s.bytes(most)
 	if err != nil {
 		in.fatal(s.file, "can't be read: "+cause(err), mendOpen(err))
 		return nil

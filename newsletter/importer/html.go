@@ -19,10 +19,13 @@ import (
 	"pressrun/newsletter/series"
 )
 
+// maxPage is the largest page that is read from the web, in bytes: most of it is not the article.
+const maxPage = 2 << 20
+
 // maxBrackets bounds the [ of an HTML text: the converter takes quadratic time on them (20 seconds for 256 KB).
 const maxBrackets = 2_000
 
-var errBrackets = errors.New("the page has more than 2,000 square brackets")
+var errBrackets = errors.New("it has more than 2,000 square brackets")
 
 // readHTML reads one article from a web page: the title from its first heading or its head, the text from its article, main
 // or body element, neighbours from links that say so (rel=prev, rel=next). What acts or navigates is left out.
@@ -31,9 +34,6 @@ func readHTML(text string) (candidate, []Problem) { return readPage(text, "") }
 // readPage is readHTML for a page that was at a web address, where its links and pictures lead from; empty: it is a file.
 func readPage(text, address string) (candidate, []Problem) {
 	c := candidate{Incoming: series.Incoming{Text: series.Text{DisclaimerMode: "add"}}}
-	if strings.Count(text, "[") > maxBrackets {
-		return c, []Problem{{What: errBrackets.Error(), Mend: "save it as plain text", Fatal: true}}
-	}
 	doc, err := html.Parse(strings.NewReader(text))
 	if err != nil {
 		return c, []Problem{{What: "the page can't be parsed: " + err.Error(), Mend: "save it as plain text", Fatal: true}}
@@ -93,9 +93,28 @@ func feedOf(doc *html.Node, address string) []Problem {
 // convert makes Markdown of the element that holds an article, and says what of it no letter shows. What acts or navigates is left out.
 func convert(body *html.Node) (markdown string, played []Problem, err error) {
 	clean(body)
+	if brackets(body) > maxBrackets {
+		return "", nil, errBrackets
+	}
 	played = keepPlayers(body)
 	b, err := htmlConverter().ConvertNode(body)
+	if len(b) > maxArticle {
+		return "", nil, tooLarge(maxArticle)
+	}
 	return trimBody(sane(string(b))), played, err // character references bring in what the page itself may not hold
+}
+
+// brackets counts the [ that the converter meets.
+func brackets(body *html.Node) (n int) {
+	for d := range body.Descendants() {
+		if d.Type == html.TextNode {
+			n += strings.Count(d.Data, "[")
+		}
+		for _, a := range d.Attr {
+			n += strings.Count(a.Val, "[")
+		}
+	}
+	return n
 }
 
 // noteOf takes the closing note off a text: as plain text, and as it stood there.

@@ -104,48 +104,56 @@ func (g *gathering) leave(one, many string) {
 	g.left = append(g.left, leftOver{one, many, 1})
 }
 
-// add makes a candidate of a post. One that no letter could carry is left out with a word; the others come in. The error is for more
-// posts than an import may have.
+// add takes in a post. One that no letter could carry is left out with a word; the others come in. The error is for more posts than an
+// import may have.
 func (g *gathering) add(p post) error {
 	if g.in.files++; g.in.files > maxFiles {
 		return fmt.Errorf("%w: %s holds more than %d posts; import a part of it at a time", ErrFile, shown(g.s.file), maxFiles)
 	}
-	if p.paid {
-		p.draft = true
-	}
-	c := candidate{
-		Incoming: series.Incoming{Draft: p.draft, Text: series.Text{Title: titleOf(p.title), DisclaimerMode: "add", Date: p.date.day}},
-		number:   -1, when: cmp.Or(p.date.at, undated), place: g.posts, guid: p.guid,
-	}
+	p.draft = p.draft || p.paid
 	markdown, problems, dead, err := p.markdown()
-	if err == nil && len(markdown) > maxArticle {
+	c := g.candidate(p, markdown)
+	switch {
+	case err != nil:
+	case len(markdown) > maxArticle:
 		err = tooLarge(maxArticle)
-	}
-	if c.Title == "" {
-		c.Title = titleOf(clip(plainWords(clip(markdown, maxTitle)), 60))
-	}
-	if err == nil && markdown == "" && !p.draft {
-		err = errors.New("it has no text")
-	}
-	c.Slug = slugify(p.name)
-	name := g.named(cmp.Or(c.Slug, slugOf(c.Title, "")))
-	c.Source, c.file = shown(g.s.name+"#"+name), shown(g.s.file+"#"+name)
-	if c.Title == "" && err == nil {
+	case c.Title == "":
 		err = errors.New("it has neither title nor text")
+	case markdown == "" && !p.draft:
+		err = errors.New("it has no text")
 	}
 	if err != nil {
 		g.leave("post that can't be read", "posts that can't be read")
 		g.in.problems = append(g.in.problems, Problem{File: c.file, What: "it is left out: " + err.Error(), Mend: "bring it as a file of its own, if you want it"})
 		return nil
 	}
-	c.dir, c.base = g.s.file, name
-	c.note, c.noteMarkdown, c.Markdown = noteOf(markdown)
 	g.dress(&c, p)
 	for _, problem := range problems {
 		problem.File = c.file
 		g.in.problems = append(g.in.problems, problem)
 	}
 	g.in.candidates = append(g.in.candidates, c)
+	g.count(p, dead)
+	return nil
+}
+
+// candidate is a post as an article, but for what stands around its text.
+func (g *gathering) candidate(p post, markdown string) candidate {
+	c := candidate{
+		Incoming: series.Incoming{Draft: p.draft, Slug: slugify(p.name), Text: series.Text{Title: titleOf(p.title), DisclaimerMode: "add", Date: p.date.day}},
+		dir:      g.s.file, number: -1, when: cmp.Or(p.date.at, undated), place: g.posts, guid: p.guid,
+	}
+	c.note, c.noteMarkdown, c.Markdown = noteOf(markdown)
+	if c.Title == "" {
+		c.Title = titleOf(clip(plainWords(clip(markdown, maxTitle)), 60))
+	}
+	c.base = g.named(cmp.Or(c.Slug, slugOf(c.Title, "")))
+	c.Source, c.file = shown(g.s.name+"#"+c.base), shown(g.s.file+"#"+c.base)
+	return c
+}
+
+// count counts a post that was taken in.
+func (g *gathering) count(p post, dead addresses) {
 	g.posts++
 	if p.draft {
 		g.drafts++
@@ -159,7 +167,6 @@ func (g *gathering) add(p post) error {
 	g.links += dead.links
 	g.widgets += dead.widgets
 	g.abroad += dead.pictures
-	return nil
 }
 
 // named is a name for a post that no other of its file has.
@@ -242,24 +249,39 @@ func (g *gathering) end() {
 		return
 	}
 	g.in.read = append(g.in.read, shown(g.s.file)+": "+said)
-	if g.summaries > 0 {
-		g.in.doubt(g.s.file, fmt.Sprintf("%d of its %d posts may be only summaries: the feed gives no other text of them", g.summaries, g.posts), "look at them, or take an export of the site instead")
-	}
-	if g.paid > 0 {
-		g.in.doubt(g.s.file, counted(g.paid, "post was for paying readers only, and comes in as a draft", "posts were for paying readers only, and come in as drafts"), "make those ready that all readers of the series may have")
-	}
-	if g.links > 0 {
-		g.in.doubt(g.s.file, counted(g.links, "link led", "links led")+" within a page, or to a site whose address the file does not tell: only the words stay",
-			"write an address into the article where one matters")
-	}
-	if g.widgets > 0 {
-		g.in.doubt(g.s.file, counted(g.widgets, "button or line that asks to subscribe or share at the old place is", "buttons and lines that ask to subscribe or share at the old place are")+" left out",
-			"write your own where you want one")
-	}
-	if g.abroad > 0 {
-		g.in.doubt(g.s.file, counted(g.abroad, "picture is not here, and letters load nothing from elsewhere: it is shown by its description, as a link where it has an https address",
-			"pictures are not here, and letters load nothing from elsewhere: they are shown by their descriptions, as links where they have an https address"),
-			"export an article where a picture matters, put a copy beside it and import that")
+	g.remark()
+}
+
+// remark says of the whole file what happened to many of its posts.
+func (g *gathering) remark() {
+	for _, r := range []struct {
+		n                     int
+		one, many, what, mend string
+	}{
+		{
+			g.summaries, "post", "posts", "with perhaps only a summary: the feed gives no other text",
+			"look at them, or take an export of the site instead",
+		},
+		{
+			g.paid, "post", "posts", "for paying readers only, taken in as draft",
+			"make ready what all readers of the series may have",
+		},
+		{
+			g.links, "link", "links", "within a page, or to a site whose address the file does not tell: only the words stay",
+			"write an address into the article where one matters",
+		},
+		{
+			g.widgets, "button or line", "buttons and lines", "asking to subscribe or share at the old place: left out",
+			"write your own where you want one",
+		},
+		{
+			g.abroad, "picture", "pictures", "not here, and letters load nothing from elsewhere: descriptions are shown, as links where there is an https address",
+			"export an article where a picture matters, put a copy beside it and import that",
+		},
+	} {
+		if r.n > 0 {
+			g.in.doubt(g.s.file, counted(r.n, r.one, r.many)+" "+r.what, r.mend)
+		}
 	}
 }
 
@@ -280,9 +302,6 @@ func (p post) markdown() (markdown string, problems []Problem, dead addresses, e
 			return own, append(problems, otherFields()), dead, nil
 		}
 		return text, problems, dead, nil
-	}
-	if strings.Count(p.html, "[") > maxBrackets {
-		return "", nil, dead, errBrackets
 	}
 	doc, err := html.Parse(strings.NewReader(sane(p.html)))
 	if err != nil {

@@ -82,24 +82,29 @@ func (in *intake) substack(fsys fs.FS, dir, prefix string) (bool, error) {
 	}
 	g := in.gather(s, "Substack export")
 	for _, row := range rows {
-		switch row["type"] {
-		case "page":
-			g.leave("page", "pages")
-			continue
-		case "thread", "restack", "adhoc_email", "note":
-			g.leave("item of another kind", "items of other kinds")
-			continue
-		}
-		p, err := in.substackPost(fsys, row, texts)
-		if err != nil {
-			return true, err
-		}
-		if err := g.add(p); err != nil {
+		if err := g.substackRow(row, texts); err != nil {
 			return true, err
 		}
 	}
 	g.end()
 	return true, nil
+}
+
+// substackRow takes in a row of posts.csv if it is a post, or counts what else it is.
+func (g *gathering) substackRow(row, texts map[string]string) error {
+	switch row["type"] {
+	case "page":
+		g.leave("page", "pages")
+		return nil
+	case "thread", "restack", "adhoc_email", "note":
+		g.leave("item of another kind", "items of other kinds")
+		return nil
+	}
+	p, err := g.in.substackPost(g.s.fsys, row, texts)
+	if err != nil {
+		return err
+	}
+	return g.add(p)
 }
 
 // substackTexts are the files of the texts by the number of their post, which begins their names.
@@ -115,7 +120,7 @@ func substackTexts(fsys fs.FS, dir string) (map[string]string, error) {
 	return texts, err
 }
 
-func (in *intake) substackPost(fsys fs.FS, row map[string]string, texts map[string]string) (post, error) {
+func (in *intake) substackPost(fsys fs.FS, row, texts map[string]string) (post, error) {
 	number, slug, _ := strings.Cut(row["post_id"], ".")
 	file := texts[number]
 	if slug == "" {
