@@ -304,7 +304,7 @@ ON CONFLICT DO NOTHING`
 
 // AddFor is Add for an announcement, which belongs to no series: the people get it as readers of seriesID, and its
 // unsubscribe link leaves that one. Who reads several of the announcement's series has one row. It counts as had in its article's
-// series, in whatever cycle, since the row has the cycle of seriesID.
+// series in the cycle that it came in there: the row has the cycle of seriesID, so the time tells.
 func AddFor(ctx context.Context, tx *store.Tx, issueID, seriesID int64, subscriberIDs []int64, now time.Time) (int64, error) {
 	people := make([]Reader, len(subscriberIDs))
 	for i, id := range subscriberIDs {
