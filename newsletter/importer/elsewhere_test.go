@@ -179,6 +179,27 @@ func TestPostsAreKnownAgain(t *testing.T) {
 	}
 }
 
+// An export of Blogger is an Atom feed with comments, pages and settings in it (developers.google.com/blogger, and its newer takeout).
+func TestBloggerExport(t *testing.T) {
+	entry := func(id, title, more string) string {
+		return "<entry><id>" + id + "</id><title>" + title + "</title><published>2024-01-0" + id + "T09:00:00Z</published>" + more + `<content type="html">&lt;p&gt;Text.&lt;/p&gt;</content></entry>`
+	}
+	kind := func(k string) string {
+		return `<category scheme="http://schemas.google.com/g/2005#kind" term="http://schemas.google.com/blogger/2008/kind#` + k + `"/>`
+	}
+	f, err := importer.Read(write(t, t.TempDir(), "blog.xml", `<feed xmlns="http://www.w3.org/2005/Atom" xmlns:app="http://purl.org/atom/app#" xmlns:blogger="http://schemas.google.com/blogger/2018">`+
+		entry("1", "A", kind("post")+`<category term="boats"/>`)+entry("2", "Nice!", kind("comment"))+entry("3", "Template", kind("template"))+
+		entry("4", "B", kind("post")+"<app:control><app:draft>yes</app:draft></app:control>")+
+		entry("5", "C", "<blogger:type>POST</blogger:type><blogger:status>LIVE</blogger:status>")+entry("6", "D", "<blogger:type>COMMENT</blogger:type>")+
+		entry("7", "E", "<blogger:type>POST</blogger:type><blogger:status>DRAFT</blogger:status>")+"</feed>"))
+	if err != nil || slugs(f) != "a b c e" || !strings.HasSuffix(f.Sources[0], "Atom feed: 4 posts, 2 of them drafts; left out: 3 items of other kinds") {
+		t.Fatalf("%q, %q, %v; want the posts alone", slugs(f), f.Sources, err)
+	}
+	if a := f.Articles; a[0].Draft || a[0].Meta["tags"] != `["boats"]` || !a[1].Draft || a[2].Draft || !a[3].Draft {
+		t.Errorf("%+v; want b and e as drafts and the tag of a", a)
+	}
+}
+
 // Pictures that an export brings along, where Ghost has them, are the article's.
 func TestGhostPictures(t *testing.T) {
 	f, err := importer.ReadFS(folder(map[string]string{

@@ -43,6 +43,10 @@ func (in *intake) feed(s source) error {
 	var posts []post
 	seen := map[string]bool{}
 	for _, item := range feed.Items { // the newest first, as feeds have them
+		if isBloggers(item) {
+			g.leave("item of another kind", "items of other kinds")
+			continue
+		}
 		p := postOf(item)
 		if p.guid != "" && seen[p.guid] {
 			g.leave("older copy of a post", "older copies of posts")
@@ -108,17 +112,60 @@ var declaration = regexp.MustCompile(`^\s*<\?xml[^>]*\?>`)
 // postOf is an item of a feed as a post.
 func postOf(item *gofeed.Item) post {
 	p := post{
-		guid: guidOf(cmp.Or(item.GUID, item.Link)), name: nameOfLink(item.Link), title: htmlTitle(item.Title), tags: item.Categories,
+		guid: guidOf(cmp.Or(item.GUID, item.Link)), name: nameOfLink(item.Link), title: htmlTitle(item.Title), draft: isDraft(item),
 		html: item.Content, date: momentOf(cmp.Or(item.Published, item.Updated)), resolve: against(item.Link),
+	}
+	for _, c := range item.Categories {
+		if !strings.HasPrefix(c, bloggerKind) {
+			p.tags = append(p.tags, c)
+		}
 	}
 	if p.date == (moment{}) && item.PublishedParsed != nil {
 		p.date = momentOf(item.PublishedParsed.Format("2006-01-02 15:04:05"))
+	}
+	if p.draft {
+		p.date.day = ""
 	}
 	if p.html == "" {
 		p.html, p.summary = item.Description, true
 	}
 	p.html = asHTML(p.html)
 	return p
+}
+
+// bloggerKind begins the category by which Blogger's export, an Atom feed, tells posts from comments, pages and settings.
+const bloggerKind = "http://schemas.google.com/blogger/2008/kind#"
+
+// isBloggers says that an entry of an export of Blogger is no post: nobody wants to be mailed comments.
+func isBloggers(item *gofeed.Item) bool {
+	for _, c := range item.Categories {
+		if kind, ok := strings.CutPrefix(c, bloggerKind); ok && kind != "post" {
+			return true
+		}
+	}
+	kind := extension(item, "blogger", "type")
+	return kind != "" && kind != "POST"
+}
+
+// isDraft says that an entry was not published (RFC 5023 13.1.1, and what Blogger writes).
+func isDraft(item *gofeed.Item) bool {
+	for _, control := range item.Extensions["app"]["control"] {
+		for _, draft := range control.Children["draft"] {
+			if draft.Value == "yes" {
+				return true
+			}
+		}
+	}
+	status := extension(item, "blogger", "status")
+	return status != "" && status != "LIVE"
+}
+
+// extension is the text of an element of an item that another namespace brings; empty: there is none.
+func extension(item *gofeed.Item, space, name string) string {
+	if found := item.Extensions[space][name]; len(found) > 0 {
+		return found[0].Value
+	}
+	return ""
 }
 
 var (
