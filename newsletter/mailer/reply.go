@@ -196,8 +196,8 @@ func mayHaveAddress(line string) bool {
 // maxText is what is kept of a reply's text, in characters.
 const maxText = 500
 
-// newReply joins a reply's lines, takes the enhanced code off each, and redacts addresses.
-func newReply(code int, lines []string) Reply {
+// NewReply joins a reply's lines, takes the enhanced code off each, and redacts addresses.
+func NewReply(code int, lines []string) Reply {
 	r := Reply{Code: code}
 	for _, line := range lines {
 		r.add(line)

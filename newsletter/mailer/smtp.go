@@ -164,7 +164,7 @@ func (s SMTP) connectError(ctx context.Context, line *wire, err error) *RelayErr
 	phase := line.phase
 	var reply *textproto.Error
 	if errors.As(err, &reply) {
-		return &RelayError{Phase: phase, Reply: newReply(reply.Code, strings.Split(reply.Msg, "\n"))}
+		return &RelayError{Phase: phase, Reply: NewReply(reply.Code, strings.Split(reply.Msg, "\n"))}
 	}
 	if ctx.Err() != nil {
 		return &RelayError{Phase: phase, Err: fmt.Errorf("%w: %w", context.Cause(ctx), err)}

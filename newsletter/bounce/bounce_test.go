@@ -1,0 +1,146 @@
+package bounce_test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"pressrun/newsletter/bounce"
+	"pressrun/newsletter/mailer"
+)
+
+const returnPath = "bounces+7k.abcdefghijklmnopqrstuvwx@news.example.org"
+
+func sample(t testing.TB, name string) []byte {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join("testdata", name+".eml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+// TestReports reads messages in the shapes that mail servers give them. They were written for this test, after: Postfix bounce(5) and
+// bounce(8) (https://www.postfix.org/bounce.5.html); Exim's specification, chapters 49 and 50 (customized messages, "dsn_advertise"); Microsoft
+// "NDRs in Exchange Online" (https://learn.microsoft.com/exchange/mail-flow-best-practices/non-delivery-reports-in-exchange-online/); Google
+// "Fix bounced or rejected emails" (https://support.google.com/mail/answer/6596) and RFC 3464 section 2; QSBMF
+// (https://cr.yp.to/proto/qsbmf.txt); RFC 5965 appendix B; RFC 3834 section 5; RFC 6533 section 3.
+func TestReports(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		kind  bounce.Kind
+		class mailer.Class
+		reply string
+	}{
+		{"postfix", bounce.Failed, mailer.ClassDead, "550 5.1.1 <[address]>: Recipient address rejected: User unknown in virtual mailbox table"},
+		{"postfix-expired", bounce.Failed, mailer.ClassTransient, "450 4.4.1 connect to mx.reader.example[198.51.100.7]:25: Connection timed out"},
+		{"postfix-delayed", bounce.Passed, "", ""},
+		{"postfix-two", bounce.Passed, "", ""},
+		{"exim", bounce.Failed, mailer.ClassDead, "550 No such user here"},
+		{"exim-text", bounce.Failed, mailer.ClassMailbox, "552 5.2.2 SMTP error from remote mail server after RCPT TO:<[address]>: host mx.reader.example [198.51.100.7]: 552 5.2.2 Mailbox full"},
+		{"exim-warning", bounce.Auto, "", ""},
+		{"exchange", bounce.Failed, mailer.ClassDead, "550 5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient [address] not found by SMTP address lookup"},
+		{"gmail", bounce.Failed, mailer.ClassDead, "550 5.1.1 The email account that you tried to reach does not exist. Please try double-checking the recipient's email address for typos or unnecessary spaces. For more information, go to https://support.google.com/mail/?p=NoSuchUser a1-20020a17si123 - gsmtp"},
+		{"qmail", bounce.Failed, mailer.ClassDead, "550 5.1.1 Sorry, no mailbox here by that name. (#5.1.1)"},
+		{"blocked", bounce.Failed, mailer.ClassBlocked, "554 5.7.1 Service unavailable; Client host [192.0.2.10] blocked using zen.spamhaus.org"},
+		{"global", bounce.Failed, mailer.ClassDead, "550 5.1.1 <[address]>: Recipient address rejected: User unknown in virtual mailbox table"},
+		{"nested", bounce.Failed, mailer.ClassDead, "550 5.1.1 <[address]>: Recipient address rejected: User unknown in virtual mailbox table"},
+		{"passed-on", bounce.Answer, "", ""},
+		{"arf-abuse", bounce.Complaint, "", ""},
+		{"arf-redacted", bounce.Complaint, "", ""},
+		{"arf-not-spam", bounce.Feedback, "", ""},
+		{"arf-auth", bounce.Feedback, "", ""},
+		{"vacation", bounce.Auto, "", ""},
+		{"vacation-old", bounce.Auto, "", ""},
+		{"answer", bounce.Answer, "", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			raw := sample(t, tt.name)
+			got := bounce.Parse(raw)
+			if got.Kind != tt.kind || got.Reply.String() != tt.reply {
+				t.Errorf("got %s %q, want %s %q", got.Kind, got.Reply, tt.kind, tt.reply)
+			}
+			if class := mailer.Classify(got.Reply); tt.class != "" && class != tt.class {
+				t.Errorf("got class %s, want %s", class, tt.class)
+			}
+			if found := slices.Contains(got.Paths, returnPath); found == (tt.name == "arf-redacted") {
+				t.Errorf("got paths %q", got.Paths)
+			}
+			crlf := bounce.Parse(bytes.ReplaceAll(raw, []byte("\n"), []byte("\r\n")))
+			if crlf.ID, got.ID = "", ""; fmt.Sprint(crlf) != fmt.Sprint(got) {
+				t.Errorf("with CRLF got %v, want %v", crlf, got)
+			}
+		})
+	}
+}
+
+// TestOriginal: what is quoted of our header leads to the delivery where addresses were taken out.
+func TestOriginal(t *testing.T) {
+	for _, name := range []string{"postfix", "exim", "exim-text", "qmail", "gmail", "arf-redacted", "arf-abuse"} {
+		got := bounce.Parse(sample(t, name)).Original
+		want := bounce.Original{MessageID: "q2w3e4r5t6z7q2w3e4r5t6z7q2w3e4r5@example.org", Unsubscribe: "https://news.example.org/u/aebagbaf7777"}
+		if got != want {
+			t.Errorf("%s: got %+v, want %+v", name, got, want)
+		}
+	}
+}
+
+// TestHostileSizes: whatever a stranger sends is read within bounds, or not at all. What is quadratic in them ends in the test's own time-out.
+func TestHostileSizes(t *testing.T) {
+	nested := ""
+	for i := range 10_000 {
+		nested += fmt.Sprintf("Content-Type: multipart/report; boundary=b%d\n\n--b%d\n", i, i)
+	}
+	for name, raw := range map[string]string{
+		"deep":     nested,
+		"parts":    "Content-Type: multipart/report; boundary=b\n\n" + strings.Repeat("--b\nContent-Type: message/delivery-status\n\nAction: failed\n\n", 50_000),
+		"header":   "Subject: " + strings.Repeat("x", 9<<20) + "\n\nhello",
+		"received": strings.Repeat("Received: from a by b; 1\n", 100_000) + "\nhello",
+		"folded":   "Subject: x\n" + strings.Repeat(" y\n", 1<<20) + "\nhello",
+		"paths":    "To: " + strings.Repeat("a@example.org,", 500_000) + "\n\nhello",
+		"blocks":   "Content-Type: multipart/report; boundary=b\n\n--b\nContent-Type: message/delivery-status\n\n" + strings.Repeat("Action: failed\n\n", 200_000),
+		"huge":     strings.Repeat("a", bounce.MaxSize+1),
+	} {
+		got := bounce.Parse([]byte(raw))
+		if len(got.Paths) > 20 || len(got.Reply.Text) > 4*500 {
+			t.Errorf("%s: got %d paths and %d octets of text", name, len(got.Paths), len(got.Reply.Text))
+		}
+	}
+}
+
+// FuzzParse: no message makes the parser fail, and none that isn't a report fails anybody.
+func FuzzParse(f *testing.F) {
+	all, err := filepath.Glob("testdata/*.eml")
+	if err != nil || len(all) == 0 {
+		f.Fatal(len(all), err)
+	}
+	for _, file := range all {
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(raw)
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		got := bounce.Parse(raw)
+		switch got.Kind {
+		case bounce.Failed:
+			if got.Reply.Code < 400 || got.Reply.Code > 599 {
+				t.Errorf("failed with code %d", got.Reply.Code)
+			}
+		case bounce.Passed, bounce.Complaint, bounce.Feedback, bounce.Auto, bounce.Answer:
+			if got.Reply != (mailer.Reply{}) {
+				t.Errorf("%s with a reply: %v", got.Kind, got.Reply)
+			}
+		default:
+			t.Errorf("got kind %q", got.Kind)
+		}
+		if strings.ContainsAny(got.Reply.Text, "\r\n") {
+			t.Errorf("got text %q", got.Reply.Text)
+		}
+	})
+}
