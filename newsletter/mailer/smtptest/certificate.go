@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"math/big"
 	"net"
+	"testing"
 	"time"
 )
 
@@ -60,4 +61,14 @@ func newCertificate(name string, expires time.Time) (certificate, error) {
 	roots.AddCert(root)
 	pair := tls.Certificate{Certificate: [][]byte{leafDER, caDER}, PrivateKey: key}
 	return certificate{config: &tls.Config{Certificates: []tls.Certificate{pair}}, roots: roots}, nil
+}
+
+// Certificate is one for a host name or IP address, good for an hour, and the roots by which it is believed.
+func Certificate(t testing.TB, name string) (tls.Certificate, *x509.CertPool) {
+	t.Helper()
+	made, err := newCertificate(name, time.Now().Add(time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return made.config.Certificates[0], made.roots
 }
