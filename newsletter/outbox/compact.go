@@ -76,6 +76,8 @@ WHERE issue_id = ?1 AND subscriber_id > ?2 AND subscriber_id <= ?3 AND updated <
 GROUP BY issue_id
 ON CONFLICT (issue_id) DO UPDATE SET sent = kept_counts.sent + excluded.sent, failed = kept_counts.failed + excluded.failed,
 	skipped = kept_counts.skipped + excluded.skipped`
+	forgetSaid = `UPDATE bounces SET said = ''
+WHERE issue_id = ?1 AND subscriber_id > ?2 AND subscriber_id <= ?3 AND heard < ?4 AND said <> ''`
 	deleteKept = `DELETE FROM deliveries
 WHERE issue_id = ?1 AND subscriber_id > ?2 AND subscriber_id <= ?3 AND updated < ?4 AND state IN ('sent', 'failed', 'skipped')`
 )
@@ -94,7 +96,7 @@ func (c *compaction) chunk(ctx context.Context, tx *store.Tx, issueID int64) (fu
 		return true, err
 	}
 	var n int64
-	for _, query := range []string{keepHad, keepCounts, deleteKept} {
+	for _, query := range []string{keepHad, keepCounts, forgetSaid, deleteKept} {
 		if n, err = tx.Exec(ctx, query, issueID, c.after, last.Int64, c.before); err != nil {
 			return false, err
 		}

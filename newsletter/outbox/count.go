@@ -19,6 +19,9 @@ type Counts struct {
 	Failed    int64 `json:"failed"`
 	Skipped   int64 `json:"skipped"`
 	Uncertain int64 `json:"uncertain"`
+
+	Bounced    int64 `json:"bounced,omitempty"` // of Sent, so far: came back later, by mail; counted by CountReturned
+	Complained int64 `json:"complained,omitempty"`
 }
 
 // Total is the number of rows.

@@ -47,12 +47,30 @@ type letter struct {
 // messageID is the same for every try of a delivery, unique for ever and says nothing about the person. The domain is the
 // sender's.
 func (w *Worker) messageID(delivery int64, domain string) string {
-	var mac [sha256.Size]byte
 	var text [128]byte
+	return string(w.appendMessageID(text[:0], delivery, domain))
+}
+
+func (w *Worker) appendMessageID(dst []byte, delivery int64, domain string) []byte {
+	var mac [sha256.Size]byte
+	var text [20]byte
 	number := strconv.AppendInt(text[:0], delivery, 10)
 	w.cfg.Key.AppendMAC(mac[:0], "message-id", string(number))
-	left := lowerText.AppendEncode(text[:0], mac[:20])
-	return string(append(append(left, '@'), domain...))
+	dst = lowerText.AppendEncode(dst, mac[:20])
+	return append(append(dst, '@'), domain...)
+}
+
+// names are a delivery's Message-ID and, where we have return paths of our own, its envelope sender; else from is empty. They share
+// their memory, so that the second costs none.
+func (w *Worker) names(r row, domain string, dated int64) (messageID, from string) {
+	var room [256]byte
+	text := w.appendMessageID(room[:0], r.id, domain)
+	end := len(text)
+	if r.subscriber != 0 && !w.cfg.ReturnPath.off() {
+		text = w.cfg.ReturnPath.append(text, w.cfg.Key, r.id, dated)
+	}
+	both := string(text)
+	return both[:end], both[end:]
 }
 
 // lowerText is RFC 4648's base32 in lower case.
@@ -94,11 +112,16 @@ func (w *Worker) splice(ctx context.Context, r row, to person, date time.Time, r
 	if err != nil {
 		return mailer.Message{}, err
 	}
-	return issue.Message(room[:0], mailer.Recipient{
-		MessageID: w.messageID(r.id, issue.domain), Date: date, To: mailer.Mailbox{Name: to.name, Email: to.email},
+	id, from := w.names(r, issue.domain, date.UnixMilli())
+	m, err := issue.Message(room[:0], mailer.Recipient{
+		MessageID: id, Date: date, To: mailer.Mailbox{Name: to.name, Email: to.email},
 		Name:  shownName(to.name),
 		Token: w.cfg.Key.Seal(subscribers.Token{Purpose: subscribers.PurposeUnsubscribe, SubscriberID: r.subscriber, SeriesID: r.seriesID}),
 	})
+	if from != "" {
+		m.From = from
+	}
+	return m, err
 }
 
 // compose writes a notice's message.
@@ -107,11 +130,16 @@ func (w *Worker) compose(r row, n Notice, to person, date time.Time) (mailer.Mes
 	if err != nil {
 		return mailer.Message{}, err
 	}
-	return mailer.Compose(mailer.Draft{
-		MessageID: w.messageID(r.id, domain), Date: date, From: mailer.Mailbox{Name: n.FromName, Email: n.FromEmail},
+	id, from := w.names(r, domain, date.UnixMilli())
+	m, err := mailer.Compose(mailer.Draft{
+		MessageID: id, Date: date, From: mailer.Mailbox{Name: n.FromName, Email: n.FromEmail},
 		To: mailer.Mailbox{Name: to.name, Email: to.email}, ReplyTo: n.ReplyTo, Subject: n.Subject, HTML: n.HTML, Text: n.Text,
 		FeedbackID: w.feedbackID(n.Kind, "site", "notice"),
 	})
+	if from != "" {
+		m.From = from
+	}
+	return m, err
 }
 
 // form is an issue's message with all open that is a person's own.

@@ -28,6 +28,7 @@ type Config struct {
 	Relay       Relay
 	Key         subscribers.Key // of Message-IDs and unsubscribe tokens
 	BaseURL     *url.URL        // of unsubscribe links
+	ReturnPath  ReturnPath      // of messages to subscribers; zero: their sender's address
 	Connections int             // 0 means 4
 	// PerConnection is how many messages are offered on one connection before it is closed and a new one opened; 0 means 100.
 	PerConnection int

@@ -1,0 +1,447 @@
+package outbox
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"path"
+	"strings"
+	"time"
+
+	"pressrun/newsletter/bounce"
+	"pressrun/newsletter/mailer"
+	"pressrun/subscribers"
+	"pressrun/subscribers/store"
+)
+
+const (
+	// reportSpan is how long after a delivery reports of it are believed.
+	reportSpan = 30 * 24 * time.Hour
+	// reportWait is how long servers on the way try before they give up, and say so (RFC 5321 section 4.5.4.1).
+	reportWait = 5 * 24 * time.Hour
+	// Within capSpan reports may suppress so many of a series' readers; the rest waits. Whoever forges reports, or a server that goes
+	// wrong, empties no list while nobody looks.
+	capSpan  = 24 * time.Hour
+	capFloor = 20
+	capShare = 20 // a 20th of them
+)
+
+const (
+	bounced         = "bounced"
+	complained      = "complained"
+	complaintReason = "complaint"
+)
+
+// Heard is what a message in the mailbox of bounces was taken for.
+type Heard string
+
+const (
+	HeardBounce    Heard = "bounce"
+	HeardComplaint Heard = "complaint"
+	HeardPassed    Heard = "passed"   // delayed, delivered, relayed: no bounce
+	HeardFeedback  Heard = "feedback" // of another type than a complaint
+	HeardAuto      Heard = "auto"
+	HeardAnswer    Heard = "answer"
+	HeardForged    Heard = "forged"  // its return path is none that we made
+	HeardUnknown   Heard = "unknown" // a report without a return path, or of a delivery that isn't there, or that never left
+	HeardOld       Heard = "old"     // of a delivery of more than 30 days ago
+)
+
+// Understood says that nobody needs to look at the message.
+func (h Heard) Understood() bool {
+	return h == HeardBounce || h == HeardComplaint || h == HeardPassed || h == HeardFeedback
+}
+
+// Reports applies what comes back by mail. A report changes something only where it proves by a MAC which delivery it is about; who is
+// named in it is never looked at. Use a new one for each look into the mailbox.
+type Reports struct {
+	DB   *store.DB
+	Key  subscribers.Key
+	Path ReturnPath
+	Now  func() time.Time
+	Log  *slog.Logger
+
+	most map[int64]int64 // by series: how many may be suppressed within capSpan
+}
+
+// Apply takes one report, in one transaction. Taken twice it changes nothing the second time.
+func (r *Reports) Apply(ctx context.Context, report bounce.Report) (Heard, error) {
+	switch report.Kind {
+	case bounce.Auto:
+		return HeardAuto, nil
+	case bounce.Answer:
+		return HeardAnswer, nil
+	}
+	if err := r.learnMost(ctx); err != nil {
+		return "", err
+	}
+	var heard Heard
+	err := r.DB.InTx(ctx, func(tx *store.Tx) (err error) {
+		heard, err = r.apply(ctx, tx, report)
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("report: %w", err)
+	}
+	return heard, nil
+}
+
+func (r *Reports) apply(ctx context.Context, tx *store.Tx, report bounce.Report) (Heard, error) {
+	d, heard, err := r.find(ctx, tx, report)
+	if err != nil || heard != "" {
+		return heard, err
+	}
+	switch report.Kind {
+	case bounce.Failed:
+		return HeardBounce, r.hear(ctx, tx, d, bounced, report)
+	case bounce.Complaint:
+		return HeardComplaint, r.hear(ctx, tx, d, complained, report)
+	case bounce.Passed:
+		heard = HeardPassed
+	default:
+		heard = HeardFeedback
+	}
+	_, err = Evidence(ctx, tx, d.id, "a report came by mail: it had arrived", r.Now())
+	return heard, err
+}
+
+// returned is a delivery as a report needs it. Numbers that are 0 are none, instants are Unix milliseconds.
+type returned struct {
+	id, issue, subscriber, series, dated, updated int64
+	state                                         state
+	messageID                                     string
+}
+
+const selectReturned = `SELECT id, coalesce(issue_id, 0), coalesce(subscriber_id, 0), coalesce(series_id, 0), coalesce(dated, 0), updated, state,
+	message_id
+FROM deliveries WHERE id = ?1`
+
+func returnedByID(ctx context.Context, q store.Querier, id int64) (d returned, err error) {
+	err = q.QueryRow(ctx, selectReturned, id).Scan(&d.id, &d.issue, &d.subscriber, &d.series, &d.dated, &d.updated, &d.state, &d.messageID)
+	return d, err
+}
+
+// early says that what became of it isn't known yet, though its message has left, or had a chance to.
+func (d returned) early() bool {
+	return d.state == inflight || d.state == claimed || d.state == pending
+}
+
+// find is the delivery that a report proves to be about; else heard says what the report is.
+func (r *Reports) find(ctx context.Context, q store.Querier, report bounce.Report) (d returned, heard Heard, err error) {
+	heard = HeardUnknown
+	for _, address := range report.Paths {
+		id, ok := r.Path.delivery(address)
+		if !ok {
+			continue
+		}
+		d, err = returnedByID(ctx, q, id)
+		switch {
+		case errors.Is(err, store.ErrNotFound):
+		case err != nil:
+			return d, "", err
+		case r.Path.proves(r.Key, address, d.id, d.dated):
+			return d, r.worth(d), nil
+		default:
+			heard = HeardForged
+		}
+	}
+	if report.Kind != bounce.Complaint {
+		return returned{}, heard, nil
+	}
+	d, err = r.complainedOf(ctx, q, report.Original)
+	if errors.Is(err, store.ErrNotFound) {
+		return returned{}, heard, nil
+	}
+	return d, r.worth(d), err
+}
+
+// worth is empty for a delivery of which reports are believed.
+func (r *Reports) worth(d returned) Heard {
+	switch {
+	case d.state == failed, d.state == skipped, d.subscriber == 0, d.dated == 0:
+		return HeardUnknown
+	case r.Now().Sub(time.UnixMilli(d.updated)) > reportSpan:
+		return HeardOld
+	}
+	return ""
+}
+
+const selectComplained = `SELECT id FROM deliveries WHERE subscriber_id = ?1 AND message_id = ?2 AND dated IS NOT NULL`
+
+// complainedOf finds the delivery of a message that a complaint quotes: providers send complaints to an address of the site's, and take
+// addresses out of them. The Message-ID is a MAC of the delivery's number; whose it is says the token of the link to leave.
+func (r *Reports) complainedOf(ctx context.Context, q store.Querier, o bounce.Original) (returned, error) {
+	link, err := url.Parse(o.Unsubscribe)
+	if err != nil {
+		return returned{}, store.ErrNotFound
+	}
+	token, err := r.Key.Open(path.Base(link.Path), subscribers.PurposeUnsubscribe) // none of a secret that may have been stolen
+	if err != nil {
+		return returned{}, store.ErrNotFound
+	}
+	var id int64
+	if err := q.QueryRow(ctx, selectComplained, token.SubscriberID, o.MessageID).Scan(&id); err != nil {
+		return returned{}, err
+	}
+	return returnedByID(ctx, q, id)
+}
+
+// event is a row of bounces.
+type event struct {
+	id, delivery, series int64
+	kind, class          string
+	reply                mailer.Reply
+	held                 bool
+}
+
+const insertEvent = `INSERT INTO bounces (delivery_id, issue_id, subscriber_id, series_id, kind, report, class, code, enhanced, said, heard)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+ON CONFLICT (delivery_id, kind, code, enhanced, report) DO NOTHING RETURNING id`
+
+// hear keeps a bounce or a complaint, and does what it means if that can be done now.
+func (r *Reports) hear(ctx context.Context, tx *store.Tx, d returned, kind string, report bounce.Report) error {
+	e := event{delivery: d.id, kind: kind, reply: report.Reply}
+	if kind == bounced {
+		e.class = classOf(report.Reply)
+	}
+	person, theirs, err := r.addressee(ctx, tx, d)
+	if err != nil {
+		return err
+	}
+	if e.reply = saidOf(person, e.reply); !theirs {
+		e.reply.Text = "" // it may name the address that they had
+	}
+	err = tx.QueryRow(ctx, insertEvent, d.id, orNull(d.issue), d.subscriber, d.series, kind, report.ID, e.class, e.reply.Code,
+		e.reply.Enhanced, e.reply.Text, r.Now().UnixMilli()).Scan(&e.id)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil // read before
+	}
+	if err == nil {
+		err = r.weigh(ctx, tx, d, e)
+	}
+	if err != nil {
+		return fmt.Errorf("delivery %d: %s: %w", d.id, kind, err)
+	}
+	return nil
+}
+
+// classOf is the class of a bounce. What a server on the way gave up is expired, unless it was our doing.
+func classOf(reply mailer.Reply) string {
+	class := mailer.Classify(reply)
+	switch {
+	case class != mailer.ClassTransient || reply.Code >= 500:
+		return string(class)
+	case reply.Code == 421 || strings.HasPrefix(reply.Enhanced, "4.7."):
+		return string(mailer.ClassBlocked)
+	}
+	return classExpired
+}
+
+// addressee is the person of a delivery; theirs is false where its message went to an address that is theirs no more.
+func (r *Reports) addressee(ctx context.Context, q store.Querier, d returned) (to person, theirs bool, err error) {
+	s, err := subscribers.ByID(ctx, q, d.subscriber)
+	if errors.Is(err, store.ErrNotFound) {
+		return person{}, false, nil
+	}
+	var since time.Time
+	if err == nil {
+		since, err = subscribers.AddressSince(ctx, q, d.subscriber)
+	}
+	return person{s.Name, s.Email}, err == nil && since.UnixMilli() <= d.dated, err
+}
+
+const (
+	applyEvent = `UPDATE bounces SET applied = ?2, held = 0, suppressed = ?3 WHERE id = ?1`
+	holdEvent  = `UPDATE bounces SET held = 1 WHERE id = ?1`
+)
+
+// weigh does what an event means for its delivery and for the address. Where the delivery's own end isn't known yet, or too many are
+// suppressed already, it waits.
+func (r *Reports) weigh(ctx context.Context, tx *store.Tx, d returned, e event) error {
+	if d.early() {
+		return nil
+	}
+	if d.state == uncertain {
+		if _, err := Evidence(ctx, tx, d.id, "it had arrived: "+e.said(), r.Now()); err != nil {
+			return err
+		}
+		d.state = sent
+	}
+	to, why, err := r.against(ctx, tx, d, e)
+	if err != nil {
+		return err
+	}
+	if why == "" {
+		_, err := tx.Exec(ctx, applyEvent, e.id, r.Now().UnixMilli(), 0)
+		return err
+	}
+	full, err := r.full(ctx, tx, d.series)
+	if err == nil && full {
+		_, err = tx.Exec(ctx, holdEvent, e.id)
+		return err
+	}
+	reason := bounceReason
+	if e.kind == complained {
+		reason = complaintReason
+	}
+	if err == nil {
+		people := subscribers.Registry{Key: r.Key, Now: r.Now}
+		err = people.Suppress(ctx, tx, to.email, 0, reason, fmt.Sprintf("%s (message <%s>)", why, d.messageID))
+	}
+	if err == nil {
+		_, err = tx.Exec(ctx, applyEvent, e.id, r.Now().UnixMilli(), 1)
+	}
+	if err == nil {
+		r.Log.InfoContext(ctx, "address suppressed by a report", "delivery", d.id, "subscriber", d.subscriber, "kind", e.kind, "class", e.class)
+	}
+	return err
+}
+
+// said is an event in words.
+func (e event) said() string {
+	if e.kind == complained {
+		return "a complaint came by mail"
+	}
+	return strings.TrimSuffix("a bounce came by mail: "+e.reply.String(), ": ")
+}
+
+// against says why an event is held against the address that its delivery went to, and which that is; empty: it isn't.
+func (r *Reports) against(ctx context.Context, q store.Querier, d returned, e event) (to person, why string, err error) {
+	if d.state != sent {
+		return person{}, "", nil
+	}
+	to, theirs, err := r.addressee(ctx, q, d)
+	switch {
+	case err != nil || !theirs:
+		return person{}, "", err
+	case e.kind == complained:
+		return to, e.said(), nil
+	}
+	f := failure{
+		delivery: d.id, subscriber: d.subscriber, class: e.class, reply: e.reply, said: e.said(),
+		at: time.UnixMilli(d.updated), proved: r.Now().Add(-reportWait),
+	}
+	why, err = f.hopeless(ctx, q)
+	return to, why, err
+}
+
+const countMailable = `SELECT series_id, count(*) FROM mailable GROUP BY series_id`
+
+// learnMost finds out how many may be suppressed, by series; 0 stands for mail that belongs to none.
+func (r *Reports) learnMost(ctx context.Context) error {
+	if r.most != nil {
+		return nil
+	}
+	most := map[int64]int64{}
+	var id, readers int64
+	err := eachRow(ctx, r.DB, countMailable, []any{&id, &readers}, func() {
+		most[id] = max(capFloor, readers/capShare)
+		most[0] = max(most[0], most[id])
+	})
+	if err != nil {
+		return fmt.Errorf("readers of each series: %w", err)
+	}
+	r.most = most
+	return nil
+}
+
+const countSuppressed = `SELECT count(DISTINCT subscriber_id) FROM bounces WHERE suppressed = 1 AND series_id = ?1 AND applied > ?2`
+
+// full says that reports have suppressed as many of a series as they may.
+func (r *Reports) full(ctx context.Context, q store.Querier, seriesID int64) (bool, error) {
+	var n int64
+	err := q.QueryRow(ctx, countSuppressed, seriesID, r.Now().Add(-capSpan).UnixMilli()).Scan(&n)
+	return n >= max(capFloor, r.most[seriesID]), err
+}
+
+const selectWaiting = `SELECT b.id, b.delivery_id, b.series_id, b.kind, b.class, b.code, b.enhanced, b.said, b.held
+FROM bounces b WHERE b.applied IS NULL ORDER BY b.id`
+
+// Again weighs what waits, and returns by series how many wait since too many were suppressed.
+func (r *Reports) Again(ctx context.Context) (held map[int64]int64, err error) {
+	var all []event
+	var e event
+	err = eachRow(ctx, r.DB, selectWaiting, []any{&e.id, &e.delivery, &e.series, &e.kind, &e.class, &e.reply.Code, &e.reply.Enhanced, &e.reply.Text, &e.held},
+		func() { all = append(all, e) })
+	if err == nil && len(all) > 0 {
+		err = r.learnMost(ctx)
+	}
+	held = map[int64]int64{}
+	for _, e := range all {
+		if err != nil {
+			break
+		}
+		err = r.again(ctx, e, held)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reports that wait: %w", err)
+	}
+	return held, nil
+}
+
+// again weighs one event that waits, and counts it in held if it goes on doing so.
+func (r *Reports) again(ctx context.Context, e event, held map[int64]int64) error {
+	if e.held {
+		full := held[e.series] > 0
+		if !full {
+			var err error
+			if full, err = r.full(ctx, r.DB, e.series); err != nil {
+				return err
+			}
+		}
+		if full {
+			held[e.series]++
+			return nil
+		}
+	}
+	return r.DB.InTx(ctx, func(tx *store.Tx) error {
+		d, err := returnedByID(ctx, tx, e.delivery)
+		if errors.Is(err, store.ErrNotFound) { // it is over for so long that its row went
+			_, err = tx.Exec(ctx, applyEvent, e.id, r.Now().UnixMilli(), 0)
+			return err
+		}
+		if err == nil {
+			err = r.weigh(ctx, tx, d, e)
+		}
+		return err
+	})
+}
+
+const countReturned = `SELECT count(DISTINCT CASE WHEN kind = 'bounced' THEN delivery_id END), count(DISTINCT CASE WHEN kind = 'complained' THEN delivery_id END)
+FROM bounces WHERE issue_id = ?1`
+
+// CountReturned adds to an issue's counts how many of its deliveries came back later, or were complained of.
+func (c *Counts) CountReturned(ctx context.Context, q store.Querier, issueID int64) error {
+	if err := q.QueryRow(ctx, countReturned, issueID).Scan(&c.Bounced, &c.Complained); err != nil {
+		return fmt.Errorf("issue %d: count what came back: %w", issueID, err)
+	}
+	return nil
+}
+
+// Returned is what came back of a delivery.
+type Returned struct {
+	DeliveryID, IssueID int64 // IssueID 0: a notice
+	Kind                string
+	Said                string // the server's words, without addresses
+	Heard               time.Time
+}
+
+const selectReturns = `SELECT delivery_id, coalesce(issue_id, 0), kind, code, enhanced, said, heard FROM bounces WHERE subscriber_id = ?1 ORDER BY id`
+
+// ReturnsOf lists what came back of a person's deliveries, oldest first.
+func ReturnsOf(ctx context.Context, q store.Querier, subscriberID int64) (all []Returned, _ error) {
+	var r Returned
+	var reply mailer.Reply
+	var heard sql.NullInt64
+	err := eachRow(ctx, q, selectReturns, []any{&r.DeliveryID, &r.IssueID, &r.Kind, &reply.Code, &reply.Enhanced, &reply.Text, &heard}, func() {
+		r.Said, r.Heard = reply.String(), instant(heard)
+		all = append(all, r)
+	}, subscriberID)
+	if err != nil {
+		return nil, fmt.Errorf("subscriber %d: what came back: %w", subscriberID, err)
+	}
+	return all, nil
+}

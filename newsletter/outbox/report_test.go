@@ -1,0 +1,592 @@
+package outbox_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pressrun/newsletter/bounce"
+	"pressrun/newsletter/mailer/smtptest"
+	"pressrun/newsletter/outbox"
+	"pressrun/newsletter/series"
+	"pressrun/subscribers"
+	"pressrun/subscribers/store"
+)
+
+var returnPath = must(outbox.ParseReturnPath("Bounces@News.example.org"))
+
+// mail is send with return paths of our own. It returns the message that the server took last.
+func (s *site) mail(srv *smtptest.Server) smtptest.Taken {
+	s.Helper()
+	cfg := s.config(relay(srv))
+	cfg.ReturnPath = returnPath
+	w := s.start(cfg)
+	s.drain(w)
+	if err := w.Close(); err != nil {
+		s.Fatalf("close: %v", err)
+	}
+	all := srv.Messages()
+	if len(all) == 0 {
+		return smtptest.Taken{}
+	}
+	return all[len(all)-1]
+}
+
+// allCounts are an issue's, with what came back.
+func (s *site) allCounts(issue int64) outbox.Counts {
+	s.Helper()
+	c := s.counts(issue)
+	if err := c.CountReturned(context.Background(), s.db, issue); err != nil {
+		s.Fatal(err)
+	}
+	return c
+}
+
+func (s *site) reports() *outbox.Reports {
+	return &outbox.Reports{DB: s.db, Key: s.key, Path: returnPath, Now: s.now, Log: slog.New(slog.DiscardHandler)}
+}
+
+// hears has a message come back, and returns what it was taken for.
+func (s *site) hears(raw string) outbox.Heard {
+	s.Helper()
+	heard, err := s.reports().Apply(context.Background(), bounce.Parse([]byte(raw)))
+	if err != nil {
+		s.Fatal(err)
+	}
+	return heard
+}
+
+// returned is a report to an address (RFC 3464); said is "550 5.1.1 text".
+func returned(to, action, said, id string) string {
+	_, rest, _ := strings.Cut(said, " ")
+	status, _, _ := strings.Cut(rest, " ")
+	return fmt.Sprintf("Return-Path: <>\r\nFrom: MAILER-DAEMON@mx.example.net\r\nTo: <%s>\r\nMessage-ID: <%s@mx.example.net>\r\n"+
+		"Auto-Submitted: auto-replied\r\nContent-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n"+
+		"--b\r\nContent-Type: text/plain\r\n\r\nIt failed.\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.example.net\r\n\r\n"+
+		"Final-Recipient: rfc822; somebody-else@example.net\r\nAction: %s\r\nStatus: %s\r\nDiagnostic-Code: smtp; %s\r\n\r\n--b--\r\n",
+		to, id, action, status, said)
+}
+
+// complaint is a feedback report (RFC 5965) that quotes a message; from is its Original-Mail-From, if any.
+func complaint(kind, from string, of smtptest.Taken) string {
+	field := ""
+	if from != "" {
+		field = "Original-Mail-From: <" + from + ">\r\n"
+	}
+	header, _, _ := strings.Cut(string(of.Data), "\r\n\r\n")
+	return "From: <fbl@provider.example>\r\nTo: <complaints@news.example.org>\r\nMessage-ID: <" + kind + "@provider.example>\r\n" +
+		"Content-Type: multipart/report; report-type=feedback-report; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\nSpam.\r\n" +
+		"--b\r\nContent-Type: message/feedback-report\r\n\r\nFeedback-Type: " + kind + "\r\nUser-Agent: x/1\r\nVersion: 1\r\n" + field + "\r\n" +
+		"--b\r\nContent-Type: message/rfc822\r\n\r\n" + header + "\r\n\r\nbody\r\n--b--\r\n"
+}
+
+const dead = "550 5.1.1 <r1@example.org>: user unknown"
+
+// TestReturnPaths: each mail to a subscriber leaves from an address of its own, in lower case and no longer than may be, whatever is said
+// in its header; without an address for bounces, and to editors, it leaves from the sender's.
+func TestReturnPaths(t *testing.T) {
+	s, srv := newSite(t), smtptest.New(t)
+	ids := s.readers(s.skin, 2)
+	s.issue(s.skin, "rest")
+	s.tx(func(ctx context.Context, tx *store.Tx) error {
+		n := s.notice("editors", "to editors")
+		_, err := outbox.Enqueue(ctx, tx, n, s.now())
+		if err == nil {
+			n = s.notice("test", "to a subscriber")
+			n.ToEmail, n.ToName, n.SubscriberID = "", "", ids[0]
+			_, err = outbox.Enqueue(ctx, tx, n, s.now())
+		}
+		return err
+	})
+	s.mail(srv)
+	seen := map[string]bool{}
+	for _, m := range srv.Messages() {
+		own := strings.HasPrefix(m.From, "bounces+") && strings.HasSuffix(m.From, "@news.example.org")
+		local, _, _ := strings.Cut(m.From, "@")
+		if own == (m.To == s.notice("editors", "").ToEmail) || own && (len(local) > 64 || m.From != strings.ToLower(m.From)) {
+			t.Errorf("to %s from %s", m.To, m.From)
+		}
+		if seen[m.From] = true; !strings.Contains(string(m.Data), "From: ") || strings.Contains(string(m.Data), "bounces+") {
+			t.Errorf("to %s: the return path is in the message", m.To)
+		}
+	}
+	if len(seen) != 4 {
+		t.Errorf("got envelope senders %v, want four", seen)
+	}
+	s.issue(s.skin, "sleep")
+	s.send(srv)
+	if m := srv.Messages()[4]; m.From != s.skin.FromEmail {
+		t.Errorf("without an address for bounces: from %s", m.From)
+	}
+}
+
+func TestParseReturnPath(t *testing.T) {
+	for address, want := range map[string]string{
+		"bounces@news.example.org":                "news.example.org",
+		"b-*@bounces.example.org":                 "bounces.example.org",
+		"*@bücher.example":                        "xn--bcher-kva.example",
+		strings.Repeat("b", 25) + "@example.org":  "example.org",
+		strings.Repeat("b", 26) + "@example.org":  "",
+		"bounces":                                 "",
+		"bounces@":                                "",
+		"bo unces@example.org":                    "",
+		"bö@example.org":                          "",
+		"*b*@example.org":                         "",
+		"bounces@news.example.org, x@example.org": "",
+		"Name <bounces@news.example.org>":         "",
+	} {
+		p, err := outbox.ParseReturnPath(address)
+		if got := ""; err == nil {
+			if got = p.Domain(); got != want {
+				t.Errorf("%s: got domain %q, want %q", address, got, want)
+			}
+		} else if want != "" {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
+}
+
+// TestWhatABounceMeans: a report that comes later means what the same reply would have meant at once, and is an event on what was sent.
+func TestWhatABounceMeans(t *testing.T) {
+	for _, tt := range []struct {
+		action, said string
+		heard        outbox.Heard
+		want         string // reason
+		bounced      int64
+	}{
+		{"failed", dead, outbox.HeardBounce, "bounce", 1},
+		{"Failed", "550 5.1.10 RESOLVER.ADR.RecipientNotFound", outbox.HeardBounce, "bounce", 1},
+		{"failed", "550 5.2.1 mailbox disabled", outbox.HeardBounce, "bounce", 1},
+		{"failed", "550 5.4.4 Host or domain name not found", outbox.HeardBounce, "", 1},
+		{"failed", "552 5.2.2 over quota", outbox.HeardBounce, "", 1},
+		{"failed", "450 4.4.1 Connection timed out", outbox.HeardBounce, "", 1},
+		{"failed", "554 5.7.1 blocked using zen.spamhaus.org", outbox.HeardBounce, "", 1},
+		{"failed", "550 5.1.1 rejected: your host is on our blacklist", outbox.HeardBounce, "", 1},
+		{"failed", "554 5.6.0 identified as spam", outbox.HeardBounce, "", 1},
+		{"delayed", "450 4.1.1 user unknown", outbox.HeardPassed, "", 0},
+		{"relayed", "250 2.1.5 ok", outbox.HeardPassed, "", 0},
+	} {
+		t.Run(tt.action+" "+tt.said, func(t *testing.T) {
+			t.Parallel()
+			s, srv := newSite(t), smtptest.New(t)
+			s.readers(s.skin, 1)
+			issue := s.issue(s.skin, "rest")
+			m := s.mail(srv)
+			for range 2 { // read twice, it is one
+				if got := s.hears(returned(strings.ToUpper(m.From), tt.action, tt.said, "1")); got != tt.heard {
+					t.Errorf("got %s, want %s", got, tt.heard)
+				}
+			}
+			reason, because := s.suppressedBy(1)
+			if reason != tt.want || tt.want != "" && (!strings.Contains(because, tt.said[:9]) || !strings.Contains(because, m.MessageID)) {
+				t.Errorf("got suppressed for %q because %q, want %q", reason, because, tt.want)
+			}
+			if strings.Contains(because, "r1") {
+				t.Errorf("the evidence names somebody: %q", because)
+			}
+			if c := s.allCounts(issue.ID); c.Bounced != tt.bounced || c.Sent != 1 || c.Complained != 0 {
+				t.Errorf("got %+v", c)
+			}
+			if sent := srv.Messages(); len(sent) != 1 {
+				t.Errorf("%d messages left", len(sent))
+			}
+		})
+	}
+}
+
+// TestForgedReports: whatever is not proved to be about a delivery of ours of the last 30 days changes nobody.
+func TestForgedReports(t *testing.T) {
+	s, srv := newSite(t), smtptest.New(t)
+	ids := s.readers(s.skin, 3)
+	s.issue(s.skin, "rest")
+	s.mail(srv)
+	one, two := srv.Messages()[0], srv.Messages()[1]
+	local, domain, _ := strings.Cut(one.From, "@")
+	name, mac, _ := strings.Cut(local, ".")
+	_, othersMAC, _ := strings.Cut(strings.Split(two.From, "@")[0], ".")
+	unsubscribe := s.key.Seal(subscribers.Token{Purpose: subscribers.PurposeUnsubscribe, SubscriberID: ids[0], SeriesID: s.skin.ID})
+	forged := map[string]outbox.Heard{
+		name + "." + othersMAC + "@" + domain:                    outbox.HeardForged,
+		name + "." + one.MessageID[:24] + "@" + domain:           outbox.HeardForged,
+		name + "." + unsubscribe[:24] + "@" + domain:             outbox.HeardForged,
+		name + "." + mac[:16] + "@" + domain:                     outbox.HeardUnknown,
+		"bounces+zz." + mac + "@" + domain:                       outbox.HeardUnknown,
+		"bounces+0." + mac + "@" + domain:                        outbox.HeardUnknown,
+		"bounces+-1." + mac + "@" + domain:                       outbox.HeardUnknown,
+		"bounces@" + domain:                                      outbox.HeardUnknown,
+		local + "@evil.example":                                  outbox.HeardUnknown,
+		address(1):                                               outbox.HeardUnknown,
+		strings.Replace(one.From, mac, mac+"a", 1):               outbox.HeardUnknown,
+		strings.Replace(one.From, mac, other(mac[0])+mac[1:], 1): outbox.HeardForged,
+	}
+	for i := range 1000 {
+		forged[fmt.Sprintf("%s.%024d@%s", name, i, domain)] = outbox.HeardForged
+	}
+	for to, want := range forged {
+		for _, raw := range []string{returned(to, "failed", dead, to), complaint("abuse", to, smtptest.Taken{})} {
+			if got := s.hears(raw); got != want {
+				t.Errorf("to %s: got %s, want %s", to, got, want)
+			}
+		}
+	}
+	stranger := site{TB: t, db: s.db, key: newKey(), people: s.people}
+	if got := stranger.hears(returned(one.From, "failed", dead, "1")); got != outbox.HeardForged {
+		t.Errorf("by another key: got %s", got)
+	}
+	if got := s.hears("From: a@example.org\r\nTo: " + one.From + "\r\n\r\nHi. This is the news: " + dead); got != outbox.HeardAnswer {
+		t.Errorf("an answer: got %s", got)
+	}
+	s.advance(31 * 24 * time.Hour)
+	if got := s.hears(returned(one.From, "failed", dead, "1")); got != outbox.HeardOld {
+		t.Errorf("after a month: got %s", got)
+	}
+	for i := range 3 {
+		if got, because := s.suppressedBy(i + 1); got != "" {
+			t.Errorf("reader %d: got %s because %s", i+1, got, because)
+		}
+	}
+}
+
+// other is another letter of a MAC.
+func other(c byte) string {
+	if c == 'a' {
+		return "b"
+	}
+	return "a"
+}
+
+// TestANumberThatComesAgain: a restored database gives a delivery's number anew. A bounce of the one that had it before is none of the
+// second's.
+func TestANumberThatComesAgain(t *testing.T) {
+	s, srv := newSite(t), smtptest.New(t)
+	s.readers(s.skin, 1)
+	s.issue(s.skin, "rest")
+	before := s.mail(srv)
+	s.tx(func(ctx context.Context, tx *store.Tx) error {
+		_, err := tx.Exec(ctx, `UPDATE deliveries SET dated = dated + 60000`)
+		return err
+	})
+	if got := s.hears(returned(before.From, "failed", dead, "1")); got != outbox.HeardForged {
+		t.Errorf("got %s", got)
+	}
+}
+
+// TestEvidenceSettles: a report about a message of which the relay said nothing shows that it had it.
+func TestEvidenceSettles(t *testing.T) {
+	for _, tt := range []struct {
+		action  string
+		want    string
+		bounced int64
+	}{{"delayed", "", 0}, {"failed", "bounce", 1}} {
+		s, srv := newSite(t), smtptest.New(t)
+		s.readers(s.skin, 1)
+		issue := s.issue(s.skin, "rest")
+		srv.At("content").Drop(false)
+		m := s.mail(srv)
+		s.wants(issue.ID, "1 uncertain")
+		s.hears(returned(m.From, tt.action, dead, "1"))
+		s.wants(issue.ID, "1 sent")
+		if got, _ := s.suppressedBy(1); got != tt.want || s.allCounts(issue.ID).Bounced != tt.bounced {
+			t.Errorf("%s: suppressed for %q, %+v", tt.action, got, s.allCounts(issue.ID))
+		}
+	}
+}
+
+// TestEvidenceComesFirst: a bounce of a copy while the next one still waits is kept, and applied once that has its end.
+func TestEvidenceComesFirst(t *testing.T) {
+	s, srv := newSite(t), smtptest.New(t)
+	s.readers(s.skin, 1)
+	issue := s.issue(s.skin, "rest")
+	srv.At("content").Drop(false).Times(1)
+	m := s.mail(srv)
+	s.tx(func(ctx context.Context, tx *store.Tx) error {
+		_, err := outbox.Settle(ctx, tx, issue.ID, "again", s.now())
+		return err
+	})
+	if got := s.hears(returned(m.From, "failed", dead, "1")); got != outbox.HeardBounce {
+		t.Errorf("got %s", got)
+	}
+	s.wants(issue.ID, "1 pending")
+	if held := must(s.reports().Again(t.Context())); len(held) > 0 {
+		t.Errorf("held %v", held)
+	}
+	if got, _ := s.suppressedBy(1); got != "" {
+		t.Errorf("suppressed for %q before its end is known", got)
+	}
+	if again := s.mail(srv); again.From != m.From {
+		t.Errorf("the second try is from %s, the first was from %s", again.From, m.From)
+	}
+	must(s.reports().Again(t.Context()))
+	if got, _ := s.suppressedBy(1); got != "bounce" {
+		t.Errorf("suppressed for %q", got)
+	}
+}
+
+// TestAMailboxThatSendsBackForAMonth: five reports of a full mailbox over thirty days and nothing delivered between are the end. What was
+// sent in the last days proves nothing, since it may come back yet; and one that did not come back in a week does.
+func TestAMailboxThatSendsBackForAMonth(t *testing.T) {
+	const full, blocked, expired = "552 5.2.2 over quota", "550 5.7.1 blocked", "450 4.4.1 timed out"
+	for _, tt := range []struct {
+		name  string
+		every time.Duration
+		said  []string // empty: nothing came back
+		want  string
+	}{
+		{"five in 32 days", 8 * 24 * time.Hour, []string{full, expired, full, full, full}, "bounce"},
+		{"four in 33 days", 11 * 24 * time.Hour, []string{full, full, full, full}, ""},
+		{"five in 28 days", 7 * 24 * time.Hour, []string{full, full, full, full, full}, ""},
+		{"one arrived", 8 * 24 * time.Hour, []string{full, full, full, "", full, full, full}, ""},
+		{"blocked", 8 * 24 * time.Hour, []string{blocked, blocked, blocked, blocked, blocked, blocked}, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s, srv := newSite(t), smtptest.New(t)
+			s.readers(s.skin, 1)
+			for i, said := range tt.said {
+				s.issue(s.skin, "rest"+string(rune('a'+i)))
+				m := s.mail(srv)
+				if said != "" {
+					s.hears(returned(m.From, "failed", said, fmt.Sprint(i)))
+					s.hears(returned(m.From, "failed", said, fmt.Sprint(i, "again")))
+				}
+				s.advance(tt.every)
+			}
+			if got, because := s.suppressedBy(1); got != tt.want {
+				t.Errorf("got %q because %q, want %q", got, because, tt.want)
+			}
+		})
+	}
+}
+
+// TestDailyLettersThatComeBackLate: servers give up after days; the letters sent meanwhile are no sign of life.
+func TestDailyLettersThatComeBackLate(t *testing.T) {
+	s, srv := newSite(t), smtptest.New(t)
+	s.readers(s.skin, 1)
+	var sent []smtptest.Taken
+	for day := range 38 {
+		if day%3 == 0 {
+			s.issue(s.skin, fmt.Sprint("rest", day))
+			sent = append(sent, s.mail(srv))
+		}
+		if day%3 == 1 && day > 4 { // four days later
+			s.hears(returned(sent[day/3-1].From, "failed", "450 4.4.1 timed out", fmt.Sprint(day)))
+		}
+		s.advance(24 * time.Hour)
+	}
+	if got, because := s.suppressedBy(1); got != "bounce" {
+		t.Errorf("got %q because %q", got, because)
+	}
+}
+
+// TestADomainThatSendsBackOnTwoDays is as where the relay says so at once.
+func TestADomainThatSendsBackOnTwoDays(t *testing.T) {
+	s, srv := newSite(t), smtptest.New(t)
+	s.readers(s.skin, 1)
+	s.advance(12*time.Hour - s.now().Sub(s.now().Truncate(24*time.Hour))) // noon by UTC
+	for i, want := range []string{"", "", "bounce"} {
+		s.issue(s.skin, "rest"+string(rune('a'+i)))
+		m := s.mail(srv)
+		s.hears(returned(m.From, "failed", "550 5.4.4 Host or domain name not found", fmt.Sprint(i)))
+		if got, _ := s.suppressedBy(1); got != want {
+			t.Errorf("report %d: got %q, want %q", i+1, got, want)
+		}
+		s.advance(time.Duration(1+22*i) * time.Hour)
+	}
+}
+
+// TestComplaints: whoever calls our mail spam gets none any more, of no series, until an owner lifts it; other feedback changes nothing.
+func TestComplaints(t *testing.T) {
+	for _, tt := range []struct {
+		kind     string
+		redacted bool
+		heard    outbox.Heard
+		want     string
+	}{
+		{"abuse", false, outbox.HeardComplaint, "complaint"},
+		{"opt-out", false, outbox.HeardComplaint, "complaint"},
+		{"abuse", true, outbox.HeardComplaint, "complaint"},
+		{"not-spam", false, outbox.HeardFeedback, ""},
+		{"auth-failure", false, outbox.HeardFeedback, ""},
+	} {
+		s, srv := newSite(t), smtptest.New(t)
+		ids := s.readers(s.skin, 1)
+		hair := s.addSeries("hair")
+		s.readers(hair, 1)
+		issue := s.issue(s.skin, "rest")
+		m := s.mail(srv)
+		from := m.From
+		if tt.redacted {
+			from = ""
+		}
+		for range 2 {
+			if got := s.hears(complaint(tt.kind, from, m)); got != tt.heard {
+				t.Errorf("%s: got %s, want %s", tt.kind, got, tt.heard)
+			}
+		}
+		if got, because := s.suppressedBy(1); got != tt.want || got != "" && !strings.Contains(because, m.MessageID) {
+			t.Errorf("%s: got %q because %q, want %q", tt.kind, got, because, tt.want)
+		}
+		e := must(subscribers.EnrolmentOf(t.Context(), s.db, hair.ID, ids[0]))
+		if (e.State == subscribers.Ended) != (tt.want != "") || s.allCounts(issue.ID).Complained != int64(len(tt.want)/len("complaint")) {
+			t.Errorf("%s: the other series is %s; %+v", tt.kind, e.State, s.allCounts(issue.ID))
+		}
+	}
+}
+
+// TestAComplaintOfAnothersMessage: the token of one reader with the Message-ID of another's proves nothing.
+func TestAComplaintOfAnothersMessage(t *testing.T) {
+	s, srv := newSite(t), smtptest.New(t)
+	s.readers(s.skin, 2)
+	s.issue(s.skin, "rest")
+	s.mail(srv)
+	one, two := srv.Messages()[0], srv.Messages()[1]
+	mixed := smtptest.Taken{Data: []byte(strings.Replace(string(one.Data), one.MessageID, two.MessageID, 1))}
+	if got := s.hears(complaint("abuse", "", mixed)); got != outbox.HeardUnknown {
+		t.Errorf("got %s", got)
+	}
+}
+
+// TestReportsOfAFormerAddress: what comes back from an address that a reader gave up is not held against the new one, and not kept in
+// words that may name the old one.
+func TestReportsOfAFormerAddress(t *testing.T) {
+	s, srv := newSite(t), smtptest.New(t)
+	ids := s.readers(s.skin, 1)
+	issue := s.issue(s.skin, "rest")
+	m := s.mail(srv)
+	s.advance(time.Minute)
+	s.moves(ids[0], "new@example.net")
+	s.hears(returned(m.From, "failed", dead, "1"))
+	s.hears(complaint("abuse", m.From, m))
+	if against := must(s.people.Suppressions(t.Context(), s.db, "new@example.net")); len(against) > 0 {
+		t.Errorf("got suppressions %+v", against)
+	}
+	all := must(outbox.ReturnsOf(t.Context(), s.db, ids[0]))
+	if len(all) != 2 || all[0].Said != "550 5.1.1" || s.allCounts(issue.ID).Bounced != 1 {
+		t.Errorf("got %+v", all)
+	}
+}
+
+// TestTooManyAtOnce: reports suppress a part of a series within a day; the rest waits, is counted, and goes on as the day goes by.
+func TestTooManyAtOnce(t *testing.T) {
+	s, srv := newSite(t), smtptest.New(t)
+	s.readers(s.skin, 50)
+	issue := s.issue(s.skin, "rest")
+	s.mail(srv)
+	r := s.reports()
+	for i, m := range srv.Messages()[:27] {
+		if _, err := r.Apply(t.Context(), bounce.Parse([]byte(returned(m.From, "failed", dead, fmt.Sprint(i))))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, step := range []struct {
+		after      time.Duration
+		held, gone int64
+	}{{0, 7, 20}, {23 * time.Hour, 7, 20}, {2 * time.Hour, 0, 27}} {
+		s.advance(step.after)
+		if held := must(s.reports().Again(t.Context())); held[s.skin.ID] != step.held {
+			t.Errorf("after %v: %v wait, want %d", step.after, held, step.held)
+		}
+		gone := int64(0)
+		for i := range 50 {
+			if reason, _ := s.suppressedBy(i + 1); reason != "" {
+				gone++
+			}
+		}
+		if gone != step.gone || s.allCounts(issue.ID).Bounced != 27 {
+			t.Errorf("after %v: %d are suppressed, want %d; %+v", step.after, gone, step.gone, s.allCounts(issue.ID))
+		}
+	}
+}
+
+// TestErasureForgetsReports: what servers said of somebody goes with them, and what comes later finds nobody.
+func TestErasureForgetsReports(t *testing.T) {
+	s, srv := newSite(t), smtptest.New(t)
+	ids := s.readers(s.skin, 1)
+	s.issue(s.skin, "rest")
+	m := s.mail(srv)
+	s.hears(returned(m.From, "failed", "552 5.2.2 mailbox of ada is full", "1"))
+	s.tx(func(ctx context.Context, tx *store.Tx) error { return s.people.Erase(ctx, tx, ids[0]) })
+	s.hears(returned(m.From, "failed", "552 5.2.2 mailbox of ada is full", "2"))
+	for _, r := range must(outbox.ReturnsOf(t.Context(), s.db, ids[0])) {
+		if strings.Contains(r.Said, "ada") {
+			t.Errorf("still said: %q", r.Said)
+		}
+	}
+}
+
+// TestCompactedCounts: counts and that it came back stay when the deliveries' rows go, the words of servers don't.
+func TestCompactedCounts(t *testing.T) {
+	s, srv := newSite(t), smtptest.New(t)
+	ids := s.readers(s.skin, 1)
+	issue := s.issue(s.skin, "rest")
+	m := s.mail(srv)
+	s.hears(returned(m.From, "failed", dead, "1"))
+	s.finish()
+	s.advance(24 * time.Hour)
+	if n, _, err := outbox.Compact(t.Context(), s.db, s.now()); n != 1 || err != nil {
+		t.Fatal(n, err)
+	}
+	if c := s.allCounts(issue.ID); c.Sent != 1 || c.Bounced != 1 || s.state(issue.ID).State != series.IssueDone {
+		t.Errorf("got %+v", c)
+	}
+	if all := must(outbox.ReturnsOf(t.Context(), s.db, ids[0])); len(all) != 1 || all[0].Said != "550 5.1.1" {
+		t.Errorf("got %+v, want no words any more", all)
+	}
+	if got := s.hears(returned(m.From, "failed", dead, "2")); got != outbox.HeardUnknown {
+		t.Errorf("got %s", got)
+	}
+}
+
+// TestReturnPathsOnEveryWire: whatever the relay offers, each letter goes out with its own.
+func TestReturnPathsOnEveryWire(t *testing.T) {
+	for _, offers := range [][]string{nil, {"PIPELINING"}, {"PIPELINING", "CHUNKING"}, {"PIPELINING", "CHUNKING", "DSN", "SIZE 1000000"}} {
+		s, srv := newSite(t), smtptest.New(t, smtptest.WithExtensions(offers...))
+		ids := s.readers(s.skin, 12)
+		s.issue(s.skin, "rest")
+		s.mail(srv)
+		for i, m := range srv.Messages() {
+			if got := s.hears(returned(m.From, "failed", dead, fmt.Sprint(i))); got != outbox.HeardBounce {
+				t.Errorf("%q: message %d from %s: %s", offers, i, m.From, got)
+			}
+		}
+		for i, id := range ids {
+			if back := must(outbox.ReturnsOf(t.Context(), s.db, id)); len(back) != 1 {
+				t.Errorf("%q: of reader %d came back %+v", offers, i+1, back)
+			}
+		}
+	}
+}
+
+// TestReturnPathsTakeNoMemory: a letter with a return path of its own is written with no allocation more.
+func TestReturnPathsTakeNoMemory(t *testing.T) {
+	if info, ok := debug.ReadBuildInfo(); ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
+		t.Skip("under the race detector pools forget what they hold")
+	}
+	var allocations []float64
+	for _, path := range []outbox.ReturnPath{{}, returnPath} {
+		s := newSite(t)
+		s.readers(s.skin, 1)
+		s.issue(s.skin, "rest")
+		cfg := s.config(relay(smtptest.New(t)))
+		cfg.MayLeave = func(context.Context) error { return outbox.ErrHeld } // nothing is claimed but by Claim
+		cfg.Lease, cfg.ReturnPath = time.Hour, path
+		steps, err := s.start(cfg).Claim(1)
+		if err != nil || steps.Len() != 1 {
+			t.Fatal(steps.Len(), err)
+		}
+		room := make([]byte, 0, 64<<10)
+		allocations = append(allocations, testing.AllocsPerRun(100, func() {
+			if _, err := steps.WriteTo(t.Context(), 0, "Ada", room); err != nil {
+				t.Fatal(err)
+			}
+		}))
+	}
+	if allocations[1] > allocations[0] {
+		t.Errorf("got %v allocations, without return paths %v", allocations[1], allocations[0])
+	}
+}
