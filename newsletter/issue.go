@@ -105,7 +105,10 @@ func (p *Publisher) status(ctx context.Context, issue series.Issue) (st Status, 
 		}
 		st.Article = a.Slug
 	}
-	if st.Counts, err = outbox.Count(ctx, p.db, issue.ID); err != nil {
+	if st.Counts, err = outbox.Count(ctx, p.db, issue.ID); err == nil {
+		err = st.Counts.CountReturned(ctx, p.db, issue.ID)
+	}
+	if err != nil {
 		return st, err
 	}
 	if issue.State == series.IssueSending || issue.State == series.IssuePaused {

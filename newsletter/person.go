@@ -66,6 +66,10 @@ type PersonDelivery struct {
 	Tries   int    `json:"tries"`
 	Dated   string `json:"dated,omitempty"`
 	Updated string `json:"updated"`
+
+	Bounced    string `json:"bounced,omitempty"` // when it came back by mail; Said: with what words
+	Complained string `json:"complained,omitempty"`
+	Said       string `json:"said,omitempty"`
 }
 
 // PersonEvent is how they came, stayed or left.
@@ -191,6 +195,10 @@ func (p *Publisher) addDeliveries(ctx context.Context, shown *Person, id int64, 
 	if err != nil {
 		return err
 	}
+	returned, err := outbox.ReturnsOf(ctx, p.db, id)
+	if err != nil {
+		return err
+	}
 	articles := articleSlugs{}
 	for _, d := range all {
 		article, err := articles.of(ctx, p.db, d.ArticleID)
@@ -204,9 +212,25 @@ func (p *Publisher) addDeliveries(ctx context.Context, shown *Person, id int64, 
 		if d.ArticleID != 0 {
 			line.Cycle = d.Cycle
 		}
+		line.addReturned(d, returned)
 		shown.Deliveries = append(shown.Deliveries, line)
 	}
 	return nil
+}
+
+// addReturned adds the first bounce and the first complaint of a delivery, whose row may be gone by now.
+func (line *PersonDelivery) addReturned(d outbox.Delivery, returned []outbox.Returned) {
+	for _, r := range returned {
+		if r.DeliveryID != d.ID && (d.ID != 0 || r.IssueID != d.IssueID) {
+			continue
+		}
+		switch {
+		case r.Kind == "complained" && line.Complained == "":
+			line.Complained = Stamp(r.Heard)
+		case r.Kind == "bounced" && line.Bounced == "":
+			line.Bounced, line.Said = Stamp(r.Heard), r.Said
+		}
+	}
 }
 
 func (p *Publisher) addEvents(ctx context.Context, shown *Person, id int64, slugs map[int64]string) error {

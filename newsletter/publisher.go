@@ -41,7 +41,9 @@ type Config struct {
 	Ran      func()                          // told after each of Run's runs; nil: nobody
 	// How long the evidence of a delivery is kept, and its row in full; then who had what alone. 0: for ever.
 	KeepDeliveries time.Duration
-	Pace           pace.Plan // the worker's, to say when an issue ends; zero: none
+	Pace           pace.Plan         // the worker's, to say when an issue ends; zero: none
+	Mailbox        Mailbox           // nil: what comes back by mail is not heard
+	ReturnPath     outbox.ReturnPath // the worker's
 }
 
 // Publisher is the conductor. Its methods may be called from many goroutines, and from several processes on one database.
@@ -58,6 +60,9 @@ type Publisher struct {
 	ran      func()
 	keep     time.Duration // of deliveries in full; 0: for ever
 	pace     pace.Plan
+	mailbox  Mailbox // nil: none
+
+	returnPath outbox.ReturnPath
 
 	asked  chan struct{} // a form came
 	last   lastRun
@@ -82,6 +87,7 @@ func New(cfg Config) (*Publisher, error) {
 	p := &Publisher{
 		db: cfg.DB, key: cfg.Key, site: cfg.Site, now: cfg.Now, log: cfg.Log,
 		proofs: proofs{}, wake: cfg.Wake, mayLeave: cfg.MayLeave, trouble: cfg.Trouble, ran: cfg.Ran, keep: cfg.KeepDeliveries, pace: cfg.Pace,
+		mailbox: cfg.Mailbox, returnPath: cfg.ReturnPath,
 		asked: make(chan struct{}, 1),
 	}
 	if p.now == nil {

@@ -61,6 +61,9 @@ func KindOf(name string) (kind Kind, ok bool) {
 // Kinds are the names of all kinds, sorted.
 func Kinds() []string { return slices.Sorted(maps.Keys(kinds)) }
 
+// OwnReturn says that messages leave it with a return path of its own, whatever envelope sender they came with: bounces go to it.
+func (k Kind) OwnReturn() bool { return k.Name != "smtp" && k.SPF == "" }
+
 // headers are the lines that the kind wants at the top of a message; stream is the one of issues, where it isn't the usual.
 func (k Kind) headers(m Message, stream string) []byte {
 	fields := k.notice

@@ -170,15 +170,17 @@ func (d *desk) issueView(words templates.Words, s newsletter.Status, u User) tem
 	return view
 }
 
-// counts are those of an issue; what is on its way in some manner still waits.
+// counts are those of an issue; what is on its way in some manner still waits. What came back later is shown where something did.
 func counts(c outbox.Counts) []templates.DeskCount {
-	return []templates.DeskCount{
-		{State: "open", N: c.Open()},
-		{State: "sent", N: c.Sent},
-		{State: "failed", N: c.Failed},
-		{State: "skipped", N: c.Skipped},
-		{State: "uncertain", N: c.Uncertain},
+	all := []templates.DeskCount{{State: "open", N: c.Open()}, {State: "sent", N: c.Sent}}
+	for _, back := range []templates.DeskCount{{State: "bounced", N: c.Bounced}, {State: "complained", N: c.Complained}} {
+		if back.N > 0 {
+			all = append(all, back)
+		}
 	}
+	return append(all,
+		templates.DeskCount{State: "failed", N: c.Failed}, templates.DeskCount{State: "skipped", N: c.Skipped},
+		templates.DeskCount{State: "uncertain", N: c.Uncertain})
 }
 
 // line says the counts in a few words, leaving out what there is none of.

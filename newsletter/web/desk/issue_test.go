@@ -216,3 +216,24 @@ func TestNaughtyNames(t *testing.T) {
 		}
 	}
 }
+
+// What came back by mail is shown among the counts, where something did.
+func TestIssueReturned(t *testing.T) {
+	o := open(t)
+	skin := o.AddSeries(t, "skin", "Water")
+	o.AddReader(t, skin, "ada@example.org")
+	c := o.signIn(t, "mara@example.org", desk.Editor)
+	issue := o.Send(t, skin)
+	if page := o.get(t, c, "/desk/issue/"+issue); strings.Contains(page.Body, "came back") {
+		t.Errorf("nothing did:\n%s", page.Body)
+	}
+	err := o.DB.InTx(t.Context(), func(tx *store.Tx) error {
+		_, err := tx.Exec(t.Context(), `INSERT INTO bounces (delivery_id, issue_id, subscriber_id, series_id, kind, report, class, code, enhanced, said, heard)
+			SELECT id, issue_id, subscriber_id, series_id, 'bounced', 'r', 'dead', 550, '5.1.1', '', 1 FROM deliveries WHERE issue_id IS NOT NULL`)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wants(t, "came back", o.get(t, c, "/desk/issue/"+issue), 200, `<dt>came back</dt><dd data-count="bounced">1</dd>`)
+}
