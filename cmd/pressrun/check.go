@@ -37,7 +37,8 @@ func (a *app) checkCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Check configuration, database, relay, DNS, public address and next issues; --send tries a real mail",
-		Long: `Connects to the relay with TLS and login, asks DNS for SPF, DKIM, DMARC and MX of the senders' domains, tries the one-click
+		Long: `Connects to the relay with TLS and login, and to the mailbox of bounces where there is one, asks DNS for SPF, DKIM, DMARC and MX of
+the senders' domains and of the bounces', tries the one-click
 unsubscribe link by a real POST that leaves nobody out, and looks at what goes next in each series. Where relay and public address are
 both on this machine, DNS and the link are left alone. Where nothing is OPEN it calls notify.monitor. Lines marked OPEN make it fail; those marked look don't, nor does what only
 go-live asks for, which is said to be so.`,
@@ -166,7 +167,11 @@ func (s *site) checkWorld(ctx context.Context) ([]finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	return slices.Concat(findings, []finding{paced}, dns, []finding{s.checkOneClick(ctx)}, next), nil
+	back, err := s.checkBounces(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Concat(findings, []finding{paced}, back, dns, []finding{s.checkOneClick(ctx)}, next), nil
 }
 
 func (s *site) checkDatabase(ctx context.Context) finding {

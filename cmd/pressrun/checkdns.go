@@ -60,6 +60,7 @@ func (s *site) checkDNS(ctx context.Context) ([]finding, error) {
 		all = append(all, s.checkDKIM(ctx, domain, keys)...)
 		all = append(all, s.checkDMARC(ctx, domain, keys))
 	}
+	all = append(all, s.checkBounceDomain(ctx, domains)...)
 	all = slices.DeleteFunc(all, func(f finding) bool { return f.What == "" })
 	if s.cfg.relayIsHere() {
 		for i := range all {
@@ -88,10 +89,10 @@ func (s *site) checkFreeMail(domain string) finding {
 // outside is an address of nobody's (RFC 5737). Judging it walks through a whole SPF record.
 var outside = net.ParseIP("192.0.2.1")
 
-// checkSPF looks at the record of the envelope's domain (RFC 7208), which is the sender's.
+// checkSPF looks at the record of an envelope's domain (RFC 7208): the sender's, or where there is one that of bounces.
 func (s *site) checkSPF(ctx context.Context, domain string) finding {
 	kind, f := s.cfg.Relay.Kind, finding{What: domain + ": SPF"}
-	if kind.Name != "smtp" && kind.SPF == "" {
+	if kind.OwnReturn() {
 		f.OK, f.Said = true, kind.Name+" sends with a return path of its own, so its SPF record counts"
 		return f
 	}
@@ -187,8 +188,8 @@ func (s *site) namesRelay(ctx context.Context, domain, record string) bool {
 	return false
 }
 
-// checkMX looks whether the sender's domain takes mail (RFC 5321 section 5.1, RFC 7505): it is the envelope's, so bounces go to the
-// sender's mailbox, as answers do. There is no bounce domain of its own.
+// checkMX looks whether a domain takes mail (RFC 5321 section 5.1, RFC 7505). The sender's is the envelope's too, so bounces go to the
+// sender's mailbox, as answers do, unless they have an address of their own.
 func (s *site) checkMX(ctx context.Context, domain string) finding {
 	f := finding{What: domain + ": MX"}
 	hosts, err := s.cfg.dns().LookupMX(ctx, domain)
@@ -200,7 +201,7 @@ func (s *site) checkMX(ctx context.Context, domain string) finding {
 		return f
 	}
 	if len(hosts) > 0 {
-		f.OK, f.Said = true, strings.TrimSuffix(hosts[0].Host, ".")+" takes bounces and answers into the sender's mailbox"
+		f.OK, f.Said = true, strings.TrimSuffix(hosts[0].Host, ".")+" takes bounces and answers"+s.whoseMailbox(domain)
 		return f
 	}
 	addresses, err := s.cfg.dns().LookupIPAddr(ctx, domain)
@@ -288,15 +289,8 @@ func (s *site) checkKey(ctx context.Context, what string, key mailer.DKIMKey) fi
 // checkDMARC looks for a policy (RFC 7489 section 6.6.3: of the domain, else of its organization) and for alignment with it.
 func (s *site) checkDMARC(ctx context.Context, domain string, keys mailer.Keyring) finding {
 	f := finding{What: domain + ": DMARC"}
-	lookup := &dmarc.LookupOptions{LookupTXT: func(name string) ([]string, error) { return s.cfg.dns().LookupTXT(ctx, name) }}
-	organization, err := publicsuffix.EffectiveTLDPlusOne(domain)
-	if err != nil {
-		organization = domain
-	}
-	policy, err := dmarc.LookupWithOptions(domain, lookup)
-	if errors.Is(err, dmarc.ErrNoPolicy) && organization != domain {
-		policy, err = dmarc.LookupWithOptions(organization, lookup)
-	}
+	organization := organizationOf(domain)
+	policy, err := s.policyOf(ctx, domain)
 	switch {
 	case errors.Is(err, dmarc.ErrNoPolicy):
 		f.Said = "there is no policy, which the large providers ask for"
@@ -320,6 +314,24 @@ func (s *site) checkDMARC(ctx context.Context, domain string, keys mailer.Keyrin
 		f.Said += fmt.Sprintf("; signatures by %s are aligned", signing[0].Domain)
 	}
 	return f
+}
+
+// organizationOf is the organizational domain of one (RFC 7489 section 3.2).
+func organizationOf(domain string) string {
+	if organization, err := publicsuffix.EffectiveTLDPlusOne(domain); err == nil {
+		return organization
+	}
+	return domain
+}
+
+// policyOf is the DMARC policy that holds for a domain.
+func (s *site) policyOf(ctx context.Context, domain string) (*dmarc.Record, error) {
+	lookup := &dmarc.LookupOptions{LookupTXT: func(name string) ([]string, error) { return s.cfg.dns().LookupTXT(ctx, name) }}
+	policy, err := dmarc.LookupWithOptions(domain, lookup)
+	if organization := organizationOf(domain); errors.Is(err, dmarc.ErrNoPolicy) && organization != domain {
+		policy, err = dmarc.LookupWithOptions(organization, lookup)
+	}
+	return policy, err
 }
 
 // notFound says that DNS answered and has no such record.

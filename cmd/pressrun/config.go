@@ -40,6 +40,7 @@ type Config struct {
 	SecretFiles                             []string      // that secrets stand in: the configuration itself, or what it names
 	LogLevel                                slog.Level
 	Relay                                   RelayConfig
+	Bounces                                 BouncesConfig
 	DKIM                                    DKIMConfig
 	ClaimWords, NotifyTo                    []string
 	Monitor                                 mailer.Secret // address that is asked while all is well; empty: none
@@ -118,6 +119,13 @@ var settings = []setting{
 	{"relay.provider_rates", []string{}, list(setProviderRates)},
 	{"relay.window", "", text(setWindow)},
 	{"relay.warm_up", []string{}, list(setWarmUp)},
+	{"bounces.address", "", text(setBounces)},
+	{"bounces.host", "", text(func(c *Config, s string) error { c.Bounces.Host = s; return nil })},
+	{"bounces.port", int64(993), number(func(c *Config, n int64) error { c.Bounces.Port = int(n); return between(n, 1, 65535) })},
+	{"bounces.tls", "implicit", text(func(c *Config, s string) error { c.Bounces.TLS = s; return oneOf(s, "implicit", "starttls", "none") })},
+	{"bounces.username", "", text(func(c *Config, s string) error { c.Bounces.Username = s; return nil })},
+	{"bounces.password", "", text(func(c *Config, s string) error { c.Bounces.Password = mailer.Secret(s); return nil })},
+	{"bounces.folder", "INBOX", text(func(c *Config, s string) error { c.Bounces.Folder = s; return notEmpty(s) })},
 	{"dkim.keys", "dkim", text(func(c *Config, s string) error { c.DKIM.Keys = s; return notEmpty(s) })},
 	{"dkim.sign", "auto", text(func(c *Config, s string) error { c.DKIM.Sign = s; return oneOf(s, "auto", "always", "never") })},
 	{"notify.to", []string{}, list(setNotifyTo)},
@@ -125,7 +133,7 @@ var settings = []setting{
 }
 
 // secrets may also come from a file: the key (and variable) with _file behind it.
-var secrets = []string{"relay.password", "notify.monitor"}
+var secrets = []string{"relay.password", "bounces.password", "notify.monitor"}
 
 // A fault is one mistake of the configuration.
 type fault struct {
@@ -308,6 +316,7 @@ func (l *loader) load() (Config, error) {
 	c.SecretFiles = l.secrets
 	c.TemplatesDir, c.BackupDir = l.path(c.TemplatesDir), l.path(c.BackupDir)
 	l.together(c)
+	l.aboutBounces(c)
 	if c.Relay.Helo == "" && c.BaseURL != nil {
 		c.Relay.Helo = greeting(c.BaseURL.Hostname())
 	}

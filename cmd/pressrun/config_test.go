@@ -47,6 +47,20 @@ func TestConfigFaults(t *testing.T) {
 		{"stream elsewhere", "[relay]\nstream = \"weekly\"", nil, []string{"line 2: relay.stream: only postmark has streams"}},
 		{"kept for a week", "keep_deliveries = \"7d\"", nil, []string{"line 1: keep_deliveries: \"7d\" must be days, 30 at least"}},
 		{"resolver", "resolver = \"dns.example.org\"", nil, []string{"line 1: resolver: \"dns.example.org\" must be an address with a port"}},
+		{"bounces without a mailbox", "[bounces]\naddress = \"bounces@news.example.org\"", nil, []string{
+			"bounces.host: must not be empty", "bounces.username: user name and password are both needed",
+		}},
+		{"mailbox without an address", "[bounces]\nhost = \"imap.example.org\"", nil, []string{"bounces.address: is missing"}},
+		{
+			"mailbox in the clear", "[bounces]\naddress = \"bounces@news.example.org\"\nhost = \"imap.example.org\"\ntls = \"none\"\nusername = \"b\"\npassword = \"hush\"", nil,
+			[]string{"line 4: bounces.tls: imap.example.org is another machine"},
+		},
+		{"bounces to many", "[bounces]\naddress = \"a@example.org, b@example.org\"\nport = 0", nil, []string{"line 2: bounces.address:", "line 3: bounces.port: must be 1 to 65535"}},
+		{
+			"bounces that go to the relay", "[relay]\nkind = \"postmark\"\n[bounces]\naddress = \"bounces@news.example.org\"", nil,
+			[]string{"line 4: bounces.address: postmark sends with a return path of its own"},
+		},
+		{"password of the mailbox", "", []string{"PRESSRUN_BOUNCES_PASSWORD_FILE=gone"}, []string{"PRESSRUN_BOUNCES_PASSWORD_FILE: bounces.password_file: open"}},
 		{"second relay", "[relay.slow]\nhost = \"127.0.0.1\"", nil, []string{"line 2: relay.slow.host: this version knows one relay"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

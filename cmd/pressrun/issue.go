@@ -359,6 +359,12 @@ func (a *app) showIssue(cmd *cobra.Command, s *site, name string) error {
 		c := l.Counts
 		fmt.Fprintf(w, "pending\t%d\nclaimed\t%d\nin flight\t%d\nsent\t%d\nfailed\t%d\nskipped\t%d\nuncertain\t%d\n",
 			c.Pending, c.Claimed, c.Inflight, c.Sent, c.Failed, c.Skipped, c.Uncertain)
+		if c.Bounced > 0 {
+			fmt.Fprintf(w, "bounced\t%d, of those sent\n", c.Bounced)
+		}
+		if c.Complained > 0 {
+			fmt.Fprintf(w, "complained\t%d, of those sent\n", c.Complained)
+		}
 		if c.Uncertain > 0 {
 			fmt.Fprintf(w, "\nUncertain: the relay's answer was lost, so they may have arrived or not. Its log may tell. Then:\n"+
 				"  pressrun issue settle %[1]s --as sent|again\n", l.Issue)

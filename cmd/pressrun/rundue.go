@@ -63,8 +63,10 @@ func (a *app) runDue(cmd *cobra.Command, at string) error {
 		ran, err := s.runDue(cmd.Context(), a.err)
 		if at == "" && !ran.Delivery.Elsewhere { // a clock that is played makes no backups and says nothing of today, and a running serve does both itself
 			s.monitorOnce(cmd.Context(), err)
+			heard, deaf := s.publisher.Hear(cmd.Context())
+			ran.Heard = heard
 			_, failed := s.backUpNightly(cmd.Context())
-			err = errors.Join(err, failed)
+			err = errors.Join(err, deaf, failed)
 		}
 		return errors.Join(err, a.print(ran, ran.print))
 	})
@@ -75,6 +77,8 @@ type ranDue struct {
 	Due      []newsletter.Happened `json:"due"`
 	Imports  []string              `json:"imports,omitempty"` // those that are not done, in words
 	Delivery delivery              `json:"delivery"`
+
+	Heard map[outbox.Heard]int `json:"heard,omitempty"` // messages in the mailbox of bounces, by what they were
 
 	failed bool
 }
@@ -135,6 +139,9 @@ func (r ranDue) print(w io.Writer) {
 		fmt.Fprintln(w, text)
 	}
 	fmt.Fprintln(w, r.Delivery.said())
+	if said := saidHeard(r.Heard); said != "" {
+		fmt.Fprintf(w, "Came back by mail: %s.\n", said)
+	}
 }
 
 // issueOf names the slot's issue, or the first of several.

@@ -74,6 +74,7 @@ func (s *site) run(ctx context.Context, f faces, listener net.Listener) error {
 	var beside sync.WaitGroup
 	defer beside.Wait()
 	beside.Go(func() { s.keepBackups(ctx) })
+	beside.Go(func() { s.publisher.Listen(ctx) })
 	beside.Go(func() { s.keepMonitor(ctx) })
 	mailing, quiet := context.WithCancel(context.WithoutCancel(ctx))
 	defer quiet() // once no page can be asked any more

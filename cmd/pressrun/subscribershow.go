@@ -195,6 +195,12 @@ func printPerson(w io.Writer, p newsletter.Person) {
 	}
 	for _, d := range p.Deliveries {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", cmp.Or(d.Issue, d.Kind), cmp.Or(d.Article, "-"), d.State, d.Updated, oneLine(d.Reply))
+		if d.Bounced != "" {
+			fmt.Fprintf(w, "\t\tbounced\t%s\t%s\n", d.Bounced, oneLine(d.Said))
+		}
+		if d.Complained != "" {
+			fmt.Fprintf(w, "\t\tcomplained\t%s\t\n", d.Complained)
+		}
 	}
 	if len(p.Events) > 0 {
 		fmt.Fprintln(w, "\nEVENT\tSERIES\tWHEN\tHOW")

@@ -220,6 +220,7 @@ func sum(a, b outbox.Counts) outbox.Counts {
 	return outbox.Counts{
 		Pending: a.Pending + b.Pending, Claimed: a.Claimed + b.Claimed, Inflight: a.Inflight + b.Inflight, Sent: a.Sent + b.Sent,
 		Failed: a.Failed + b.Failed, Skipped: a.Skipped + b.Skipped, Uncertain: a.Uncertain + b.Uncertain,
+		Bounced: a.Bounced + b.Bounced, Complained: a.Complained + b.Complained,
 	}
 }
 

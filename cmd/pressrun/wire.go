@@ -106,7 +106,7 @@ func openSite(ctx context.Context, cfg Config, key subscribers.Key, now func() t
 	s.publisher, err = newsletter.New(newsletter.Config{
 		DB: db, Key: key, Site: about, Now: now, Log: log,
 		Wake: func() { s.wake() }, MayLeave: s.mayLeave, KeepDeliveries: cfg.KeepDeliveries, Trouble: func() error { return s.trouble() },
-		Pace: s.pace, Ran: s.noteRun,
+		Pace: s.pace, Ran: s.noteRun, Mailbox: cfg.Bounces.mailbox(), ReturnPath: cfg.Bounces.Path,
 	})
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
@@ -211,7 +211,7 @@ func (s *site) startWorker(ctx context.Context) (w *outbox.Worker, stop func() e
 	}
 	smtp, settled := s.smtp(), make(chan struct{}, 1)
 	w, err = outbox.Start(outbox.Config{
-		DB: s.db, Lock: lock, Key: s.key, BaseURL: s.cfg.BaseURL, Connections: s.cfg.Relay.atOnce(), PerConnection: s.cfg.Relay.PerConnection, Now: s.now, Log: s.log,
+		DB: s.db, Lock: lock, Key: s.key, BaseURL: s.cfg.BaseURL, ReturnPath: s.cfg.Bounces.Path, Connections: s.cfg.Relay.atOnce(), PerConnection: s.cfg.Relay.PerConnection, Now: s.now, Log: s.log,
 		Relay:    outbox.RelayFunc(func(ctx context.Context) (outbox.Conn, error) { return s.connect(ctx, smtp) }),
 		Finish:   s.finish(ring),
 		Unsigned: s.findKeys(ring),

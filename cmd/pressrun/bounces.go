@@ -1,0 +1,171 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/emersion/go-msgauth/dmarc"
+
+	"pressrun/newsletter"
+	"pressrun/newsletter/bounce"
+	"pressrun/newsletter/mailbox"
+	"pressrun/newsletter/mailer"
+	"pressrun/newsletter/outbox"
+)
+
+// BouncesConfig is the mailbox that bounces and complaints come to.
+type BouncesConfig struct {
+	Address  string // empty: they aren't heard, and messages leave from their sender's address
+	Path     outbox.ReturnPath
+	Host     string
+	Port     int
+	TLS      string // implicit, starttls, none
+	Username string
+	Password mailer.Secret
+	Folder   string
+}
+
+func setBounces(c *Config, s string) (err error) {
+	if c.Bounces.Address = s; s == "" {
+		return nil
+	}
+	c.Bounces.Path, err = outbox.ParseReturnPath(s)
+	return err
+}
+
+// aboutBounces checks what of [bounces] depends on more than one key.
+func (l *loader) aboutBounces(c Config) {
+	b := c.Bounces
+	wrong := func(key, text string) { l.wrong("bounces."+key, l.origins["bounces."+key], errors.New(text)) }
+	if b.Address == "" {
+		if b.Host != "" || b.Username != "" || b.Password != "" {
+			wrong("address", "is missing, so nothing would be heard: name the address that bounces come to, or take [bounces] out")
+		}
+		return
+	}
+	if kind := c.Relay.Kind; kind.OwnReturn() {
+		wrong("address", fmt.Sprintf("%s sends with a return path of its own, so bounces go to it and never here: take [bounces] out", kind.Name))
+	}
+	switch {
+	case b.Host == "":
+		wrong("host", "must not be empty: name the IMAP server of the mailbox")
+	case b.TLS == "none" && !isLoopback(b.Host):
+		wrong("tls", fmt.Sprintf("%s is another machine, so the password would travel in the clear: use \"implicit\" (port 993) or \"starttls\" (port 143)", b.Host))
+	}
+	if b.Username == "" || b.Password == "" {
+		wrong("username", "user name and password are both needed to read the mailbox")
+	}
+}
+
+// imap is the configured mailbox.
+func (b BouncesConfig) imap() mailbox.IMAP {
+	return mailbox.IMAP{Host: b.Host, Port: b.Port, TLS: mailer.TLS(b.TLS), Username: b.Username, Password: b.Password, Folder: b.Folder, MaxSize: bounce.MaxSize}
+}
+
+// mailbox is where the publisher listens; nil: nowhere.
+func (b BouncesConfig) mailbox() newsletter.Mailbox {
+	if b.Address == "" {
+		return nil
+	}
+	return b.imap()
+}
+
+// checkBounces signs in to the mailbox, and says what it has heard of late.
+func (s *site) checkBounces(ctx context.Context) ([]finding, error) {
+	b := s.cfg.Bounces
+	if b.Address == "" {
+		return nil, nil
+	}
+	f := finding{What: "bounces", Mend: "Mend [bounces] in the configuration. What comes meanwhile waits in the mailbox."}
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	messages, err := b.imap().Try(ctx)
+	if err != nil {
+		f.Said = err.Error()
+		return []finding{f}, nil
+	}
+	heard, err := outbox.HeardSince(ctx, s.db, s.now().AddDate(0, 0, -30))
+	if err != nil {
+		return nil, err
+	}
+	f.OK, f.Said = true, fmt.Sprintf("%s:%d answers, TLS %s, login accepted, %s in %s", b.Host, b.Port, b.TLS, countOf(int64(messages), "message", "messages"), b.Folder)
+	if said := saidHeard(heard); said != "" {
+		f.Said += "; in the last 30 days: " + said
+	}
+	if s.cfg.Relay.Kind.Name != "smtp" {
+		f.Warning, f.Mend = true, fmt.Sprintf("Whether %s keeps the return path that we give can't be seen from here. Send to an address that doesn't exist, "+
+			"and see after a while that `pressrun subscriber show` says bounced.", s.cfg.Relay.Kind.Name)
+	}
+	return []finding{f}, nil
+}
+
+// saidHeard says in words what messages in the mailbox were.
+func saidHeard[N int | int64](heard map[outbox.Heard]N) string {
+	var parts []string
+	for _, x := range []struct {
+		of        outbox.Heard
+		one, many string
+	}{
+		{outbox.HeardBounce, "bounce", "bounces"},
+		{outbox.HeardComplaint, "complaint", "complaints"},
+		{outbox.HeardPassed, "delay or receipt", "delays and receipts"},
+		{outbox.HeardFeedback, "report that is no complaint", "reports that are no complaint"},
+		{outbox.HeardAuto, "automatic answer", "automatic answers"},
+		{outbox.HeardAnswer, "other mail", "other mails"},
+		{outbox.HeardOld, "report of an old delivery", "reports of old deliveries"},
+		{outbox.HeardUnknown, "report of no delivery of ours", "reports of no delivery of ours"},
+		{outbox.HeardForged, "forged report", "forged reports"},
+	} {
+		if n := int64(heard[x.of]); n > 0 {
+			parts = append(parts, countOf(n, x.one, x.many))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// checkBounceDomain looks at the domain of bounces: it takes mail, its SPF record names the relay, and it belongs to the senders' (DMARC).
+func (s *site) checkBounceDomain(ctx context.Context, senders []string) (all []finding) {
+	if s.cfg.Bounces.Address == "" {
+		return nil
+	}
+	domain := s.cfg.Bounces.Path.Domain()
+	if !slices.Contains(senders, domain) {
+		all = append(all, s.checkSPF(ctx, domain), s.checkMX(ctx, domain))
+	}
+	for _, sender := range senders {
+		if sender != domain {
+			all = append(all, s.checkAlignment(ctx, sender, domain))
+		}
+	}
+	return all
+}
+
+// whoseMailbox says where bounces and answers to a domain go.
+func (s *site) whoseMailbox(domain string) string {
+	if s.cfg.Bounces.Address != "" && s.cfg.Bounces.Path.Domain() == domain {
+		return ""
+	}
+	return " into the sender's mailbox"
+}
+
+// checkAlignment looks whether SPF of the bounces' domain counts for a sender's (RFC 7489 section 3.1.2).
+func (s *site) checkAlignment(ctx context.Context, sender, domain string) finding {
+	f := finding{What: sender + ": return path", OK: true, Said: domain + " is aligned with it"}
+	policy, err := s.policyOf(ctx, sender)
+	switch {
+	case dmarc.IsTempFail(err):
+		return f.unasked(err)
+	case organizationOf(domain) != organizationOf(sender):
+		f.Said = domain + " is of another organization, so DMARC hangs on signatures alone"
+	case err == nil && policy.SPFAlignment == dmarc.AlignmentStrict:
+		f.Said = "aspf=s wants " + sender + " itself, and bounces have " + domain + ", so DMARC hangs on signatures alone"
+	default:
+		return f
+	}
+	f.Warning, f.Mend = true, "See that letters are signed for "+sender+" (DKIM above), or give bounces an address at "+sender+" itself."
+	return f
+}
