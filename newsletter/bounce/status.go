@@ -93,9 +93,10 @@ func replyOf(status, diagnostic string) mailer.Reply {
 func plain(text string, code int, enhanced string) string {
 	for _, lead := range []string{strconv.Itoa(code) + "-" + enhanced, strconv.Itoa(code) + " " + enhanced, strconv.Itoa(code) + "-", strconv.Itoa(code)} {
 		if lead = strings.TrimSpace(lead); strings.HasPrefix(text, lead) {
-			text = strings.ReplaceAll(text, " "+strconv.Itoa(code)+"-"+enhanced, "")
-			text = strings.ReplaceAll(text, " "+strconv.Itoa(code)+" "+enhanced, "")
-			return strings.TrimSpace(strings.TrimPrefix(text, lead))
+			for _, between := range []string{"-", " "} {
+				text = strings.ReplaceAll(text, " "+strconv.Itoa(code)+between+enhanced, " ")
+			}
+			return strings.Join(strings.Fields(strings.TrimPrefix(text, lead)), " ")
 		}
 	}
 	return text
