@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strconv"
 	"time"
 
@@ -166,6 +167,7 @@ func after(client *imapclient.Client, next uint32, since time.Time) (uids []imap
 			uids = append(uids, uid)
 		}
 	}
+	slices.Sort(uids)
 	return uids, nil
 }
 
