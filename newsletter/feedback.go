@@ -63,12 +63,10 @@ func (p *Publisher) Hear(ctx context.Context) (heard map[outbox.Heard]int, err e
 	look, cancel := context.WithTimeout(ctx, hearFor)
 	defer cancel()
 	err = p.mailbox.Each(look, time.Now().Add(-hearBack), e) // by the machine's own clock, as messages are dated when they come
-	switch {
-	case ctx.Err() != nil || e.failed != nil:
-	case errors.Is(err, context.DeadlineExceeded) && len(e.heard) > 0:
-		err = nil // there is more, for the next look
-		fallthrough
-	default:
+	if look.Err() != nil && ctx.Err() == nil && len(e.heard) > 0 {
+		err, e.failed = nil, nil // there is more, for the next look
+	}
+	if ctx.Err() == nil && e.failed == nil {
 		err = errors.Join(err, p.noteMailbox(ctx, err))
 	}
 	if len(e.heard) > 0 {

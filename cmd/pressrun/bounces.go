@@ -1,20 +1,26 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/emersion/go-msgauth/dmarc"
+	"github.com/spf13/cobra"
 
 	"pressrun/newsletter"
 	"pressrun/newsletter/bounce"
 	"pressrun/newsletter/mailbox"
 	"pressrun/newsletter/mailer"
 	"pressrun/newsletter/outbox"
+	"pressrun/newsletter/series"
+	"pressrun/subscribers/store"
 )
 
 // BouncesConfig is the mailbox that bounces and complaints come to.
@@ -59,6 +65,89 @@ func (l *loader) aboutBounces(c Config) {
 	if b.Username == "" || b.Password == "" {
 		wrong("username", "user name and password are both needed to read the mailbox")
 	}
+}
+
+// heldLine is what `subscriber bounces` prints of a series.
+type heldLine struct {
+	Series string `json:"series"` // empty: mail of no series
+	Held   int64  `json:"held"`
+}
+
+func (a *app) subscriberBouncesCommand() *cobra.Command {
+	var drop bool
+	cmd := &cobra.Command{
+		Use:   "bounces",
+		Short: "Bounces and complaints that wait since too many came at once, or give them up",
+		Long: `Reports that come by mail suppress a twentieth of a series' readers within 24 hours, or 20; the rest waits and is applied as the day
+goes by. --drop gives up what waits, for when a mail server went wrong: it suppresses nobody then, and is still shown with its
+deliveries. What was applied already is lifted by pressrun subscriber unsuppress.`,
+		Example: "  pressrun subscriber bounces\n  pressrun subscriber bounces --drop --yes",
+		Args:    args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.with(cmd.Context(), func(s *site) error {
+				lines, err := s.heldReports(cmd.Context())
+				if err == nil && drop && len(lines) > 0 {
+					return a.dropReports(cmd.Context(), s)
+				}
+				if err != nil {
+					return err
+				}
+				return a.print(lines, func(w io.Writer) { printHeld(w, lines) })
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&drop, "drop", false, "give up what waits")
+	a.yesFlag(cmd)
+	a.jsonFlag(cmd)
+	return cmd
+}
+
+func (s *site) heldReports(ctx context.Context) ([]heldLine, error) {
+	held, err := outbox.HeldReports(ctx, s.db)
+	if err != nil {
+		return nil, err
+	}
+	lines := []heldLine{}
+	for _, id := range slices.Sorted(maps.Keys(held)) {
+		line := heldLine{Held: held[id]}
+		if id != 0 {
+			of, err := series.ByID(ctx, s.db, id)
+			if err != nil {
+				return nil, err
+			}
+			line.Series = of.Slug
+		}
+		lines = append(lines, line)
+	}
+	return lines, nil
+}
+
+func printHeld(w io.Writer, lines []heldLine) {
+	if len(lines) == 0 {
+		fmt.Fprintln(w, "No bounce or complaint waits.")
+		return
+	}
+	fmt.Fprintln(w, "SERIES\tWAITING")
+	for _, l := range lines {
+		fmt.Fprintf(w, "%s\t%d\n", cmp.Or(l.Series, "-"), l.Held)
+	}
+}
+
+func (a *app) dropReports(ctx context.Context, s *site) error {
+	if err := a.confirm("Give up all bounces and complaints that wait, so that they suppress nobody?"); err != nil {
+		return err
+	}
+	var n int64
+	err := s.db.InTx(ctx, func(tx *store.Tx) (err error) {
+		n, err = outbox.DropHeld(ctx, tx, s.now())
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return a.print(map[string]int64{"dropped": n}, func(w io.Writer) {
+		fmt.Fprintf(w, "Given up: %s.\n", countOf(n, "bounce or complaint", "bounces and complaints"))
+	})
 }
 
 // imap is the configured mailbox.

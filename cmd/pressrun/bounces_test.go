@@ -63,8 +63,38 @@ func TestBouncesByTheCommandLine(t *testing.T) {
 	name, _, _ = strings.Cut(name, `"`)
 	has(s.run("issue", "show", name), "bounced     1, of those sent", "complained  1, of those sent")
 	has(s.run("check"), "login accepted, 3 messages in INBOX; in the last 30 days: 1 bounce, 1 complaint, 1 other mail")
+	has(s.run("subscriber", "bounces"), "No bounce or complaint waits.")
+	has(s.run("subscriber", "bounces", "--drop", "--json"), "[]")
 	if said := s.run("subscriber", "show", "eve@example.org"); strings.Contains(said, "bounced") || strings.Contains(said, "suppressed") {
 		t.Errorf("nothing came back of hers:\n%s", said)
+	}
+}
+
+// TestBouncesThatWait: too many at once are held, shown, and given up at somebody's word alone.
+func TestBouncesThatWait(t *testing.T) {
+	s := newTrial(t)
+	imap := s.hears(t)
+	var readers []string
+	for i := range 22 {
+		readers = append(readers, fmt.Sprintf("r%d@example.org", i))
+	}
+	s.bread(readers...)
+	s.run("issue", "send", "bread", "--yes")
+	for _, m := range s.await(22) {
+		imap.Put(failureReport(m.From))
+	}
+	s.run("run-due")
+	if said := s.run("subscriber", "bounces"); !strings.Contains(said, "bread   2") {
+		t.Errorf("got:\n%s", said)
+	}
+	if err := s.try("subscriber", "bounces", "--drop"); err == nil {
+		t.Error("given up without a word")
+	}
+	if said := s.run("subscriber", "bounces", "--drop", "--yes"); said != "Given up: 2 bounces and complaints.\n" {
+		t.Errorf("got %q", said)
+	}
+	if said := s.run("subscriber", "bounces", "--json"); strings.TrimSpace(said) != "[]" {
+		t.Errorf("got %q", said)
 	}
 }
 

@@ -26,7 +26,7 @@ by confirming again.`,
 	},
 		a.subscriberAddCommand(), a.subscriberImportCommand(), a.subscriberExportCommand(), a.subscriberListCommand(),
 		a.subscriberShowCommand(), a.subscriberSetCommand(), a.subscriberEraseCommand(), a.subscriberUnsubscribeCommand(), a.subscriberSuppressCommand(),
-		a.subscriberUnsuppressCommand(), a.subscriberExplainCommand(),
+		a.subscriberUnsuppressCommand(), a.subscriberBouncesCommand(), a.subscriberExplainCommand(),
 	)
 }
 

@@ -421,6 +421,29 @@ func (c *Counts) CountReturned(ctx context.Context, q store.Querier, issueID int
 	return nil
 }
 
+const selectHeld = `SELECT series_id, count(*) FROM bounces WHERE applied IS NULL AND held = 1 GROUP BY series_id`
+
+// HeldReports counts by series (0: of none) what waits since too many came at once.
+func HeldReports(ctx context.Context, q store.Querier) (map[int64]int64, error) {
+	held := map[int64]int64{}
+	var id, n int64
+	if err := eachRow(ctx, q, selectHeld, []any{&id, &n}, func() { held[id] = n }); err != nil {
+		return nil, fmt.Errorf("reports that wait: %w", err)
+	}
+	return held, nil
+}
+
+const dropHeld = `UPDATE bounces SET applied = ?1, held = 0 WHERE applied IS NULL AND held = 1`
+
+// DropHeld gives up what waits since too many came at once: it suppresses nobody, and stays an event of its delivery.
+func DropHeld(ctx context.Context, tx *store.Tx, now time.Time) (int64, error) {
+	n, err := tx.Exec(ctx, dropHeld, now.UnixMilli())
+	if err != nil {
+		return 0, fmt.Errorf("drop reports that wait: %w", err)
+	}
+	return n, nil
+}
+
 // Returned is what came back of a delivery.
 type Returned struct {
 	DeliveryID, IssueID int64 // IssueID 0: a notice

@@ -503,6 +503,40 @@ func TestTooManyAtOnce(t *testing.T) {
 	}
 }
 
+// TestHeldReportsAreGivenUp: where a mail server went wrong, what waits suppresses nobody, and is still seen.
+func TestHeldReportsAreGivenUp(t *testing.T) {
+	s, srv := newSite(t), smtptest.New(t)
+	s.readers(s.skin, 23)
+	issue := s.issue(s.skin, "rest")
+	s.mail(srv)
+	for i, m := range srv.Messages() {
+		s.hears(returned(m.From, "failed", dead, fmt.Sprint(i)))
+	}
+	if held := must(outbox.HeldReports(t.Context(), s.db)); len(held) != 1 || held[s.skin.ID] != 3 {
+		t.Errorf("held are %v", held)
+	}
+	s.tx(func(ctx context.Context, tx *store.Tx) error {
+		n, err := outbox.DropHeld(ctx, tx, s.now())
+		if n != 3 {
+			t.Errorf("dropped %d", n)
+		}
+		return err
+	})
+	s.advance(25 * time.Hour)
+	if held := must(s.reports().Again(t.Context())); len(held) > 0 {
+		t.Errorf("held are %v", held)
+	}
+	gone := int64(0)
+	for i := range 23 {
+		if reason, _ := s.suppressedBy(i + 1); reason != "" {
+			gone++
+		}
+	}
+	if gone != 20 || s.allCounts(issue.ID).Bounced != 23 {
+		t.Errorf("%d are suppressed, %+v", gone, s.allCounts(issue.ID))
+	}
+}
+
 // TestErasureForgetsReports: what servers said of somebody goes with them, and what comes later finds nobody.
 func TestErasureForgetsReports(t *testing.T) {
 	s, srv := newSite(t), smtptest.New(t)
