@@ -80,7 +80,7 @@ func begunInDrip(s series.Series, issue series.Issue) bool {
 
 // takeBack cancels what drip slots of a series have begun, where those says so of the slot's time: its readers would be taken to have had
 // it. What was written for them is skipped by SkipCancelled.
-func (p *Publisher) takeBack(ctx context.Context, tx *store.Tx, s series.Series, those func(wall string) bool) error {
+func (p *Publisher) takeBack(ctx context.Context, tx *store.Tx, s series.Series, reason string, those func(wall string) bool) error {
 	open, err := series.OpenIssues(ctx, tx)
 	if err != nil {
 		return err
@@ -89,7 +89,7 @@ func (p *Publisher) takeBack(ctx context.Context, tx *store.Tx, s series.Series,
 		if !begunInDrip(s, issue) || !those(issue.Slot) {
 			continue
 		}
-		if err := outbox.Cancel(ctx, tx, issue.ID, cutShort, p.now()); err != nil {
+		if err := outbox.Cancel(ctx, tx, issue.ID, reason, p.now()); err != nil {
 			return err
 		}
 	}
@@ -99,7 +99,7 @@ func (p *Publisher) takeBack(ctx context.Context, tx *store.Tx, s series.Series,
 // passBy takes back what a release began of held slots before this one, with which the series goes on.
 func (p *Publisher) passBy(ctx context.Context, s series.Series, slot series.Slot) error {
 	err := p.db.InTx(ctx, func(tx *store.Tx) error {
-		return p.takeBack(ctx, tx, s, func(wall string) bool { return wall < slot.Wall })
+		return p.takeBack(ctx, tx, s, cutShort, func(wall string) bool { return wall < slot.Wall })
 	})
 	if err == nil {
 		_, err = outbox.SkipCancelled(ctx, p.db, p.now())

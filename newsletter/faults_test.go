@@ -416,6 +416,9 @@ func TestADripSlotInMidFill(t *testing.T) {
 			equal(t, "the slot's issue", w.issue(slot+"/one"), tt.slot)
 			equal(t, "the next slot", w.run(tuesday(2)), tt.next)
 			if what == "cancelled" {
+				st, err := w.p.Issue(w.ctx, slot+"/one")
+				w.check("issue", err)
+				equal(t, "why", st.Issue.Reason, "by the lawyer")
 				equal(t, "the article again", w.issue("skin/"+wall(2)+"/one"), "sending pending=1200")
 			}
 		})

@@ -522,10 +522,11 @@ func (p *Publisher) cancelSlot(ctx context.Context, name, reason string) error {
 		case slot.State != series.SlotPlanned && slot.State != series.SlotHeld:
 			return slotOver(name, slot)
 		}
-		if err := series.RecordSlot(ctx, tx, slot.ID, series.SlotSkipped, cmp.Or(reason, "by an editor"), p.now()); err != nil {
+		reason := cmp.Or(reason, "by an editor")
+		if err := series.RecordSlot(ctx, tx, slot.ID, series.SlotSkipped, reason, p.now()); err != nil {
 			return fmt.Errorf("issue %s: %w", name, err)
 		}
-		return p.takeBack(ctx, tx, s, func(wall string) bool { return wall == slot.Wall })
+		return p.takeBack(ctx, tx, s, reason, func(wall string) bool { return wall == slot.Wall })
 	})
 }
 

@@ -279,7 +279,7 @@ func (p *Publisher) miss(ctx context.Context, s series.Series, slots []series.Sl
 			if err := series.RecordSlot(ctx, tx, slot.ID, series.SlotMissed, reason, p.now()); err != nil {
 				return err
 			}
-			if err := p.takeBack(ctx, tx, s, func(wall string) bool { return wall == slot.Wall }); err != nil {
+			if err := p.takeBack(ctx, tx, s, cutShort, func(wall string) bool { return wall == slot.Wall }); err != nil {
 				return err
 			}
 			all = append(all, happened(s, slot, series.SlotMissed, reason))

@@ -87,12 +87,16 @@ func (db *DB) InTx(ctx context.Context, f func(*Tx) error) error {
 	return nil
 }
 
-// lock begins a transaction once no other program writes; ErrBusy after five seconds.
+// lock begins a transaction once no other program writes; ErrBusy after five seconds, the wait for a transaction of our own not counted.
 func (db *DB) lock(ctx context.Context) (*sql.Tx, error) {
-	for began := time.Now(); ; {
+	var since time.Time
+	for {
 		tx, err := db.writer.BeginTx(ctx, nil)
-		if err = fault(err); !errors.Is(err, ErrBusy) || time.Since(began) >= patience {
+		switch err = fault(err); {
+		case !errors.Is(err, ErrBusy), !since.IsZero() && time.Since(since) >= patience:
 			return tx, err
+		case since.IsZero():
+			since = time.Now()
 		}
 	}
 }
