@@ -33,7 +33,8 @@ func (a *app) articleImportCommand() *cobra.Command {
 		Short: "Read articles from files, folders, feeds and exports into a series",
 		Long: `Reads Markdown with front matter, plain text and HTML, and folders and zips of them; RSS and Atom feeds; and what other services export:
 WordPress and Squarespace (WXR), Ghost (JSON), Substack and Buttondown (zips). What a file is, its content tells. Of an export the posts
-are read; drafts stay drafts, and what paying readers alone had comes in as one. Pages, private posts and the like are left out and counted.
+are read; drafts stay drafts, and what paying readers alone had comes in as one; neither changes an article that is ready. Pages, private
+posts and the like are left out and counted.
 Pictures on other servers stay links, as letters load nothing from there. A URL is the http or https address of a page, a feed or any of
 these files, on a public server; it is fetched once, at most 10 MB in 10 seconds.
 
@@ -286,9 +287,13 @@ func (r *importReport) advise(in []series.Incoming, fresh bool, now time.Time) {
 		}
 	}
 	for i, one := range in {
-		if one.Withdrawn && r.Articles[i].State != string(series.Withdrawn) {
+		switch state := series.ArticleState(r.Articles[i].State); {
+		case one.Withdrawn && state != series.Withdrawn:
 			r.Notes = append(r.Notes, fmt.Sprintf("%s says withdrawn: true, and %s stays %s: an import withdraws nothing. To do it: pressrun article withdraw %s",
-				one.Source, one.Slug, r.Articles[i].State, one.Slug))
+				one.Source, one.Slug, state, one.Slug))
+		case one.Draft && state == series.Ready:
+			r.Notes = append(r.Notes, fmt.Sprintf("%s is a draft, or not for all readers, and %s stays ready with the text that it has. If nobody is to have that any more: "+
+				"pressrun article withdraw %s", one.Source, one.Slug, one.Slug))
 		}
 	}
 	if r.of.Mode == series.Live && fresh && isArchive(in, now) {

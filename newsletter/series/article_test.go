@@ -108,8 +108,9 @@ func TestImportAgain(t *testing.T) {
 		{"ready again", func() {}, series.ImportOptions{Ready: true}, "a unchanged, b unchanged, c unchanged", "ready 1, draft 1, ready 1"},
 		{"other text", func() { list[2].Markdown = "New." }, series.ImportOptions{}, "a unchanged, b unchanged, c changed", "ready 1, draft 1, ready 2"},
 		{"other front matter", func() { list[0].Meta = map[string]string{"x": "y"} }, series.ImportOptions{}, "a changed, b unchanged, c unchanged", "ready 2, draft 1, ready 2"},
-		{"draft in the front matter of a ready one", func() { list[0].Draft = true }, series.ImportOptions{}, "a unchanged, b unchanged, c unchanged", "ready 2, draft 1, ready 2"},
-		{"published elsewhere", func() { list[0].Date, list[1].Date = "2026-12-31", "2027-01-02" }, series.ImportOptions{PublishedUntil: "2026-12-31"}, "a changed, b changed, c unchanged", "ready 3 elsewhere, draft 2, ready 2"},
+		{"draft in the front matter of a ready one", func() { list[0].Draft, list[0].Markdown = true, "Half." }, series.ImportOptions{}, "a unchanged, b unchanged, c unchanged", "ready 2, draft 1, ready 2"},
+		{"ready where the draft is", func() {}, series.ImportOptions{Ready: true}, "a unchanged, b unchanged, c unchanged", "ready 2, draft 1, ready 2"},
+		{"published elsewhere", func() { list[0].Draft, list[0].Date, list[1].Date = false, "2026-12-31", "2027-01-02" }, series.ImportOptions{PublishedUntil: "2026-12-31"}, "a changed, b changed, c unchanged", "ready 3 elsewhere, draft 2, ready 2"},
 		{"and again", func() {}, series.ImportOptions{PublishedUntil: "2026-12-31"}, "a unchanged, b unchanged, c unchanged", "ready 3 elsewhere, draft 2, ready 2"},
 	}
 	for i, tt := range steps {

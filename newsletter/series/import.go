@@ -15,7 +15,7 @@ import (
 // Incoming is one article of an import, in the order it shall have.
 type Incoming struct {
 	Slug      string
-	Draft     bool // its own front matter says draft
+	Draft     bool // its own front matter says draft, or it is not for all readers where it comes from
 	Withdrawn bool // its own front matter says so
 	Source    string
 	Line      int // of the first line of Markdown in Source; 0: its lines are not those of the file
@@ -37,8 +37,8 @@ type ImportOptions struct {
 
 // ImportArticles stores the articles in the given order: unknown slugs are added after the article that precedes them
 // in the list (at the end where none does), a known slug with other content gets a revision, the same content changes
-// nothing. It never changes the rank of a known article, and a withdrawn one stays withdrawn; new ones come in as withdrawn where
-// their front matter says so. A slug that another series has fails with ErrSlug. All that is wrong is said at once, and then nothing is stored.
+// nothing. It never changes the rank of a known article, nor a ready one by a draft, and a withdrawn one stays withdrawn; new ones come in
+// as withdrawn where their front matter says so. A slug that another series has fails with ErrSlug. All that is wrong is said at once, and then nothing is stored.
 func ImportArticles(ctx context.Context, tx *store.Tx, seriesID int64, in []Incoming, o ImportOptions, now time.Time) ([]Imported, error) {
 	in = slices.Clone(in)
 	if err := checkIncoming(in, o); err != nil {
@@ -272,7 +272,7 @@ func (im *importing) change(ctx context.Context, a Article, one Incoming) (outco
 	elsewhere := im.elsewhere(one.Text) && !a.Elsewhere
 	revised := len(a.differences(one.Text)) > 0
 	switch {
-	case !ready && !elsewhere && !revised:
+	case a.State == Ready && one.Draft, !ready && !elsewhere && !revised:
 		return "unchanged", nil
 	case a.State == Ready && one.Markdown == "":
 		return "", wrong(ErrInvalid, "it is ready and has no text now; blank mail never leaves: give it a text, or withdraw it")
