@@ -24,11 +24,12 @@ func sample(t testing.TB, name string) []byte {
 	return raw
 }
 
-// TestReports reads messages in the shapes that mail servers give them. They were written for this test, after: Postfix bounce(5) and
-// bounce(8) (https://www.postfix.org/bounce.5.html); Exim's specification, chapters 49 and 50 (customized messages, "dsn_advertise"); Microsoft
-// "NDRs in Exchange Online" (https://learn.microsoft.com/exchange/mail-flow-best-practices/non-delivery-reports-in-exchange-online/); Google
-// "Fix bounced or rejected emails" (https://support.google.com/mail/answer/6596) and RFC 3464 section 2; QSBMF
-// (https://cr.yp.to/proto/qsbmf.txt); RFC 5965 appendix B; RFC 3834 section 5; RFC 6533 section 3.
+// TestReports reads messages in the shapes that mail servers give them. They were written for this test, after: Postfix bounce(5)
+// (https://www.postfix.org/bounce.5.html); Exim's specification, "Customizing bounce and warning messages"
+// (https://docs.huihoo.com/exim/4/spec/ch46.html); "Email non-delivery reports and SMTP errors in Exchange Online"
+// (https://learn.microsoft.com/exchange/troubleshoot/email-delivery/ndr/non-delivery-reports-in-exchange-online); RFC 3464 section 2 for Gmail's, whose
+// lines of a reply repeat the codes (RFC 5321 section 4.2.1); QSBMF (https://cr.yp.to/proto/qsbmf.txt); RFC 5965 appendix B; RFC 3834 section 5;
+// RFC 6533 section 3.
 func TestReports(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
@@ -49,6 +50,7 @@ func TestReports(t *testing.T) {
 		{"blocked", bounce.Failed, mailer.ClassBlocked, "554 5.7.1 Service unavailable; Client host [192.0.2.10] blocked using zen.spamhaus.org"},
 		{"global", bounce.Failed, mailer.ClassDead, "550 5.1.1 <[address]>: Recipient address rejected: User unknown in virtual mailbox table"},
 		{"nested", bounce.Failed, mailer.ClassDead, "550 5.1.1 <[address]>: Recipient address rejected: User unknown in virtual mailbox table"},
+		{"exim-lines", bounce.Failed, mailer.ClassDead, "550 Unknown user in our directory"},
 		{"passed-on", bounce.Answer, "", ""},
 		{"arf-abuse", bounce.Complaint, "", ""},
 		{"arf-redacted", bounce.Complaint, "", ""},

@@ -7,7 +7,7 @@ import (
 // maxSaid is how much of a text is looked at.
 const maxSaid = 64 << 10
 
-// readText reads the reports of mail servers that send a text alone: qmail's (QSBMF) and Exim's before 4.87. Only a mail server's own
+// readText reads the reports of mail servers that send a text alone: qmail's (QSBMF) and old Exims'. Only a mail server's own
 // mail is looked at, so that nobody's answer that quotes such a text is taken for one.
 func (r *Report) readText(f fields, text []byte) {
 	if !fromServer(f) {
