@@ -65,6 +65,10 @@ func TestBouncesByTheCommandLine(t *testing.T) {
 	has(s.run("check"), "login accepted, 3 messages in INBOX; in the last 30 days: 1 bounce, 1 complaint, 1 other mail")
 	has(s.run("subscriber", "bounces"), "No bounce or complaint waits.")
 	has(s.run("subscriber", "bounces", "--drop", "--json"), "[]")
+	s.run("check", "--send", "me@example.org", "--yes")
+	if all := s.server.Messages(); !strings.HasPrefix(all[len(all)-1].From, "bounces+0.") {
+		t.Errorf("the test mail is from %s", all[len(all)-1].From)
+	}
 	if said := s.run("subscriber", "show", "eve@example.org"); strings.Contains(said, "bounced") || strings.Contains(said, "suppressed") {
 		t.Errorf("nothing came back of hers:\n%s", said)
 	}

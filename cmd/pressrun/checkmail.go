@@ -38,6 +38,9 @@ func (s *site) sendCheckMail(ctx context.Context, to string) (mailer.Outcome, er
 	if err != nil {
 		return mailer.Outcome{}, err
 	}
+	if s.cfg.Bounces.Address != "" {
+		message.From = s.cfg.Bounces.Path.Sample(s.key) // as readers' mail has: some relays take their own domain alone
+	}
 	keys, err := s.signing(ctx)
 	if err != nil {
 		return mailer.Outcome{}, err

@@ -71,6 +71,9 @@ func (p ReturnPath) append(dst []byte, key subscribers.Key, delivery, dated int6
 	return append(dst, p.after...)
 }
 
+// Sample is a return path of no delivery, to try with whether a relay takes such.
+func (p ReturnPath) Sample(key subscribers.Key) string { return string(p.append(nil, key, 0, 0)) }
+
 // delivery reads the number in an address of this form, in any case; ok says that it has the form, not that its MAC is good.
 func (p ReturnPath) delivery(address string) (id int64, ok bool) {
 	rest, ok := strings.CutPrefix(strings.ToLower(address), p.before)
