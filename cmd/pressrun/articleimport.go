@@ -115,7 +115,7 @@ func (a *app) importArticles(ctx context.Context, s *site, slug string, paths []
 	if err != nil {
 		return err
 	}
-	found, err := importer.ReadFrom(a.fetch(ctx), there, paths...)
+	found, err := importer.Options{Known: there, Fetch: a.fetch(ctx)}.Read(paths...)
 	if err != nil {
 		return err
 	}

@@ -33,7 +33,8 @@ own, the same as its neighbour's if need be; among equals the name decides.
 
 Nothing is sent by a sync. Readers who had a later article already skip what is new, moved or made ready before it; "pressrun article
 ready ARTICLE --past next" makes it their next. Of two articles that changed places the one that goes to the back counts as moved. A file
-that can't be read, an article that preflight would hold, an empty folder, or one that knows no article of the series refuses all of it.`,
+that can't be read, or is passed over though it may hold articles, an article that preflight would hold, an empty folder, or one that
+knows no article of the series refuses all of it.`,
 		Example: "  pressrun article export skin skin-articles/\n  pressrun sync skin skin-articles/ --plan\n  pressrun sync skin skin-articles/ --apply",
 		Args:    args(cobra.ExactArgs(2)),
 		RunE: func(cmd *cobra.Command, given []string) error {
@@ -138,7 +139,7 @@ func (s *site) readSync(ctx context.Context, slug, dir string) (*syncing, error)
 	if sy.looked, err = series.Articles(ctx, s.db, of.ID); err != nil {
 		return nil, err
 	}
-	found, err := importer.ReadBeside(sy.looked, dir)
+	found, err := importer.Options{Known: sy.looked, Whole: true}.Read(dir)
 	if err != nil && !errors.Is(err, importer.ErrFile) {
 		return nil, err
 	}

@@ -23,10 +23,10 @@ type Fetched struct {
 
 // address takes in the file at a web address, as if it were named on the command line.
 func (in *intake) address(address string) error {
-	if in.fetch == nil {
+	if in.Fetch == nil {
 		return fmt.Errorf("%w: %s: web addresses are not read here; save it as a file and name that", ErrFile, shown(address))
 	}
-	f, err := in.fetch(address)
+	f, err := in.Fetch(address)
 	if err != nil {
 		return fmt.Errorf("%w: %s: %w; save it as a file and name that", ErrFile, shown(address), err)
 	}

@@ -58,25 +58,25 @@ func TestWebAddresses(t *testing.T) {
 		{"https://harbour.example/db", "a-buoy winter-in-the-yard paid half-a-thought", ""},
 		{"https://harbour.example/dl", "a-buoy winter-in-the-yard for-those-who-pay half-a-thought", ""},
 	} {
-		f, err := importer.ReadFrom(w.fetch, nil, tt.address)
+		f, err := importer.Options{Fetch: w.fetch}.Read(tt.address)
 		if err != nil || slugs(f) != tt.slugs || tt.first != "" && f.Articles[0].Markdown != tt.first {
 			t.Errorf("%s: %q, %v, %v; want %q and the text %q", tt.address, slugs(f), f.Articles, err, tt.slugs, tt.first)
 		}
 	}
-	f, err := importer.ReadFrom(w.fetch, nil, "https://short.example/x")
+	f, err := importer.Options{Fetch: w.fetch}.Read("https://short.example/x")
 	if err != nil || len(f.Problems) != 1 || !strings.Contains(f.Problems[0].String(), "its site has a feed, https://harbour.example/feed.xml") {
 		t.Errorf("a page whose site has a feed: %v, %v; want a word of it", f.Problems, err)
 	}
 	a := f.Articles[0]
 	known := []series.Article{{Slug: "fog", Text: a.Text}}
-	if again, err := importer.ReadFrom(w.fetch, known, "https://harbour.example/fog"); err != nil || slugs(again) != "fog" {
+	if again, err := (importer.Options{Known: known, Fetch: w.fetch}).Read("https://harbour.example/fog"); err != nil || slugs(again) != "fog" {
 		t.Errorf("the page again: %q, %v; want the slug of the article that it is", slugs(again), err)
 	}
 	for address, want := range map[string]string{
 		"https://harbour.example/gone":     "https://harbour.example/gone: the server answered 404 Not Found; save it as a file and name that",
 		"https://harbour.example/logo.png": "files of this kind are not read",
 	} {
-		if _, err := importer.ReadFrom(w.fetch, nil, address); !errors.Is(err, importer.ErrFile) || !strings.Contains(err.Error(), want) {
+		if _, err := (importer.Options{Fetch: w.fetch}).Read(address); !errors.Is(err, importer.ErrFile) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v; want ErrFile that says %q", address, err, want)
 		}
 	}

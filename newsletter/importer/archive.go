@@ -169,7 +169,7 @@ func (u unpacking) Read(p []byte) (int, error) {
 // archive takes in what a zip holds, as if it were a folder.
 func (in *intake) archive(s source) error {
 	if in.archived {
-		in.doubt(s.file, "a zip inside a zip is not opened", "take it out and name it by itself")
+		in.passed(s.file, "a zip inside a zip is not opened", "take it out and name it by itself")
 		return nil
 	}
 	f, err := s.fsys.Open(s.name)
@@ -190,7 +190,7 @@ func (in *intake) archive(s source) error {
 		return nil
 	}
 	for _, p := range a.problems {
-		p.File = shown(s.file + "/" + p.File)
+		p.File, p.Fatal = shown(s.file+"/"+p.File), in.Whole
 		in.problems = append(in.problems, p)
 	}
 	in.archived = true

@@ -40,6 +40,7 @@ func (in *intake) file(s source) error {
 		return nil
 	}
 	in.seen[s.file] = true
+	in.names[shown(s.name)] = shown(s.file)
 	kind, err := s.kind()
 	switch {
 	case err != nil:
@@ -140,6 +141,9 @@ func (in *intake) passOver(s source) {
 		p.What = ext + " files are not read, only " + formats
 		p.Mend = "save it as plain text or HTML"
 	default:
+		if err := s.astray(); err != nil && !s.named {
+			in.passed(s.file, "is passed over: "+cause(err), "put there what it leads to, or take it out")
+		}
 		if !s.named {
 			return
 		}

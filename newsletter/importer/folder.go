@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"mime"
 	"os"
 	"path"
 	"path/filepath"
@@ -25,19 +26,23 @@ const (
 
 // intake gathers candidates and problems from paths.
 type intake struct {
+	Options
 	candidates []candidate
 	problems   []Problem
-	from       []string         // what it was asked to read
-	known      []series.Article // that are there already
-	seen       map[string]bool  // files already taken in, so that overlapping paths don't collide with themselves
+	from       []string          // what it was asked to read
+	seen       map[string]bool   // files already taken in, so that overlapping paths don't collide with themselves
+	names      map[string]string // all files that were met, by what Source calls them, as problems name them
 	files      int
 	bytes      int
-	fetch      Fetch    // of web addresses; nil: they are not read
 	archived   bool     // what is read lies in a zip
 	read       []string // Found.Sources
 
 	taken     map[string]*series.Picture // pictures of takenFrom by file, which several articles may show
 	takenFrom fs.FS
+}
+
+func newIntake(from []string, o Options) *intake {
+	return &intake{Options: o, from: from, seen: map[string]bool{}, names: map[string]string{}}
 }
 
 // path takes in a file or folder as it was named on the command line.
@@ -71,11 +76,18 @@ func (in *intake) path(name string) error {
 func (in *intake) folder(fsys fs.FS, dir, prefix string, depth int) error {
 	here := filepath.Join(prefix, filepath.FromSlash(dir))
 	if depth > maxDepth {
-		in.doubt(here, fmt.Sprintf("folders nested deeper than %d are passed over", maxDepth), "move its texts further up")
+		in.passed(here, fmt.Sprintf("folders nested deeper than %d are passed over", maxDepth), "move its texts further up")
 		return nil
 	}
-	for _, export := range []func(fs.FS, string, string) (bool, error){in.substack, in.buttondown} {
-		if taken, err := export(fsys, dir, prefix); taken || err != nil {
+	for _, export := range []struct {
+		take func(fs.FS, string, string) (bool, error)
+		own  []string
+	}{{in.substack, []string{"posts.csv", "posts"}}, {in.buttondown, []string{"emails.csv", "emails.json", "emails"}}} {
+		taken, err := export.take(fsys, dir, prefix)
+		if taken && err == nil {
+			err = in.beside(fsys, dir, prefix, export.own)
+		}
+		if taken || err != nil {
 			return err
 		}
 	}
@@ -94,6 +106,7 @@ func (in *intake) folder(fsys fs.FS, dir, prefix string, depth int) error {
 		if e.IsDir() {
 			err = in.folder(fsys, name, prefix, depth+1)
 		} else if file := filepath.Join(prefix, filepath.FromSlash(name)); isAboutFolder(e.Name()) {
+			in.names[shown(name)] = shown(file)
 			in.doubt(file, "files of this name tell of their folder, so it is passed over", "give it another name if it is an article")
 		} else {
 			err = in.file(source{fsys: fsys, name: name, file: file})
@@ -103,6 +116,95 @@ func (in *intake) folder(fsys fs.FS, dir, prefix string, depth int) error {
 		}
 	}
 	return nil
+}
+
+// beside says what beside the own files of an export lies in its folder and is not read, though it may hold articles.
+func (in *intake) beside(fsys fs.FS, dir, prefix string, own []string) error {
+	var over []string
+	var look func(dir string, depth int) error
+	look = func(dir string, depth int) error {
+		entries, err := entriesOf(fsys, dir)
+		if err != nil {
+			in.fatal(filepath.Join(prefix, filepath.FromSlash(dir)), "the folder can't be listed: "+cause(err), "check its permissions")
+		}
+		for _, e := range entries {
+			if strings.HasPrefix(e.Name(), ".") || depth == 0 && slices.Contains(own, e.Name()) {
+				continue
+			}
+			if in.files++; in.files > maxFiles {
+				return fmt.Errorf("%w: %s holds more than %d files; import a part of it at a time", ErrFile, shown(prefix), maxFiles)
+			}
+			name := path.Join(dir, e.Name())
+			switch s := (source{fsys: fsys, name: name}); {
+			case e.IsDir() && depth < maxDepth:
+				if err := look(name, depth+1); err != nil {
+					return err
+				}
+			case e.IsDir(), s.mayHold():
+				over = append(over, shown(name))
+			}
+		}
+		return nil
+	}
+	if err := look(dir, 0); err != nil || len(over) == 0 {
+		return err
+	}
+	said := strings.Join(over[:min(len(over), 3)], ", ")
+	if len(over) > 3 {
+		said += ", …"
+	}
+	in.passed(filepath.Join(prefix, filepath.FromSlash(path.Join(dir, own[0]))), "beside this export "+counted(len(over), "file is", "files are")+" passed over: "+said,
+		"put what is no part of the export into another folder")
+	return nil
+}
+
+// mayHold says whether a file may hold articles, or is a link that may lead to some.
+func (s source) mayHold() bool {
+	if isAboutFolder(path.Base(s.name)) {
+		return false
+	}
+	kind, err := s.kind()
+	return err != nil || kind != single || readerFor(s.name, false) != nil || slices.Contains([]string{"posts.csv", "emails.csv"}, path.Base(s.name)) || s.astray() != nil
+}
+
+// astray is why something found in a folder that is called like no text can't be looked into. A picture's name says what it is.
+func (s source) astray() error {
+	if strings.HasPrefix(mime.TypeByExtension(strings.ToLower(path.Ext(s.name))), "image/") {
+		return nil
+	}
+	info, err := fs.Stat(s.fsys, s.name)
+	if err == nil && !info.Mode().IsRegular() {
+		err = errNotRegular
+	}
+	return err
+}
+
+// emptied are the files that articles of the series were read from, and nothing is now. Where the folder is the whole series, they would be
+// withdrawn.
+func (in *intake) emptied(articles []candidate) (problems []Problem) {
+	if !in.Whole {
+		return nil
+	}
+	slugs, full := map[string]bool{}, map[string]bool{}
+	for _, c := range articles {
+		slugs[c.Slug], full[sourceFile(c.Source)] = true, true
+	}
+	for _, a := range in.Known {
+		name := sourceFile(a.Source)
+		if file, met := in.names[name]; met && !full[name] && !slugs[a.Slug] && a.State != series.Withdrawn {
+			problems = append(problems, Problem{
+				File: file, What: "the article " + a.Slug + " was read from it, and now nothing is", Fatal: true,
+				Mend: "put it back as it was, or take the file out if the article is to go",
+			})
+		}
+	}
+	return problems
+}
+
+// sourceFile is the file of a source, which may be a post in it.
+func sourceFile(source string) string {
+	name, _, _ := strings.Cut(source, "#")
+	return name
 }
 
 // isAboutFolder knows texts that lie in a repository beside its articles. Nobody wants to be mailed them.
@@ -191,6 +293,11 @@ func (in *intake) count(n int) error {
 
 func (in *intake) fatal(file, what, mend string) {
 	in.problems = append(in.problems, Problem{File: shown(file), What: what, Mend: mend, Fatal: true})
+}
+
+// passed says that something is passed over which may hold articles.
+func (in *intake) passed(file, what, mend string) {
+	in.problems = append(in.problems, Problem{File: shown(file), What: what, Mend: mend, Fatal: in.Whole})
 }
 
 func (in *intake) doubt(file, what, mend string) {

@@ -243,6 +243,9 @@ func (in *intake) noGhost(s source, err error) {
 	if errors.As(err, &broken) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
 		p.What, p.Mend = "its JSON is broken or cut off: "+err.Error(), "export it anew"
 	}
+	if !errors.Is(err, errNoGhost) {
+		p.Fatal = p.Fatal || in.Whole
+	}
 	in.problems = append(in.problems, p)
 }
 

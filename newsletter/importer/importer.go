@@ -67,12 +67,19 @@ func Read(paths ...string) (Found, error) { return ReadBeside(nil, paths...) }
 // ReadBeside is Read for a series that has articles already: a label that names one of them is a label. Of those that are read too the
 // files' titles count. A post of a feed or an export that is one of them has its slug.
 func ReadBeside(known []series.Article, paths ...string) (Found, error) {
-	return ReadFrom(nil, known, paths...)
+	return Options{Known: known}.Read(paths...)
 }
 
-// ReadFrom is ReadBeside that gets what lies at web addresses among the paths by fetch; nil: none are read.
-func ReadFrom(fetch Fetch, known []series.Article, paths ...string) (Found, error) {
-	in := intake{seen: map[string]bool{}, from: paths, known: known, fetch: fetch}
+// Options say for whom and how paths are read.
+type Options struct {
+	Known []series.Article // the articles of the series that is read for, by rank
+	Fetch Fetch            // gets what lies at web addresses; nil: they are not read
+	Whole bool             // the paths hold all of the series: what may be an article and isn't read is Fatal, wherever it lies
+}
+
+// Read is ReadBeside with options.
+func (o Options) Read(paths ...string) (Found, error) {
+	in := newIntake(paths, o)
 	for _, path := range paths {
 		if err := in.path(path); err != nil {
 			return Found{Problems: in.problems}, err
@@ -87,7 +94,7 @@ func ReadFS(fsys fs.FS, dir string) (Found, error) {
 	if err != nil {
 		return Found{}, fmt.Errorf("%s: %w", shown(dir), err)
 	}
-	in := intake{seen: map[string]bool{}, from: []string{dir}}
+	in := newIntake([]string{dir}, Options{})
 	if err := in.folder(sub, ".", strings.TrimPrefix(dir, "."), 0); err != nil {
 		return Found{Problems: in.problems}, err
 	}
@@ -123,7 +130,7 @@ func (in *intake) found() (Found, error) {
 	f := Found{Sources: in.read, Problems: in.problems}
 	keep := func(ps []Problem) { f.Problems = append(f.Problems, ps...) }
 
-	candidates, ps := settleSlugs(in.candidates, in.known)
+	candidates, ps := settleSlugs(in.candidates, in.Known)
 	in.candidates = candidates
 	keep(ps)
 	keep(settleLabels(in.candidates, in.titlesBeside()))
@@ -132,9 +139,10 @@ func (in *intake) found() (Found, error) {
 	keep(ps)
 	articles, ps := distinct(in.candidates)
 	keep(ps)
-	by, ps := order(articles, in.known)
+	by, ps := order(articles, in.Known)
 	f.OrderedBy = by
 	keep(ps)
+	keep(in.emptied(articles))
 	for _, c := range articles {
 		f.Articles = append(f.Articles, c.Incoming)
 	}
@@ -147,7 +155,7 @@ func (in *intake) titlesBeside() (titles []string) {
 	for _, c := range in.candidates {
 		read[c.Slug] = true
 	}
-	for _, a := range in.known {
+	for _, a := range in.Known {
 		if !read[a.Slug] {
 			titles = append(titles, a.Title)
 		}

@@ -124,7 +124,9 @@ func (g *gathering) add(p post) error {
 	}
 	if err != nil {
 		g.leave("post that can't be read", "posts that can't be read")
-		g.in.problems = append(g.in.problems, Problem{File: c.file, What: "it is left out: " + err.Error(), Mend: "bring it as a file of its own, if you want it"})
+		g.in.problems = append(g.in.problems, Problem{
+			File: c.file, What: "it is left out: " + err.Error(), Mend: "bring it as a file of its own, if you want it", Fatal: g.in.Whole && g.in.has(c),
+		})
 		return nil
 	}
 	g.dress(&c, p)
@@ -150,6 +152,17 @@ func (g *gathering) candidate(p post, markdown string) candidate {
 	c.base = g.named(cmp.Or(c.Slug, slugOf(c.Title, "")))
 	c.Source, c.file = shown(g.s.name+"#"+c.base), shown(g.s.file+"#"+c.base)
 	return c
+}
+
+// has says whether the series has an article of a post.
+func (in *intake) has(c candidate) bool {
+	return slices.ContainsFunc(in.Known, func(a series.Article) bool {
+		same := a.Slug == c.base
+		if guid := a.Meta[guidKey]; guid != "" && c.guid != "" {
+			same = guid == c.guid
+		}
+		return same && a.State != series.Withdrawn
+	})
 }
 
 // count counts a post that was taken in.
