@@ -26,7 +26,7 @@ func (l *lastRun) note(now time.Time, err error) {
 	l.ended, l.err = now, err
 }
 
-func (l *lastRun) say(now time.Time) error {
+func (l *lastRun) away(now time.Time) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch away := now.Sub(l.ended); {
@@ -34,16 +34,26 @@ func (l *lastRun) say(now time.Time) error {
 		return errors.New("the scheduler has not looked at what is due yet")
 	case away > longestRun:
 		return fmt.Errorf("the scheduler has not looked at what is due for %s", span(away))
-	case l.err != nil:
-		return fmt.Errorf("the scheduler's last run failed: %w", l.err)
 	}
 	return nil
 }
 
-// Checkup says why slots and issues don't go as they should, as far as this process runs them: the last RunDue is long ago or failed, or
+func (l *lastRun) failed() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err == nil {
+		return nil
+	}
+	return fmt.Errorf("the scheduler's last run failed: %w", l.err)
+}
+
+// Away says that this process has not looked at what is due yet, or for long; nil: it has. It is of Run: who calls RunDue once knows.
+func (p *Publisher) Away() error { return p.last.away(p.now()) }
+
+// Checkup says why slots and issues don't go as they should, as far as this process runs them: the last RunDue failed, or
 // refusals stopped an issue. nil: all is well. What waits for an editor or an import is no failure.
 func (p *Publisher) Checkup(ctx context.Context) error {
-	errs := []error{p.last.say(p.now())}
+	errs := []error{p.last.failed()}
 	stops, err := outbox.Stops(ctx, p.db, 0)
 	errs = append(errs, err)
 	for _, stop := range stops {

@@ -111,7 +111,10 @@ func (s *site) deliver(ctx context.Context, progress io.Writer) (d delivery, err
 	if err != nil {
 		return d, err
 	}
-	if err = s.drain(ctx, worker, progress); errors.Is(err, outbox.ErrHeld) { // no failure: waiting says what it keeps here, and why
+	unwatched := s.monitorBeside(ctx)
+	err = s.drain(ctx, worker, progress)
+	unwatched()
+	if errors.Is(err, outbox.ErrHeld) { // no failure: waiting says what it keeps here, and why
 		err = nil
 	}
 	if err == nil {

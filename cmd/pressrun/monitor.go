@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"sync"
 	"time"
 
 	"pressrun/newsletter/outbox"
@@ -56,16 +57,17 @@ func (m *monitor) turn(ctx context.Context, now time.Time) {
 	}
 }
 
-func (s *site) monitor() *monitor {
-	return &monitor{ask: s.askMonitor, ailing: s.ailing, log: s.log}
+// monitor asks where neither the installation ails nor besides knows of trouble.
+func (s *site) monitor(besides func() error) *monitor {
+	return &monitor{ask: s.askMonitor, ailing: func(ctx context.Context) error { return errors.Join(besides(), s.ailing(ctx)) }, log: s.log}
 }
 
-// keepMonitor asks the monitor until ctx ends, after runs of the scheduler. Where these stay away it says why it isn't asked.
-func (s *site) keepMonitor(ctx context.Context) {
+// keepMonitor asks the monitor until ctx ends, after runs of the scheduler. Where these stay away it looks on its own.
+func (s *site) keepMonitor(ctx context.Context, besides func() error) {
 	if s.cfg.Monitor == "" {
 		return
 	}
-	m := s.monitor()
+	m := s.monitor(besides)
 	tick := time.NewTicker(monitorLook)
 	defer tick.Stop()
 	for {
@@ -79,14 +81,24 @@ func (s *site) keepMonitor(ctx context.Context) {
 	}
 }
 
-// monitorOnce asks the monitor at the end of a run-due that ended with err.
+// monitorBeside keeps the monitor while this process sends, until done is called: the others leave it to the one that sends. A
+// sender that ends soon never asks. Whether somebody looks at what is due it doesn't know, and vouches for the sending alone.
+func (s *site) monitorBeside(ctx context.Context) (done func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var beside sync.WaitGroup
+	beside.Go(func() { s.keepMonitor(ctx, func() error { return nil }) })
+	return func() {
+		cancel()
+		beside.Wait()
+	}
+}
+
+// monitorOnce asks the monitor at the end of a run-due, where what else it did failed with err.
 func (s *site) monitorOnce(ctx context.Context, err error) {
 	if s.cfg.Monitor == "" {
 		return
 	}
-	m := s.monitor()
-	m.ailing = func(ctx context.Context) error { return errors.Join(err, s.ailing(ctx)) }
-	m.turn(ctx, time.Now())
+	s.monitor(func() error { return err }).turn(ctx, time.Now())
 }
 
 // askMonitor calls the monitor's address. Its errors don't name it: its path is a secret. It may be in the operator's own network, where many

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -63,6 +64,11 @@ func TestRunDueAsksTheMonitor(t *testing.T) {
 				t.Fatal("the relay that is away took an issue")
 			}
 		}, nil, "not all is well"},
+		"a slot waits for an import at work": {fine, func(_ *testing.T, s *trial) {
+			s.change(`INSERT INTO imports (series_id, sum, terms, begun, accepted, touched)
+SELECT id, 'a', '{"file":"people.csv"}', now, now, now FROM series, (SELECT CAST(strftime('%s', 'now') AS INTEGER) * 1000 AS now)`)
+			s.change(`INSERT INTO slots (series_id, wall, fires, created, updated) SELECT id, '2020-01-07T09:00', CAST(strftime('%s', 'now') AS INTEGER) * 1000 - 60000, 1, 1 FROM series`)
+		}, []string{asked}, ""},
 		"on hold": {fine, func(t *testing.T, s *trial) {
 			s.change(`UPDATE instance SET held = 'a copy'`)
 		}, nil, "a copy"},
@@ -136,6 +142,38 @@ func TestServeAsksTheMonitor(t *testing.T) {
 	site.run("run-due")
 	if len(calls) != 0 {
 		t.Errorf("asked once more: %q", <-calls)
+	}
+}
+
+// TestASenderKeepsTheMonitor for as long as it sends, whatever command it is; a run-due beside it leaves it to it.
+func TestASenderKeepsTheMonitor(t *testing.T) {
+	trial := newTrial(t)
+	calls := watcher(t, fine)
+	trial.bread("ada@reader.example")
+	a := &app{err: io.Discard, now: time.Now, config: "pressrun.toml"}
+	err := a.with(t.Context(), func(s *site) error {
+		if _, _, _, err := s.publisher.SendNow(t.Context(), "bread", "", false); err != nil {
+			return err
+		}
+		trial.server.At("RCPT").Call(func() {
+			s.noteRun() // instead of a minute's wait
+			select {
+			case <-calls:
+			case <-time.After(time.Minute):
+				t.Error("not asked while a letter is on its way")
+			}
+			if err := trial.try("run-due"); err != nil || len(calls) != 0 {
+				t.Errorf("a run-due beside asked %d times more, %v", len(calls), err)
+			}
+		}).Times(1)
+		d, err := s.deliver(t.Context(), io.Discard)
+		if d.Sent != 1 {
+			t.Errorf("got %+v, want 1 sent", d)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

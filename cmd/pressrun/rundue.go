@@ -20,7 +20,7 @@ func (a *app) runDueCommand() *cobra.Command {
 		Use:   "run-due",
 		Short: "Do what is due once, send what can be sent now, exit",
 		Long: `For those who schedule by cron or systemd timers instead of serve. Beside a running serve it makes the issues that are due, and
-serve does the sending. While all is well it calls notify.monitor at its end.
+serve does the sending. While all is well it calls notify.monitor at its end, and every five minutes for as long as it sends.
 
 --now plays another time, in the zone of the configuration where it names none. The slots up to then are used up. So it is only for
 a relay on this machine, on no mail server's port (25, 465, 587), and only while serve is stopped: nobody gets tomorrow's mail today.`,
@@ -59,10 +59,11 @@ func (a *app) runDue(cmd *cobra.Command, at string) error {
 			if err := s.alone(); err != nil {
 				return fmt.Errorf("--now would use up slots that a running pressrun has yet to send: %w", err)
 			}
+			s.cfg.Monitor = "" // a clock that is played says nothing of today
 		}
 		ran, err := s.runDue(cmd.Context(), a.err)
-		if at == "" && !ran.Delivery.Elsewhere { // a clock that is played makes no backups and says nothing of today, and a running serve does both itself
-			s.monitorOnce(cmd.Context(), err)
+		if at == "" && !ran.Delivery.Elsewhere { // a clock that is played makes no backups, and another process that sends keeps the monitor
+			s.monitorOnce(cmd.Context(), ran.trouble)
 			heard, deaf := s.publisher.Hear(cmd.Context())
 			ran.Heard = heard
 			_, failed := s.backUpNightly(cmd.Context())
@@ -80,7 +81,8 @@ type ranDue struct {
 
 	Heard map[outbox.Heard]int `json:"heard,omitempty"` // messages in the mailbox of bounces, by what they were
 
-	failed bool
+	failed  bool
+	trouble error // what failed after the look at what is due
 }
 
 // alone fails with outbox.ErrRunning while another process sends from the database.
@@ -100,12 +102,11 @@ func steady(t, start time.Time) func() time.Time {
 // runDue publishes what is due, and delivers until nothing can be sent now where no other process sends from this database.
 func (s *site) runDue(ctx context.Context, progress io.Writer) (ran ranDue, err error) {
 	ran.Due, err = s.publisher.RunDue(ctx)
-	var failed error
-	if ran.Imports, failed = s.publisher.Unfinished(ctx); failed != nil {
-		err = errors.Join(err, failed)
-	}
-	ran.Delivery, failed = s.deliver(ctx, progress)
-	if err = errors.Join(err, failed); err == nil {
+	var unread, undelivered error
+	ran.Imports, unread = s.publisher.Unfinished(ctx)
+	ran.Delivery, undelivered = s.deliver(ctx, progress)
+	ran.trouble = errors.Join(unread, undelivered)
+	if err = errors.Join(err, ran.trouble); err == nil {
 		err = s.waiting(ctx, ran.Delivery)
 	}
 	ran.failed = err != nil

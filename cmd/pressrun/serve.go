@@ -75,7 +75,7 @@ func (s *site) run(ctx context.Context, f faces, listener net.Listener) error {
 	defer beside.Wait()
 	beside.Go(func() { s.keepBackups(ctx) })
 	beside.Go(func() { s.publisher.Listen(ctx) })
-	beside.Go(func() { s.keepMonitor(ctx) })
+	beside.Go(func() { s.keepMonitor(ctx, s.publisher.Away) })
 	mailing, quiet := context.WithCancel(context.WithoutCancel(ctx))
 	defer quiet() // once no page can be asked any more
 	beside.Go(func() { f.editors.MailLinks(mailing) })
