@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -95,8 +96,12 @@ const (
 func (in *intake) buttondownPost(fsys fs.FS, dir string, row map[string]string) (post, error) {
 	p := post{
 		guid: guidOf(row["id"]), name: row["slug"], title: row["subject"], preheader: row["description"], date: momentOf(row["publish_date"]),
-		draft: row["status"] == "draft", paid: row["email_type"] == "premium", resolve: against(""),
+		draft: row["status"] == "draft" || row["status"] == "" && row["publish_date"] == "", resolve: against(""),
 	}
+	p.closed.add(audience(row["email_type"], map[string]string{
+		"premium": "for paying readers only", "free": "for readers who don't pay only", "churned": "for readers who had left only",
+		"private": "not in its public archive", "hidden": "not in its public archive",
+	}, "public", "archival"))
 	if p.draft {
 		p.date.day = ""
 	}
@@ -117,10 +122,23 @@ func (in *intake) buttondownPost(fsys fs.FS, dir string, row map[string]string) 
 		}
 		text = string(b)
 	}
+	p.templated(text)
 	if html, ok := strings.CutPrefix(strings.TrimSpace(text), fancyEditor); ok {
 		p.html = html
 		return p, nil
 	}
 	p.text = strings.TrimPrefix(strings.TrimSpace(text), plainEditor)
 	return p, nil
+}
+
+// templateTag is what Buttondown decides by, reader by reader, when it mails: {% if subscriber.is_premium %}.
+var templateTag = regexp.MustCompile(`\{%-?\s*(\w*)[^\n]*?%\}`)
+
+// templated minds that tags in a text may have kept a part of it from some readers.
+func (p *post) templated(text string) {
+	for _, m := range templateTag.FindAllStringSubmatch(text, maxLeftOut) {
+		if !strings.HasPrefix(m[1], "end") {
+			p.closed.add("by {% " + clip(m[1], 30) + " … %} a part of it for some readers only")
+		}
+	}
 }

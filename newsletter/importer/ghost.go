@@ -33,6 +33,7 @@ type ghostPost struct {
 	Page       ghostValue `json:"page"`
 	Status     string     `json:"status"`
 	Visibility string     `json:"visibility"`
+	MailedTo   ghostValue `json:"email_recipient_filter"`
 	Created    ghostValue `json:"created_at"`
 	Published  ghostValue `json:"published_at"`
 	Excerpt    string     `json:"custom_excerpt"`
@@ -278,7 +279,7 @@ func (p ghostPost) date() moment {
 func (p ghostPost) post(s source, tags []string) post {
 	made := post{
 		guid: guidOf(string(p.ID)), name: p.Slug, title: p.Title, html: p.HTML, preheader: strings.ReplaceAll(p.Excerpt, "<", "&lt;"), tags: tags,
-		draft: p.Status == "draft", paid: p.Visibility == "paid" || p.Visibility == "tiers", date: p.date(), resolve: s.ghostAddress,
+		draft: p.Status == "draft", closed: p.closed(), date: p.date(), resolve: s.ghostAddress,
 	}
 	if made.draft {
 		made.date.day = ""
@@ -293,6 +294,18 @@ func (p ghostPost) post(s source, tags []string) post {
 		made.image = image
 	}
 	return made
+}
+
+// closed says who alone had a post: what is neither public nor one of these words is a filter of members. One that was only mailed was for
+// those whom its mail went to.
+func (p ghostPost) closed() (c closed) {
+	c.add(audience(p.Visibility, map[string]string{
+		"members": "for members only", "paid": "for paying readers only", "tiers": "for members of some tiers only",
+	}, "public"))
+	if p.Status == "sent" {
+		c.add(audience(string(p.MailedTo), nil, "all"))
+	}
+	return c
 }
 
 // ghostAddress resolves the addresses of an export.

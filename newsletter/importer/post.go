@@ -31,9 +31,10 @@ type post struct {
 	preheader string // may be HTML
 	tags      []string
 	draft     bool
-	paid      bool     // not for all readers
+	closed    closed
 	summary   bool     // html is not the whole text
-	codes     []string // shortcodes that were taken out
+	codes     []string // shortcodes and blocks that were taken out
+	footnotes string   // JSON, as WordPress keeps them beside a text
 	image     string   // key picture, a path as the text might name it
 	date      moment
 	resolve   resolver
@@ -75,7 +76,7 @@ type gathering struct {
 	posts     int
 	drafts    int
 	summaries int
-	paid      int
+	closed    []closedPost
 	abroad    int // pictures that are not here
 	links     int // that led nowhere
 	widgets   int // that were taken out
@@ -110,7 +111,10 @@ func (g *gathering) add(p post) error {
 	if g.in.files++; g.in.files > maxFiles {
 		return fmt.Errorf("%w: %s holds more than %d posts; import a part of it at a time", ErrFile, shown(g.s.file), maxFiles)
 	}
-	p.draft = p.draft || p.paid
+	for _, why := range closedParts(p.html) {
+		p.closed.add(why)
+	}
+	p.draft = p.draft || len(p.closed) > 0
 	markdown, problems, dead, err := p.markdown()
 	c := g.candidate(p, markdown)
 	switch {
@@ -135,6 +139,9 @@ func (g *gathering) add(p post) error {
 		g.in.problems = append(g.in.problems, problem)
 	}
 	g.in.candidates = append(g.in.candidates, c)
+	if len(p.closed) > 0 {
+		g.closed = append(g.closed, closedPost{shown(c.base), strings.Join(p.closed, "; ")})
+	}
 	g.count(p, dead)
 	return nil
 }
@@ -170,9 +177,6 @@ func (g *gathering) count(p post, dead addresses) {
 	g.posts++
 	if p.draft {
 		g.drafts++
-	}
-	if p.paid {
-		g.paid++
 	}
 	if p.summary {
 		g.summaries++
@@ -267,6 +271,7 @@ func (g *gathering) end() {
 
 // remark says of the whole file what happened to many of its posts.
 func (g *gathering) remark() {
+	g.remarkClosed()
 	for _, r := range []struct {
 		n                     int
 		one, many, what, mend string
@@ -274,10 +279,6 @@ func (g *gathering) remark() {
 		{
 			g.summaries, "post", "posts", "with perhaps only a summary: the feed gives no other text",
 			"look at them, or take an export of the site instead",
-		},
-		{
-			g.paid, "post", "posts", "for paying readers only, taken in as draft",
-			"make ready what all readers of the series may have",
 		},
 		{
 			g.links, "link", "links", "within a page, or to a site whose address the file does not tell: only the words stay",
@@ -327,7 +328,7 @@ func (p post) markdown() (markdown string, problems []Problem, dead addresses, e
 	markdown, problems, dead, err = convertForeign(body, p.resolve)
 	if len(p.codes) > 0 {
 		problems = append(problems, Problem{
-			What: "it holds " + strings.Join(p.codes, ", ") + ", which only the site could fill: that is left out",
+			What: "it holds " + strings.Join(p.codes, ", ") + ", which only the site could fill: left out; words between two of them stay",
 			Mend: "look what readers miss",
 		})
 	}

@@ -128,9 +128,11 @@ func (in *intake) substackPost(fsys fs.FS, row, texts map[string]string) (post, 
 	}
 	p := post{
 		guid: guidOf("substack:" + number), name: slug, title: row["title"], preheader: strings.ReplaceAll(row["subtitle"], "<", "&lt;"),
-		draft: !strings.EqualFold(row["is_published"], "true"), paid: row["audience"] == "only_paid" || row["audience"] == "founding",
-		date: momentOf(row["post_date"]), resolve: against(""),
+		draft: !strings.EqualFold(row["is_published"], "true"), date: momentOf(row["post_date"]), resolve: against(""),
 	}
+	p.closed.add(audience(row["audience"], map[string]string{
+		"only_paid": "for paying readers only", "founding": "for founding members only", "only_free": "for readers who don't pay only",
+	}, "everyone"))
 	if p.draft {
 		p.date.day = ""
 	}

@@ -4,9 +4,7 @@ import (
 	"cmp"
 	"encoding/xml"
 	"errors"
-	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -16,6 +14,7 @@ import (
 
 // wxrItem is an item of a WordPress eXtended RSS file (WXR 1.0 to 1.2), as WordPress and Squarespace write it.
 type wxrItem struct {
+	ID         string        `xml:"post_id"`
 	Title      string        `xml:"title"`
 	Link       string        `xml:"link"`
 	GUID       string        `xml:"guid"`
@@ -26,6 +25,7 @@ type wxrItem struct {
 	Status     string        `xml:"status"`
 	Password   string        `xml:"post_password"`
 	Categories []wxrCategory `xml:"category"`
+	Meta       []wxrMeta     `xml:"postmeta"`
 }
 
 // wxrEncoded is content:encoded or excerpt:encoded; of the latter each version of WXR has its own namespace.
@@ -34,9 +34,37 @@ type wxrEncoded struct {
 	Text    string `xml:",chardata"`
 }
 
+func (e wxrEncoded) isExcerpt() bool { return strings.Contains(e.XMLName.Space, "/excerpt") }
+
 type wxrCategory struct {
 	Domain string `xml:"domain,attr"`
 	Name   string `xml:",chardata"`
+}
+
+// wxrMeta is a field that WordPress or a plugin keeps beside a post.
+type wxrMeta struct {
+	Key   string `xml:"meta_key"`
+	Value string `xml:"meta_value"`
+}
+
+// meta is the value of a field; empty: the item has none.
+func (item wxrItem) meta(key string) string {
+	for _, m := range item.Meta {
+		if m.Key == key {
+			return m.Value
+		}
+	}
+	return ""
+}
+
+// text is what stands in the item, not in its excerpt.
+func (item wxrItem) text() (text string) {
+	for _, e := range item.Encoded {
+		if !e.isExcerpt() {
+			text = e.Text
+		}
+	}
+	return text
 }
 
 // wxr takes in the posts of a WordPress or Squarespace export, item by item: such files are large.
@@ -51,6 +79,7 @@ func (in *intake) wxr(s source) error {
 	tokens, at := readXML(counted)
 	g := in.gather(s, "WordPress export")
 	var posts []post
+	parts := map[string]string{}
 	for {
 		token, err := tokens.Token()
 		if errors.Is(err, io.EOF) {
@@ -62,7 +91,12 @@ func (in *intake) wxr(s source) error {
 				err = g.generator(tokens, start)
 			case "item":
 				var item wxrItem
-				if err = tokens.DecodeElement(&item, &start); err == nil && g.wanted(item) && len(posts) <= maxFiles {
+				err = tokens.DecodeElement(&item, &start)
+				switch {
+				case err != nil:
+				case item.Type == "wp_block":
+					item.reusable(parts)
+				case g.wanted(item) && len(posts) <= maxFiles:
 					posts = append(posts, item.post())
 				}
 			}
@@ -77,6 +111,7 @@ func (in *intake) wxr(s source) error {
 	in.bytes += counted.n
 	slices.SortStableFunc(posts, func(a, b post) int { return cmp.Compare(a.date.at, b.date.at) })
 	for _, p := range posts {
+		p.settle(parts)
 		if err := g.add(p); err != nil {
 			return err
 		}
@@ -152,10 +187,8 @@ func (item wxrItem) post() post {
 		p.date.day = "" // it was never published
 	}
 	for _, e := range item.Encoded {
-		if strings.Contains(e.XMLName.Space, "/excerpt") {
+		if e.isExcerpt() {
 			p.preheader = e.Text
-		} else {
-			p.html = e.Text
 		}
 	}
 	for _, c := range item.Categories {
@@ -163,11 +196,39 @@ func (item wxrItem) post() post {
 			p.tags = append(p.tags, c.Name)
 		}
 	}
-	if len(p.html) <= maxArticle && strings.Count(p.html, "[") <= maxBrackets {
-		p.shortcodes()
-		p.paragraphs()
-	}
+	p.html, p.footnotes = item.text(), item.meta("footnotes")
+	p.closed = item.closed()
 	return p
+}
+
+// settle makes of the text of a post, with its blocks, shortcodes and empty lines, the HTML that its site would show. parts are the
+// reusable blocks by their numbers.
+func (p *post) settle(parts map[string]string) {
+	for _, step := range []func(){func() { p.blocks(parts) }, p.shortcodes, p.paragraphs} {
+		switch {
+		case len(p.html) > maxArticle:
+			p.unread = tooLarge(maxArticle).Error()
+		case strings.Count(p.html, "[") > maxBrackets:
+			p.unread = errBrackets.Error()
+		}
+		if p.unread != "" {
+			return
+		}
+		step()
+	}
+}
+
+// closedFields are those by which WordPress.com, Jetpack and plugins for memberships keep a whole post from some readers.
+var closedFields = []string{"_jetpack_newsletter_access", "_jetpack_memberships_contains_paid_content", "_jetpack_memberships_contains_paywalled_content", "_wpmem_block", "patreon-level"}
+
+// closed says by which field a post is kept from some readers.
+func (item wxrItem) closed() (c closed) {
+	for _, key := range closedFields {
+		if m := item.meta(key); m != "" && m != "0" && m != "everybody" {
+			c.add(cmp.Or(map[string]string{"subscribers": "for subscribers only", "paid_subscribers": "for paying readers only"}[m], "for some readers only, by the field "+key))
+		}
+	}
+	return c
 }
 
 // paragraphs makes paragraphs of the empty lines of a text from the classic editor. What the block editor wrote has them already, in
@@ -257,54 +318,4 @@ func isInline(a atom.Atom) bool {
 		return true
 	}
 	return false
-}
-
-var (
-	codePart  = regexp.MustCompile(`(?is)<(?:pre|code)\b.*?</(?:pre|code)>`)
-	caption   = regexp.MustCompile(`(?is)\[(?:wp_)?caption\b[^\]]*\](.*?)\[/(?:wp_)?caption\]`)
-	captioned = regexp.MustCompile(`(?is)^\s*((?:<a\b[^>]*>\s*)?<img\b[^>]*>(?:\s*</a>)?)(.*)$`)
-	embed     = regexp.MustCompile(`(?i)\[embed\b[^\]]*\]\s*(https?://[^\s\[\]<>"]+)\s*\[/embed\]`)
-	shortcode = regexp.MustCompile(`\[?\[(/?)([A-Za-z][\w-]*)((?:\s+[\w-]+=(?:"[^"\]]*"|'[^'\]]*'|[^\s\]"']+))*)\s*/?\]\]?`)
-)
-
-// knownCodes are shortcodes of WordPress itself that need no attributes.
-var knownCodes = []string{"audio", "caption", "embed", "gallery", "playlist", "video", "wp_caption"}
-
-// shortcodes makes captions and embedded addresses what they stand for. Of other shortcodes the words between two stay, and the codes
-// are named, not mailed.
-func (p *post) shortcodes() {
-	var b strings.Builder
-	rest := 0
-	for _, at := range append(codePart.FindAllStringIndex(p.html, -1), []int{len(p.html), len(p.html)}) {
-		b.WriteString(p.withoutCodes(p.html[rest:at[0]]))
-		b.WriteString(p.html[at[0]:at[1]])
-		rest = at[1]
-	}
-	p.html = b.String()
-}
-
-func (p *post) withoutCodes(s string) string {
-	s = caption.ReplaceAllStringFunc(s, func(whole string) string {
-		inside := caption.FindStringSubmatch(whole)[1]
-		m := captioned.FindStringSubmatch(inside)
-		if m == nil || strings.TrimSpace(m[2]) == "" {
-			return "\n\n" + inside + "\n\n"
-		}
-		return "\n\n" + m[1] + "\n\n<em>" + strings.TrimSpace(m[2]) + "</em>\n\n"
-	})
-	s = embed.ReplaceAllString(s, `<a href="$1">$1</a>`)
-	return shortcode.ReplaceAllStringFunc(s, func(code string) string {
-		if strings.HasPrefix(code, "[[") && strings.HasSuffix(code, "]]") {
-			return code[1 : len(code)-1] // how WordPress shows a code as it reads
-		}
-		m := shortcode.FindStringSubmatch(code)
-		closes := m[1] != "" || strings.Contains(s, "[/"+m[2]+"]")
-		if !closes && m[3] == "" && !slices.Contains(knownCodes, m[2]) {
-			return code // [sic], say
-		}
-		if name := fmt.Sprintf("[%s]", m[2]); !slices.Contains(p.codes, name) && len(p.codes) < maxLeftOut {
-			p.codes = append(p.codes, name)
-		}
-		return ""
-	})
 }
