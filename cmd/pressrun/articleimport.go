@@ -33,8 +33,9 @@ func (a *app) articleImportCommand() *cobra.Command {
 		Short: "Read articles from files, folders, feeds and exports into a series",
 		Long: `Reads Markdown with front matter, plain text and HTML, and folders and zips of them; RSS and Atom feeds; and what other services export:
 WordPress and Squarespace (WXR), Ghost (JSON), Substack and Buttondown (zips). What a file is, its content tells. Of an export the posts
-are read; drafts stay drafts, and what paying readers alone had comes in as one; neither changes an article that is ready. Pages, private
-posts and the like are left out and counted.
+are read; drafts stay drafts, and what not everybody could read there comes in as one, named with its reason; neither changes an article
+that is ready. What a page hides, and what its site alone could fill, is left out and named with its post. Pages, private posts and the
+like are left out and counted.
 Pictures on other servers stay links, as letters load nothing from there. A URL is the http or https address of a page, a feed or any of
 these files, on a public server; it is fetched once, at most 10 MB in 10 seconds.
 

@@ -60,8 +60,8 @@ func readPage(text, address string) (candidate, []Problem) {
 		more = feedOf(doc, address)
 		c.Title, c.Description = noField(c.Title), noField(c.Description)
 		convertPage = func(body *html.Node) (string, []Problem, error) {
-			markdown, problems, _, err := convertForeign(body, against(address))
-			return markdown, problems, err
+			markdown, problems, dead, err := convertForeign(body, against(address))
+			return markdown, append(problems, dead.asked()...), err
 		}
 	}
 	markdown, played, err := convertPage(body)
@@ -92,11 +92,12 @@ func feedOf(doc *html.Node, address string) []Problem {
 
 // convert makes Markdown of the element that holds an article, and says what of it no letter shows. What acts or navigates is left out.
 func convert(body *html.Node) (markdown string, played []Problem, err error) {
+	played = dropUnseen(body)
 	clean(body)
 	if brackets(body) > maxBrackets {
 		return "", nil, errBrackets
 	}
-	played = keepPlayers(body)
+	played = append(played, keepPlayers(body)...)
 	b, err := htmlConverter().ConvertNode(body)
 	if len(b) > maxArticle {
 		return "", nil, tooLarge(maxArticle)
@@ -215,24 +216,56 @@ func unseenFrame(n *html.Node) bool {
 	if src := attribute(n, "src"); src == "" || strings.HasPrefix(src, "about:") {
 		return true
 	}
-	for _, a := range n.Attr {
-		switch a.Key {
-		case "hidden":
+	for _, key := range []string{"width", "height"} {
+		if size := strings.TrimSuffix(attribute(n, key), "px"); size == "0" || size == "1" {
 			return true
-		case "width", "height":
-			if size := strings.TrimSuffix(a.Val, "px"); size == "0" || size == "1" {
-				return true
-			}
-		case "style":
-			if unseenStyle.MatchString(a.Val) {
-				return true
-			}
 		}
 	}
 	return false
 }
 
-var unseenStyle = regexp.MustCompile(`(?i)(display\s*:\s*none|visibility\s*:\s*hidden)`)
+var (
+	unseenStyle = regexp.MustCompile(`(?i)(?:^|[;\s])(?:display\s*:\s*none|visibility\s*:\s*hidden|mso-hide\s*:\s*all)`)
+	// spoken are the classes of what themes and Bootstrap hide from eyes, and have read to those who can't see: what is meant by a picture
+	// or an arrow. A letter says such things by itself.
+	spoken = []string{"screen-reader-text", "screen-reader-only", "sr-only", "visually-hidden", "visuallyhidden"}
+)
+
+// dropUnseen takes out what a page holds and shows to nobody, and says so where words go.
+func dropUnseen(root *html.Node) (problems []Problem) {
+	var out []*html.Node
+	n := 0
+	var look func(*html.Node)
+	look = func(parent *html.Node) {
+		for c := parent.FirstChild; c != nil; c = c.NextSibling {
+			switch isSpoken := slices.ContainsFunc(strings.Fields(attribute(c, "class")), func(class string) bool { return slices.Contains(spoken, class) }); {
+			case isSpoken, unseen(c):
+				if out = append(out, c); !isSpoken && oneLine(words(c)) != "" {
+					n++
+				}
+			default:
+				look(c)
+			}
+		}
+	}
+	look(root)
+	for _, gone := range out {
+		gone.Parent.RemoveChild(gone)
+	}
+	if n == 0 {
+		return nil
+	}
+	return []Problem{{
+		What: "it holds " + counted(n, "part", "parts") + " that its page hides: left out", Mend: "look at the page if words are missing",
+	}}
+}
+
+// unseen says that an element itself is hidden.
+func unseen(n *html.Node) bool {
+	return slices.ContainsFunc(n.Attr, func(a html.Attribute) bool {
+		return a.Namespace == "" && (a.Key == "hidden" || a.Key == "style" && unseenStyle.MatchString(a.Val))
+	})
+}
 
 func noText(a atom.Atom) bool {
 	switch a {

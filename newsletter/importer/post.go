@@ -285,8 +285,7 @@ func (g *gathering) remark() {
 			"write an address into the article where one matters",
 		},
 		{
-			g.widgets, "button or line", "buttons and lines", "asking to subscribe or share at the old place: left out",
-			"write your own where you want one",
+			g.widgets, "button or line", "buttons and lines", saidAsked, mendAsked,
 		},
 		{
 			g.abroad, "picture", "pictures", "not here, and letters load nothing from elsewhere: descriptions are shown, as links where there is an https address",
@@ -338,44 +337,18 @@ func (p post) markdown() (markdown string, problems []Problem, dead addresses, e
 // convertForeign is convert for what another program wrote for its own site: its addresses are resolved, its merge fields stay as they
 // read, and what asks readers to subscribe there or to share goes.
 func convertForeign(body *html.Node, resolve resolver) (markdown string, problems []Problem, dead addresses, err error) {
+	hidden := dropUnseen(body) // before anything of it is kept for its words
 	dropped := dropWidgets(body)
 	dead = settleAddresses(body, resolve)
 	dead.widgets = dropped
 	fields := keepFields(body)
 	markdown, problems, err = convert(body)
+	problems = append(hidden, problems...)
 	if fields {
 		markdown = strings.ReplaceAll(markdown, string(escaped), `\`)
 		problems = append(problems, otherFields())
 	}
 	return markdown, problems, dead, err
-}
-
-var (
-	// widgets are the classes of what Substack, Ghost and WordPress put into texts to win readers.
-	widgets = []string{"subscription-widget-wrap", "subscription-widget-wrap-editor", "button-wrapper", "kg-signup-card", "sharedaddy", "jp-relatedposts"}
-	// appeared is what WordPress puts below each text of a feed.
-	appeared = regexp.MustCompile(`^The post .+ (?:first )?appeared (?:first )?on .+\.$`)
-)
-
-// dropWidgets takes out what asks readers to subscribe or share at the old place, and counts it.
-func dropWidgets(body *html.Node) int {
-	var gone []*html.Node
-	var look func(n *html.Node)
-	look = func(n *html.Node) {
-		for c := n.FirstChild; c != nil; c = c.NextSibling {
-			isWidget := slices.ContainsFunc(strings.Fields(attribute(c, "class")), func(class string) bool { return slices.Contains(widgets, class) })
-			if isWidget || c.DataAtom == atom.P && appeared.MatchString(oneLine(words(c))) {
-				gone = append(gone, c)
-				continue
-			}
-			look(c)
-		}
-	}
-	look(body)
-	for _, n := range gone {
-		n.Parent.RemoveChild(n)
-	}
-	return len(gone)
 }
 
 func otherFields() Problem {
@@ -563,5 +536,7 @@ func wordsOf(s string) string {
 	if err != nil {
 		return ""
 	}
+	dropUnseen(doc)
+	clean(doc)
 	return oneLine(sane(words(doc)))
 }
