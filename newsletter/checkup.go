@@ -50,14 +50,22 @@ func (l *lastRun) failed() error {
 // Away says that this process has not looked at what is due yet, or for long; nil: it has. It is of Run: who calls RunDue once knows.
 func (p *Publisher) Away() error { return p.last.away(p.now()) }
 
-// Checkup says why slots and issues don't go as they should, as far as this process runs them: the last RunDue failed, or
-// refusals stopped an issue. nil: all is well. What waits for an editor or an import is no failure.
+// longestPutOff is how long the relay may put off all that it is offered: greylisting takes some minutes.
+const longestPutOff = 30 * time.Minute
+
+// Checkup says why slots and issues don't go as they should, as far as this process runs them: the last RunDue failed,
+// refusals stopped an issue, or the relay takes nothing of one. nil: all is well. What waits for an editor or an import is no failure.
 func (p *Publisher) Checkup(ctx context.Context) error {
 	errs := []error{p.last.failed()}
 	stops, err := outbox.Stops(ctx, p.db, 0)
 	errs = append(errs, err)
 	for _, stop := range stops {
 		errs = append(errs, fmt.Errorf("refusals stopped issue %d, class %s", stop.IssueID, stop.Class))
+	}
+	putOff, err := outbox.PutOff(ctx, p.db, p.now().Add(-longestPutOff))
+	errs = append(errs, err)
+	for _, id := range putOff {
+		errs = append(errs, fmt.Errorf("for %s the relay has taken nothing of issue %d, and put off what it was offered", span(longestPutOff), id))
 	}
 	return errors.Join(errs...)
 }

@@ -48,6 +48,9 @@ func (s *trial) change(query string) {
 	}
 }
 
+// halfAnHourAgo has what was put off be offered that much earlier.
+const halfAnHourAgo = `UPDATE deliveries SET waited = waited + 30 * 60000 WHERE waited > 0`
+
 // TestRunDueAsksTheMonitor once at its end while all is well, and otherwise says why it didn't. Its address is never told.
 func TestRunDueAsksTheMonitor(t *testing.T) {
 	const asked = "GET /hush-hush"
@@ -81,6 +84,28 @@ SELECT id, 'a', '{"file":"people.csv"}', now, now, now FROM series, (SELECT CAST
 			s.change(`INSERT INTO stops (issue_id, lane, class, reply, since) SELECT id, -1, 'config', 'no', 1 FROM issues`)
 			s.change(`UPDATE issues SET state = 'paused', done_at = NULL`)
 		}, nil, "refusals stopped issue"},
+		"the relay puts off everybody": {fine, func(_ *testing.T, s *trial) {
+			s.server.At("RCPT").Reply("451 4.3.0 later")
+			s.run("subscriber", "add", "bread", "ben@reader.example", "--confirmed", "--because", "asked in the shop")
+			s.run("issue", "send", "bread", "--yes")
+			s.change(halfAnHourAgo)
+		}, nil, "taken nothing of issue 1"},
+		"the relay puts off everybody for now": {fine, func(_ *testing.T, s *trial) {
+			s.server.At("RCPT").Reply("451 4.3.0 later")
+			s.run("issue", "send", "bread", "--yes")
+		}, []string{asked}, ""},
+		"the relay puts off one": {fine, func(_ *testing.T, s *trial) {
+			s.server.At("RCPT ada@reader.example").Reply("451 4.3.0 later")
+			s.run("subscriber", "add", "bread", "ben@reader.example", "--confirmed", "--because", "asked in the shop")
+			s.run("issue", "send", "bread", "--yes")
+			s.change(halfAnHourAgo)
+		}, []string{asked}, ""},
+		"the relay puts off the only one and takes what came later": {fine, func(_ *testing.T, s *trial) {
+			s.server.At("RCPT").Reply("451 4.3.0 later").Times(1)
+			s.run("issue", "send", "bread", "--yes")
+			s.run("issue", "announce", "bread", "--article", "the-last-crumb", "--yes")
+			s.change(halfAnHourAgo)
+		}, []string{asked}, ""},
 		"the database can't be written": {fine, func(t *testing.T, s *trial) {
 			s.change(`CREATE TRIGGER full BEFORE UPDATE OF tried ON instance BEGIN SELECT RAISE(ABORT, 'disk full'); END`)
 		}, nil, "disk full"},

@@ -91,6 +91,25 @@ func CountPending(ctx context.Context, q store.Querier) (rows int64, next time.T
 	return rows, instant(earliest), nil
 }
 
+// The row that is tried last is one that was put off, if any was: a wait is longer than none, and longer with each try.
+const selectPutOff = `SELECT i.id FROM issues i
+WHERE i.state = 'sending' AND i.state NOT IN ('done', 'cancelled') AND i.reached = 0
+	AND NOT EXISTS (SELECT 1 FROM issues o WHERE o.sending_since >= i.sending_since AND o.reached = 1)
+	AND EXISTS (SELECT 1 FROM lanes l WHERE ?1 >= (
+		SELECT CASE WHEN d.waited > 0 THEN d.next_try - d.waited END FROM deliveries d
+		WHERE d.issue_id = i.id AND d.lane = l.id AND d.state = 'pending' ORDER BY d.next_try DESC LIMIT 1))
+ORDER BY i.id`
+
+// PutOff lists issues that the relay puts off since an instant, or longer, though it answers: of what it was offered of them it took
+// nothing, nor of any that began later. One of which somebody had a letter is none, whatever became of the rest.
+func PutOff(ctx context.Context, q store.Querier, since time.Time) ([]int64, error) {
+	ids, err := scanIDs(q.Query(ctx, selectPutOff, since.UnixMilli()))
+	if err != nil {
+		return nil, fmt.Errorf("issues that are put off: %w", err)
+	}
+	return ids, nil
+}
+
 const selectFinished = `SELECT i.id FROM issues i
 WHERE i.state = 'sending' AND i.state NOT IN ('done', 'cancelled') AND i.kind <> 'welcome'
 	AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.issue_id = i.id AND d.state = 'pending')

@@ -34,6 +34,7 @@ func TestPlans(t *testing.T) {
 		{"skip", skipRows, "deliveries_due (issue_id=?)"},
 		{"cancelled", selectCancelled, "deliveries_due (issue_id>?)"},
 		{"finished", selectFinished, "SEARCH i USING INDEX issues_open (state=?)"},
+		{"put off", selectPutOff, "deliveries_due (issue_id=? AND lane=?)"},
 		{"next mailable", nextMailable, "(series_id=? AND subscriber_id>?)"},
 		{"fill", insertReaders, "(series_id=? AND subscriber_id>? AND subscriber_id<?)"},
 		{"correct", insertCorrected, "(series_id=? AND subscriber_id>? AND subscriber_id<?)"},
