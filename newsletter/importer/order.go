@@ -43,8 +43,9 @@ func order(all []candidate, known []series.Article) (by string, problems []Probl
 	return "name", problems
 }
 
+// byName orders by names, but posts of one file as that has them.
 func byName(a, b candidate) int {
-	return cmp.Or(compareNatural(a.dir, b.dir), compareNatural(a.base, b.base), cmp.Compare(a.file, b.file))
+	return cmp.Or(compareNatural(a.dir, b.dir), cmp.Compare(a.when, b.when), cmp.Compare(a.place, b.place), compareNatural(a.base, b.base), cmp.Compare(a.file, b.file))
 }
 
 func byWeight(all []candidate) (bool, []Problem) {
