@@ -116,7 +116,11 @@ func (a *app) importArticles(ctx context.Context, s *site, slug string, paths []
 	if err != nil {
 		return err
 	}
-	found, err := importer.Options{Known: there, Fetch: a.fetch(ctx)}.Read(paths...)
+	taken, err := series.TakenSlugs(ctx, s.db, of.ID)
+	if err != nil {
+		return err
+	}
+	found, err := importer.Options{Known: there, Taken: taken, Fetch: a.fetch(ctx)}.Read(paths...)
 	if err != nil {
 		return err
 	}

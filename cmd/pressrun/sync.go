@@ -139,7 +139,11 @@ func (s *site) readSync(ctx context.Context, slug, dir string) (*syncing, error)
 	if sy.looked, err = series.Articles(ctx, s.db, of.ID); err != nil {
 		return nil, err
 	}
-	found, err := importer.Options{Known: sy.looked, Whole: true}.Read(dir)
+	taken, err := series.TakenSlugs(ctx, s.db, of.ID)
+	if err != nil {
+		return nil, err
+	}
+	found, err := importer.Options{Known: sy.looked, Taken: taken, Whole: true}.Read(dir)
 	if err != nil && !errors.Is(err, importer.ErrFile) {
 		return nil, err
 	}

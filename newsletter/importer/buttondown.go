@@ -32,13 +32,14 @@ func (in *intake) buttondown(fsys fs.FS, dir, prefix string) (bool, error) {
 	})
 	g := in.gather(s, "Buttondown export")
 	for _, row := range rows {
+		left := post{guid: guidOf(row["id"]), name: row["slug"]}
 		switch status := row["status"]; status {
 		case "", "draft", "sent", "published", "imported":
 		case "scheduled", "about_to_send", "in_flight":
-			g.leave("post that is yet to come", "posts that are yet to come")
+			g.leavePost(left, "post that is yet to come", "posts that are yet to come")
 			continue
 		default:
-			g.leave("post of another state", "posts of other states")
+			g.leavePost(left, "post of another state", "posts of other states")
 			continue
 		}
 		p, err := in.buttondownPost(fsys, dir, row)

@@ -179,6 +179,64 @@ func TestPostsAreKnownAgain(t *testing.T) {
 	}
 }
 
+// What tells posts apart on one site alone is known with that site; what no other site has is known wherever it stands.
+func TestWhatPostsAreKnownBy(t *testing.T) {
+	feed := func(site, item string) string {
+		return `<rss version="2.0"><channel><title>T</title><link>` + site + `</link><item><title>A</title>` + item + `<description>x</description></item></channel></rss>`
+	}
+	ghost := func(post string) string {
+		return `{"data":{"posts":[{"title":"A","slug":"a","html":"<p>x</p>","status":"published",` + post + `}]}}`
+	}
+	for _, tt := range []struct {
+		name, file, content string
+		want                string
+	}{
+		{"a number", "a.xml", feed("https://www.Harbour.example/blog/", "<guid>1</guid>"), "harbour.example/blog 1"},
+		{"the same by http", "a.xml", feed("http://harbour.example/blog", "<guid>1</guid>"), "harbour.example/blog 1"},
+		{"a number and no site", "a.xml", feed("", "<guid>1</guid><link>https://harbour.example/a</link>"), "harbour.example 1"},
+		{"an address", "a.xml", feed("https://harbour.example/", "<guid>https://old.example/?p=1</guid>"), "https://old.example/?p=1"},
+		{"where many blogs began", "a.xml", feed("https://harbour.example/", "<guid>http://localhost/?p=1</guid>"), "harbour.example http://localhost/?p=1"},
+		{"a local number of an address", "a.xml", feed("https://harbour.example/", "<guid>http://127.0.0.1/?p=1</guid>"), "harbour.example http://127.0.0.1/?p=1"},
+		{"a tag", "a.xml", feed("https://harbour.example/", "<guid>tag:harbour.example,2024:1</guid>"), "tag:harbour.example,2024:1"},
+		{"Ghost's in its feed", "a.xml", feed("https://harbour.example/", "<guid>64f0c0ffee00000000000002</guid>"), "64f0c0ffee00000000000002"},
+		{"nothing but a date", "a.xml", feed("https://harbour.example/", "<pubDate>Mon, 04 Dec 2023 09:00:00 GMT</pubDate>"), "harbour.example 2023-12-04T09:00:00.000 A"},
+		{"Ghost", "a.json", ghost(`"id":"64f0c0ffee00000000000002","uuid":"0b8b6f0e-5a7e-4d66-9f6c-7b1d2f3a4c5d"`), "64f0c0ffee00000000000002"},
+		{"old Ghost", "a.json", ghost(`"id":5,"uuid":"0b8b6f0e-5a7e-4d66-9f6c-7b1d2f3a4c5d"`), "ghost:0b8b6f0e-5a7e-4d66-9f6c-7b1d2f3a4c5d"},
+		{"Ghost by another's hand", "a.json", ghost(`"id":5,"created_at":1388318401000`), "ghost:5 2013-12-29T12:00:01.000"},
+		{"Ghost by another's hand, undated", "a.json", ghost(`"id":5`), "ghost:5 a"},
+	} {
+		f, err := importer.Read(write(t, t.TempDir(), tt.file, tt.content))
+		if err != nil {
+			t.Errorf("%s: %v", tt.name, err)
+			continue
+		}
+		if got := f.Articles[0].Meta["guid"]; got != tt.want {
+			t.Errorf("%s is known as %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
+// Posts that a feed tells apart by nothing but their dates are two, and the same two when they come again.
+func TestPostsWithoutGUID(t *testing.T) {
+	feed := func(items string) string {
+		return `<rss version="2.0"><channel><title>T</title><link>https://harbour.example/</link>` + items + `</channel></rss>`
+	}
+	one := "<item><title>Weekly</title><pubDate>Mon, 04 Dec 2023 09:00:00 GMT</pubDate><description>One.</description></item>"
+	two := strings.NewReplacer("04", "11", "One", "Two").Replace(one)
+	first, err := importer.Read(write(t, t.TempDir(), "feed.xml", feed(two+one)))
+	if err != nil || slugs(first) != "weekly weekly-2" {
+		t.Fatalf("got %q, %v", slugs(first), err)
+	}
+	var known []series.Article
+	for _, a := range first.Articles {
+		known = append(known, series.Article{Slug: a.Slug, Text: a.Text})
+	}
+	again, err := importer.ReadBeside(known, write(t, t.TempDir(), "feed.xml", feed(strings.NewReplacer("04", "18", "One", "Three").Replace(one)+two)))
+	if err != nil || slugs(again) != "weekly-2 weekly-3" {
+		t.Errorf("the next time got %q, %v", slugs(again), err)
+	}
+}
+
 // An export of Blogger is an Atom feed with comments, pages and settings in it (developers.google.com/blogger, and its newer takeout).
 func TestBloggerExport(t *testing.T) {
 	entry := func(id, title, more string) string {

@@ -40,6 +40,7 @@ func (in *intake) feed(s source) error {
 		return nil
 	}
 	g := in.gather(s, map[string]string{"rss": "RSS", "atom": "Atom"}[feed.FeedType]+" feed")
+	g.site = cmp.Or(siteOfFeed(feed, s.at), oneLine(feed.Title), s.name)
 	var posts []post
 	seen := map[string]bool{}
 	for _, item := range feed.Items { // the newest first, as feeds have them
@@ -62,6 +63,17 @@ func (in *intake) feed(s source) error {
 	}
 	g.end()
 	return nil
+}
+
+// siteOfFeed is the site of a feed as it says itself, or where it was found, or where its posts are; empty: nothing tells.
+func siteOfFeed(feed *gofeed.Feed, at string) string {
+	addresses := []string{feed.Link, feed.FeedLink, at}
+	for _, item := range feed.Items {
+		if u, err := url.Parse(item.Link); err == nil {
+			addresses = append(addresses, "//"+u.Host)
+		}
+	}
+	return siteOf(addresses...)
 }
 
 // parseFeed reads a feed, after a look at all of its XML: the parser is lenient, and reads what strangers wrote.

@@ -1,6 +1,7 @@
 package importer
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,6 +24,7 @@ type ghostData struct {
 // ghostPost is a row of the table posts. Old versions have page instead of type, and numbers where new ones have text.
 type ghostPost struct {
 	ID         ghostValue `json:"id"`
+	UUID       ghostValue `json:"uuid"`
 	Title      string     `json:"title"`
 	Slug       string     `json:"slug"`
 	HTML       string     `json:"html"`
@@ -226,10 +228,11 @@ func (in *intake) ghost(s source) error {
 	slices.SortStableFunc(data.posts, func(a, b ghostPost) int { return strings.Compare(a.date().at, b.date().at) })
 	g := in.gather(s, "Ghost export")
 	for _, p := range data.posts {
-		if !g.wantsGhost(p) {
+		made := p.post(s, data.tagsOf(p))
+		if !g.wantsGhost(p, made) {
 			continue
 		}
-		if err := g.add(p.post(s, data.tagsOf(p))); err != nil {
+		if err := g.add(made); err != nil {
 			return err
 		}
 	}
@@ -250,8 +253,8 @@ func (in *intake) noGhost(s source, err error) {
 	in.problems = append(in.problems, p)
 }
 
-// wantsGhost says whether a row is a post for readers, or counts what else it is.
-func (g *gathering) wantsGhost(p ghostPost) bool {
+// wantsGhost says whether a row, and the post made of it, is one for readers, or counts what else it is.
+func (g *gathering) wantsGhost(p ghostPost, made post) bool {
 	isPage := p.Page == "1" || p.Page == "true" || p.Type == "page"
 	switch {
 	case isPage:
@@ -259,11 +262,11 @@ func (g *gathering) wantsGhost(p ghostPost) bool {
 	case p.Type != "" && p.Type != "post":
 		g.leave("item of another kind", "items of other kinds")
 	case p.Status == "scheduled":
-		g.leave("post that is yet to come", "posts that are yet to come")
+		g.leavePost(made, "post that is yet to come", "posts that are yet to come")
 	case p.Status == "published", p.Status == "sent", p.Status == "draft":
 		return true
 	default:
-		g.leave("post of another state", "posts of other states")
+		g.leavePost(made, "post of another state", "posts of other states")
 	}
 	return false
 }
@@ -284,8 +287,8 @@ func (p ghostPost) post(s source, tags []string) post {
 	if made.draft {
 		made.date.day = ""
 	}
-	if len(p.ID) > 0 && len(p.ID) < 12 { // the numbers of old versions, which other programs count by too
-		made.guid = "ghost:" + made.guid
+	if len(p.ID) < 12 { // the numbers of old versions, by which each site counts for itself
+		made.guid = guidOf("ghost:" + string(cmp.Or(p.UUID, p.ID+" "+cmp.Or(ghostValue(p.Created.moment().at), ghostValue(p.Slug)))))
 	}
 	if strings.TrimSpace(p.HTML) == "" && (p.Lexical != "" || p.Mobiledoc != "") {
 		made.unread = "it has no HTML, only what Ghost's editor itself reads (Lexical or Mobiledoc)"

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"pressrun/newsletter/series"
@@ -73,6 +74,7 @@ func ReadBeside(known []series.Article, paths ...string) (Found, error) {
 // Options say for whom and how paths are read.
 type Options struct {
 	Known []series.Article // the articles of the series that is read for, by rank
+	Taken map[string]bool  // slugs that other series have
 	Fetch Fetch            // gets what lies at web addresses; nil: they are not read
 	Whole bool             // the paths hold all of the series: what may be an article and isn't read is Fatal, wherever it lies
 }
@@ -117,6 +119,8 @@ type candidate struct {
 
 	imageLine int // of the key image
 
+	summary bool // its Markdown is perhaps not the whole text
+
 	guid  string // what a post of a feed or an export is known by there; empty: it is none, or nothing
 	when  string // of a post: an instant that sorts, or undated
 	place int    // of a post among those of its file, the oldest first
@@ -130,9 +134,10 @@ func (in *intake) found() (Found, error) {
 	f := Found{Sources: in.read, Problems: in.problems}
 	keep := func(ps []Problem) { f.Problems = append(f.Problems, ps...) }
 
-	candidates, ps := settleSlugs(in.candidates, in.Known)
+	candidates, ps := settleSlugs(in.candidates, in.Known, in.Taken)
 	in.candidates = candidates
 	keep(ps)
+	keep(in.keepWhole())
 	keep(settleLabels(in.candidates, in.titlesBeside()))
 	disclaimer, ps := settleNotes(in.candidates)
 	f.Disclaimer = disclaimer
@@ -147,6 +152,33 @@ func (in *intake) found() (Found, error) {
 		f.Articles = append(f.Articles, c.Incoming)
 	}
 	return f, nil
+}
+
+// keepWhole gives posts of which there is only a summary the text that their articles have: it may be more.
+func (in *intake) keepWhole() (problems []Problem) {
+	kept := map[string]int{}
+	var files []string
+	for i := range in.candidates {
+		c := &in.candidates[i]
+		at := slices.IndexFunc(in.Known, func(a series.Article) bool { return c.summary && a.Slug == c.Slug })
+		if at < 0 {
+			continue
+		}
+		known := in.Known[at].Text
+		if known.Markdown != c.Markdown && known.Markdown != c.Markdown+"\n\n"+c.noteMarkdown || c.Title != known.Title {
+			if kept[c.dir]++; kept[c.dir] == 1 {
+				files = append(files, c.dir)
+			}
+		}
+		c.Text, c.Pictures, c.note, c.noteMarkdown, c.Kept = known, nil, "", "", true
+	}
+	for _, file := range files {
+		problems = append(problems, Problem{
+			File: shown(file), What: counted(kept[file], "summary is not what its article has: that stays", "summaries are not what their articles have: these stay"),
+			Mend: "take an export of the site if they changed there",
+		})
+	}
+	return problems
 }
 
 // titlesBeside are those of the articles that are known and not among the candidates.

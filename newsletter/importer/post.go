@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/mail"
+	"net/netip"
 	"net/url"
 	"regexp"
 	"slices"
@@ -73,6 +74,7 @@ type gathering struct {
 	in        *intake
 	s         source
 	kind      string // "Ghost export"
+	site      string // whose posts these are, for those that nothing tells apart all over the world; empty: nobody knows
 	posts     int
 	drafts    int
 	summaries int
@@ -82,6 +84,7 @@ type gathering struct {
 	widgets   int // that were taken out
 	left      []leftOver
 	names     map[string]int
+	keys      map[string]int
 }
 
 // leftOver counts posts of one kind that were left out.
@@ -91,7 +94,7 @@ type leftOver struct {
 }
 
 func (in *intake) gather(s source, kind string) *gathering {
-	return &gathering{in: in, s: s, kind: kind, names: map[string]int{}}
+	return &gathering{in: in, s: s, kind: kind, names: map[string]int{}, keys: map[string]int{}}
 }
 
 // leave counts a post that is none for us.
@@ -115,6 +118,7 @@ func (g *gathering) add(p post) error {
 		p.closed.add(why)
 	}
 	p.draft = p.draft || len(p.closed) > 0
+	p.guid = g.key(p)
 	markdown, problems, dead, err := p.markdown()
 	c := g.candidate(p, markdown)
 	switch {
@@ -129,7 +133,7 @@ func (g *gathering) add(p post) error {
 	if err != nil {
 		g.leave("post that can't be read", "posts that can't be read")
 		g.in.problems = append(g.in.problems, Problem{
-			File: c.file, What: "it is left out: " + err.Error(), Mend: "bring it as a file of its own, if you want it", Fatal: g.in.Whole && g.in.has(c),
+			File: c.file, What: "it is left out: " + err.Error(), Mend: "bring it as a file of its own, if you want it", Fatal: g.in.Whole && g.in.knownAs(c.guid) != nil,
 		})
 		return nil
 	}
@@ -150,7 +154,7 @@ func (g *gathering) add(p post) error {
 func (g *gathering) candidate(p post, markdown string) candidate {
 	c := candidate{
 		Incoming: series.Incoming{Draft: p.draft, Slug: slugify(p.name), Text: series.Text{Title: titleOf(p.title), DisclaimerMode: "add", Date: p.date.day}},
-		dir:      g.s.file, number: -1, when: cmp.Or(p.date.at, undated), place: g.posts, guid: p.guid,
+		dir:      g.s.file, number: -1, when: cmp.Or(p.date.at, undated), place: g.posts, guid: p.guid, summary: p.summary,
 	}
 	c.note, c.noteMarkdown, c.Markdown = noteOf(markdown)
 	if c.Title == "" {
@@ -161,15 +165,53 @@ func (g *gathering) candidate(p post, markdown string) candidate {
 	return c
 }
 
-// has says whether the series has an article of a post.
-func (in *intake) has(c candidate) bool {
-	return slices.ContainsFunc(in.Known, func(a series.Article) bool {
-		same := a.Slug == c.base
-		if guid := a.Meta[guidKey]; guid != "" && c.guid != "" {
-			same = guid == c.guid
+// knownAs is the article of the series that was made of a post; nil: there is none, or it is withdrawn.
+func (in *intake) knownAs(guid string) *series.Article {
+	i := slices.IndexFunc(in.Known, func(a series.Article) bool { return a.Meta[guidKey] == guid && a.State != series.Withdrawn })
+	if i < 0 {
+		return nil
+	}
+	return &in.Known[i]
+}
+
+// leavePost is leave for a post that may have been one for us before.
+func (g *gathering) leavePost(p post, one, many string) {
+	g.leave(one, many)
+	if a := g.in.knownAs(g.key(p)); a != nil {
+		g.in.doubt(g.s.file+"#"+a.Slug, "it is a "+one+" now, and left out, though the article "+a.Slug+" was made of it",
+			"if nobody is to have that any more: pressrun article withdraw "+a.Slug)
+	}
+}
+
+// worldwide are the guids that no other site has: RFC 4151, RFC 8141, the numbers of Ghost and UUIDs (RFC 9562), and those made here.
+var worldwide = regexp.MustCompile(`^(?:tag:|urn:|substack:|ghost:|sha256:|[0-9a-f]{24}$|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$)`)
+
+// key is what a post is known by in all of the world: its guid, with its site where others may have the same; without one its name there, or
+// when it was published and as what.
+func (g *gathering) key(p post) string {
+	if u, err := url.Parse(p.guid); err == nil && (u.Scheme == "https" || u.Scheme == "http") {
+		if _, err := netip.ParseAddr(u.Hostname()); err != nil && strings.Contains(u.Hostname(), ".") {
+			return p.guid
 		}
-		return same && a.State != series.Withdrawn
-	})
+	}
+	if p.guid != "" && (g.site == "" || worldwide.MatchString(p.guid)) {
+		return p.guid
+	}
+	id := cmp.Or(g.site, g.kind) + " " + cmp.Or(p.guid, p.name, oneLine(p.date.at+" "+p.title))
+	if g.keys[id]++; p.guid == "" && g.keys[id] > 1 {
+		id += " " + itoa(g.keys[id])
+	}
+	return guidOf(id)
+}
+
+// siteOf is a site as its addresses have it; empty: they have none.
+func siteOf(addresses ...string) string {
+	for _, address := range addresses {
+		if u, err := url.Parse(strings.TrimSpace(address)); err == nil && u.Host != "" {
+			return strings.ToLower(strings.TrimPrefix(u.Hostname(), "www.")) + strings.TrimRight(u.Path, "/")
+		}
+	}
+	return ""
 }
 
 // count counts a post that was taken in.

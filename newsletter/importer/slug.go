@@ -3,6 +3,7 @@ package importer
 import (
 	"crypto/sha256"
 	"fmt"
+	"maps"
 	"regexp"
 	"strings"
 	"unicode"
@@ -69,19 +70,27 @@ func slugOf(title, base string) string {
 }
 
 // settleSlugs gives every article its slug. A post that the series knows by its guid has the slug of that article; a new one whose slug is
-// taken gets a number behind it; one that comes twice is taken once.
-func settleSlugs(all []candidate, known []series.Article) (kept []candidate, problems []Problem) {
-	slugs, guids := map[string]string{}, map[string]string{} // by guid, by slug
+// that of a file, of another article of the series or of one elsewhere in the site gets a number behind it; one that comes twice is taken once.
+func settleSlugs(all []candidate, known []series.Article, elsewhere map[string]bool) (kept []candidate, problems []Problem) {
+	slugs, taken := map[string]string{}, maps.Clone(elsewhere) // slugs are by guid
+	if taken == nil {
+		taken = map[string]bool{}
+	}
 	for _, a := range known {
+		taken[a.Slug] = true
 		if guid := a.Meta[guidKey]; guid != "" {
-			slugs[guid], guids[a.Slug] = a.Slug, guid
+			slugs[guid] = a.Slug
 		}
 	}
-	taken, posts := map[string]bool{}, map[string]string{}
-	for _, c := range all {
+	for i := range all {
+		c := &all[i]
 		if c.Slug == "" {
 			c.Slug = slugOf(c.Title, c.base)
 		}
+		taken[c.Slug] = taken[c.Slug] || c.guid == ""
+	}
+	posts := map[string]string{}
+	for _, c := range all {
 		if c.guid != "" {
 			if other, twice := posts[c.guid]; twice {
 				problems = append(problems, Problem{File: c.file, What: "is the same post as " + other + ", which is taken", Mend: "import one of these files alone if the other is the newer one"})
@@ -91,7 +100,7 @@ func settleSlugs(all []candidate, known []series.Article) (kept []candidate, pro
 			if slug, ok := slugs[c.guid]; ok {
 				c.Slug = slug
 			} else {
-				c.Slug = freeSlug(c.Slug, func(slug string) bool { return taken[slug] || guids[slug] != "" })
+				c.Slug = freeSlug(c.Slug, func(slug string) bool { return taken[slug] })
 			}
 		}
 		taken[c.Slug] = true

@@ -89,6 +89,8 @@ func (in *intake) wxr(s source) error {
 			switch start.Name.Local {
 			case "generator":
 				err = g.generator(tokens, start)
+			case "link":
+				err = g.channel(tokens, start)
 			case "item":
 				var item wxrItem
 				err = tokens.DecodeElement(&item, &start)
@@ -145,6 +147,14 @@ func (g *gathering) generator(tokens *xml.Decoder, start xml.StartElement) error
 	return err
 }
 
+// channel learns which site the export is of.
+func (g *gathering) channel(tokens *xml.Decoder, start xml.StartElement) error {
+	var link string
+	err := tokens.DecodeElement(&link, &start)
+	g.site = cmp.Or(g.site, siteOf(link))
+	return err
+}
+
 // wanted says whether an item is a post for readers, or counts what else it is.
 func (g *gathering) wanted(item wxrItem) bool {
 	switch item.Type {
@@ -161,19 +171,19 @@ func (g *gathering) wanted(item wxrItem) bool {
 	}
 	switch {
 	case item.Status == "auto-draft", item.Status == "inherit":
-		g.leave("unsaved draft", "unsaved drafts")
+		g.leavePost(item.post(), "unsaved draft", "unsaved drafts")
 	case item.Status == "trash":
-		g.leave("post in the trash", "posts in the trash")
+		g.leavePost(item.post(), "post in the trash", "posts in the trash")
 	case item.Status == "private":
-		g.leave("private post", "private posts")
+		g.leavePost(item.post(), "private post", "private posts")
 	case item.Status == "future":
-		g.leave("post that is yet to come", "posts that are yet to come")
+		g.leavePost(item.post(), "post that is yet to come", "posts that are yet to come")
 	case item.Password != "":
-		g.leave("post with a password", "posts with a password")
+		g.leavePost(item.post(), "post with a password", "posts with a password")
 	case item.Status == "publish", item.Status == "draft", item.Status == "pending":
 		return true
 	default:
-		g.leave("post of another state", "posts of other states")
+		g.leavePost(item.post(), "post of another state", "posts of other states")
 	}
 	return false
 }

@@ -17,6 +17,7 @@ type Incoming struct {
 	Slug      string
 	Draft     bool // its own front matter says draft, or it is not for all readers where it comes from
 	Withdrawn bool // its own front matter says so
+	Kept      bool // Text is what the article had when it was read for: whatever it has by now stays
 	Source    string
 	Line      int // of the first line of Markdown in Source; 0: its lines are not those of the file
 	Text
@@ -192,6 +193,21 @@ func (im *importing) load(ctx context.Context, in []Incoming) error {
 	return errors.Join(problems...)
 }
 
+const slugsOfOthers = `SELECT slug FROM articles WHERE series_id <> ?1`
+
+// TakenSlugs are those of the articles of all other series.
+func TakenSlugs(ctx context.Context, q store.Querier, seriesID int64) (map[string]bool, error) {
+	slugs, err := collect(ctx, q, func(slug *string, scan func(...any) error) error { return scan(slug) }, slugsOfOthers, seriesID)
+	if err != nil {
+		return nil, fmt.Errorf("slugs of other series: %w", err)
+	}
+	taken := map[string]bool{}
+	for _, slug := range slugs {
+		taken[slug] = true
+	}
+	return taken, nil
+}
+
 // ownSlug fails with ErrSlug where another series has an article of a name.
 func ownSlug(ctx context.Context, q store.Querier, seriesID int64, slug string) error {
 	other, err := ArticleBySlug(ctx, q, slug)
@@ -268,6 +284,9 @@ const changeArticle = `UPDATE articles SET revision = ?2, state = ?3, placed = ?
 
 // change stores what is new about a known article.
 func (im *importing) change(ctx context.Context, a Article, one Incoming) (outcome string, err error) {
+	if one.Kept {
+		one.Text = a.Text
+	}
 	ready := a.State == Draft && im.options.Ready && one.wants() == Ready
 	elsewhere := im.elsewhere(one.Text) && !a.Elsewhere
 	revised := len(a.differences(one.Text)) > 0
