@@ -34,6 +34,7 @@ var (
 type File struct {
 	Address string // where it was in the end, after redirects
 	Type    string // its media type, without parameters; empty: nobody says
+	Charset string // its character set, as the server says; empty: it doesn't
 	Body    []byte
 }
 
@@ -94,8 +95,8 @@ func (c *Client) Get(ctx context.Context, address string) (File, error) {
 	case len(body) > maxBody:
 		return File{}, ErrTooLarge
 	}
-	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")) // a type that can't be read is none
-	return File{Address: resp.Request.URL.String(), Type: kind, Body: body}, nil
+	kind, parameters, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")) // a type that can't be read is none
+	return File{Address: resp.Request.URL.String(), Type: kind, Charset: parameters["charset"], Body: body}, nil
 }
 
 // check refuses addresses that are none of the web, and those with a password: it would end up in reports.
@@ -104,7 +105,7 @@ func check(u *url.URL) error {
 	case u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
 		return errors.New("only http and https addresses are fetched")
 	case u.User != nil:
-		return errors.New("an address with a name or password in it is not fetched: save the file and name that")
+		return errors.New("an address with a name or password in it is not fetched")
 	}
 	return nil
 }

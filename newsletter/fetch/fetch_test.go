@@ -113,7 +113,7 @@ func TestRedirects(t *testing.T) {
 	})
 	client := fetch.New(only(server))
 	f, err := client.Get(t.Context(), server.URL+"/5#part")
-	if err != nil || string(f.Body) != "here" || f.Address != server.URL+"/0" || f.Type != "text/html" {
+	if err != nil || string(f.Body) != "here" || f.Address != server.URL+"/0" || f.Type != "text/html" || f.Charset != "utf-8" {
 		t.Errorf("five redirects: %+v, %v; want the page and its address", f, err)
 	}
 	for path, want := range map[string]string{

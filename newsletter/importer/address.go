@@ -18,6 +18,7 @@ type Fetch func(address string) (Fetched, error)
 type Fetched struct {
 	Address string // where it was in the end
 	Type    string // its media type; empty: nobody says
+	Charset string // its character set, as the server says; empty: it doesn't
 	Body    []byte
 }
 
@@ -31,7 +32,23 @@ func (in *intake) address(address string) error {
 		return fmt.Errorf("%w: %s: %w; save it as a file and name that", ErrFile, shown(address), err)
 	}
 	name := f.name()
-	return in.file(source{fsys: &loneFile{name, f.Body}, name: name, file: address, named: true, at: f.Address})
+	return in.file(source{fsys: &loneFile{name, f.utf8()}, name: name, file: address, named: true, at: f.Address})
+}
+
+// utf8 is the content as UTF-8, where it is a text and the server says its character set, which counts more than what the text says (RFC 7303,
+// 3.3). A mark of its own counts more than either.
+func (f Fetched) utf8() []byte {
+	from := charsetOf(f.Charset)
+	isMarked := bytes.HasPrefix(f.Body, []byte("\xff\xfe")) || bytes.HasPrefix(f.Body, []byte("\xfe\xff"))
+	switch {
+	case isMarked, bytes.HasPrefix(f.Body, []byte("PK")):
+		return f.Body
+	case isUTF8(f.Body) && f.Charset != "":
+		return declaration.ReplaceAll(f.Body, nil)
+	case from == nil:
+		return f.Body
+	}
+	return declaration.ReplaceAll(recoded(f.Body, from), nil)
 }
 
 // endings are those that tell the reader of a text. Addresses of pages have any or none.

@@ -7,6 +7,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"golang.org/x/net/html/charset"
+	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/charmap"
 	utf "golang.org/x/text/encoding/unicode"
 )
@@ -47,6 +49,40 @@ func decode(b []byte) (string, []Problem) {
 		return "", []Problem{{What: "it is empty", Mend: "write the text or remove the file", Fatal: true}}
 	}
 	return text, problems
+}
+
+// charsetOf is the character set of a name as the web has them (WHATWG Encoding Standard); nil: it is none, or UTF-8.
+func charsetOf(label string) encoding.Encoding {
+	if e, name := charset.Lookup(label); name != "utf-8" && name != "replacement" {
+		return e
+	}
+	return nil
+}
+
+// isUTF8 says that bytes are UTF-8, which no text of length in another character set is by chance, but for those of escapes (ISO-2022-JP).
+func isUTF8(b []byte) bool { return utf8.Valid(b) && !bytes.Contains(b, []byte("\x1b")) }
+
+// pageBytes are those of a page as UTF-8, where it says in its head which other character set it has. All others stay as they are.
+func pageBytes(b []byte) []byte {
+	if isUTF8(b) {
+		return b
+	}
+	_, label, _ := charset.DetermineEncoding(b, "")
+	if label == "windows-1252" { // which is said of all pages that say nothing
+		return b
+	}
+	return recoded(b, charsetOf(label))
+}
+
+// recoded are bytes in a character set as UTF-8; those of nil stay as they are.
+func recoded(b []byte, from encoding.Encoding) []byte {
+	if from == nil {
+		return b
+	}
+	if decoded, err := from.NewDecoder().Bytes(b); err == nil {
+		return decoded
+	}
+	return b
 }
 
 // windows1252 reads bytes that are no UTF-8. Text with more good than broken UTF-8 in it is damaged UTF-8: reading it

@@ -6,6 +6,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"html"
 	"io"
 	"net/url"
 	"path"
@@ -14,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/mmcdole/gofeed"
+	"github.com/mmcdole/gofeed/atom"
 )
 
 const (
@@ -91,12 +93,29 @@ func parseFeed(b []byte) (feed *gofeed.Feed, problem *Problem) {
 		text = declaration.ReplaceAll(text, nil)
 	}
 	if err == nil {
-		feed, err = gofeed.NewParser().Parse(bytes.NewReader(text))
+		parser := gofeed.NewParser()
+		parser.AtomTranslator = atomTexts{}
+		feed, err = parser.Parse(bytes.NewReader(text))
 	}
 	if err != nil {
 		return nil, &Problem{What: "the feed can't be parsed: " + err.Error(), Mend: "bring its articles as single files", Fatal: true}
 	}
 	return feed, nil
+}
+
+// atomTexts sees that the content of an Atom entry that says it is text stays text (RFC 4287, 3.1.1.1), before all content is HTML.
+type atomTexts struct{ gofeed.DefaultAtomTranslator }
+
+// Translate implements gofeed.Translator.
+func (a atomTexts) Translate(feed any) (*gofeed.Feed, error) {
+	if f, ok := feed.(*atom.Feed); ok {
+		for _, entry := range f.Entries {
+			if entry.Content != nil && strings.EqualFold(entry.Content.Type, "text") {
+				entry.Content.Value = html.EscapeString(entry.Content.Value)
+			}
+		}
+	}
+	return a.DefaultAtomTranslator.Translate(feed)
 }
 
 // checkXML reads a file to its end and says what is wrong with it.

@@ -61,7 +61,9 @@ func (in *intake) file(s source) error {
 // single takes in a file that is one text.
 func (in *intake) single(s source, kind kind) error {
 	read, most := readerFor(s.name, s.named), maxArticle
-	if ext := strings.ToLower(path.Ext(s.name)); ext == ".html" || ext == ".htm" || kind == page && ext != ".md" && ext != ".markdown" {
+	ext := strings.ToLower(path.Ext(s.name))
+	isPage := ext == ".html" || ext == ".htm" || kind == page && ext != ".md" && ext != ".markdown"
+	if isPage {
 		read = func(text string) (candidate, []Problem) { return readPage(text, s.at) }
 		if s.at != "" {
 			most = maxPage
@@ -78,6 +80,9 @@ func (in *intake) single(s source, kind kind) error {
 	}
 	if err := in.count(len(b)); err != nil {
 		return err
+	}
+	if isPage {
+		b = pageBytes(b)
 	}
 	text, problems := decode(b)
 	if text != "" {

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"golang.org/x/text/encoding"
-	"golang.org/x/text/encoding/charmap"
 	utf "golang.org/x/text/encoding/unicode"
 	"golang.org/x/text/transform"
 )
@@ -71,15 +70,14 @@ func utf8Of(r io.Reader) io.Reader {
 	return transform.NewReader(r, utf.BOMOverride(encoding.Nop.NewDecoder()))
 }
 
-// charsetReader decodes what an XML declaration names. Few are allowed: what they do is known.
+// charsetReader decodes what an XML declaration names.
 func charsetReader(label string, r io.Reader) (io.Reader, error) {
 	switch strings.ToLower(label) {
-	case "utf-8", "utf8", "us-ascii", "ascii", "utf-16": // of the last a byte order mark made UTF-8
+	case "utf-8", "utf8", "us-ascii", "ascii", "utf-16", "utf-16le", "utf-16be": // a byte order mark made UTF-8 of the last
 		return r, nil
-	case "iso-8859-1", "latin1", "windows-1252", "cp1252":
-		return charmap.Windows1252.NewDecoder().Reader(r), nil
-	case "iso-8859-15", "latin9":
-		return charmap.ISO8859_15.NewDecoder().Reader(r), nil
+	}
+	if e := charsetOf(label); e != nil {
+		return e.NewDecoder().Reader(r), nil
 	}
 	return nil, fmt.Errorf("its character set, %s, is not read; UTF-8 is", shown(clip(label, 40)))
 }
