@@ -40,13 +40,18 @@ func (p *Publisher) sumUp(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// byUnit puts issues together that are one for their editors: those of a drip slot, and those that went to its readers by hand in one go.
+// byUnit puts issues together that are one for their editors: those of a drip slot, and those that went to readers of a drip series by
+// hand in one go, which is at one instant. The mode of the series says nothing: it may be another by now.
 func byUnit(begun []outbox.Begun) [][]outbox.Begun {
 	var all [][]outbox.Begun
 	index := map[outbox.Begun]int{}
 	for _, b := range begun {
 		unit := outbox.Begun{SeriesID: b.SeriesID, Slot: b.Slot, Kind: b.Kind}
-		if b.Kind != "slot" && (b.Kind != "now" || !b.Drip) {
+		switch b.Kind {
+		case "slot":
+		case "now":
+			unit.Since = b.Since
+		default:
 			unit.IssueID = b.IssueID
 		}
 		i, known := index[unit]

@@ -3,6 +3,7 @@ package newsletter_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -120,18 +121,22 @@ func TestRule20SummaryOfWhatGoesByHand(t *testing.T) {
 	}
 }
 
-// TestRule20SummaryOfTwoByHand: what goes by hand in the same minute is two issues in live, and one errand in drip.
+// TestRule20SummaryOfTwoByHand: two that go by hand in the same minute are two in live; what goes by one word in drip is one, whatever
+// mode the series has a day later.
 func TestRule20SummaryOfTwoByHand(t *testing.T) {
-	for mode, tt := range map[series.Mode]struct {
-		sends int
-		want  []string
+	for _, tt := range []struct {
+		mode, later series.Mode
+		sends       int
+		want        []string
 	}{
-		series.Live: {2, []string{"A day later: “About two”", "A day later: “About three”"}},
-		series.Drip: {1, []string{"A day later: The skin letters, Thursday 4 March 2027 at 09:00"}},
+		{series.Live, series.Live, 2, []string{"A day later: “About two”", "A day later: “About three”"}},
+		{series.Live, series.Drip, 2, []string{"A day later: “About two”", "A day later: “About three”"}},
+		{series.Drip, series.Drip, 1, []string{"A day later: The skin letters, Thursday 4 March 2027 at 09:00"}},
+		{series.Drip, series.Live, 1, []string{"A day later: The skin letters, Thursday 4 March 2027 at 09:00"}},
 	} {
-		t.Run(string(mode), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%s, then %s", tt.mode, tt.later), func(t *testing.T) {
 			w := newWorld(t)
-			s := w.series("skin", series.Change{Mode: &mode, Schedule: []string{"0 9 1 1 *"}})
+			s := w.series("skin", series.Change{Mode: &tt.mode, Schedule: []string{"0 9 1 1 *"}})
 			w.articles(s, "one", "two", "three", "four")
 			w.enrol(s, "ada")
 			w.clock.set(tuesday(1))
@@ -143,11 +148,15 @@ func TestRule20SummaryOfTwoByHand(t *testing.T) {
 			w.run(tuesday(1).Add(day))
 			before := len(w.summaries())
 			w.enrol(s, "ben")
-			w.clock.set(tuesday(1).Add(2 * day))
-			for range tt.sends {
+			for n := range tt.sends {
+				w.clock.set(tuesday(1).Add(2*day + time.Duration(n)*time.Second))
 				send()
 			}
-			w.run(tuesday(1).Add(3 * day))
+			w.tx("mode", func(tx *store.Tx) error {
+				_, err := series.Set(w.ctx, tx, "skin", series.Change{Mode: &tt.later}, w.clock.now())
+				return err
+			})
+			w.run(tuesday(1).Add(3*day + time.Minute))
 			equal(t, "summaries", w.summaries()[before:], tt.want)
 		})
 	}

@@ -12,12 +12,11 @@ import (
 type Begun struct {
 	IssueID, SeriesID int64 // SeriesID 0: the site's
 	Slot, Kind        string
-	Drip              bool // its series is one now
 	Since             time.Time
 }
 
-const selectUnsummed = `SELECT i.id, coalesce(i.series_id, 0), i.slot, i.kind, coalesce(s.mode = 'drip', 0), i.sending_since
-FROM issues i LEFT JOIN series s ON s.id = i.series_id
+const selectUnsummed = `SELECT i.id, coalesce(i.series_id, 0), i.slot, i.kind, i.sending_since
+FROM issues i
 WHERE i.sending_since > ?1 AND i.kind <> 'welcome' AND NOT EXISTS (SELECT 1 FROM summaries x WHERE x.issue_id = i.id)
 ORDER BY i.sending_since, i.id`
 
@@ -25,7 +24,7 @@ ORDER BY i.sending_since, i.id`
 func Unsummed(ctx context.Context, q store.Querier, after time.Time) (all []Begun, _ error) {
 	var b Begun
 	var since int64
-	err := eachRow(ctx, q, selectUnsummed, []any{&b.IssueID, &b.SeriesID, &b.Slot, &b.Kind, &b.Drip, &since}, func() {
+	err := eachRow(ctx, q, selectUnsummed, []any{&b.IssueID, &b.SeriesID, &b.Slot, &b.Kind, &since}, func() {
 		b.Since = time.UnixMilli(since).UTC()
 		all = append(all, b)
 	}, after.UnixMilli())
