@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/mail"
@@ -110,7 +111,7 @@ var settings = []setting{
 	{"relay.port", int64(trialPort), number(func(c *Config, n int64) error { c.Relay.Port = int(n); return between(n, 1, 65535) })},
 	{"relay.tls", "none", text(func(c *Config, s string) error { c.Relay.TLS = s; return oneOf(s, "starttls", "implicit", "none") })},
 	{"relay.username", "", text(func(c *Config, s string) error { c.Relay.Username = s; return nil })},
-	{"relay.password", "", text(func(c *Config, s string) error { c.Relay.Password = mailer.Secret(s); return nil })},
+	{"relay.password", "", secret(func(c *Config, s string) error { c.Relay.Password = mailer.Secret(s); return nil })},
 	{"relay.connections", int64(8), number(func(c *Config, n int64) error { c.Relay.Connections = int(n); return between(n, 1, 100) })},
 	{"relay.per_connection", int64(100), number(func(c *Config, n int64) error { c.Relay.PerConnection = int(n); return between(n, 1, 10_000) })},
 	{"relay.stream", "", text(func(c *Config, s string) error { c.Relay.Stream = s; return checkStream(s) })},
@@ -124,15 +125,15 @@ var settings = []setting{
 	{"bounces.port", int64(993), number(func(c *Config, n int64) error { c.Bounces.Port = int(n); return between(n, 1, 65535) })},
 	{"bounces.tls", "implicit", text(func(c *Config, s string) error { c.Bounces.TLS = s; return oneOf(s, "implicit", "starttls", "none") })},
 	{"bounces.username", "", text(func(c *Config, s string) error { c.Bounces.Username = s; return nil })},
-	{"bounces.password", "", text(func(c *Config, s string) error { c.Bounces.Password = mailer.Secret(s); return nil })},
+	{"bounces.password", "", secret(func(c *Config, s string) error { c.Bounces.Password = mailer.Secret(s); return nil })},
 	{"bounces.folder", "INBOX", text(func(c *Config, s string) error { c.Bounces.Folder = s; return notEmpty(s) })},
 	{"dkim.keys", "dkim", text(func(c *Config, s string) error { c.DKIM.Keys = s; return notEmpty(s) })},
 	{"dkim.sign", "auto", text(func(c *Config, s string) error { c.DKIM.Sign = s; return oneOf(s, "auto", "always", "never") })},
 	{"notify.to", []string{}, list(setNotifyTo)},
-	{"notify.monitor", "", text(setMonitor)},
+	{"notify.monitor", "", secret(setMonitor)},
 }
 
-// secrets may also come from a file: the key (and variable) with _file behind it.
+// secrets may also come from a file: the key (and variable) with _file behind it. No fault says what was written for one.
 var secrets = []string{"relay.password", "bounces.password", "notify.monitor"}
 
 // A fault is one mistake of the configuration.
@@ -174,6 +175,9 @@ func parseFile(file, content string) (map[string]value, error) {
 	var tree map[string]any
 	if _, err := toml.Decode(content, &tree); err != nil {
 		var e toml.ParseError
+		if errors.As(err, &e) && mayBeSecret(e.LastKey) {
+			return nil, fmt.Errorf("configuration %s, line %d: %s: what stands there is no TOML: text is in quotes, and each key is there once", file, e.Position.Line, e.LastKey)
+		}
 		if errors.As(err, &e) {
 			return nil, fmt.Errorf("configuration %s, line %d: %s", file, e.Position.Line, e.Message)
 		}
@@ -184,15 +188,27 @@ func parseFile(file, content string) (map[string]value, error) {
 	var flatten func(prefix string, tree map[string]any)
 	flatten = func(prefix string, tree map[string]any) {
 		for k, v := range tree {
-			if sub, ok := v.(map[string]any); ok {
+			if sub, ok := v.(map[string]any); ok && !slices.Contains(secrets, prefix+k) {
 				flatten(prefix+k+".", sub)
 				continue
 			}
-			values[prefix+k] = value{v, fmt.Sprintf("%s line %d", file, lines[prefix+k])}
+			origin := file
+			if line, found := lines[prefix+k]; found {
+				origin = fmt.Sprintf("%s line %d", file, line)
+			}
+			values[prefix+k] = value{v, origin}
 		}
 	}
 	flatten("", tree)
 	return values, nil
+}
+
+// mayBeSecret says of the key, or the section, where a file is no TOML that what stands there must not be shown: it is that of a secret, or
+// none that is known.
+func mayBeSecret(key string) bool {
+	return key != "" && !slices.ContainsFunc(settings, func(s setting) bool {
+		return s.key == key && !slices.Contains(secrets, key) || strings.HasPrefix(s.key, key+".")
+	})
 }
 
 var (
@@ -206,6 +222,7 @@ func keyLines(content string) map[string]int {
 	for i, line := range strings.Split(content, "\n") {
 		if m := tableLine.FindStringSubmatch(line); m != nil {
 			prefix = m[1] + "."
+			lines[m[1]] = i + 1
 		} else if m := keyLine.FindStringSubmatch(line); m != nil {
 			lines[prefix+m[1]] = i + 1
 		}
@@ -369,6 +386,9 @@ func (l *loader) secretFiles() {
 			continue
 		}
 		content, err := os.ReadFile(l.path(path))
+		if inner := (*fs.PathError)(nil); errors.As(err, &inner) { // it names the path, which may be the secret itself by mistake
+			err = fmt.Errorf("must be the path of a file, absolute or from the folder of the configuration: %w", inner.Err)
+		}
 		if err != nil {
 			l.wrong(key+"_file", v.origin, err)
 			continue
@@ -433,6 +453,16 @@ func text(set func(*Config, string) error) func(*Config, any) error {
 			return errors.New("holds a control character")
 		}
 		return set(c, s)
+	}
+}
+
+// secret is text that no fault shows; set keeps to that too.
+func secret(set func(*Config, string) error) func(*Config, any) error {
+	return func(c *Config, v any) error {
+		if _, ok := v.(string); !ok {
+			return errors.New("must be text in quotes")
+		}
+		return text(set)(c, v)
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -37,7 +38,7 @@ func TestConfigFaults(t *testing.T) {
 		{"variable", "", []string{"PRESSRUN_RELAY_PORT=many", "PRESSRUN_RELAY_HOTS=x"}, []string{
 			`PRESSRUN_RELAY_PORT: relay.port: "many" is no number`, "PRESSRUN_RELAY_HOTS: no setting has this variable",
 		}},
-		{"secret file missing", "[relay]\nusername = \"news\"\npassword_file = \"gone\"", nil, []string{"line 3: relay.password_file: open"}},
+		{"secret file missing", "[relay]\nusername = \"news\"\npassword_file = \"gone\"", nil, []string{"line 3: relay.password_file: must be the path of a file", "no such file"}},
 		{"half a login", "[relay]\nusername = \"news\"", nil, []string{"line 2: relay.username: user name and password belong together"}},
 		{"notify", "[notify]\nto = [\"nobody\"]", nil, []string{`line 2: notify.to: "nobody" is no mail address`}},
 		{"monitor in the clear", "[notify]\nmonitor = \"http://monitor.example.org/hush\"", nil, []string{"line 2: notify.monitor: must be an https address"}},
@@ -60,7 +61,7 @@ func TestConfigFaults(t *testing.T) {
 			"bounces that go to the relay", "[relay]\nkind = \"postmark\"\n[bounces]\naddress = \"bounces@news.example.org\"", nil,
 			[]string{"line 4: bounces.address: postmark sends with a return path of its own"},
 		},
-		{"password of the mailbox", "", []string{"PRESSRUN_BOUNCES_PASSWORD_FILE=gone"}, []string{"PRESSRUN_BOUNCES_PASSWORD_FILE: bounces.password_file: open"}},
+		{"password of the mailbox", "", []string{"PRESSRUN_BOUNCES_PASSWORD_FILE=gone"}, []string{"PRESSRUN_BOUNCES_PASSWORD_FILE: bounces.password_file: must be the path of a file"}},
 		{"second relay", "[relay.slow]\nhost = \"127.0.0.1\"", nil, []string{"line 2: relay.slow.host: this version knows one relay"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -77,6 +78,40 @@ func TestConfigFaults(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestConfigFaultsHideSecrets in whatever form somebody wrote one, by whatever mistake.
+func TestConfigFaultsHideSecrets(t *testing.T) {
+	for _, key := range secrets {
+		section, name, _ := strings.Cut(key, ".")
+		for _, written := range []string{
+			`%s = ["HUSH2"]`, `%s = [["HUSH2"], 1]`, `%s = {HUSH2 = "HUSH2"}`, `%s.HUSH2 = "HUSH2"`, `%s = HUSH2`, `%s = 'HUSH2`, `%s = "HUSH2`, `%s = "HUSH2"x`,
+			`%s = ‘HUSH2’`, `%s = true-HUSH2`, `%s = "HUSH2\xZZ"`, `%s = "\qHUSH2"`, "%s = \"HUSH2\x01\"", `%s = [HUSH2]`, `"%s" = HUSH2`, ` %s  =HUSH2`, `x%s = HUSH2`,
+			`%s = """HUSH2`, "%[1]s = \"HUSH2\"\n%[1]s = \"HUSH2\"", `%s_file = "HUSH2"`, `%s_file = ["HUSH2"]`, `%s_file = HUSH2`,
+			`%s = 4711`, `%s = 47114711471147114711`, `%s = 4711__1`, `%s = 04711`, `%s = -4711x`, `%s = 4711.5`, `%s = 0x4711g`, `%s = 4711-01-01`, `%s = 4711-99-99`, `%s = inf4711`,
+		} {
+			hides(t, "["+section+"]\n"+fmt.Sprintf(written, name)+"\n")
+			hides(t, fmt.Sprintf(written, key)+"\n")
+		}
+		hides(t, "["+key+"]\nHUSH2 = \"HUSH2\"\n")
+		hides(t, section+" = {"+name+" = HUSH2}\n")
+		for _, env := range []string{"=HUSH2\x01", "_FILE=HUSH2", "S=HUSH2", "_FILE=/HUSH2/HUSH2"} {
+			hides(t, "", variable(key)+env)
+		}
+	}
+	hides(t, "", "PRESSRUN_NOTIFY_MONITOR=HUSH2", `PRESSRUN_RELAY_PASSWORD=["HUSH2"]`)
+}
+
+func hides(t *testing.T, content string, env ...string) {
+	t.Helper()
+	file := writeTestConfig(t, content)
+	_, err := loadConfig(file, env)
+	if err == nil {
+		t.Fatalf("no fault in %s %q", content, env)
+	}
+	if said := strings.ReplaceAll(err.Error(), filepath.Dir(file), ""); strings.Contains(said, "HUSH2") || strings.Contains(said, "4711") {
+		t.Errorf("of %s %q a secret is in %s", content, env, said)
 	}
 }
 
