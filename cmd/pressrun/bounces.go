@@ -77,8 +77,8 @@ func (a *app) subscriberBouncesCommand() *cobra.Command {
 	var drop bool
 	cmd := &cobra.Command{
 		Use:   "bounces",
-		Short: "Bounces and complaints that wait since too many came at once, or give them up",
-		Long: `Reports that come by mail suppress a twentieth of a series' readers within 24 hours, or 20; the rest waits and is applied as the day
+		Short: "Bounces that wait since too many came at once, or give them up",
+		Long: `Bounces that come by mail suppress a twentieth of a series' readers within 24 hours, or 20; the rest waits and is applied as the day
 goes by. --drop gives up what waits, for when a mail server went wrong: it suppresses nobody then, and is still shown with its
 deliveries. What was applied already is lifted by pressrun subscriber unsuppress.`,
 		Example: "  pressrun subscriber bounces\n  pressrun subscriber bounces --drop --yes",
@@ -124,7 +124,7 @@ func (s *site) heldReports(ctx context.Context) ([]heldLine, error) {
 
 func printHeld(w io.Writer, lines []heldLine) {
 	if len(lines) == 0 {
-		fmt.Fprintln(w, "No bounce or complaint waits.")
+		fmt.Fprintln(w, "No bounce waits.")
 		return
 	}
 	fmt.Fprintln(w, "SERIES\tWAITING")
@@ -134,7 +134,7 @@ func printHeld(w io.Writer, lines []heldLine) {
 }
 
 func (a *app) dropReports(ctx context.Context, s *site) error {
-	if err := a.confirm("Give up all bounces and complaints that wait, so that they suppress nobody?"); err != nil {
+	if err := a.confirm("Give up all bounces that wait, so that they suppress nobody?"); err != nil {
 		return err
 	}
 	var n int64
@@ -146,7 +146,7 @@ func (a *app) dropReports(ctx context.Context, s *site) error {
 		return err
 	}
 	return a.print(map[string]int64{"dropped": n}, func(w io.Writer) {
-		fmt.Fprintf(w, "Given up: %s.\n", countOf(n, "bounce or complaint", "bounces and complaints"))
+		fmt.Fprintf(w, "Given up: %s.\n", countOf(n, "bounce", "bounces"))
 	})
 }
 

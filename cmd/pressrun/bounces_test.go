@@ -63,7 +63,7 @@ func TestBouncesByTheCommandLine(t *testing.T) {
 	name, _, _ = strings.Cut(name, `"`)
 	has(s.run("issue", "show", name), "bounced     1, of those sent", "complained  1, of those sent")
 	has(s.run("check"), "login accepted, 3 messages in INBOX; in the last 30 days: 1 bounce, 1 complaint, 1 other mail")
-	has(s.run("subscriber", "bounces"), "No bounce or complaint waits.")
+	has(s.run("subscriber", "bounces"), "No bounce waits.")
 	has(s.run("subscriber", "bounces", "--drop", "--json"), "[]")
 	s.run("check", "--send", "me@example.org", "--yes")
 	if all := s.server.Messages(); !strings.HasPrefix(all[len(all)-1].From, "bounces+0.") {
@@ -94,7 +94,7 @@ func TestBouncesThatWait(t *testing.T) {
 	if err := s.try("subscriber", "bounces", "--drop"); err == nil {
 		t.Error("given up without a word")
 	}
-	if said := s.run("subscriber", "bounces", "--drop", "--yes"); said != "Given up: 2 bounces and complaints.\n" {
+	if said := s.run("subscriber", "bounces", "--drop", "--yes"); said != "Given up: 2 bounces.\n" {
 		t.Errorf("got %q", said)
 	}
 	if said := s.run("subscriber", "bounces", "--json"); strings.TrimSpace(said) != "[]" {

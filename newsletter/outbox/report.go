@@ -22,8 +22,8 @@ const (
 	reportSpan = 30 * 24 * time.Hour
 	// reportWait is how long servers on the way try before they give up, and say so (RFC 5321 section 4.5.4.1).
 	reportWait = 5 * 24 * time.Hour
-	// Within capSpan reports may suppress so many of a series' readers; the rest waits. Whoever forges reports, or a server that goes
-	// wrong, empties no list while nobody looks.
+	// Within capSpan bounces may suppress so many of a series' readers; the rest waits. Whoever forges reports, or a server that goes
+	// wrong, empties no list while nobody looks. No complaint waits: none is to get another letter.
 	capSpan  = 24 * time.Hour
 	capFloor = 20
 	capShare = 20 // a 20th of them
@@ -143,7 +143,7 @@ func (r *Reports) find(ctx context.Context, q store.Querier, report bounce.Repor
 		case err != nil:
 			return d, "", err
 		case r.Path.proves(r.Key, address, d.id, d.dated):
-			return d, r.worth(d), nil
+			return d, r.worth(d, report.Kind), nil
 		default:
 			heard = HeardForged
 		}
@@ -155,13 +155,14 @@ func (r *Reports) find(ctx context.Context, q store.Querier, report bounce.Repor
 	if errors.Is(err, store.ErrNotFound) {
 		return returned{}, heard, nil
 	}
-	return d, r.worth(d), err
+	return d, r.worth(d, report.Kind), err
 }
 
-// worth is empty for a delivery of which reports are believed.
-func (r *Reports) worth(d returned) Heard {
+// worth is empty for a delivery of which reports of a kind are believed. Whatever was made of it, who complains has seen it.
+func (r *Reports) worth(d returned, kind bounce.Kind) Heard {
+	over := d.state == failed || d.state == skipped
 	switch {
-	case d.state == failed, d.state == skipped, d.subscriber == 0, d.dated == 0:
+	case d.subscriber == 0, d.dated == 0, over && kind != bounce.Complaint:
 		return HeardUnknown
 	case r.Now().Sub(time.UnixMilli(d.updated)) > reportSpan:
 		return HeardOld
@@ -219,6 +220,9 @@ func (r *Reports) hear(ctx context.Context, tx *store.Tx, d returned, kind strin
 	if errors.Is(err, store.ErrNotFound) {
 		return nil // read before
 	}
+	if err == nil && kind == complained && theirs {
+		err = r.suppress(ctx, tx, d, e, person, e.said())
+	}
 	if err == nil {
 		err = r.weigh(ctx, tx, d, e)
 	}
@@ -258,8 +262,8 @@ const (
 	holdEvent  = `UPDATE bounces SET held = 1 WHERE id = ?1`
 )
 
-// weigh does what an event means for its delivery and for the address. Where the delivery's own end isn't known yet, or too many are
-// suppressed already, it waits.
+// weigh does what an event means for its delivery, and a bounce for the address: who complained was suppressed when that was heard. Where
+// the delivery's own end isn't known yet, or too many are suppressed already, it waits.
 func (r *Reports) weigh(ctx context.Context, tx *store.Tx, d returned, e event) error {
 	if d.early() {
 		return nil
@@ -283,21 +287,27 @@ func (r *Reports) weigh(ctx context.Context, tx *store.Tx, d returned, e event) 
 		_, err = tx.Exec(ctx, holdEvent, e.id)
 		return err
 	}
-	reason := bounceReason
-	if e.kind == complained {
-		reason = complaintReason
-	}
 	if err == nil {
-		people := subscribers.Registry{Key: r.Key, Now: r.Now}
-		err = people.Suppress(ctx, tx, to.email, 0, reason, fmt.Sprintf("%s (message <%s>)", why, d.messageID))
+		err = r.suppress(ctx, tx, d, e, to, why)
 	}
 	if err == nil {
 		_, err = tx.Exec(ctx, applyEvent, e.id, r.Now().UnixMilli(), 1)
 	}
-	if err == nil {
-		r.Log.InfoContext(ctx, "address suppressed by a report", "delivery", d.id, "subscriber", d.subscriber, "kind", e.kind, "class", e.class)
-	}
 	return err
+}
+
+// suppress suppresses the person of a delivery for what came back of it.
+func (r *Reports) suppress(ctx context.Context, tx *store.Tx, d returned, e event, to person, why string) error {
+	reason := bounceReason
+	if e.kind == complained {
+		reason = complaintReason
+	}
+	people := subscribers.Registry{Key: r.Key, Now: r.Now}
+	if err := people.Suppress(ctx, tx, to.email, 0, reason, fmt.Sprintf("%s (message <%s>)", why, d.messageID)); err != nil {
+		return err
+	}
+	r.Log.InfoContext(ctx, "address suppressed by a report", "delivery", d.id, "subscriber", d.subscriber, "kind", e.kind, "class", e.class)
+	return nil
 }
 
 // said is an event in words.
@@ -308,17 +318,14 @@ func (e event) said() string {
 	return strings.TrimSuffix("a bounce came by mail: "+e.reply.String(), ": ")
 }
 
-// against says why an event is held against the address that its delivery went to, and which that is; empty: it isn't.
+// against says why a bounce is held against the address that its delivery went to, and which that is; empty: it isn't.
 func (r *Reports) against(ctx context.Context, q store.Querier, d returned, e event) (to person, why string, err error) {
-	if d.state != sent {
+	if d.state != sent || e.kind != bounced {
 		return person{}, "", nil
 	}
 	to, theirs, err := r.addressee(ctx, q, d)
-	switch {
-	case err != nil || !theirs:
+	if err != nil || !theirs {
 		return person{}, "", err
-	case e.kind == complained:
-		return to, e.said(), nil
 	}
 	f := failure{
 		delivery: d.id, subscriber: d.subscriber, class: e.class, reply: e.reply, said: e.said(),

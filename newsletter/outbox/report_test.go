@@ -438,6 +438,113 @@ func TestComplaints(t *testing.T) {
 	}
 }
 
+// sender is the envelope sender of the first message that a server was offered.
+func sender(t *testing.T, srv *smtptest.Server) string {
+	t.Helper()
+	for _, command := range srv.Commands() {
+		if _, from, ok := strings.Cut(command, "FROM:<"); ok {
+			from, _, _ = strings.Cut(from, ">")
+			return from
+		}
+	}
+	t.Fatalf("got %q", srv.Commands())
+	return ""
+}
+
+// TestComplaintsNeverWait: whatever became of the delivery, or may become yet, and however many bounces wait, who complained gets nothing more.
+func TestComplaintsNeverWait(t *testing.T) {
+	again := func(s *site, issue int64) {
+		s.tx(func(ctx context.Context, tx *store.Tx) error {
+			_, err := outbox.Settle(ctx, tx, issue, "again", s.now())
+			return err
+		})
+	}
+	for _, tt := range []struct {
+		name, reply string
+		then        func(s *site, issue int64)
+		is, after   string
+	}{
+		{"sent", "250 ok", nil, "1 sent", "1 sent"},
+		{"failed", "554 5.7.1 blocked", nil, "1 failed", "1 failed"},
+		{"put off", "451 4.3.0 later", nil, "1 pending", "1 skipped"},
+		{"uncertain", "", nil, "1 uncertain", "1 sent"},
+		{"pending", "", again, "1 pending", "1 sent"},
+		{"claimed", "", func(s *site, issue int64) { again(s, issue); s.dead("claimed") }, "1 claimed", "1 claimed"},
+		{"inflight", "", func(s *site, issue int64) {
+			again(s, issue)
+			s.exec(`UPDATE deliveries SET state = 'inflight', owner = 'dead', epoch = epoch + 1, lease_until = ?1`, s.now().Add(time.Hour).UnixMilli())
+		}, "1 inflight", "1 inflight"},
+		{"skipped", "451 4.3.0 later", func(s *site, _ int64) {
+			s.suppress(address(1), "bounce")
+			s.advance(time.Hour)
+			s.send(smtptest.New(t))
+		}, "1 skipped", "1 skipped"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s, srv := newSite(t), smtptest.New(t)
+			s.readers(s.skin, 1)
+			issue := s.issue(s.skin, "rest")
+			if tt.reply == "" {
+				srv.At("content").Drop(false)
+			} else {
+				srv.At("content").Reply(tt.reply)
+			}
+			s.mail(srv)
+			from := sender(t, srv)
+			if tt.then != nil {
+				tt.then(s, issue.ID)
+			}
+			s.wants(issue.ID, tt.is)
+			if got := s.hears(complaint("abuse", from, smtptest.Taken{})); got != outbox.HeardComplaint {
+				t.Errorf("got %s", got)
+			}
+			against := must(s.people.Suppressions(t.Context(), s.db, address(1)))
+			if len(against) == 0 || against[len(against)-1].Reason != "complaint" {
+				t.Errorf("got suppressions %+v", against)
+			}
+			later := smtptest.New(t)
+			if tt.is == "1 pending" {
+				s.advance(time.Hour)
+				s.send(later)
+			}
+			must(s.reports().Again(t.Context()))
+			s.wants(issue.ID, tt.after)
+			if n := len(later.Messages()); n > 0 {
+				t.Errorf("%d messages left", n)
+			}
+		})
+	}
+}
+
+// TestComplaintsAreOutsideTheCap: they go through while bounces wait, and take no bounce's place.
+func TestComplaintsAreOutsideTheCap(t *testing.T) {
+	s, srv := newSite(t), smtptest.New(t)
+	s.readers(s.skin, 50)
+	s.issue(s.skin, "rest")
+	s.mail(srv)
+	for i, m := range srv.Messages() {
+		want, raw := "", returned(m.From, "failed", dead, fmt.Sprint(i))
+		switch {
+		case i < 10 || i >= 40:
+			want, raw = "complaint", strings.Replace(complaint("abuse", m.From, m), "abuse@", fmt.Sprint(i, "@"), 1)
+		case i < 30:
+			want = "bounce"
+		}
+		s.hears(raw)
+		var reader int
+		if _, err := fmt.Sscanf(m.To, "r%d@", &reader); err != nil {
+			t.Fatal(m.To, err)
+		}
+		if got, _ := s.suppressedBy(reader); got != want {
+			t.Errorf("report %d: suppressed for %q, want %q", i+1, got, want)
+		}
+	}
+	if held := must(s.reports().Again(t.Context())); held[s.skin.ID] != 10 {
+		t.Errorf("held are %v, want 10", held)
+	}
+}
+
 // TestAComplaintOfAnothersMessage: the token of one reader with the Message-ID of another's proves nothing.
 func TestAComplaintOfAnothersMessage(t *testing.T) {
 	s, srv := newSite(t), smtptest.New(t)
