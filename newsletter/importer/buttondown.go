@@ -129,6 +129,9 @@ func (in *intake) buttondownPost(fsys fs.FS, dir string, row map[string]string) 
 		return p, nil
 	}
 	p.text = strings.TrimPrefix(strings.TrimSpace(text), plainEditor)
+	if hiddenTag.MatchString(p.text) { // Markdown stays as it is
+		p.closed.add("a part of it hidden")
+	}
 	return p, nil
 }
 
@@ -138,7 +141,7 @@ var templateTag = regexp.MustCompile(`\{%-?\s*(\w*)[^\n]*?%\}`)
 // templated minds that tags in a text may have kept a part of it from some readers.
 func (p *post) templated(text string) {
 	for _, m := range templateTag.FindAllStringSubmatch(text, maxLeftOut) {
-		if !strings.HasPrefix(m[1], "end") {
+		if !strings.HasPrefix(m[1], "end") && !strings.HasPrefix(m[1], "el") {
 			p.closed.add("by {% " + clip(m[1], 30) + " … %} a part of it for some readers only")
 		}
 	}

@@ -75,6 +75,8 @@ func TestWhatWasNotOpenComesInAsADraft(t *testing.T) {
 		{"Buttondown, private", buttondown(",email_type", "2024-03-01,a,private", "x"), "a (not in its public archive)"},
 		{"Buttondown, hidden", buttondown(",email_type", "2024-03-01,a,hidden", "x"), "a (not in its public archive)"},
 		{"Buttondown, churned", buttondown(",email_type", "2024-03-01,a,churned", "x"), "a (for readers who had left only)"},
+		{"Buttondown, hidden words", buttondown("", "2024-03-01,a", "x <span title='a' style=\"display:none\">SECRET</span>"), "a (a part of it hidden)"},
+		{"Buttondown, else", buttondown("", "2024-03-01,a", "{% if a %}x{% else %}y{% endif %}"), "a (by {% if … %} a part of it for some readers only);"},
 		{"Buttondown, a condition", buttondown("", "2024-03-01,a", "x {% if subscriber.is_premium %}SECRET{% endif %}"), "a (by {% if … %} a part of it for some readers only)"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -13,9 +13,9 @@ func TestZonesOfFeeds(t *testing.T) {
 		return "<item><title>" + title + "</title><guid>" + title + "</guid><pubDate>" + date + "</pubDate><description>x</description></item>"
 	}
 	f, err := importer.Read(write(t, t.TempDir(), "f.xml", `<rss version="2.0"><channel>`+
-		item("d", "Tue, 02 Jan 2024 05:00:00 GMT")+item("c", "Mon, 01 Jan 2024 20:00:00 pst")+item("b", "Tue, 02 Jan 2024 03:30:00 CET")+item("a", "Tue, 02 Jan 2024 02:00:00 GMT")+"</channel></rss>"))
-	if err != nil || slugs(f) != "a b c d" || f.OrderedBy != "date" {
-		t.Fatalf("%q by %s, %v; want a b c d by date", slugs(f), f.OrderedBy, err)
+		item("e", "2024-01-02 00:00:00 EST")+item("d", "Tue, 02 Jan 2024 04:55:00 GMT")+item("c", "Mon, 01 Jan 2024 20:00:00 pst")+item("b", "Tue, 02 Jan 2024 03:30:00 CET")+item("a", "Tue, 02 Jan 2024 02:00:00 GMT")+"</channel></rss>"))
+	if err != nil || slugs(f) != "a b c d e" || f.OrderedBy != "date" {
+		t.Fatalf("%q by %s, %v; want a b c d e by date", slugs(f), f.OrderedBy, err)
 	}
 	if got, want := f.Articles[2].Date, "2024-01-01"; got != want {
 		t.Errorf("day %s, want %s", got, want)

@@ -14,6 +14,7 @@ var (
 	foreignTag = regexp.MustCompile(`(?i)<(button|canvas|form|img|input|link|meta|object|picture|script|select|style|svg|textarea)\b`)
 	playerTag  = regexp.MustCompile(`(?i)<(video|audio|iframe|embed)\b(?:[^>]*\ssrc\s*=\s*["']?([^"'\s>]+))?`)
 	deadLink   = regexp.MustCompile(`(?i)[^!]\[[^\]]*\]\(\s*<?(data|file|javascript|vbscript):`)
+	hiddenTag  = regexp.MustCompile(`(?i)<[a-z](?:[^<>"']|"[^"]*"|'[^']*')*\s(?:hidden(?:[\s=/>]|$)|style\s*=\s*["'][^"'>]*(?:display\s*:\s*none|visibility\s*:\s*hidden))`)
 	fenceLine  = regexp.MustCompile("^ {0,3}(```|~~~)")
 )
 
@@ -49,6 +50,11 @@ func leftOutOf(line string) []Problem {
 		problems = append(problems, Problem{
 			What: fmt.Sprintf("the HTML tag <%s> does nothing in a letter: it is left out, or stands there as text", strings.ToLower(m[1])),
 			Mend: "take it out, or write what it shows as Markdown",
+		})
+	}
+	if hiddenTag.MatchString(line) {
+		problems = append(problems, Problem{
+			What: "what an HTML tag hides on a page, a letter shows", Mend: "take it out, with the words in it",
 		})
 	}
 	if m := playerTag.FindStringSubmatch(line); m != nil {

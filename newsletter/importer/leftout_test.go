@@ -24,6 +24,14 @@ Text ![p](pic.png) and ![q](https://x.example/q.png).
 `+"```"+`
 ![](https://x.example/alone.png)
 `).Problems)
+	for text, want := range map[string]bool{
+		`<p hidden>x</p>`: true, `a <span class="b" style="color:red;display:none">x</span>`: true, `<p title="a hidden b">x</p>`: false, `a hidden b`: false, "    <p hidden>": false,
+	} {
+		said := strings.Contains(strings.Join(lines(readOne(t, "b.md", "# A\n\nWords.\n\n"+text+"\n").Problems), "\n"), "b.md:5: what an HTML tag hides on a page, a letter shows")
+		if said != want {
+			t.Errorf("%s: said %t, want %t", text, said, want)
+		}
+	}
 	want := []string{
 		"a.md:6: the HTML tag <script> does nothing in a letter: it is left out, or stands there as text; take it out, or write what it shows as Markdown",
 		"a.md:7: a link to javascript: leads nowhere in a letter: only its words stay; link to an https address",

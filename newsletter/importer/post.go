@@ -58,7 +58,7 @@ const undated = "undated"
 func momentOf(s string) moment {
 	s = inNumbers(strings.TrimSpace(s))
 	t, err := mail.ParseDate(s)
-	for _, form := range []string{time.RFC3339Nano, time.DateTime, "2006-01-02 15:04:05Z07:00", time.DateOnly} {
+	for _, form := range []string{time.RFC3339Nano, time.DateTime, "2006-01-02 15:04:05Z07:00", "2006-01-02 15:04:05 -0700", time.DateOnly} {
 		if err != nil {
 			t, err = time.Parse(form, s)
 		}
