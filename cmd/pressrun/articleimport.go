@@ -120,7 +120,9 @@ func (a *app) importArticles(ctx context.Context, s *site, slug string, paths []
 	if err != nil {
 		return err
 	}
-	found, err := importer.Options{Known: there, Taken: taken, Fetch: a.fetch(ctx)}.Read(paths...)
+	b := newBar(a.err, "Reading")
+	found, err := importer.Options{Known: there, Taken: taken, Fetch: a.fetch(ctx), Step: b.patientlyOf()}.Read(paths...)
+	b.clear()
 	if err != nil {
 		return err
 	}

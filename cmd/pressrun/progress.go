@@ -38,8 +38,14 @@ const patience = time.Second
 
 // patiently is show, for what is mostly over before anybody wonders.
 func (b *bar) patiently(total int) func(done int) {
+	show := b.patientlyOf()
+	return func(done int) { show(done, total) }
+}
+
+// patientlyOf is patiently for a total that is known later.
+func (b *bar) patientlyOf() func(done, total int) {
 	began := time.Now()
-	return func(done int) {
+	return func(done, total int) {
 		if time.Since(began) > patience {
 			b.show(int64(done), int64(total))
 		}

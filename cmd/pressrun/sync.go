@@ -68,7 +68,7 @@ type syncing struct {
 }
 
 func (a *app) sync(ctx context.Context, s *site, slug, dir string, apply bool) error {
-	sy, err := s.readSync(ctx, slug, dir)
+	sy, err := s.readSync(ctx, slug, dir, newBar(a.err, "Reading"))
 	if err != nil && sy == nil {
 		return err
 	}
@@ -127,7 +127,7 @@ func (a *app) askToWithdraw(r *syncReport, leaves []string) error {
 }
 
 // readSync reads the folder and compares it with the series. With an error of the folder's files what was read comes along.
-func (s *site) readSync(ctx context.Context, slug, dir string) (*syncing, error) {
+func (s *site) readSync(ctx context.Context, slug, dir string, b *bar) (*syncing, error) {
 	of, err := series.BySlug(ctx, s.db, slug)
 	if err != nil {
 		return nil, err
@@ -143,7 +143,8 @@ func (s *site) readSync(ctx context.Context, slug, dir string) (*syncing, error)
 	if err != nil {
 		return nil, err
 	}
-	found, err := importer.Options{Known: sy.looked, Taken: taken, Whole: true}.Read(dir)
+	found, err := importer.Options{Known: sy.looked, Taken: taken, Step: b.patientlyOf(), Whole: true}.Read(dir)
+	b.clear()
 	if err != nil && !errors.Is(err, importer.ErrFile) {
 		return nil, err
 	}

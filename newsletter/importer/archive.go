@@ -38,7 +38,7 @@ type archive struct {
 // openArchive reads the directory of a zip. Its entries keep no name that leads out of it; what is no file (a link, say) is no part
 // of it either. The error says in words why nothing of it can be read.
 func openArchive(r io.ReaderAt, size int64) (*archive, error) {
-	directory := &bounded{r: r, left: maxDirectory}
+	directory := &directoryReader{r: r, left: maxDirectory}
 	z, err := zip.NewReader(directory, size)
 	switch {
 	case directory.left < 0:
@@ -66,15 +66,15 @@ func openArchive(r io.ReaderAt, size int64) (*archive, error) {
 	return a, nil
 }
 
-// bounded is a file of which only so many bytes may be read until it is open.
-type bounded struct {
+// directoryReader is a file of which only so many bytes may be read until it is open.
+type directoryReader struct {
 	r    io.ReaderAt
 	left int64
 	open bool
 }
 
 // ReadAt implements io.ReaderAt.
-func (b *bounded) ReadAt(p []byte, off int64) (int, error) {
+func (b *directoryReader) ReadAt(p []byte, off int64) (int, error) {
 	if !b.open {
 		if b.left -= int64(len(p)); b.left < 0 {
 			return 0, errDirectory

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -419,4 +420,91 @@ func FuzzExportFolders(f *testing.F) {
 			t.Fatalf("error %v with %d articles", err, len(found.Articles))
 		}
 	})
+}
+
+// endless is a folder of one file that goes on for ever, and counts what is read of it.
+type endless struct {
+	name, head, more string
+	read             int
+}
+
+// Open implements fs.FS.
+func (e *endless) Open(name string) (fs.File, error) {
+	switch name {
+	case ".":
+		return fstest.MapFS{e.name: &fstest.MapFile{}}.Open(".")
+	case e.name:
+		return &endlessFile{e, strings.NewReader(e.head)}, nil
+	}
+	return nil, fs.ErrNotExist
+}
+
+// endlessFile implements fs.File.
+type endlessFile struct {
+	*endless
+	now *strings.Reader
+}
+
+// Stat implements fs.File.
+func (f *endlessFile) Stat() (fs.FileInfo, error) {
+	return fs.Stat(fstest.MapFS{"a": {Mode: 0o444}}, "a")
+}
+
+// Close implements fs.File.
+func (*endlessFile) Close() error { return nil }
+
+// Read implements fs.File.
+func (f *endlessFile) Read(p []byte) (int, error) {
+	if f.now.Len() == 0 {
+		f.now = strings.NewReader(f.more)
+	}
+	n, err := f.now.Read(p)
+	f.read += n
+	return n, err
+}
+
+// A file with one thing that is far too large is refused as soon as that is known, and so are posts that would fill the memory.
+func TestLimitsOfExports(t *testing.T) {
+	const rss = `<rss version="2.0" xmlns:content="http://purl.org/rss/1.0/modules/content/" xmlns:wp="http://wordpress.org/export/1.2/"><channel>`
+	fill := strings.Repeat("x", 64<<10)
+	item := "<item><wp:status>publish</wp:status><wp:post_type>post</wp:post_type><content:encoded>" + strings.Repeat("x", 200<<10) + "</content:encoded></item>"
+	ghost := `{"title":"A","status":"published","html":"` + strings.Repeat("x", 200<<10) + `"}`
+	for _, tt := range []struct {
+		name, file, head, more string
+		want                   string
+		most                   int // MB
+	}{
+		{"an endless text", "a.xml", rss + "<item><content:encoded><![CDATA[", fill, "one thing in it has more than 4 MB", 5},
+		{"an endless attribute", "a.xml", rss + "<item><category domain='", fill, "one thing in it has more than 4 MB", 5},
+		{"endless texts of an item", "a.xml", rss + "<item>", "<content:encoded>" + fill + "</content:encoded>", "one thing in it has more than 4 MB", 5},
+		{"endless elements of an item", "a.xml", rss + "<item>", "<category/>", "one thing in it has more than 4 MB", 5},
+		{"an endless comment", "a.xml", rss + "<item><wp:comment><wp:comment_content>", fill, "one thing in it has more than 4 MB", 5},
+		{"endless posts", "a.xml", rss, item, "its posts have more than 20 MB of text", 25},
+		{"an endless text of Ghost", "a.json", `{"data":{"posts":[{"html":"`, fill, "one thing in it has more than 4 MB", 5},
+		{"an endless text that is not read", "a.json", `{"meta":"`, fill, "one thing in it has more than 4 MB", 5},
+		{"endless posts of Ghost", "a.json", `{"data":{"posts":[` + ghost, "," + ghost, "its posts have more than 20 MB of text", 25},
+	} {
+		files := &endless{name: tt.file, head: tt.head, more: tt.more}
+		_, err := importer.ReadFS(files, ".")
+		if !errors.Is(err, importer.ErrFile) || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: got %v, want %q", tt.name, err, tt.want)
+		}
+		if files.read > tt.most<<20 {
+			t.Errorf("%s: it read %d KB before it gave up", tt.name, files.read>>10)
+		}
+	}
+}
+
+// A post that thousands wrote comments to comes in: nobody wants to be mailed those. One with too much text is left out with a word.
+func TestManyCommentsAreNoText(t *testing.T) {
+	comment := "<wp:comment><wp:comment_content>" + strings.Repeat("x", 1<<10) + "</wp:comment_content></wp:comment>"
+	item := func(guid, text string) string {
+		return "<item><title>A</title><guid>https://harbour.example/" + guid + "</guid><wp:post_name>" + guid + "</wp:post_name><wp:status>publish</wp:status><wp:post_type>post</wp:post_type>" +
+			"<content:encoded>" + text + "</content:encoded>" + strings.Repeat(comment, 6_000) + "</item>"
+	}
+	f, err := importer.Read(write(t, t.TempDir(), "a.xml", `<rss version="2.0" xmlns:content="http://purl.org/rss/1.0/modules/content/" xmlns:wp="http://wordpress.org/export/1.2/"><channel>`+
+		item("a", "Text.")+item("b", strings.Repeat("x", 300<<10))+"</channel></rss>"))
+	if err != nil || slugs(f) != "a" || !strings.Contains(strings.Join(lines(f.Problems), "\n"), "#b: it is left out: it has more than 256 KB") {
+		t.Errorf("got %q, %q, %v", slugs(f), lines(f.Problems), err)
+	}
 }

@@ -58,7 +58,8 @@ func (in *intake) feed(s source) error {
 		seen[p.guid] = true
 		posts = append(posts, p)
 	}
-	for _, p := range slices.Backward(posts) {
+	for i, p := range slices.Backward(posts) {
+		in.step(len(posts)-1-i, len(posts))
 		if err := g.add(p); err != nil {
 			return err
 		}

@@ -34,6 +34,7 @@ type intake struct {
 	names      map[string]string // all files that were met, by what Source calls them, as problems name them
 	files      int
 	bytes      int
+	held       int      // bytes of what posts were read from
 	archived   bool     // what is read lies in a zip
 	read       []string // Found.Sources
 

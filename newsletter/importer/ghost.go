@@ -19,6 +19,7 @@ type ghostData struct {
 	posts []ghostPost
 	names map[ghostValue]string       // of tags
 	tags  map[ghostValue][]ghostValue // of posts
+	held  int                         // bytes of text, with what was held before
 }
 
 // ghostPost is a row of the table posts. Old versions have page instead of type, and numbers where new ones have text.
@@ -28,8 +29,8 @@ type ghostPost struct {
 	Title      string     `json:"title"`
 	Slug       string     `json:"slug"`
 	HTML       string     `json:"html"`
-	Mobiledoc  ghostValue `json:"mobiledoc"`
-	Lexical    ghostValue `json:"lexical"`
+	Mobiledoc  ghostThere `json:"mobiledoc"`
+	Lexical    ghostThere `json:"lexical"`
 	Image      string     `json:"feature_image"`
 	Type       string     `json:"type"`
 	Page       ghostValue `json:"page"`
@@ -39,6 +40,17 @@ type ghostPost struct {
 	Created    ghostValue `json:"created_at"`
 	Published  ghostValue `json:"published_at"`
 	Excerpt    string     `json:"custom_excerpt"`
+
+	large bool // it had more HTML than an article may have
+}
+
+// ghostThere says that a value is neither null nor empty. What it is takes a lot of memory, and nobody reads it.
+type ghostThere bool
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (t *ghostThere) UnmarshalJSON(b []byte) error {
+	*t = ghostThere(string(b) != "null" && string(b) != `""`)
+	return nil
 }
 
 // ghostValue is a text, a number or a truth value, as text; empty for null.
@@ -73,9 +85,11 @@ func (v ghostValue) moment() moment {
 const ghostSite = "__GHOST_URL__"
 
 // readGhost walks through an export, so that not all of it is in memory at once.
-func readGhost(r io.Reader) (*ghostData, error) {
-	d := json.NewDecoder(utf8Of(r))
-	g := &ghostData{names: map[ghostValue]string{}, tags: map[ghostValue][]ghostValue{}}
+func readGhost(r io.Reader, held int) (*ghostData, error) {
+	value := &bounded{r: utf8Of(r)}
+	d := json.NewDecoder(value)
+	value.done = d.InputOffset
+	g := &ghostData{held: held, names: map[ghostValue]string{}, tags: map[ghostValue][]ghostValue{}}
 	data := func(key string) error {
 		if key != "data" {
 			return skipJSON(d)
@@ -98,6 +112,12 @@ func (g *ghostData) table(d *json.Decoder, name string) error {
 		return eachElement(d, func() error {
 			var p ghostPost
 			err := d.Decode(&p)
+			if len(p.HTML) > maxArticle {
+				p.HTML, p.large = "", true
+			}
+			if g.held += len(p.HTML) + len(p.Title) + len(p.Excerpt); g.held > maxHeld {
+				return errHeld
+			}
 			if g.posts = append(g.posts, p); len(g.posts) > maxFiles {
 				return fmt.Errorf("it has more than %d posts", maxFiles)
 			}
@@ -216,18 +236,21 @@ func (in *intake) ghost(s source) error {
 	}
 	defer f.Close()
 	counted := &counting{r: f, most: maxTotal - in.bytes}
-	data, err := readGhost(counted)
+	data, err := readGhost(counted, in.held)
 	if err == nil && !data.found {
 		err = errNoGhost
 	}
 	in.bytes += counted.n
+	in.held = data.held
 	if err != nil {
 		in.noGhost(s, err)
 		return nil
 	}
 	slices.SortStableFunc(data.posts, func(a, b ghostPost) int { return strings.Compare(a.date().at, b.date().at) })
 	g := in.gather(s, "Ghost export")
-	for _, p := range data.posts {
+	for i, p := range data.posts {
+		in.step(i, len(data.posts))
+		data.posts[i] = ghostPost{}
 		made := p.post(s, data.tagsOf(p))
 		if !g.wantsGhost(p, made) {
 			continue
@@ -290,7 +313,9 @@ func (p ghostPost) post(s source, tags []string) post {
 	if len(p.ID) < 12 { // the numbers of old versions, by which each site counts for itself
 		made.guid = guidOf("ghost:" + string(cmp.Or(p.UUID, p.ID+" "+cmp.Or(ghostValue(p.Created.moment().at), ghostValue(p.Slug)))))
 	}
-	if strings.TrimSpace(p.HTML) == "" && (p.Lexical != "" || p.Mobiledoc != "") {
+	if p.large {
+		made.unread = tooLarge(maxArticle).Error()
+	} else if strings.TrimSpace(p.HTML) == "" && bool(p.Lexical || p.Mobiledoc) {
 		made.unread = "it has no HTML, only what Ghost's editor itself reads (Lexical or Mobiledoc)"
 	}
 	if image := s.ghostAddress(p.Image, true); strings.HasPrefix(image, "/") {

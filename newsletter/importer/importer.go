@@ -73,10 +73,11 @@ func ReadBeside(known []series.Article, paths ...string) (Found, error) {
 
 // Options say for whom and how paths are read.
 type Options struct {
-	Known []series.Article // the articles of the series that is read for, by rank
-	Taken map[string]bool  // slugs that other series have
-	Fetch Fetch            // gets what lies at web addresses; nil: they are not read
-	Whole bool             // the paths hold all of the series: what may be an article and isn't read is Fatal, wherever it lies
+	Known []series.Article   // the articles of the series that is read for, by rank
+	Taken map[string]bool    // slugs that other series have
+	Fetch Fetch              // gets what lies at web addresses; nil: they are not read
+	Step  func(done, of int) // hears how many posts of an export are read; nil: nobody does
+	Whole bool               // the paths hold all of the series: what may be an article and isn't read is Fatal, wherever it lies
 }
 
 // Read is ReadBeside with options.

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/mail"
 	"net/netip"
@@ -113,6 +114,58 @@ type leftOver struct {
 
 func (in *intake) gather(s source, kind string) *gathering {
 	return &gathering{in: in, s: s, kind: kind, names: map[string]int{}, keys: map[string]int{}}
+}
+
+const (
+	maxItem = 4 << 20  // bytes of what a parser has in memory at a time
+	maxHeld = 20 << 20 // bytes of the posts of all exports together, which are in memory until they are articles
+)
+
+var (
+	errItem = fmt.Errorf("one thing in it has more than %d MB, as no post has", maxItem>>20)
+	errHeld = fmt.Errorf("its posts have more than %d MB of text", maxHeld>>20)
+)
+
+// bounded is a file of which no more than maxItem are read beyond what is done with.
+type bounded struct {
+	r    io.Reader
+	n    int64        // bytes
+	done func() int64 // how many of these are done with; nil: none
+}
+
+// Read implements io.Reader.
+func (b *bounded) Read(p []byte) (int, error) {
+	n, err := b.r.Read(p)
+	b.n += int64(n)
+	pending := b.n
+	if b.done != nil {
+		pending -= b.done()
+	}
+	if pending > maxItem {
+		return 0, errItem
+	}
+	return n, err
+}
+
+// hold counts what a post takes until it is an article. A text that is too large for one is not kept.
+func (in *intake) hold(p *post) error {
+	if len(p.html) > maxArticle {
+		p.html, p.unread = "", tooLarge(maxArticle).Error()
+	}
+	for _, s := range append([]string{p.html, p.preheader, p.footnotes, p.title}, p.tags...) {
+		in.held += len(s)
+	}
+	if in.held > maxHeld {
+		return errHeld
+	}
+	return nil
+}
+
+// step tells who waits how many posts are read.
+func (in *intake) step(done, of int) {
+	if in.Step != nil {
+		in.Step(done, of)
+	}
 }
 
 // leave counts a post that is none for us.

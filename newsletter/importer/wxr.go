@@ -77,10 +77,12 @@ func (in *intake) wxr(s source) error {
 	defer f.Close()
 	counted := &counting{r: f, most: maxTotal - in.bytes}
 	tokens, at := readXML(counted)
+	at.skip = "comment" // there may be thousands, and nobody wants to be mailed them
 	g := in.gather(s, "WordPress export")
 	var posts []post
 	parts := map[string]string{}
 	for {
+		at.room = maxItem
 		token, err := tokens.Token()
 		if errors.Is(err, io.EOF) {
 			break
@@ -98,8 +100,10 @@ func (in *intake) wxr(s source) error {
 				case err != nil:
 				case item.Type == "wp_block":
 					item.reusable(parts)
+					err = in.hold(&post{html: item.text()})
 				case g.wanted(item) && len(posts) <= maxFiles:
 					posts = append(posts, item.post())
+					err = in.hold(&posts[len(posts)-1])
 				}
 			}
 		}
@@ -112,8 +116,10 @@ func (in *intake) wxr(s source) error {
 	}
 	in.bytes += counted.n
 	slices.SortStableFunc(posts, func(a, b post) int { return cmp.Compare(a.date.at, b.date.at) })
-	for _, p := range posts {
+	for i, p := range posts {
+		posts[i] = post{} // its text is not needed twice
 		p.settle(parts)
+		in.step(i, len(posts))
 		if err := g.add(p); err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 
 	"golang.org/x/text/encoding"
@@ -21,21 +22,57 @@ var (
 )
 
 // xmlTokens gives the tokens of XML that comes from anywhere: strictly as it is written, with no entities but the five of XML
-// itself, without a DOCTYPE, and not too deep. It implements xml.TokenReader.
+// itself, without a DOCTYPE, not too deep, and none that is too large. It implements xml.TokenReader.
 type xmlTokens struct {
 	decoder *xml.Decoder
+	token   *bounded
 	depth   int
+	skip    string // the name of elements that are passed over; empty: none are
+	room    int    // bytes that its tokens may still have
 }
 
 // readXML is a decoder of such tokens, with the place that they come to.
 func readXML(r io.Reader) (*xml.Decoder, *xmlTokens) {
-	t := &xmlTokens{decoder: xml.NewDecoder(utf8Of(r))}
+	t := &xmlTokens{token: &bounded{r: utf8Of(r)}, room: math.MaxInt}
+	t.decoder = xml.NewDecoder(t.token)
 	t.decoder.CharsetReader = charsetReader
 	return xml.NewTokenDecoder(t), t
 }
 
 // Token implements xml.TokenReader.
 func (t *xmlTokens) Token() (xml.Token, error) {
+	token, err := t.next()
+	start, ok := token.(xml.StartElement)
+	if ok && err == nil && t.skip != "" && start.Name.Local == t.skip {
+		for above := t.depth - 1; t.depth > above && err == nil; {
+			_, err = t.next()
+		}
+		if errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF
+		}
+		return xml.CharData(nil), err
+	}
+	switch token := token.(type) {
+	case xml.StartElement:
+		t.room -= partSize
+		for _, a := range token.Attr {
+			t.room -= partSize + len(a.Value)
+		}
+	case xml.CharData:
+		t.room -= len(token)
+	}
+	if t.room < 0 {
+		return nil, errItem
+	}
+	return token, err
+}
+
+// partSize is what an element or an attribute takes beside its text, in bytes.
+const partSize = 64
+
+// next is the next token, also of what is passed over.
+func (t *xmlTokens) next() (xml.Token, error) {
+	t.token.n = 0
 	token, err := t.decoder.RawToken()
 	switch token.(type) {
 	case xml.StartElement:
@@ -57,8 +94,10 @@ func (t *xmlTokens) problem(err error) Problem {
 	var broken *xml.SyntaxError
 	var large tooLarge
 	switch {
-	case errors.Is(err, errDoctype), errors.Is(err, errXMLDepth), errors.Is(err, errParts), errors.As(err, &large):
+	case errors.Is(err, errDoctype), errors.Is(err, errXMLDepth), errors.Is(err, errParts), errors.Is(err, errItem), errors.As(err, &large):
 		p.What, p.Mend = err.Error(), "bring its articles as single files"
+	case errors.Is(err, errHeld):
+		p.Line, p.What, p.Mend = 0, err.Error(), "export a part of it at a time"
 	case errors.As(err, &broken):
 		p.What = "its XML is broken: " + broken.Msg
 	}
