@@ -37,6 +37,9 @@ var (
 	gates = regexp.MustCompile(`(?i)<!--\s*wp:([\w/-]*(?:paywall|premium|membership|memberful|memberpress|pmpro|restrict|subscriber-view|private)[\w/-]*)`)
 )
 
+// seenBy is what a block of WordPress says of those who see it: the plugin Block Visibility goes by roles, dates and the like.
+var seenBy = regexp.MustCompile(`<!--\s*wp:([\w/-]+)\s[^>]*"blockVisibility":\{`)
+
 // closedParts are the reasons that stand in the text of a post.
 func closedParts(html string) (c closed) {
 	for _, m := range gated.FindAllStringSubmatch(html, -1) {
@@ -46,6 +49,9 @@ func closedParts(html string) (c closed) {
 	}
 	for _, m := range gates.FindAllStringSubmatch(html, -1) {
 		c.add("a part of it for some readers only, by the block " + clip(m[1], 60))
+	}
+	for _, m := range seenBy.FindAllStringSubmatch(html, -1) {
+		c.add("a part of it for some readers only, by the visibility of the block " + clip(m[1], 60))
 	}
 	return c
 }

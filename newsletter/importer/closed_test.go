@@ -60,6 +60,7 @@ func TestWhatWasNotOpenComesInAsADraft(t *testing.T) {
 		{"WordPress, patrons", one("w.xml", wxrOf("<p>x</p>", metaField("patreon-level", "5"), "")), "a (for some readers only, by the field patreon-level)"},
 		{"WordPress, a paywall", one("w.xml", wxrOf("<p>x</p><!-- wp:jetpack/paywall /--><p>SECRET</p>", "", "")), "a (a part of it for some readers only, by the block jetpack/paywall)"},
 		{"WordPress, premium content", one("w.xml", wxrOf("<!-- wp:premium-content/subscriber-view --><p>SECRET</p><!-- /wp:premium-content/subscriber-view -->", "", "")), "by the block premium-content/subscriber-view"},
+		{"WordPress, a block by roles", one("w.xml", wxrOf(`<!-- wp:group {"blockVisibility":{"controlSets":[]}} --><p>SECRET</p><!-- /wp:group -->`, "", "")), "by the visibility of the block group"},
 		{"WordPress, a shortcode", one("w.xml", wxrOf("Open. [private]SECRET[/private]", "", "")), "a (perhaps a part of it for some readers only, between [private] and its end)"},
 		{"WordPress, a shortcode around code", one("w.xml", wxrOf("[private]SECRET <code>x</code> SECRET[/private]", "", "")), "between [private] and its end"},
 		{"WordPress, a shortcode that nobody knows", one("w.xml", wxrOf("[crew rank=2]SECRET[/crew]", "", "")), "between [crew] and its end"},
