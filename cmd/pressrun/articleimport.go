@@ -289,7 +289,11 @@ func (s *site) takeIn(ctx context.Context, tx *store.Tx, r *importReport, in []s
 func (r *importReport) advise(in []series.Incoming, fresh bool, now time.Time) {
 	for _, l := range r.Articles {
 		if l.State == string(series.Draft) {
-			r.Notes = append(r.Notes, "Drafts are not sent: pressrun article ready --all "+r.Series)
+			note := "Drafts are not sent: pressrun article ready --all " + r.Series
+			if slices.ContainsFunc(in, func(one series.Incoming) bool { return one.Draft }) {
+				note = "Drafts are not sent, and some were drafts, or not open to everybody, where they come from. Those that all readers may have: pressrun article ready ARTICLE..."
+			}
+			r.Notes = append(r.Notes, note)
 			break
 		}
 	}
