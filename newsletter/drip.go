@@ -78,6 +78,20 @@ func begunInDrip(s series.Series, issue series.Issue) bool {
 	return issue.SeriesID == s.ID && issue.Kind == "slot" && issue.State == series.IssueFilling && issue.Name != slotName(s, series.Slot{Wall: issue.Slot})
 }
 
+// begunFor lists what was begun to fill for slots of a drip series.
+func begunFor(ctx context.Context, q store.Querier, s series.Series, slots []series.Slot) ([]series.Issue, error) {
+	if len(slots) == 0 {
+		return nil, nil
+	}
+	open, err := series.OpenIssues(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(open, func(i series.Issue) bool {
+		return !begunInDrip(s, i) || !slices.ContainsFunc(slots, func(slot series.Slot) bool { return slot.ID != 0 && slot.Wall == i.Slot })
+	}), nil
+}
+
 // takeBack cancels what drip slots of a series have begun, where those says so of the slot's time: its readers would be taken to have had
 // it. What was written for them is skipped by SkipCancelled.
 func (p *Publisher) takeBack(ctx context.Context, tx *store.Tx, s series.Series, reason string, those func(wall string) bool) error {

@@ -67,12 +67,18 @@ type grouping struct {
 	common series.Facts
 	placed []int64
 	now    time.Time
+	begun  []series.Issue
 	groups []group
 	index  map[string]int
 }
 
 func (g *grouping) add(r outbox.Reader, back time.Time) {
 	own := readerFacts(g.common, r)
+	for _, i := range g.begun {
+		if at, had := own.Had[i.ArticleID]; had && !at.Before(i.Frozen) && !own.Announced[i.ArticleID] {
+			delete(own.Had, i.ArticleID)
+		}
+	}
 	key := signature(own, g.placed, g.now)
 	if !back.IsZero() {
 		key = back.String() + key
@@ -87,10 +93,15 @@ func (g *grouping) add(r outbox.Reader, back time.Time) {
 }
 
 // groups puts the mailable readers of a drip series together by what Next looks at, so that a forecast costs as much as
-// there are different positions, not people. With slots there are groups of those too who are back from a break in one of them.
+// there are different positions, not people. With slots there are groups of those too who are back from a break in one of them; who
+// has a row already in what is being filled for one of them is still to get that, and has not had it.
 func groups(ctx context.Context, q store.Querier, s series.Series, f series.Facts, now time.Time, slots ...series.Slot) ([]group, error) {
 	g := grouping{common: f, placed: placements(f.Articles), now: now, index: map[string]int{}}
-	err := eachReaders(ctx, q, s.ID, 0, func(readers []outbox.Reader) error {
+	var err error
+	if g.begun, err = begunFor(ctx, q, s, slots); err != nil {
+		return nil, err
+	}
+	err = eachReaders(ctx, q, s.ID, 0, func(readers []outbox.Reader) error {
 		for _, r := range readers {
 			g.add(r, time.Time{})
 		}

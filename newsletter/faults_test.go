@@ -425,6 +425,27 @@ func TestADripSlotInMidFill(t *testing.T) {
 	}
 }
 
+// TestADripSlotInMidFillIsForeseen: who has a row already is one of the slot's readers, and goes on from there in the next.
+func TestADripSlotInMidFillIsForeseen(t *testing.T) {
+	for name, hold := range map[string]bool{"at work": false, "held meanwhile": true} {
+		t.Run(name, func(t *testing.T) {
+			w, _ := cutDrip(t)
+			if hold {
+				w.check("hold", w.p.HoldIssue(w.ctx, "skin/"+wall(1), "wait for the lawyer"))
+			}
+			rows, err := w.p.Plan(w.ctx, "skin", 2, time.Time{})
+			w.check("plan", err)
+			st, err := w.p.Issue(w.ctx, "skin/"+wall(1))
+			w.check("issue", err)
+			w.check("foresee", w.p.ForeseeSlot(w.ctx, &st))
+			for i, row := range append(rows, *st.Planned) {
+				equal(t, row.Slot, row.Articles, []newsletter.PlannedArticle{{Article: []string{"one", "two", "one"}[i], Readers: 1200}})
+			}
+			equal(t, "subject", st.Issue.Subject, "About one")
+		})
+	}
+}
+
 func TestListBombing(t *testing.T) {
 	w := newWorld(t)
 	w.series("skin", series.Change{})
