@@ -82,11 +82,11 @@ func (p *Publisher) skipAll(ctx context.Context, tx *store.Tx, s series.Series, 
 		slices.Reverse(slots)
 	}
 	for _, slot := range slots {
-		event, covered := on.On(slot.Wall[:len(time.DateOnly)], slot.At)
-		if !covered {
+		events := on.On(slot.Wall[:len(time.DateOnly)], slot.At)
+		if len(events) == 0 {
 			continue
 		}
-		did := false
+		event, did := events[0], false
 		if undo {
 			did, err = series.UnskipSlot(ctx, tx, s, slot.Wall, event, p.now())
 		} else {

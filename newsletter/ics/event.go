@@ -16,6 +16,7 @@ type moment struct {
 	wall     time.Time // what calendar and clock show, as if it were UTC
 	zone     *time.Location
 	wholeDay bool // a date alone, of no zone
+	floats   bool // its time names no zone, so that zone is the reader's
 }
 
 // at is the instant of a moment that isn't a whole day.
@@ -40,8 +41,21 @@ func (m moment) same(n moment) bool {
 	return m.at().Equal(n.at())
 }
 
+// alike refuses a moment that can't be compared with the begin of its event: a date is none of its times, and a time without a zone is
+// another one in each zone (RFC 5545 sections 3.8.2.2, 3.8.4.4, 3.8.5.1).
+func (m moment) alike(name string, begin moment) error {
+	switch {
+	case m.wholeDay != begin.wholeDay:
+		return fmt.Errorf("%s and DTSTART must both be dates, or both times", name)
+	case m.floats != begin.floats:
+		return fmt.Errorf("of %s and DTSTART one has a time zone and the other has none: write both with the same TZID", name)
+	}
+	return nil
+}
+
 // event is an event of a calendar file, as far as it says when it is on.
 type event struct {
+	source    component
 	name, uid string
 	begin     moment
 	lasts     time.Duration // by calendar and clock
@@ -68,7 +82,7 @@ func (e event) begins(from, until time.Time) iter.Seq[moment] {
 }
 
 func readEvent(c component, zone *time.Location) (e event, err error) {
-	e.name = c.title()
+	e.source, e.name = c, c.title()
 	start, found, err := c.one("DTSTART")
 	switch {
 	case err != nil:
@@ -131,8 +145,8 @@ func readMoments(from []property, begin moment, zone *time.Location) (all []mome
 	for _, p := range from {
 		for _, value := range p.list() {
 			m, err := readMoment(p, value, zone)
-			if err == nil && m.wholeDay != begin.wholeDay {
-				err = fmt.Errorf("%s and DTSTART must both be dates, or both times", p.name)
+			if err == nil {
+				err = m.alike(p.name, begin)
 			}
 			if err != nil {
 				return nil, err
@@ -170,7 +184,7 @@ func readMoment(p property, value string, zone *time.Location) (moment, error) {
 			return moment{}, fmt.Errorf("%s: the time zone %q is not known: write an IANA name such as Europe/Berlin, or times of UTC", p.name, printable(name))
 		}
 	}
-	return moment{wall: t, zone: zone}, nil
+	return moment{wall: t, zone: zone, floats: p.params["TZID"] == ""}, nil
 }
 
 const wholeDay = 24 * time.Hour
@@ -204,11 +218,11 @@ func readLength(c component, begin moment, zone *time.Location) (time.Duration, 
 // write the same.
 func lengthUntil(end property, begin moment, zone *time.Location) (time.Duration, error) {
 	m, err := readMoment(end, end.value, zone)
-	switch {
-	case err != nil:
+	if err == nil {
+		err = m.alike(end.name, begin)
+	}
+	if err != nil {
 		return 0, err
-	case m.wholeDay != begin.wholeDay:
-		return 0, errors.New("DTSTART and DTEND must both be dates, or both times")
 	}
 	lasts := m.wall.Sub(begin.wall)
 	if !begin.wholeDay {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sort"
 	"time"
 )
 
@@ -23,8 +24,9 @@ var ErrFile = errors.New("the calendar file was not taken")
 
 // Calendar is when something is on.
 type Calendar struct {
-	dates map[string]string // local date, YYYY-MM-DD -> the event's name
-	times []stretch
+	dates   map[string][]string // local date, YYYY-MM-DD -> the names of its events
+	times   []stretch           // by begin
+	longest time.Duration       // of times
 }
 
 // stretch is when an event with times is on: from begin until before end, or at begin alone where they are the same.
@@ -33,18 +35,20 @@ type stretch struct {
 	begin, end time.Time
 }
 
-// On names the first event of the file that is on at an instant, whose local date is the one given (YYYY-MM-DD): one of whole days by the
-// date, wherever it was written, another by the instant.
-func (c Calendar) On(date string, at time.Time) (event string, on bool) {
-	if event, on = c.dates[date]; on {
-		return event, true
-	}
-	for _, s := range c.times {
-		if s.begin.Equal(at) || s.begin.Before(at) && at.Before(s.end) {
-			return s.name, true
+// On names the events that are on at an instant, whose local date is the one given (YYYY-MM-DD), each name once: those of whole days by the
+// date, wherever they were written, in the order of the file, then others by the instant.
+func (c Calendar) On(date string, at time.Time) (events []string) {
+	events = slices.Clone(c.dates[date])
+	first := sort.Search(len(c.times), func(i int) bool { return !c.times[i].begin.Before(at.Add(-c.longest)) })
+	for _, s := range c.times[first:] {
+		if s.begin.After(at) {
+			break
+		}
+		if (s.begin.Equal(at) || at.Before(s.end)) && !slices.Contains(events, s.name) {
+			events = append(events, s.name)
 		}
 	}
-	return "", false
+	return events
 }
 
 // Read reads a calendar file of 5 MB at most: what is on between two instants. Times without a zone of their own are those of a clock in
@@ -66,7 +70,7 @@ func Read(r io.Reader, zone *time.Location, from, until time.Time) (Calendar, er
 	if err != nil {
 		return Calendar{}, err
 	}
-	c := Calendar{dates: map[string]string{}}
+	c := Calendar{dates: map[string][]string{}}
 	for _, e := range events {
 		if !e.cancelled {
 			c.add(e, from, until)
@@ -75,6 +79,7 @@ func Read(r io.Reader, zone *time.Location, from, until time.Time) (Calendar, er
 			return Calendar{}, fmt.Errorf("%w: its events have more than %d times until %s", ErrFile, mostTimes, until.Format(time.DateOnly))
 		}
 	}
+	slices.SortStableFunc(c.times, func(a, b stretch) int { return a.begin.Compare(b.begin) })
 	return c, nil
 }
 
@@ -82,17 +87,31 @@ func Read(r io.Reader, zone *time.Location, from, until time.Time) (Calendar, er
 func understood(found []component, zone *time.Location) ([]event, error) {
 	var events []event
 	var faults []error
-	instead := map[string][]moment{} // by the UID of the repeated event
+	fault := func(at component, err error) {
+		faults = append(faults, fmt.Errorf("line %d, “%s”: %w", at.line, at.title(), err))
+	}
+	instead := map[string][]event{} // by the UID of the repeated event
 	for _, one := range found {
 		e, err := readEvent(one, zone)
 		if err != nil {
-			faults = append(faults, fmt.Errorf("line %d, “%s”: %w", one.line, one.title(), err))
+			fault(one, err)
 			continue
 		}
 		if e.instead != nil {
-			instead[e.uid] = append(instead[e.uid], *e.instead)
+			instead[e.uid] = append(instead[e.uid], e)
 		}
 		events = append(events, e)
+	}
+	for i, e := range events {
+		if e.instead != nil || e.uid == "" {
+			continue
+		}
+		for _, own := range instead[e.uid] {
+			if err := own.instead.alike("RECURRENCE-ID", e.begin); err != nil {
+				fault(own.source, err)
+			}
+			events[i].without = append(events[i].without, *own.instead)
+		}
 	}
 	if more := len(faults) - mostFaults; more > 0 {
 		faults = append(faults[:mostFaults], fmt.Errorf("and %d more", more))
@@ -100,15 +119,10 @@ func understood(found []component, zone *time.Location) ([]event, error) {
 	if len(faults) > 0 {
 		return nil, fmt.Errorf("%w, and nothing was skipped:\n%w", ErrFile, errors.Join(faults...))
 	}
-	for i, e := range events {
-		if e.instead == nil && e.uid != "" {
-			events[i].without = slices.Concat(e.without, instead[e.uid])
-		}
-	}
 	return events, nil
 }
 
-// add adds what of an event is on between two instants; the first event of a date gives it its name.
+// add adds what of an event is on between two instants.
 func (c *Calendar) add(e event, from, until time.Time) {
 	begins := slices.SortedFunc(e.begins(from, until), func(a, b moment) int { return a.wall.Compare(b.wall) })
 	day, last := midnight(from).AddDate(0, 0, -2), until.AddDate(0, 0, 2) // whatever the zone of the dates
@@ -120,12 +134,13 @@ func (c *Calendar) add(e event, from, until time.Time) {
 				day = begin.wall
 			}
 			for ; day.Before(end.wall) && day.Before(last); day = day.AddDate(0, 0, 1) {
-				if date := day.Format(time.DateOnly); c.dates[date] == "" {
-					c.dates[date] = e.name
+				if date := day.Format(time.DateOnly); !slices.Contains(c.dates[date], e.name) {
+					c.dates[date] = append(c.dates[date], e.name)
 				}
 			}
 		case !end.at().Before(from) && begin.at().Before(until):
 			c.times = append(c.times, stretch{e.name, begin.at(), end.at()})
+			c.longest = max(c.longest, end.at().Sub(begin.at()))
 		}
 	}
 }

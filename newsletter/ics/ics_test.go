@@ -40,7 +40,7 @@ func daysOn(t testing.TB, content string) []string {
 	}
 	days := []string{}
 	for day := time.Date(2027, 1, 1, 12, 0, 0, 0, berlin); day.Before(until); day = day.AddDate(0, 0, 1) {
-		if _, on := c.On(day.Format(time.DateOnly), day); on {
+		if len(c.On(day.Format(time.DateOnly), day)) > 0 {
 			days = append(days, day.Format(time.DateOnly))
 		}
 	}
@@ -142,6 +142,25 @@ func TestOneOfARepeatedEvent(t *testing.T) {
 	}
 }
 
+// TestOnNamesAll: of events that are on together each is named, also a long one behind short ones.
+func TestOnNamesAll(t *testing.T) {
+	c, err := ics.Read(strings.NewReader(file(
+		"SUMMARY:Morning\nDTSTART:20271224T070000Z\nDTEND:20271224T110000Z", "SUMMARY:Advent\nDTSTART:20271201T000000Z\nDURATION:P30D",
+		"SUMMARY:Noon\nDTSTART:20271224T110000Z", "SUMMARY:Ferien\nDTSTART:20271220\nDURATION:P9D", "SUMMARY:Eve\nDTSTART:20271224", "SUMMARY:Eve\nDTSTART:20271224",
+	)), berlin, from, until)
+	if err != nil {
+		t.Fatal(err)
+	}
+	noon := time.Date(2027, 12, 24, 12, 0, 0, 0, berlin)
+	for at, want := range map[time.Time][]string{
+		noon: {"Ferien", "Eve", "Advent", "Noon"}, noon.Add(-time.Minute): {"Ferien", "Eve", "Advent", "Morning"}, noon.AddDate(0, 0, 6): {"Advent"},
+	} {
+		if got := c.On(at.Format(time.DateOnly), at); !slices.Equal(got, want) {
+			t.Errorf("on at %s: %q, want %q", at, got, want)
+		}
+	}
+}
+
 // TestRefused: what isn't understood is named, with its line, and nothing of the file is taken.
 func TestRefused(t *testing.T) {
 	event := func(lines string) string { return file("SUMMARY:A day off\n" + lines) }
@@ -181,6 +200,11 @@ func TestRefused(t *testing.T) {
 		"second day of a week":   {event("DTSTART:20270331\nRRULE:FREQ=WEEKLY;BYDAY=2WE"), "a numbered BYDAY goes with YEARLY or MONTHLY"},
 		"never as first said":    {event("DTSTART:20270331\nRRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30"), "its first date (DTSTART) is none of those that RRULE says"},
 		"left out by time":       {event("DTSTART:20270331\nRRULE:FREQ=YEARLY\nEXDATE:20280331T100000Z"), "EXDATE and DTSTART must both be dates"},
+		"left out of no zone":    {event("DTSTART;TZID=America/New_York:20261201T030000\nRRULE:FREQ=DAILY;COUNT=5\nEXDATE:20261202T030000"), "line 4, “A day off”: of EXDATE and DTSTART one has a time zone and the other has none"},
+		"on others of no zone":   {event("DTSTART:20271224T100000Z\nRDATE:20271225T100000"), "of RDATE and DTSTART one has a time zone"},
+		"begins of no zone":      {event("DTSTART:20271224T100000\nDTEND:20271224T110000Z"), "of DTEND and DTSTART one has a time zone"},
+		"stands for a date":      {file("UID:a\nDTSTART:20271224T100000Z\nRRULE:FREQ=DAILY", "SUMMARY:Moved\nUID:a\nDTSTART:20271225T170000Z\nRECURRENCE-ID;VALUE=DATE:20271225"), "line 9, “Moved”: RECURRENCE-ID and DTSTART must both be dates"},
+		"stands for no zone's":   {file("UID:a\nDTSTART;TZID=Europe/Berlin:20271224T100000\nRRULE:FREQ=DAILY", "UID:a\nDTSTART:20271225T170000Z\nRECURRENCE-ID:20271225T100000"), "of RECURRENCE-ID and DTSTART one has a time zone"},
 		"this and those to come": {event("UID:a\nDTSTART:20270331\nRECURRENCE-ID;RANGE=THISANDFUTURE:20270331"), "RECURRENCE-ID with RANGE is not understood"},
 		"a name that paints":     {file("SUMMARY:Red\x1b[31m\\, day\nDTSTART:nonsense"), "“Red [31m, day”"},
 		"too long":               {file("DTSTART:20271224\nDESCRIPTION:" + strings.Repeat("x", 5<<20)), "longer than 5 MB"},
@@ -218,7 +242,7 @@ func FuzzRead(f *testing.F) {
 			return
 		}
 		for day := from; day.Before(until); day = day.AddDate(0, 0, 1) {
-			if name, on := c.On(day.Format(time.DateOnly), day); on && name == "" {
+			if slices.Contains(c.On(day.Format(time.DateOnly), day), "") {
 				t.Errorf("something without a name is on on %s", day.Format(time.DateOnly))
 			}
 		}
