@@ -1,7 +1,6 @@
 package newsletter
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -155,9 +154,6 @@ func signature(f series.Facts, placed []int64, now time.Time) string {
 	return string(key)
 }
 
-// byTime orders slots as they run.
-func byTime(a, b series.Slot) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Wall, b.Wall)) }
-
 // coming lists the next n slots of a series after from that have not ended, skipped ones included: the rows that are there,
 // and beyond them what the schedule will have.
 func coming(ctx context.Context, q store.Querier, s series.Series, from time.Time, n int) ([]series.Slot, error) {
@@ -184,7 +180,7 @@ func coming(ctx context.Context, q store.Querier, s series.Series, from time.Tim
 				all = append(all, series.Slot{SeriesID: s.ID, Wall: x.Wall, At: x.At, State: series.SlotPlanned})
 			}
 		}
-		slices.SortFunc(all, byTime)
+		slices.SortFunc(all, series.ByTime)
 		// Up to the last one planned nothing is missing; beyond it a row, pinned far ahead, may stand alone.
 		if len(planned) < ask || len(all) >= n && !all[n-1].At.After(planned[len(planned)-1].At) {
 			return all[:min(n, len(all))], nil

@@ -302,10 +302,45 @@ func TestRule11AHoldComesBackWithItsDate(t *testing.T) {
 			[]string{"held one figure 1", "held four figure 1", "sending two "},
 		},
 		{
-			"both of two, and one more",
+			"both of two",
 			[]int{1, 2},
 			0, func(w *world, s series.Series) { w.skip(s, 1); w.unskip(s, 1) },
-			[]string{"held one figure 1", "held two figure 2", "held three figure 2", "sending four "},
+			[]string{"held one figure 1", "held two figure 2", "sending three ", "sending four "},
+		},
+		{
+			"from behind another pin that is skipped too",
+			[]int{1},
+			2, func(w *world, s series.Series) { w.skip(s, 1); w.skip(s, 2); w.unskip(s, 2); w.unskip(s, 1) },
+			[]string{"held one figure 1", "sending four ", "sending two "},
+		},
+		{
+			"the same, the first one first",
+			[]int{1},
+			2, func(w *world, s series.Series) { w.skip(s, 1); w.skip(s, 2); w.unskip(s, 1); w.unskip(s, 2) },
+			[]string{"held one figure 1", "sending four ", "sending two "},
+		},
+		{
+			"where that pin went elsewhere since",
+			[]int{1},
+			2, func(w *world, s series.Series) {
+				w.skip(s, 1)
+				w.skip(s, 2)
+				w.pin(s, 4, "four")
+				w.unskip(s, 2)
+				w.unskip(s, 1)
+			},
+			[]string{"held one figure 1", "sending two ", "sending three ", "sending four "},
+		},
+		{
+			"not another one, given once it was released",
+			[]int{1},
+			0, func(w *world, s series.Series) {
+				w.skip(s, 1)
+				w.check("release", w.p.ReleaseIssue(w.ctx, "skin/"+wall(2)))
+				w.check("hold", w.p.HoldIssue(w.ctx, "skin/"+wall(3), "figure 3"))
+				w.unskip(s, 1)
+			},
+			[]string{"sending one ", "sending two ", "held three figure 3"},
 		},
 		{
 			"two dates, the first one first",

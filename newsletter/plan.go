@@ -132,7 +132,7 @@ func dueSlots(ctx context.Context, q store.Querier, s series.Series, now time.Ti
 				due = append(due, series.Slot{SeriesID: s.ID, Wall: x.Wall, At: x.At, State: series.SlotPlanned})
 			}
 		}
-		slices.SortStableFunc(due, byTime)
+		slices.SortStableFunc(due, series.ByTime)
 		return due, nil
 	}
 }
@@ -197,7 +197,7 @@ func judge(s series.Series, f series.Facts, slots []series.Slot, now time.Time) 
 	var places []int
 	for i, slot := range slots {
 		if slot.State == series.SlotSkipped {
-			all[i] = judgement{"skipped", 10, "The date is skipped: " + cmp.Or(slot.Reason, "by an editor") + "."}
+			all[i] = judgement{"skipped", 10, "The date is skipped: " + slot.SkippedBy() + "."}
 			continue
 		}
 		open, places = append(open, slot), append(places, i)

@@ -463,19 +463,63 @@ func TestRule10APinnedArticleWaitsForItsDate(t *testing.T) {
 	}
 }
 
-// TestRule10APinEndsWithItsDate frees the article where the date goes.
-func TestRule10APinEndsWithItsDate(t *testing.T) {
+// TestRule10APinGoesOnWithItsDate: the slot after a skipped one sends what was pinned to that, neither before nor after, and the date has it
+// back where that isn't changed since.
+func TestRule10APinGoesOnWithItsDate(t *testing.T) {
+	for name, tt := range map[string]struct {
+		then func(w *world, s series.Series)
+		want []string // of the slots from the first on; "": skipped
+	}{
+		"skipped":                     {func(w *world, s series.Series) { w.skip(s, 2) }, []string{"one", "", "four", "two", "three"}},
+		"two in a row":                {func(w *world, s series.Series) { w.skip(s, 2); w.skip(s, 3) }, []string{"one", "", "", "four", "two"}},
+		"past another pin":            {func(w *world, s series.Series) { w.pin(s, 3, "three"); w.skip(s, 2) }, []string{"one", "", "three", "four", "two"}},
+		"taken back":                  {func(w *world, s series.Series) { w.skip(s, 2); w.unskip(s, 2) }, []string{"one", "four", "two", "three"}},
+		"the first of two taken back": {func(w *world, s series.Series) { w.skip(s, 2); w.skip(s, 3); w.unskip(s, 2) }, []string{"one", "four", "", "two", "three"}},
+		"pinned elsewhere since":      {func(w *world, s series.Series) { w.skip(s, 2); w.pin(s, 4, "four"); w.unskip(s, 2) }, []string{"one", "two", "three", "four"}},
+		"its own, not the one before": {func(w *world, s series.Series) {
+			w.pin(s, 3, "three")
+			w.skip(s, 2)
+			w.skip(s, 3)
+			w.unskip(s, 3)
+		}, []string{"one", "", "three", "four", "two"}},
+		"withdrawn": {func(w *world, s series.Series) {
+			_, err := w.p.Withdraw(w.ctx, "four")
+			w.check("withdraw", err)
+			w.skip(s, 2)
+			w.tx("nothing is pinned", func(tx *store.Tx) error {
+				pins, err := series.Pins(w.ctx, tx, s.ID)
+				equal(t, "pins", len(pins), 0)
+				return err
+			})
+		}, []string{"one", "", "two", "three"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			s := w.series("skin", series.Change{})
+			w.articles(s, "one", "two", "three", "four")
+			w.enrol(s, "ada")
+			w.run(monday)
+			w.pin(s, 2, "four")
+			tt.then(w, s)
+			planned, err := w.p.Plan(w.ctx, "skin", len(tt.want), time.Time{})
+			w.check("plan", err)
+			var got []string
+			for _, row := range planned {
+				got = append(got, row.Article)
+			}
+			equal(t, "articles", got, tt.want)
+		})
+	}
+}
+
+// TestRule10APinEndsWithAnother frees the article whose place another one takes.
+func TestRule10APinEndsWithAnother(t *testing.T) {
 	w := newWorld(t)
 	s := w.series("skin", series.Change{})
 	w.articles(s, "one", "two")
 	w.enrol(s, "ada")
 	w.run(monday)
-	w.pin(s, 2, "one")
-	w.tx("skip", func(tx *store.Tx) error {
-		_, err := series.SkipDate(w.ctx, tx, s, tuesday(2).Format(time.DateOnly), w.clock.now())
-		return err
-	})
-	equal(t, "skipped", w.plan("skin", 1), []string{wall(1) + " one 1"})
+	w.skip(s, 2)
 	w.pin(s, 3, "one")
 	w.pin(s, 3, "two")
 	equal(t, "another pinned instead", w.plan("skin", 3), []string{wall(1) + " one 1", wall(2) + "  0 !", wall(3) + " two 1"})

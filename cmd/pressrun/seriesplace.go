@@ -76,13 +76,14 @@ func (a *app) seriesSkipCommand() *cobra.Command {
 		Use:   "skip SERIES DATE|FILE.ics",
 		Short: "Leave out the slots of a local date, or of a calendar's holidays",
 		Long: `Skips the slots of a local date (YYYY-MM-DD). That costs time, never content: the next slot sends what would have gone, and
-is held where this one was. --undo takes it back; an article that was pinned to the date has to be pinned anew, unless the date was held:
-its pin comes back with the hold.
+is held where this one was. An article that is pinned to the date is pinned to the next slot that is neither pinned nor held. --undo
+takes it back, with hold and pin as far as they weren't changed since.
 
 Given a calendar file (.ics), such as one of public holidays, it skips the slots of the next two years at which something is on in it:
 all slots of the dates of events of whole days, and of events with times those from their begin until their end. Nothing is skipped where the
 file holds anything that isn't understood; the event is named then. The same file once more changes nothing but what is new in it, and
---undo gives back what it skipped. --dry-run says what would be done.`,
+--undo gives back what its events skipped, known by their names; what another file or a date by hand skips too stays so and is named.
+--dry-run says what would be done.`,
 		Example: "  pressrun series skip skin 2027-12-28\n  pressrun series skip skin holidays.ics --dry-run\n  pressrun series skip skin 2027-12-28 --undo",
 		Args:    args(cobra.ExactArgs(2)),
 		RunE: func(cmd *cobra.Command, given []string) error {
@@ -121,7 +122,32 @@ func (a *app) skipCalendar(ctx context.Context, s *site, slug, file string, undo
 	if err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
-	return a.saySkipped(slug, file, done, undo, dryRun)
+	if err := a.saySkipped(slug, file, done, undo, dryRun); err != nil {
+		return err
+	}
+	return a.sayMoved(ctx, s.db, done.Pins, dryRun)
+}
+
+// sayMoved says which articles are, or would be, pinned to another slot.
+func (a *app) sayMoved(ctx context.Context, q store.Querier, pins []series.Moved, dryRun bool) error {
+	is := "is"
+	if dryRun {
+		is = "would be"
+	}
+	for _, pin := range pins {
+		article, err := series.ArticleByID(ctx, q, pin.ArticleID)
+		if err != nil {
+			return err
+		}
+		to := "pinned to " + pin.To + ", not to " + pin.From + " any more"
+		if pin.To == "" {
+			to = "not pinned to " + pin.From + " any more: it takes its own turn in the order"
+		}
+		if _, err := fmt.Fprintf(a.out, "%s %s %s.\n", article.Slug, is, to); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (a *app) saySkipped(slug, file string, done newsletter.Skipped, undo, dryRun bool) error {
@@ -131,13 +157,23 @@ func (a *app) saySkipped(slug, file string, done newsletter.Skipped, undo, dryRu
 			fmt.Fprintln(w, "SLOT\tEVENT\tARTICLE\tGOES ON")
 		}
 		for _, slot := range done.Slots {
+			if slot.Stays != "" {
+				fmt.Fprintf(w, "%s\tstays skipped: %s\n", slot.Slot, slot.Stays)
+				continue
+			}
 			fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", slot.Slot, slot.Event, slot.Article, slot.Goes)
 		}
 	})
 	if err != nil {
 		return err
 	}
-	n := countOf(int64(len(done.Slots)), "slot", "slots")
+	stay := 0
+	for _, slot := range done.Slots {
+		if slot.Stays != "" {
+			stay++
+		}
+	}
+	n := countOf(int64(len(done.Slots)-stay), "slot", "slots")
 	text := fmt.Sprintf("Series %s skips %s because of %s. The slot after each sends what would have gone.", slug, n, file)
 	switch {
 	case undo && dryRun:
@@ -146,6 +182,9 @@ func (a *app) saySkipped(slug, file string, done newsletter.Skipped, undo, dryRu
 		text = fmt.Sprintf("Series %s gives back %s that %s skipped.", slug, n, file)
 	case dryRun:
 		text = fmt.Sprintf("Series %s would skip %s because of %s. Nothing was done.", slug, n, file)
+	}
+	if stay > 0 {
+		text += fmt.Sprintf(" Left as they are, since something else skips them: %d.", stay)
 	}
 	if done.Already > 0 && !undo {
 		text += fmt.Sprintf(" Skipped before: %d.", done.Already)
@@ -169,19 +208,30 @@ type skipping func(context.Context, *store.Tx, series.Series, string, time.Time)
 
 func (a *app) skipDate(ctx context.Context, s *site, slug, date string, do skipping, said string) error {
 	var walls []string
+	var moved []series.Moved
 	err := s.db.InTx(ctx, func(tx *store.Tx) error {
 		of, err := series.BySlug(ctx, tx, slug)
 		if err != nil {
 			return err
 		}
-		walls, err = do(ctx, tx, of, date, s.now())
+		was, err := series.Pins(ctx, tx, of.ID)
+		if err != nil {
+			return err
+		}
+		if walls, err = do(ctx, tx, of, date, s.now()); err != nil {
+			return err
+		}
+		is, err := series.Pins(ctx, tx, of.ID)
+		moved = series.MovedPins(was, is)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(a.out, said, slug, strings.Join(walls, ", "))
-	return err
+	if _, err = fmt.Fprintf(a.out, said, slug, strings.Join(walls, ", ")); err != nil {
+		return err
+	}
+	return a.sayMoved(ctx, s.db, moved, false)
 }
 
 func (a *app) seriesPinCommand() *cobra.Command {
@@ -190,8 +240,8 @@ func (a *app) seriesPinCommand() *cobra.Command {
 		Use:   "pin SERIES DATE ARTICLE",
 		Short: "Have a date send a given article",
 		Long: `Pins an article to the first slot of a local date (YYYY-MM-DD). It goes out then, if it is ready, and not
-before; the articles before it keep their turn. Where the date is skipped it takes its own turn in the order again, and so it
-does with --undo, which takes the date's pin off and needs no ARTICLE.`,
+before; the articles before it keep their turn. Where the date is skipped it is pinned to the next slot that
+is neither pinned nor held. With --undo, which takes the date's pin off and needs no ARTICLE, it takes its own turn in the order again.`,
 		Example: "  pressrun series pin skin 2027-12-21 winter-skin\n  pressrun series pin skin 2027-12-21 --undo",
 		Args:    args(cobra.RangeArgs(2, 3)),
 		RunE: func(cmd *cobra.Command, given []string) error {

@@ -1,6 +1,7 @@
 package series
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,7 +22,7 @@ func (s Slot) Inherits(f Facts, held []Slot) (slot Slot, left []Slot) {
 	if s.PinnedID != 0 {
 		f.Pinned = s.PinnedID
 		if pin, _ := f.pin(); !s.Hold && (pin == nil || f.Mode == Drip) {
-			s.Hold, s.Reason = true, held[0].Reason
+			s.Hold, s.Reason, s.HoldOf = true, held[0].Reason, held[0].holdOf()
 		}
 		return s, held
 	}
@@ -29,9 +30,18 @@ func (s Slot) Inherits(f Facts, held []Slot) (slot Slot, left []Slot) {
 	if s.Hold {
 		left = slices.Concat(left, []Slot{s})
 	}
-	s.Hold, s.Reason, s.PinnedID = true, held[0].Reason, held[0].PinnedID
+	s.Hold, s.Reason, s.HoldOf = true, held[0].Reason, held[0].holdOf()
+	if held[0].PinnedID != 0 {
+		s.takePin(held[0])
+	}
 	return s, left
 }
+
+// holdOf is the wall time of the slot whose hold a slot has.
+func (s Slot) holdOf() string { return cmp.Or(s.HoldOf, s.Wall) }
+
+// pinOf is the wall time of the slot that the pin of a slot was given to.
+func (s Slot) pinOf() string { return cmp.Or(s.PinOf, s.Wall) }
 
 const heldPassed = slotRows + ` WHERE s.series_id = ?1 AND s.state = 'planned' AND s.fires <= ?2 AND s.hold = 1 ORDER BY s.fires, s.wall`
 
@@ -70,11 +80,11 @@ func HeldSlots(ctx context.Context, q store.Querier, seriesID int64, since time.
 	return held, nil
 }
 
-const holdAnew = `UPDATE slots SET hold = ?2, reason = ?3, article_id = ?4, updated = ?5 WHERE id = ?1`
+const holdAnew = `UPDATE slots SET hold = ?2, reason = ?3, article_id = ?4, updated = ?5, hold_of = ?6, pin_of = ?7 WHERE id = ?1`
 
 // write writes what a slot holds and what is pinned to it.
 func (s Slot) write(ctx context.Context, tx *store.Tx, now time.Time) error {
-	_, err := tx.Exec(ctx, holdAnew, s.ID, flag(s.Hold), s.Reason, orNull(s.PinnedID), millis(now))
+	_, err := tx.Exec(ctx, holdAnew, s.ID, flag(s.Hold), s.Reason, orNull(s.PinnedID), millis(now), s.HoldOf, s.PinOf)
 	return err
 }
 
@@ -131,47 +141,126 @@ func (c calendar) plannedAfter(ctx context.Context, tx *store.Tx, slot Slot, now
 	return next, err
 }
 
-// takeHolds is passHolds taken back for a slot that is planned again: it holds what the next one inherited, that one what went on from it,
-// and so on. Of several in a row the last one stays held too: whether it was before is not known, and rather one too many than one too few.
-// So does one that got a pin of its own since it inherited the hold.
-func takeHolds(ctx context.Context, tx *store.Tx, ended Slot, now time.Time) error {
-	if !ended.Hold {
-		return nil
+// moveUp gives a slot that is free what went on past it while it was not, and each that gave something what went on past that one in turn.
+// line are planned slots of a series, by time: the free one and those after it that have something of one before them; f are the series'
+// facts. What was pinned to a slot itself since it inherited a hold stays there, and so does the hold: rather one too many than one too few.
+func moveUp(line []Slot, to int, f Facts) {
+	free := []int{line[to].pinFrom(line, func(s Slot) bool { return s.PinOf == line[to].Wall })}
+	passed := func(s Slot) bool { return s.passed(line[to], s.Hold, s.HoldOf) }
+	beside := slices.IndexFunc(line, passed)
+	from := slices.IndexFunc(line, func(s Slot) bool { return passed(s) && (s.PinnedID == 0 || s.PinOf != "") })
+	switch {
+	case line[to].Hold || beside < 0:
+	case line[to].PinnedID != 0:
+		line[to], _ = line[to].Inherits(f, line[beside:beside+1])
+	case from < 0:
+		line[to].Hold, line[to].Reason, line[to].HoldOf = true, line[beside].Reason, line[beside].HoldOf
+	default:
+		line[to].holdFrom(line, from)
+		free = append(free, from)
 	}
-	rows, err := Slots(ctx, tx, ended.SeriesID, ended.At, 0)
+	if !line[to].Hold {
+		free = append(free, line[to].pinFrom(line, func(s Slot) bool { return s.passed(line[to], true, s.PinOf) }))
+	}
+	line[to].settle()
+	for _, next := range free {
+		if next >= 0 {
+			moveUp(line, next, f)
+		}
+	}
+}
+
+// settle drops where hold and pin of a slot are from once they are back.
+func (s *Slot) settle() {
+	if s.HoldOf == s.Wall {
+		s.HoldOf = ""
+	}
+	if s.PinOf == s.Wall {
+		s.PinOf = ""
+	}
+}
+
+// pinFrom takes, where a slot has no pin, the first one of a kind that went on from before alone, and returns its place in line; below 0:
+// none. An editor's hold of what was pinned counts for it there too.
+func (s *Slot) pinFrom(line []Slot, kind func(Slot) bool) int {
+	from := slices.IndexFunc(line, func(x Slot) bool { return x.PinnedID != 0 && x.PinOf != "" && !x.pinnedByHold() && kind(x) })
+	if s.PinnedID != 0 || from < 0 {
+		return -1
+	}
+	if x := line[from]; x.Hold && x.HoldOf == "" {
+		s.Hold, s.Reason = true, x.Reason
+	}
+	s.takePin(line[from])
+	line[from].PinnedID, line[from].PinOf = 0, ""
+	return from
+}
+
+// holdFrom takes the hold of a slot after it, with the pin that came along. Slots that were held beside, for readers who don't get what is
+// pinned to them, are so no more.
+func (s *Slot) holdFrom(line []Slot, from int) {
+	if line[from].pinnedByHold() {
+		s.takePin(line[from])
+		line[from].PinnedID, line[from].PinOf = 0, ""
+	}
+	of := line[from].HoldOf
+	s.Hold, s.Reason, s.HoldOf = false, line[from].Reason, of
+	for i, x := range line {
+		if x.Hold && x.HoldOf == of {
+			line[i].Hold, line[i].Reason, line[i].HoldOf = false, "", ""
+		}
+	}
+	s.Hold = true
+}
+
+// passed says of what a slot has of the slot of another wall time that it went past a slot in between.
+func (s Slot) passed(between Slot, has bool, of string) bool {
+	return has && of != "" && of <= between.Wall && ByTime(s, between) > 0
+}
+
+// pinnedByHold says that what is pinned to a slot came with its hold.
+func (s Slot) pinnedByHold() bool { return s.Hold && s.HoldOf != "" && s.HoldOf == s.PinOf }
+
+// ByTime orders slots as they run.
+func ByTime(a, b Slot) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Wall, b.Wall)) }
+
+// moved says that a slot has something of one before it.
+func (s Slot) moved() bool { return s.State == SlotPlanned && (s.HoldOf != "" || s.PinOf != "") }
+
+const movedSlots = slotRows + ` WHERE s.series_id = ?1 AND s.fires >= ?2 AND (hold_of <> '' OR pin_of <> '') ORDER BY s.fires, s.wall`
+
+// takeBack writes what moveUp says once a slot is planned again.
+func takeBack(ctx context.Context, tx *store.Tx, again Slot, now time.Time) error {
+	again = Slot{ID: again.ID, SeriesID: again.SeriesID, Wall: again.Wall, At: again.At, State: SlotPlanned}
+	rows, err := collect(ctx, tx, (*Slot).scan, movedSlots, again.SeriesID, millis(again.At))
 	if err != nil {
 		return err
 	}
-	taken, to := 0, ended
-	var pinned Slot // the first on hold with a pin of its own
-	for _, from := range rows {
-		after := from.At.After(ended.At) || from.Wall > ended.Wall
-		beside := !from.Hold && from.Wall[:len(time.DateOnly)] == ended.Wall[:len(time.DateOnly)] // its own pin let the hold pass
-		if !after || beside || from.State != SlotPlanned {
-			continue
+	line := []Slot{again}
+	for _, row := range rows {
+		if row.moved() && ByTime(row, again) > 0 {
+			line = append(line, row)
 		}
-		if from.PinnedID != 0 && from.PinnedID != ended.PinnedID {
-			if from.Hold && !pinned.Hold {
-				pinned = from
-			}
-			continue // it passed them on, or was pinned since
-		}
-		if !from.Hold {
-			break
-		}
-		to.Hold, to.Reason, to.PinnedID = true, from.Reason, from.PinnedID
-		if err := to.write(ctx, tx, now); err != nil {
-			return err
-		}
-		taken, to = taken+1, from
 	}
-	switch {
-	case taken == 0 && pinned.Hold:
-		to.Reason, to.PinnedID = pinned.Reason, 0
-	case taken == 1:
-		to.Hold, to.Reason, to.PinnedID = false, "", 0
-	default:
+	if len(line) == 1 {
 		return nil
 	}
-	return to.write(ctx, tx, now)
+	of, err := ByID(ctx, tx, again.SeriesID)
+	if err != nil {
+		return err
+	}
+	f, err := FactsOf(ctx, tx, of)
+	if err != nil {
+		return err
+	}
+	was := slices.Clone(line)
+	moveUp(line, 0, f)
+	for i, slot := range line {
+		if slot == was[i] {
+			continue
+		}
+		if err := slot.write(ctx, tx, now); err != nil {
+			return err
+		}
+	}
+	return nil
 }

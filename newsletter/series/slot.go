@@ -32,20 +32,22 @@ type Slot struct {
 	At           time.Time // the instant it fires, in UTC
 	State        SlotState
 	PinnedID     int64 // article; 0: none
-	Hold         bool  // an editor holds it: its issue will be frozen as held (rule 11); of a skipped date: the slots after it inherited that
+	Hold         bool  // an editor holds it: its issue will be frozen as held (rule 11)
 	Reason       string
+	HoldOf       string // wall time of the slot whose hold it has, since that one ended without an issue; empty: its own
+	PinOf        string // the same of what is pinned to it
 }
 
 // scan reads a row of slotRows.
 func (s *Slot) scan(scan func(dest ...any) error) error {
 	var fires int64
 	var pinned sql.NullInt64
-	err := scan(&s.ID, &s.SeriesID, &s.Wall, &fires, &s.State, &pinned, &s.Hold, &s.Reason)
+	err := scan(&s.ID, &s.SeriesID, &s.Wall, &fires, &s.State, &pinned, &s.Hold, &s.Reason, &s.HoldOf, &s.PinOf)
 	s.At, s.PinnedID = instant(fires), pinned.Int64
 	return err
 }
 
-const slotRows = `SELECT s.id, s.series_id, s.wall, s.fires, s.state, s.article_id, s.hold, s.reason FROM slots s`
+const slotRows = `SELECT s.id, s.series_id, s.wall, s.fires, s.state, s.article_id, s.hold, s.reason, s.hold_of, s.pin_of FROM slots s`
 
 const slotsFrom = slotRows + ` WHERE s.series_id = ?1 AND s.fires >= ?2 ORDER BY s.fires, s.wall LIMIT ?3`
 
@@ -90,7 +92,8 @@ func SlotNamed(ctx context.Context, q store.Querier, s Series, wall string, now 
 }
 
 const holdSlot = `INSERT INTO slots (series_id, wall, fires, hold, reason, created, updated) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)
-ON CONFLICT (series_id, wall) DO UPDATE SET hold = excluded.hold, reason = excluded.reason, updated = excluded.updated
+ON CONFLICT (series_id, wall) DO UPDATE SET hold = excluded.hold, reason = excluded.reason, updated = excluded.updated,
+	hold_of = CASE WHEN excluded.hold = 1 AND slots.hold = 1 THEN slots.hold_of ELSE '' END
 WHERE slots.state = 'planned'
 RETURNING id`
 
@@ -196,13 +199,14 @@ func EnsureSlots(ctx context.Context, tx *store.Tx, s Series, now, until time.Ti
 	return nil
 }
 
-const newSlot = `INSERT INTO slots (series_id, wall, fires, state, article_id, hold, reason, created, updated)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8)
+const newSlot = `INSERT INTO slots (series_id, wall, fires, state, article_id, hold, reason, created, updated, hold_of, pin_of)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9, ?10)
 ON CONFLICT (series_id, wall) DO NOTHING`
 
 // addSlot writes a row; one that is there already stays.
 func addSlot(ctx context.Context, tx *store.Tx, s Slot, now time.Time) error {
-	_, err := tx.Exec(ctx, newSlot, s.SeriesID, s.Wall, millis(s.At), string(s.State), orNull(s.PinnedID), flag(s.Hold), s.Reason, millis(now))
+	_, err := tx.Exec(ctx, newSlot, s.SeriesID, s.Wall, millis(s.At), string(s.State), orNull(s.PinnedID), flag(s.Hold), s.Reason, millis(now),
+		s.HoldOf, s.PinOf)
 	return err
 }
 
@@ -278,56 +282,8 @@ func overtake(ctx context.Context, tx *store.Tx, seriesID int64, wall string, at
 	return err
 }
 
-const skipSlot = `INSERT INTO slots (series_id, wall, fires, state, reason, created, updated) VALUES (?1, ?2, ?3, 'skipped', ?4, ?5, ?5)
-ON CONFLICT (series_id, wall) DO UPDATE SET state = 'skipped', reason = excluded.reason,
-	article_id = CASE WHEN slots.hold = 1 THEN slots.article_id END, updated = excluded.updated
-WHERE slots.state = 'planned'`
-
-// byEditor is the reason of a slot that SkipDate left out, and begins that of one that SkipSlot did.
-const byEditor = "by an editor"
-
-// SkipDate marks the slots of a local date (YYYY-MM-DD) as skipped, also before they are planned as rows. It returns
-// their wall times; ErrInvalid where the schedule has none on that date or the date is past. An article pinned to the
-// date loses its pin, unless the slot is held: then the next one inherits both. Skipping a date twice is no fault.
-func SkipDate(ctx context.Context, tx *store.Tx, s Series, date string, now time.Time) ([]string, error) {
-	planned, err := s.slotsOn(ctx, tx, date, now)
-	if err != nil {
-		return nil, fmt.Errorf("series %s: skip %s: %w", s.Slug, date, err)
-	}
-	var walls []string
-	for _, p := range planned {
-		if _, err := s.skip(ctx, tx, p, byEditor, now); err != nil {
-			return nil, fmt.Errorf("series %s: skip %s: %w", s.Slug, date, err)
-		}
-		walls = append(walls, p.Wall)
-	}
-	return walls, nil
-}
-
-// SkipSlot is SkipDate for one slot to come, because of something that is on then, in a few words. did is false where it is skipped already,
-// or over.
-func SkipSlot(ctx context.Context, tx *store.Tx, s Series, p Planned, because string, now time.Time) (did bool, err error) {
-	if did, err = s.skip(ctx, tx, p, byEditor+": "+because, now); err != nil {
-		return false, fmt.Errorf("series %s: skip %s: %w", s.Slug, p.Wall, err)
-	}
-	return did, nil
-}
-
-// skip leaves a slot out that is planned, by a row or by the schedule.
-func (s Series) skip(ctx context.Context, tx *store.Tx, p Planned, reason string, now time.Time) (did bool, err error) {
-	was, err := SlotByWall(ctx, tx, s.ID, p.Wall)
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return false, err
-	}
-	n, err := tx.Exec(ctx, skipSlot, s.ID, p.Wall, millis(p.At), reason, millis(now))
-	if err == nil && was.State == SlotPlanned {
-		err = passHolds(ctx, tx, now, was)
-	}
-	return n > 0, err
-}
-
 const pinSlot = `INSERT INTO slots (series_id, wall, fires, article_id, created, updated) VALUES (?1, ?2, ?3, ?4, ?5, ?5)
-ON CONFLICT (series_id, wall) DO UPDATE SET article_id = excluded.article_id, updated = excluded.updated
+ON CONFLICT (series_id, wall) DO UPDATE SET article_id = excluded.article_id, pin_of = '', updated = excluded.updated
 WHERE slots.state = 'planned'
 RETURNING id`
 
@@ -357,7 +313,7 @@ func PinDate(ctx context.Context, tx *store.Tx, s Series, date string, articleID
 	return slot, nil
 }
 
-const unpinSlot = `UPDATE slots SET article_id = NULL, updated = ?3 WHERE series_id = ?1 AND wall = ?2`
+const unpinSlot = `UPDATE slots SET article_id = NULL, pin_of = '', updated = ?3 WHERE series_id = ?1 AND wall = ?2`
 
 // unpin takes the article of a slot off all others. One that the schedule has no more, kept for its pin alone, is skipped.
 func (s Series) unpin(ctx context.Context, tx *store.Tx, to Slot, now time.Time) error {

@@ -16,7 +16,11 @@ import (
 	"pressrun/subscribers/store"
 )
 
-func diff(t testing.TB, got, want any) {
+func diff(t interface {
+	Helper()
+	Errorf(format string, args ...any)
+}, got, want any,
+) {
 	t.Helper()
 	if d := cmp.Diff(want, got, cmpopts.EquateEmpty()); d != "" {
 		t.Errorf("got other than wanted (-want +got):\n%s", d)
@@ -192,7 +196,7 @@ func TestHoldSlot(t *testing.T) {
 		return series.HoldSlot(ctx, tx, slot, true, "a holiday?", day(8))
 	})
 	skip(t, db, "2027-01-19", day(8))
-	diff(t, rows(t, db), []string{"2027-01-12T18:00 issued", "2027-01-19T18:00 skipped on hold", "2027-01-26T18:00 planned on hold"})
+	diff(t, rows(t, db), []string{"2027-01-12T18:00 issued", "2027-01-19T18:00 skipped", "2027-01-26T18:00 planned on hold"})
 	first.Wall = "2027-01-12T18:00"
 	if err := hold(true, "too late"); !errors.Is(err, series.ErrSlot) {
 		t.Errorf("got %v, want ErrSlot for a slot that has ended", err)
@@ -253,9 +257,9 @@ func TestRescheduling(t *testing.T) {
 
 	// The same lines again change nothing.
 	set(t, db, series.Change{Schedule: []string{"Fridays at 09:00"}, Title: new("Skin")}, day(4))
-	if got := rows(t, db); len(got) != 4 {
-		t.Errorf("got %v, want the same four", got)
-	}
+	diff(t, rows(t, db), []string{
+		"2027-01-07T18:00 planned", "2027-01-15T09:00 planned", "2027-01-19T18:00 skipped", "2027-01-26T18:00 skipped", "2027-01-29T09:00 planned*",
+	})
 }
 
 // TestReschedulingADateWithTwo: one slot of a date is pinned, the other one is on hold, and the new schedule has room for both, or one.
@@ -325,7 +329,7 @@ func TestTwoHoldsOfADateComeBack(t *testing.T) {
 	hold(pin(t, db, "2027-01-12", importOne(t, db, s.ID, "b"), day(0)), "figure b")
 	skip(t, db, "2027-01-05", day(0))
 	before := rows(t, db)
-	diff(t, before, []string{"2027-01-05T17:00 skipped* on hold", "2027-01-12T09:00 planned* on hold", "2027-01-12T17:00 planned* on hold"})
+	diff(t, before, []string{"2027-01-05T17:00 skipped", "2027-01-12T09:00 planned* on hold", "2027-01-12T17:00 planned* on hold"})
 	skip(t, db, "2027-01-12", day(0))
 	in(t, db, func(ctx context.Context, tx *store.Tx) error {
 		walls, err := series.UnskipDate(ctx, tx, s, "2027-01-12", day(0))

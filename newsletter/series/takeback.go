@@ -5,16 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"pressrun/subscribers/store"
 )
 
-const unskipSlot = `UPDATE slots SET state = 'planned', reason = '', article_id = NULL, hold = 0, updated = ?2 WHERE id = ?1`
+const unskipSlot = `UPDATE slots SET state = 'planned', reason = '', article_id = NULL, hold = 0, hold_of = '', pin_of = '', updated = ?2 WHERE id = ?1`
 
-// UnskipDate takes SkipDate back: the slots of the date are planned again, without the pins that they had. What those after them inherited
-// they hold again, with its pin. It returns their wall times; ErrInvalid is as for SkipDate, ErrState says that nobody skipped the date.
+// UnskipDate takes SkipDate back, and SkipSlot for all slots of the date: they are planned again. What went on to those after them is held,
+// and pinned, where it was. It returns their wall times; ErrInvalid is as for SkipDate, ErrState says that nobody skipped the date.
 func UnskipDate(ctx context.Context, tx *store.Tx, s Series, date string, now time.Time) ([]string, error) {
 	wrap := func(err error) error { return fmt.Errorf("series %s: skip %s taken back: %w", s.Slug, date, err) }
 	planned, err := s.slotsOn(ctx, tx, date, now)
@@ -24,7 +23,7 @@ func UnskipDate(ctx context.Context, tx *store.Tx, s Series, date string, now ti
 	var walls []string
 	for _, p := range slices.Backward(planned) { // the last one inherited from those before it
 		was, err := SlotByWall(ctx, tx, s.ID, p.Wall)
-		if errors.Is(err, store.ErrNotFound) || err == nil && (was.State != SlotSkipped || !strings.HasPrefix(was.Reason, byEditor)) {
+		if errors.Is(err, store.ErrNotFound) || err == nil && !was.skippedByEditor() {
 			continue
 		}
 		if err == nil {
@@ -42,27 +41,32 @@ func UnskipDate(ctx context.Context, tx *store.Tx, s Series, date string, now ti
 	return walls, nil
 }
 
-// UnskipSlot takes SkipSlot back, as UnskipDate does for a date: of several the last one first, since it inherited from those before it. did
-// is false where the slot isn't skipped because of that.
-func UnskipSlot(ctx context.Context, tx *store.Tx, s Series, wall, because string, now time.Time) (did bool, err error) {
-	was, err := SlotByWall(ctx, tx, s.ID, wall)
-	if errors.Is(err, store.ErrNotFound) || err == nil && (was.State != SlotSkipped || was.Reason != byEditor+": "+because) {
-		return false, nil
+// UnskipSlot takes SkipSlot back, for all events that it may have been because of; of several slots the last one first, since it inherited
+// from those before it. It returns the slot as it is then; did is false where it wasn't skipped because of them.
+func UnskipSlot(ctx context.Context, tx *store.Tx, was Slot, events []string, now time.Time) (is Slot, did bool, err error) {
+	row, err := SlotByWall(ctx, tx, was.SeriesID, was.Wall)
+	if errors.Is(err, store.ErrNotFound) {
+		return was, false, nil
 	}
-	if err == nil {
-		err = unskip(ctx, tx, was, now)
+	is, did = row.Without(events)
+	switch {
+	case err != nil || !did:
+	case is.State == SlotPlanned:
+		err = unskip(ctx, tx, row, now)
+	default:
+		_, err = tx.Exec(ctx, setReason, row.ID, is.Reason, millis(now))
 	}
 	if err != nil {
-		return false, fmt.Errorf("series %s: skip %s taken back: %w", s.Slug, wall, err)
+		return row, false, fmt.Errorf("slot %s of series %d: skip taken back: %w", was.Wall, was.SeriesID, err)
 	}
-	return true, nil
+	return is, did, nil
 }
 
 func unskip(ctx context.Context, tx *store.Tx, was Slot, now time.Time) error {
 	if _, err := tx.Exec(ctx, unskipSlot, was.ID, millis(now)); err != nil {
 		return err
 	}
-	return takeHolds(ctx, tx, was, now)
+	return takeBack(ctx, tx, was, now)
 }
 
 // UnpinDate takes the pins of a local date off: their articles take their own turn in the order again. It returns them;
