@@ -197,7 +197,8 @@ WHERE id IN (
 RETURNING id, epoch, issue_id, subscriber_id, series_id, cycle, tries, next_try, waited, coalesce(dated, 0), amb, lane,
 	(SELECT m.email || char(10) || m.name FROM mailable m
 	WHERE m.series_id = deliveries.series_id AND m.subscriber_id = deliveries.subscriber_id
-		AND (m.cycle = deliveries.cycle OR deliveries.article_id IS NULL))`
+		AND (m.cycle = deliveries.cycle
+			OR NOT EXISTS (SELECT 1 FROM articles o WHERE o.id = deliveries.article_id AND o.series_id = deliveries.series_id)))`
 
 var claimNewest = strings.Replace(claimIssues, "ORDER BY i.id,", "ORDER BY i.id DESC,", 1)
 

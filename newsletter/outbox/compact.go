@@ -61,11 +61,13 @@ type compaction struct {
 	moved  int64
 }
 
+// An announcement is of the cycle in which its last try ended, which may be long after its first mark.
 const (
 	chunkEnd = `SELECT max(subscriber_id) FROM (
 	SELECT subscriber_id FROM deliveries WHERE issue_id = ?1 AND subscriber_id > ?2 ORDER BY subscriber_id LIMIT ?3) c`
 	keepHad = `INSERT INTO kept (subscriber_id, issue_id, series_id, article_id, cycle, sent, at)
-SELECT subscriber_id, issue_id, series_id, article_id, cycle, CASE state WHEN 'sent' THEN 1 ELSE 0 END, coalesce(dated, created)
+SELECT subscriber_id, issue_id, series_id, article_id, cycle, CASE state WHEN 'sent' THEN 1 ELSE 0 END,
+	CASE (SELECT kind FROM issues WHERE id = ?1) WHEN 'announcement' THEN updated ELSE coalesce(dated, created) END
 FROM deliveries
 WHERE issue_id = ?1 AND subscriber_id > ?2 AND subscriber_id <= ?3 AND updated < ?4
 	AND (state = 'sent' OR (state = 'failed' AND class = 'content' AND article_id IS NOT NULL))`

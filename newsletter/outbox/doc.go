@@ -31,7 +31,8 @@
 // for each connection. What is sent, failed or skipped stays so; what is pending is sent; nobody is mailed twice.
 //
 // Who starts a series again is in another cycle: in it nothing counts as had that came before, and what waits of the earlier one ends as
-// skipped, since the mark asks for the cycle too. What carries no article of the order, such as a correction, is of no cycle.
+// skipped, since the mark asks for the cycle too. What carries no article of the reader's series, such as a correction or an announcement of
+// another one's, is of no cycle there; in the article's own series an announcement is of the cycle in which its last try ended.
 //
 // Old deliveries shrink (Compact): of a row that ended long ago it stays who had which article in which cycle, when, and in
 // which issue. What counts as had goes on to count, and numbers shown stay what they were.

@@ -135,7 +135,7 @@ WHERE m.series_id = ?2 AND m.subscriber_id BETWEEN ?5 AND ?6
 			AND (k.series_id = ?2 AND k.cycle = m.cycle OR k.series_id <> ?2 AND k.at >= coalesce(m.cycle_since, 0))))
 	AND (?10 = 0 OR NOT EXISTS (SELECT 1 FROM deliveries d
 		WHERE d.subscriber_id = m.subscriber_id AND d.series_id <> ?2 AND d.article_id = ?3 AND d.gone = 0
-			AND (d.dated IS NULL OR d.dated >= coalesce(m.cycle_since, 0))))
+			AND (d.state IN ('pending', 'claimed', 'inflight') OR d.updated >= coalesce(m.cycle_since, 0))))
 ORDER BY (m.subscriber_id * 7919) % 1009
 ON CONFLICT DO NOTHING`
 	insertCorrected = `INSERT INTO deliveries (kind, issue_id, subscriber_id, series_id, cycle, next_try, created, updated, lane)
@@ -152,7 +152,7 @@ WHERE m.series_id = ?2 AND m.subscriber_id BETWEEN ?5 AND ?6
 				AND (k.sent = 1 OR k.series_id <> ?2 OR k.cycle = m.cycle))))
 	AND NOT EXISTS (SELECT 1 FROM deliveries d JOIN issues i ON i.id = d.issue_id
 		WHERE d.subscriber_id = m.subscriber_id AND d.series_id = ?2 AND i.article_id = ?3 AND i.revision >= ?7
-			AND d.state IN ('pending', 'claimed', 'inflight', 'sent', 'uncertain'))
+			AND (d.state IN ('inflight', 'sent', 'uncertain') OR (d.state IN ('pending', 'claimed') AND (d.article_id IS NULL OR d.cycle = m.cycle))))
 	AND (?8 = 0 OR NOT EXISTS (SELECT 1 FROM kept k JOIN issues i ON i.id = k.issue_id
 		WHERE k.subscriber_id = m.subscriber_id AND k.series_id = ?2 AND k.sent = 1 AND i.article_id = ?3 AND i.revision >= ?7))
 ORDER BY (m.subscriber_id * 7919) % 1009
@@ -210,7 +210,7 @@ WHERE m.series_id = ?1 AND (m.reading_id IS NULL OR ?3 NOT LIKE '%,' || m.readin
 			AND (k.series_id = ?1 AND k.cycle = m.cycle OR k.series_id <> ?1 AND k.at >= coalesce(m.cycle_since, 0))))
 	AND (?5 = 0 OR NOT EXISTS (SELECT 1 FROM deliveries d
 		WHERE d.subscriber_id = m.subscriber_id AND d.series_id <> ?1 AND d.article_id = ?2 AND d.gone = 0
-			AND (d.dated IS NULL OR d.dated >= coalesce(m.cycle_since, 0))))`
+			AND (d.state IN ('pending', 'claimed', 'inflight') OR d.updated >= coalesce(m.cycle_since, 0))))`
 
 // CountFill counts the rows that FillLive would write for an article now.
 func CountFill(ctx context.Context, q store.Querier, seriesID, articleID int64) (n int64, err error) {
@@ -241,7 +241,7 @@ WHERE a.id = ?1 AND (EXISTS (SELECT 1 FROM deliveries d JOIN issues i ON i.id = 
 				AND (k.sent = 1 OR k.series_id <> m.series_id OR k.cycle = m.cycle)))
 	AND NOT EXISTS (SELECT 1 FROM deliveries d JOIN issues i ON i.id = d.issue_id
 		WHERE d.subscriber_id = m.subscriber_id AND d.series_id = m.series_id AND i.article_id = ?1 AND i.revision >= ?2
-			AND d.state IN ('pending', 'claimed', 'inflight', 'sent', 'uncertain'))
+			AND (d.state IN ('inflight', 'sent', 'uncertain') OR (d.state IN ('pending', 'claimed') AND (d.article_id IS NULL OR d.cycle = m.cycle))))
 	AND NOT EXISTS (SELECT 1 FROM kept k JOIN issues i ON i.id = k.issue_id
 		WHERE k.subscriber_id = m.subscriber_id AND k.series_id = m.series_id AND k.sent = 1 AND i.article_id = ?1 AND i.revision >= ?2)`
 
@@ -299,12 +299,12 @@ FROM mailable m WHERE m.series_id = ?2 AND m.subscriber_id = ?5 AND (?7 = 0 OR m
 			AND (k.series_id = ?2 AND k.cycle = m.cycle OR k.series_id <> ?2 AND k.at >= coalesce(m.cycle_since, 0)))))
 	AND NOT EXISTS (SELECT 1 FROM deliveries d
 		WHERE d.subscriber_id = ?5 AND d.series_id <> ?2 AND d.article_id = ?3 AND d.gone = 0
-			AND (d.dated IS NULL OR d.dated >= coalesce(m.cycle_since, 0)))
+			AND (d.state IN ('pending', 'claimed', 'inflight') OR d.updated >= coalesce(m.cycle_since, 0)))
 ON CONFLICT DO NOTHING`
 
 // AddFor is Add for an announcement, which belongs to no series: the people get it as readers of seriesID, and its
 // unsubscribe link leaves that one. Who reads several of the announcement's series has one row. It counts as had in its article's
-// series in the cycle that it came in there: the row has the cycle of seriesID, so the time tells.
+// series in the cycle that its last try ended in, or is to: the row has the cycle of seriesID, so the time tells.
 func AddFor(ctx context.Context, tx *store.Tx, issueID, seriesID int64, subscriberIDs []int64, now time.Time) (int64, error) {
 	people := make([]Reader, len(subscriberIDs))
 	for i, id := range subscriberIDs {

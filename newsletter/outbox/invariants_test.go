@@ -31,7 +31,7 @@ func audit(ctx context.Context, db *store.DB) error {
 					(SELECT state FROM issues WHERE id = NEW.issue_id), (SELECT kind FROM issues WHERE id = NEW.issue_id),
 					(SELECT a.state FROM articles a JOIN issues i ON i.article_id = a.id WHERE i.id = NEW.issue_id),
 					(SELECT count(*) FROM mailable m WHERE m.series_id = NEW.series_id AND m.subscriber_id = NEW.subscriber_id
-						AND (m.cycle = NEW.cycle OR NEW.article_id IS NULL)));
+						AND (m.cycle = NEW.cycle OR NOT EXISTS (SELECT 1 FROM articles o WHERE o.id = NEW.article_id AND o.series_id = NEW.series_id))));
 			END`,
 		} {
 			if _, err := tx.Exec(ctx, query); err != nil {

@@ -51,6 +51,8 @@ func TestPlans(t *testing.T) {
 		{"midway", selectMidway, "deliveries_leased"},
 		{"unhanded", countUnhanded, "deliveries_leased"},
 		{"settle", settleSent, "deliveries_ended (issue_id=? AND state=?)"},
+		{"settle again", settleAgain, "deliveries_ended (issue_id=? AND state=?)"},
+		{"settled as sent alone", countOver, "deliveries_ended (issue_id=? AND state=?)"},
 		{"refused", unbindRefused, "deliveries_ended (issue_id=? AND state=?)"},
 		{"notice", selectNotice, "(notice_id=?)"},
 		{"lanes due", selectDueLanes, "deliveries_due (issue_id=? AND lane=? AND next_try<?)"},

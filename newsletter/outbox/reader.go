@@ -115,14 +115,15 @@ func addBefore(ctx context.Context, q store.Querier, seriesID int64, all []factu
 }
 
 // The plus keeps the planner to the people at hand: the index of what counts as had would bring all of the series.
-const selectHad = `SELECT d.subscriber_id, CASE d.series_id WHEN ?1 THEN d.cycle ELSE 0 END, d.article_id, i.kind, coalesce(d.dated, d.created),
-	d.dated IS NOT NULL
+const selectHad = `SELECT d.subscriber_id, CASE d.series_id WHEN ?1 THEN d.cycle ELSE 0 END, d.article_id, i.kind,
+	CASE WHEN i.kind = 'announcement' AND d.state NOT IN ('pending', 'claimed', 'inflight') THEN d.updated ELSE coalesce(d.dated, d.created) END,
+	d.dated, CASE WHEN d.state IN ('pending', 'claimed', 'inflight') THEN NULL ELSE d.updated END
 FROM deliveries d JOIN issues i ON i.id = d.issue_id
 WHERE d.subscriber_id BETWEEN ?2 AND ?3 AND d.article_id IS NOT NULL
 	AND (+d.series_id = ?1 OR (i.kind = 'announcement' AND EXISTS (SELECT 1 FROM articles a WHERE a.id = d.article_id AND a.series_id = ?1)))
 	AND (d.state IN ('pending', 'claimed', 'inflight', 'sent', 'uncertain') OR (d.state = 'failed' AND d.class = 'content'))
 UNION ALL
-SELECT k.subscriber_id, CASE k.series_id WHEN ?1 THEN k.cycle ELSE 0 END, k.article_id, i.kind, k.at, 1 = 1
+SELECT k.subscriber_id, CASE k.series_id WHEN ?1 THEN k.cycle ELSE 0 END, k.article_id, i.kind, k.at, k.at, k.at
 FROM kept k JOIN issues i ON i.id = k.issue_id
 WHERE k.subscriber_id BETWEEN ?2 AND ?3 AND k.article_id IS NOT NULL
 	AND (k.series_id = ?1 OR (i.kind = 'announcement' AND EXISTS (SELECT 1 FROM articles a WHERE a.id = k.article_id AND a.series_id = ?1)))`
@@ -136,19 +137,20 @@ func addHad(ctx context.Context, q store.Querier, seriesID, first, last int64, r
 	for rows.Next() {
 		var subscriber, cycle, article int64 // cycle 0: it is another series', and says nothing of this one's
 		var kind string
-		var at sql.NullInt64
-		var marked bool
-		if err := rows.Scan(&subscriber, &cycle, &article, &kind, &at, &marked); err != nil {
+		var at, dated, ended sql.NullInt64
+		if err := rows.Scan(&subscriber, &cycle, &article, &kind, &at, &dated, &ended); err != nil {
 			return err
 		}
 		r, when := readers[subscriber], instant(at)
 		if r == nil {
 			continue // not mailable, between two who are
 		}
-		// What was announced to another series before this cycle began was had in an earlier one; what is still to go is had in this.
-		if cycle == r.Cycle || cycle == 0 && !(marked && when.Before(r.since)) {
+		// What was announced to another series is of the cycle in which its last try ended, or, as long as it is still to go, of this one:
+		// the first mark tells too little, since a put-off letter may come after they started again.
+		present := !ended.Valid || !instant(ended).Before(r.since)
+		if cycle == r.Cycle || cycle == 0 && present {
 			r.Had[article] = when
-			r.Begun = r.Begun || marked
+			r.Begun = r.Begun || dated.Valid && (cycle != 0 || ended.Valid || !instant(dated).Before(r.since))
 			if kind == "announcement" {
 				r.announced(article)
 			}

@@ -86,20 +86,32 @@ func (t *turn) spare() {
 	}
 }
 
+// Of a row of deliveries with an article of its own series: whether its reader has started that again, so that it may not go any more
+// (see markIssues), and when the cycle that they are in began. An article of another series is of no cycle of the row's.
+const (
+	isOver = `EXISTS (SELECT 1 FROM articles a JOIN enrolments e ON e.series_id = a.series_id
+		WHERE a.id = deliveries.article_id AND a.series_id = deliveries.series_id AND e.subscriber_id = deliveries.subscriber_id
+			AND e.cycle > deliveries.cycle)`
+	ownCycleSince = `coalesce((SELECT e.cycle_since FROM articles a JOIN enrolments e ON e.series_id = a.series_id
+		WHERE a.id = deliveries.article_id AND a.series_id = deliveries.series_id AND e.subscriber_id = deliveries.subscriber_id), 0)`
+)
+
 const retryFailed = `UPDATE deliveries SET state = 'pending', class = '', waited = 0, next_try = ?2, updated = ?2
 WHERE issue_id = ?1 AND state = 'failed' AND owner = '' AND state <> 'pending' AND class IN ('blocked', 'config', 'content', 'expired')
+	AND NOT ` + isOver + `
 	AND (article_id IS NULL OR NOT EXISTS (
 		SELECT 1 FROM deliveries o
-		WHERE o.subscriber_id = deliveries.subscriber_id AND o.article_id = deliveries.article_id
-			AND (o.series_id <> deliveries.series_id OR o.cycle = deliveries.cycle) AND o.id <> deliveries.id
+		WHERE o.subscriber_id = deliveries.subscriber_id AND o.article_id = deliveries.article_id AND o.id <> deliveries.id
+			AND (o.series_id = deliveries.series_id AND o.cycle = deliveries.cycle OR o.series_id <> deliveries.series_id
+				AND (o.state IN ('pending', 'claimed', 'inflight') OR o.updated >= ` + ownCycleSince + `))
 			AND (o.state IN ('pending', 'claimed', 'inflight', 'sent', 'uncertain') OR (o.state = 'failed' AND o.class = 'content'))))
 	AND (article_id IS NULL OR NOT EXISTS (
 		SELECT 1 FROM kept k
 		WHERE k.subscriber_id = deliveries.subscriber_id AND k.article_id = deliveries.article_id
-			AND (k.series_id <> deliveries.series_id OR k.cycle = deliveries.cycle)))`
+			AND (k.series_id = deliveries.series_id AND k.cycle = deliveries.cycle OR k.series_id <> deliveries.series_id AND k.at >= ` + ownCycleSince + `)))`
 
 // Retry makes failed rows of class blocked, config, content or expired pending again, but for people who had the article through
-// another issue since, and has a done issue send again, to providers that were stopped too. It returns how many rows those are. An
+// another issue since, or started its series again and get it in its turn, and has a done issue send again, to providers that were stopped too. It returns how many rows those are. An
 // issue that is cancelled, whose article is withdrawn, or that was corrected since, fails with series.ErrState.
 func Retry(ctx context.Context, tx *store.Tx, issueID int64, now time.Time) (int64, error) {
 	if err := mayGoOut(ctx, tx, issueID); err != nil {

@@ -63,7 +63,8 @@ func (s Skips) Plus(t Skips) Skips {
 const countSkips = `SELECT CASE
 	WHEN e.id IS NULL OR (e.ended_at <= d.updated AND e.ended_by = 'unsubscribe') THEN 'left'
 	WHEN e.ended_at <= d.updated THEN 'refused'
-	WHEN e.cycle > d.cycle AND e.cycle_since <= d.updated THEN 'again'
+	WHEN e.cycle > d.cycle AND e.cycle_since <= d.updated
+		AND EXISTS (SELECT 1 FROM articles o WHERE o.id = d.article_id AND o.series_id = d.series_id) THEN 'again'
 	WHEN e.state = 'paused' THEN 'paused' ELSE '' END, count(*)
 FROM deliveries d LEFT JOIN enrolments e ON e.series_id = d.series_id AND e.subscriber_id = d.subscriber_id
 WHERE d.issue_id = ?1 AND d.owner = '' AND d.state <> 'pending' AND d.state = 'skipped' GROUP BY 1`
