@@ -30,6 +30,7 @@ type Preference struct {
 	PausedUntil time.Time         // in the series' zone; zero: they are not paused
 	Next        time.Time         // when the next letter comes to them, in the series' zone; zero: that is not known
 	Asking      bool              // a confirmation is waited for
+	Waiting     bool              // a letter of it is on its way to them
 	MayAgain    bool              // they had something of it, and may start again: now, or when they have come back
 }
 
@@ -91,7 +92,7 @@ func (p *Publisher) preference(ctx context.Context, t subscribers.Token, s serie
 		return one, true, nil
 	}
 	reader, err := outbox.ReaderOf(ctx, p.db, s.ID, t.SubscriberID)
-	one.MayAgain = mayStartAgain(s, reader)
+	one.MayAgain, one.Waiting = mayStartAgain(s, reader), e.State == subscribers.Active && reader.Waiting
 	if err == nil && e.State == subscribers.Active {
 		one.Next, err = p.promised(ctx, s, reader)
 	}

@@ -98,6 +98,7 @@ type Joining struct {
 	Visit
 	Series   series.Series
 	Welcomed bool      // a welcome letter was queued by it
+	Waiting  bool      // a letter of it is on its way to them
 	MayAgain bool      // they had something of it before, and may start again as they confirm
 	Again    bool      // they have started again, and had nothing since
 	Next     time.Time // when the next letter comes to them, in the series' zone; zero: that is not known
@@ -148,7 +149,7 @@ func (p *Publisher) joining(ctx context.Context, t subscribers.Token) (j Joining
 		return j, err
 	}
 	j.Welcomed = !reader.Welcomed.IsZero() && !reader.Welcomed.Before(enrolment.ActiveSince) // not one of an earlier coming
-	j.MayAgain = mayStartAgain(j.Series, reader)
+	j.MayAgain, j.Waiting = mayStartAgain(j.Series, reader), reader.Waiting
 	j.Again = j.Series.Mode == series.Drip && reader.Cycle > 1 && !reader.Begun && !j.Welcomed
 	j.Next, err = p.promised(ctx, j.Series, reader)
 	return j, err

@@ -220,8 +220,9 @@ type PublicPreference struct {
 	Title, Path, Name, Rhythm string
 	Action                    string // where its buttons send
 	Fault                     bool   // its pause can't end on the day that was given
+	Waiting                   bool   // a letter of it is on its way
 	MayAgain                  bool   // there is something to start again: now, or when they have come back
-	Refused                   string // why it can't be started again: live, out; empty: that was not asked
+	Refused                   string // why it can't be started again: live, break, out; empty: that was not asked
 	State                     string // active, paused, pending, ended, none
 	Asking                    bool   // a confirmation is waited for
 	Until, Next               time.Time

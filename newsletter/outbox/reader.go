@@ -18,6 +18,7 @@ type Reader struct {
 	Before              map[int64]bool      // had before they came (readings)
 	Welcomed            time.Time           // when a welcome of this series was had, in whatever cycle; zero: never
 	Begun               bool                // something of this cycle was marked, or had before they came: another cycle would be another
+	Waiting             bool                // something of this cycle is being sent to them, and has not come yet
 }
 
 const selectReaders = `SELECT subscriber_id, cycle, cycle_since, coalesce(reading_id, 0) FROM mailable
@@ -117,13 +118,13 @@ func addBefore(ctx context.Context, q store.Querier, seriesID int64, all []factu
 // The plus keeps the planner to the people at hand: the index of what counts as had would bring all of the series.
 const selectHad = `SELECT d.subscriber_id, CASE d.series_id WHEN ?1 THEN d.cycle ELSE 0 END, d.article_id, i.kind,
 	CASE WHEN i.kind = 'announcement' AND d.state NOT IN ('pending', 'claimed', 'inflight') THEN d.updated ELSE coalesce(d.dated, d.created) END,
-	d.dated, CASE WHEN d.state IN ('pending', 'claimed', 'inflight') THEN NULL ELSE d.updated END
+	d.dated, CASE WHEN d.state IN ('pending', 'claimed', 'inflight') THEN NULL ELSE d.updated END, i.state = 'sending'
 FROM deliveries d JOIN issues i ON i.id = d.issue_id
 WHERE d.subscriber_id BETWEEN ?2 AND ?3 AND d.article_id IS NOT NULL
 	AND (+d.series_id = ?1 OR (i.kind = 'announcement' AND EXISTS (SELECT 1 FROM articles a WHERE a.id = d.article_id AND a.series_id = ?1)))
 	AND (d.state IN ('pending', 'claimed', 'inflight', 'sent', 'uncertain') OR (d.state = 'failed' AND d.class = 'content'))
 UNION ALL
-SELECT k.subscriber_id, CASE k.series_id WHEN ?1 THEN k.cycle ELSE 0 END, k.article_id, i.kind, k.at, k.at, k.at
+SELECT k.subscriber_id, CASE k.series_id WHEN ?1 THEN k.cycle ELSE 0 END, k.article_id, i.kind, k.at, k.at, k.at, 1 = 0
 FROM kept k JOIN issues i ON i.id = k.issue_id
 WHERE k.subscriber_id BETWEEN ?2 AND ?3 AND k.article_id IS NOT NULL
 	AND (k.series_id = ?1 OR (i.kind = 'announcement' AND EXISTS (SELECT 1 FROM articles a WHERE a.id = k.article_id AND a.series_id = ?1)))`
@@ -138,7 +139,8 @@ func addHad(ctx context.Context, q store.Querier, seriesID, first, last int64, r
 		var subscriber, cycle, article int64 // cycle 0: it is another series', and says nothing of this one's
 		var kind string
 		var at, dated, ended sql.NullInt64
-		if err := rows.Scan(&subscriber, &cycle, &article, &kind, &at, &dated, &ended); err != nil {
+		var sending bool
+		if err := rows.Scan(&subscriber, &cycle, &article, &kind, &at, &dated, &ended, &sending); err != nil {
 			return err
 		}
 		r, when := readers[subscriber], instant(at)
@@ -151,6 +153,7 @@ func addHad(ctx context.Context, q store.Querier, seriesID, first, last int64, r
 		if cycle == r.Cycle || cycle == 0 && present {
 			r.Had[article] = when
 			r.Begun = r.Begun || dated.Valid && (cycle != 0 || ended.Valid || !instant(dated).Before(r.since))
+			r.Waiting = r.Waiting || sending && !ended.Valid && cycle != 0
 			if kind == "announcement" {
 				r.announced(article)
 			}

@@ -57,7 +57,7 @@ func (p *pages) confirmPage(r *http.Request, all []newsletter.Joining) templates
 	var titles, senders []string
 	for _, v := range all {
 		page.Series = append(page.Series, templates.PublicJoined{
-			Words: words, Title: v.Series.Title, Path: seriesPath(v.Series), Name: v.Series.PublicName(), Welcome: v.Welcomed, Next: v.Next,
+			Words: words, Title: v.Series.Title, Path: seriesPath(v.Series), Name: v.Series.PublicName(), Welcome: v.Welcomed || v.Again && v.Waiting, Next: v.Next,
 			MayAgain: v.MayAgain && v.State != subscribers.Active, Again: v.Again,
 		})
 		page.Done = page.Done && v.State == subscribers.Active

@@ -67,10 +67,12 @@ func refuse(view *templates.PublicPreference, why error) {
 	switch {
 	case errors.Is(why, newsletter.ErrDay):
 		view.Fault = true
-	case view.State == string(subscribers.Active):
+	case view.State != string(subscribers.Active) && view.State != string(subscribers.Paused):
+		view.Refused = "out"
+	case errors.Is(why, newsletter.ErrAgainLive):
 		view.Refused = "live"
 	default:
-		view.Refused = "out"
+		view.Refused = "break"
 	}
 }
 
@@ -107,7 +109,7 @@ func (p *pages) preference(words templates.Words, one newsletter.Preference) tem
 	s := one.Series
 	view := templates.PublicPreference{
 		Words: words, Title: s.Title, Path: seriesPath(s), Name: s.PublicName(), Rhythm: series.DescribeScheduleIn(words, s.Schedule),
-		State: string(one.State), Asking: one.Asking, MayAgain: one.MayAgain, Until: one.PausedUntil, Next: one.Next,
+		State: string(one.State), Asking: one.Asking, MayAgain: one.MayAgain, Waiting: one.Waiting, Until: one.PausedUntil, Next: one.Next,
 		TextLang: s.Language, TextDir: templates.Dir(s.Language),
 	}
 	if view.State == "" {

@@ -135,6 +135,24 @@ func TestStartAgain(t *testing.T) {
 	if last.Event != "restarted" || last.Series != "course" || last.Form != "http://127.0.0.1:8080/preferences/[token]" {
 		t.Errorf("the event is %+v", last)
 	}
+	const coming = "You start again from the first article. The first letter is on its way. The next letter comes on Tuesday 2 March 2027."
+	s.Pass(time.Minute)
+	first := s.Send(t, course)
+	wants(t, "pressed while the first letter waits", post(t, h, at, press), 200, coming)
+	if err := s.Publisher.PauseIssue(t.Context(), first, "to look at it"); err != nil {
+		t.Fatal(err)
+	}
+	if page := post(t, h, at, press); page.Status != 200 || strings.Contains(page.Body, "on its way") {
+		t.Errorf("pressed while an editor keeps it: got %d:\n%s", page.Status, page.Body)
+	}
+	if got := cycle(t, s, course, id); got != 2 {
+		t.Errorf("pressed while the first letter waits: in cycle %d, want 2", got)
+	}
+	for _, name := range []string{"course", "skin"} {
+		post(t, h, at, url.Values{"wish": {"pause"}, "series": {name}, "until": {"2027-04-01"}})
+	}
+	wants(t, "on a break", post(t, h, at, press), 422, `role="alert"`, "You are taking a break. Go on first; then you can start again")
+	wants(t, "in live, on a break", post(t, h, at, url.Values{"wish": {"again"}, "series": {"skin"}}), 422, `role="alert"`, live)
 	post(t, h, at, url.Values{"wish": {"leave"}, "series": {"course"}})
 	wants(t, "after leaving", post(t, h, at, press), 422, `role="alert"`, "You don’t get this series now")
 }
