@@ -102,6 +102,34 @@ func TestRule14StartAgain(t *testing.T) {
 	equal(t, "a third time", w.cycle(s, "ada"), int64(3))
 }
 
+// TestRule14SettleTellsOfWhoStartedAgain: what nobody knows the end of can't be sent once more to them, and is not left to go round.
+func TestRule14SettleTellsOfWhoStartedAgain(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{Mode: ptr(series.Drip)})
+	w.articles(s, "one", "two")
+	w.enrol(s, "ada")
+	w.run(monday)
+	w.run(tuesday(1))
+	w.deliver(&moody{loses: "ada@reader.example"})
+	w.clock.set(tuesday(1).Add(time.Hour))
+	w.check("start again", w.again(s, "ada"))
+	settle := func(as string, settled, left int64) {
+		t.Helper()
+		n, over, err := w.p.SettleIssue(w.ctx, "skin/"+wall(1)+"/one", as)
+		w.check("settle", err)
+		equal(t, "settled as "+as, []int64{n, over}, []int64{settled, left})
+	}
+	for range 2 {
+		settle("again", 0, 1)
+		relay := &moody{}
+		w.deliver(relay)
+		equal(t, "sent", len(relay.all()), 0)
+		equal(t, "still", w.issue("skin/"+wall(1)+"/one"), "done uncertain=1")
+	}
+	settle("sent", 1, 0)
+	equal(t, "ended", w.issue("skin/"+wall(1)+"/one"), "done sent=1")
+}
+
 // TestRule14StartAgainIsRefused: where everybody gets the same issue, and to whom nothing comes.
 func TestRule14StartAgainIsRefused(t *testing.T) {
 	w := newWorld(t)

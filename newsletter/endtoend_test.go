@@ -166,7 +166,7 @@ func TestRule20UncertainDeliveriesAreTold(t *testing.T) {
 	w.run(tuesday(1))
 	equal(t, "issue", w.issue("skin/"+wall(1)), "done sent=1 uncertain=1")
 	equal(t, "editors", w.notices("editors")[1:], []string{"Uncertain deliveries: “About one”"})
-	n, err := w.p.SettleIssue(w.ctx, "skin/"+wall(1), "sent")
+	n, _, err := w.p.SettleIssue(w.ctx, "skin/"+wall(1), "sent")
 	w.check("settle", err)
 	equal(t, "settled", n, int64(1))
 	equal(t, "issue", w.issue("skin/"+wall(1)), "done sent=2")

@@ -549,13 +549,22 @@ func (p *Publisher) MayCancel(st Status) error {
 	return comingSlot(st.Issue.Name, st.Series, series.Slot{Wall: st.Issue.Slot, Hold: st.Issue.State == series.IssueHeld})
 }
 
-// SettleIssue ends the uncertain deliveries of an issue: as "sent" they count as sent, as "again" they are sent once more.
-func (p *Publisher) SettleIssue(ctx context.Context, name, as string) (int64, error) {
-	n, err := p.count(ctx, name, func(tx *store.Tx, id int64, now time.Time) (int64, error) { return outbox.Settle(ctx, tx, id, as, now) })
+// SettleIssue ends the uncertain deliveries of an issue: as "sent" they count as sent, as "again" they are sent once more. left are those
+// that "again" leaves as they are, since their readers have started the series again and get the article in its turn.
+func (p *Publisher) SettleIssue(ctx context.Context, name, as string) (settled, left int64, err error) {
+	settled, err = p.count(ctx, name, func(tx *store.Tx, id int64, now time.Time) (int64, error) {
+		n, err := outbox.Settle(ctx, tx, id, as, now)
+		if err != nil {
+			return 0, err
+		}
+		over, err := outbox.CountOver(ctx, tx, id)
+		left += over
+		return n, err
+	})
 	if err == nil {
 		err = p.Finish(ctx)
 	}
-	return n, err
+	return settled, left, err
 }
 
 // RetryIssue makes deliveries that failed for our own reasons pending again.

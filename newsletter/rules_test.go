@@ -318,7 +318,7 @@ func TestRule7NoOldCorrectionAfterTheNewer(t *testing.T) {
 			if _, err := w.p.RetryIssue(w.ctx, older); !errors.Is(err, series.ErrState) || !strings.Contains(err.Error(), "issue correct "+older) {
 				t.Errorf("retry the older correction: got %v, want ErrState and what brings the newer", err)
 			}
-			if _, err := w.p.SettleIssue(w.ctx, older, "again"); !errors.Is(err, series.ErrState) {
+			if _, _, err := w.p.SettleIssue(w.ctx, older, "again"); !errors.Is(err, series.ErrState) {
 				t.Errorf("send the older correction again: got %v, want ErrState", err)
 			}
 			if _, err := w.p.RetryIssue(w.ctx, newer); (err == nil) == cancelled {
@@ -366,7 +366,7 @@ func TestRule7NoOldTextBehindACancelledCorrection(t *testing.T) {
 			tt.relay.before = sync.OnceFunc(func() {
 				cancelled = w.p.CancelIssue(w.ctx, correction, "it was right")
 				_, retried = w.p.RetryIssue(w.ctx, original)
-				_, settled = w.p.SettleIssue(w.ctx, original, "again")
+				_, _, settled = w.p.SettleIssue(w.ctx, original, "again")
 			})
 			w.deliver(tt.relay)
 			w.check("cancel", cancelled)

@@ -54,7 +54,7 @@ func TestGroupsOfTexts(t *testing.T) {
 		"desk.mode":    "live drip",
 		"desk.article": "draft ready withdrawn",
 		"desk.action":  "hold release pause resume cancel cancel_means cancel_sure settle_sent settle_again retry pause_series resume_series",
-		"desk.done":    "hold release pause resume cancel settle_sent settle_again retry retry_none pause_series resume_series week",
+		"desk.done":    "hold release pause resume cancel settle_sent settle_again settle_left retry retry_none pause_series resume_series week",
 	} {
 		for _, name := range strings.Fields(names) {
 			if key := group + "." + name; !templates.In("en").Has(key) {

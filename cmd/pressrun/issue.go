@@ -493,7 +493,7 @@ func (a *app) issueSettleCommand() *cobra.Command {
 		Use:   "settle ISSUE --as sent|again",
 		Short: "Decide about uncertain deliveries: count them as sent, or send them once more",
 		Long: `A delivery is uncertain where the relay's answer was lost: it may have arrived or not, and nothing sends it again by itself.
-The relay's log may tell. "again" can give somebody the issue twice.`,
+The relay's log may tell. "again" can give somebody the issue twice; it leaves out who has started the series again since.`,
 		Example: "  pressrun issue settle skin/2027-03-30T09:00 --as sent",
 		Args:    args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
@@ -506,7 +506,14 @@ The relay's log may tell. "again" can give somebody the issue twice.`,
 						return err
 					}
 				}
-				return a.changed(cmd, s, given[0], func() (int64, error) { return s.publisher.SettleIssue(cmd.Context(), given[0], as) })
+				return a.changed(cmd, s, given[0], func() (int64, error) {
+					n, left, err := s.publisher.SettleIssue(cmd.Context(), given[0], as)
+					if left > 0 {
+						fmt.Fprintf(a.err, "not sent again: %d, since who it is for has started the series again and gets the article in its turn. "+
+							"To count the rest as sent: pressrun issue settle %s --as sent\n", left, given[0])
+					}
+					return n, err
+				})
 			})
 		},
 	}

@@ -125,12 +125,16 @@ func (d *desk) settle(w http.ResponseWriter, r *http.Request, u User) error {
 	if as != "sent" && as != "again" {
 		return web.ErrForm
 	}
-	n, err := d.Publisher.SettleIssue(web.Lasting(r), name, as)
+	n, left, err := d.Publisher.SettleIssue(web.Lasting(r), name, as)
 	if err != nil {
 		return err
 	}
 	d.Log.InfoContext(r.Context(), "issue settled on the desk", "issue", name, "as", as, "deliveries", n, "user", u.ID)
-	return d.backTo(w, r, name, "settle_"+as)
+	done := "settle_" + as
+	if left > 0 {
+		done = "settle_left"
+	}
+	return d.backTo(w, r, name, done)
 }
 
 // backTo goes to an issue's page, or to the overview where the name is a slot's.

@@ -23,6 +23,27 @@ func (o *office) change(t *testing.T, c *http.Cookie, verb, name string, form ur
 	return o.get(t, c, a.Header.Get("Location"))
 }
 
+// TestSettleWhoStartedAgain: the page says whom a lost letter can't go to once more.
+func TestSettleWhoStartedAgain(t *testing.T) {
+	o := open(t)
+	skin := o.AddSeries(t, "skin", "Water", "Sleep")
+	o.AddReader(t, skin, "ada@example.org")
+	c := o.signIn(t, "mara@example.org", desk.Editor)
+	issue := o.Send(t, skin)
+	o.InTx(t, func(tx *store.Tx) error {
+		for _, query := range []string{
+			`UPDATE deliveries SET state = 'uncertain', dated = 1, hash = 'h', message_id = 'm' WHERE kind = 'issue'`,
+			`UPDATE enrolments SET cycle = 2, cycle_since = 2`, // which is started again by the readers' page
+		} {
+			if _, err := tx.Exec(t.Context(), query); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	wants(t, "settle what can't go", o.change(t, c, "settle", issue, url.Values{"as": {"again"}}), 200, "Those who have started the series again since", "uncertain")
+}
+
 func TestIssueButtons(t *testing.T) {
 	o := open(t)
 	skin := o.AddSeries(t, "skin", "Water", "Sleep")
