@@ -41,7 +41,7 @@ type PersonEnrolment struct {
 	Ended       string   `json:"ended,omitempty"`
 	PausedUntil string   `json:"paused_until,omitempty"`
 	Created     string   `json:"created"`
-	HadBefore   []string `json:"had_before,omitempty"` // articles they had before they came
+	HadBefore   []string `json:"had_before,omitempty"` // articles they had before they came; they count in cycle 1 alone
 }
 
 // PersonSuppression is what keeps mail from them.

@@ -61,8 +61,12 @@ func TestStartAgain(t *testing.T) {
 		t.Errorf("the record says %+v", last)
 	}
 	o.File, o.Reading = "again.csv", []int64{4, 5}
-	if _, err := p.imports("email\nada@example.org\n", o); err != nil {
+	rep, err := p.imports("email\nada@example.org\n", o)
+	if err != nil {
 		t.Fatal(err)
+	}
+	if rep.Changed != 0 || rep.Unchanged != 1 {
+		t.Errorf("imported again: got %+v, want one unchanged", rep.ImportReport)
 	}
 	if n := p.count(readings, ada.ID); n != 0 {
 		t.Error("an import took the choice back")

@@ -137,8 +137,9 @@ func (im *importing) start(row row) start {
 
 const updateReading = `UPDATE enrolments SET reading_id = ?2, updated = ?3 WHERE id = ?1`
 
+// setReading leaves alone who has started again: what they had read before they came counts in the first cycle alone.
 func (im *importing) setReading(ctx context.Context, e Enrolment) (bool, error) {
-	if im.reading == 0 || im.reading == e.ReadingID {
+	if im.reading == 0 || im.reading == e.ReadingID || e.Cycle > 1 {
 		return false, nil
 	}
 	_, err := im.tx.Exec(ctx, updateReading, e.ID, im.reading, im.now().UnixMilli())

@@ -62,7 +62,7 @@ goes on. The same file imported again brings all of them.`,
 	}
 	cmd.Flags().StringVar(&as, "as", "pending", "pending, active or suppressed: people of whom the file says nothing, or only not that they left")
 	cmd.Flags().StringVar(&o.Because, "because", "", "how these people came, or why they may not be mailed; it is kept")
-	cmd.Flags().StringVar(&through, "received-through", "", "they had all articles up to this one already")
+	cmd.Flags().StringVar(&through, "received-through", "", "they had all articles up to this one already; it changes nothing for who has started the series again")
 	cmd.Flags().BoolVar(&o.DryRun, "dry-run", false, "print what would happen to each row and change nothing")
 	cmd.Flags().BoolVar(&o.GoodRows, "good-rows", false, "import the other rows where some have a fault")
 	cmd.Flags().BoolVar(&forget, "forget", false, "give up an import of FILE that was stopped and can't be gone on with")

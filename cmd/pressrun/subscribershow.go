@@ -191,15 +191,19 @@ func printPerson(w io.Writer, p newsletter.Person) {
 		fmt.Fprintf(w, "Suppressed:\t%s of %s since %s\t%s\n", x.Reason, what, x.Created, x.Because)
 	}
 	if len(p.Deliveries) > 0 {
-		fmt.Fprintln(w, "\nDELIVERY\tARTICLE\tSTATE\tWHEN\tREPLY")
+		fmt.Fprintln(w, "\nDELIVERY\tARTICLE\tCYCLE\tSTATE\tWHEN\tREPLY")
 	}
 	for _, d := range p.Deliveries {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", cmp.Or(d.Issue, d.Kind), cmp.Or(d.Article, "-"), d.State, d.Updated, oneLine(d.Reply))
+		cycle := "-"
+		if d.Cycle > 0 {
+			cycle = fmt.Sprint(d.Cycle)
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", cmp.Or(d.Issue, d.Kind), cmp.Or(d.Article, "-"), cycle, d.State, d.Updated, oneLine(d.Reply))
 		if d.Bounced != "" {
-			fmt.Fprintf(w, "\t\tbounced\t%s\t%s\n", d.Bounced, oneLine(d.Said))
+			fmt.Fprintf(w, "\t\t\tbounced\t%s\t%s\n", d.Bounced, oneLine(d.Said))
 		}
 		if d.Complained != "" {
-			fmt.Fprintf(w, "\t\tcomplained\t%s\t\n", d.Complained)
+			fmt.Fprintf(w, "\t\t\tcomplained\t%s\t\n", d.Complained)
 		}
 	}
 	if len(p.Events) > 0 {
