@@ -58,6 +58,9 @@ func TestReports(t *testing.T) {
 		{"arf-auth", bounce.Feedback, "", ""},
 		{"vacation", bounce.Auto, "", ""},
 		{"vacation-old", bounce.Auto, "", ""},
+		{"vacation-quotes", bounce.Auto, "", ""},
+		{"vacation-begins", bounce.Auto, "", ""},
+		{"vacation-postmaster", bounce.Auto, "", ""},
 		{"answer", bounce.Answer, "", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

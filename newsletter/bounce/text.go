@@ -16,7 +16,7 @@ func (r *Report) readText(f fields, text []byte) {
 	said := strings.ReplaceAll(string(text[:min(len(text), maxSaid)]), "\r\n", "\n")
 	reason, original := qmailReason(said)
 	if reason == "" {
-		reason, original = eximReason(said)
+		reason, original = eximReason(f, said)
 	}
 	if reason == "" {
 		return
@@ -27,11 +27,9 @@ func (r *Report) readText(f fields, text []byte) {
 	}
 }
 
-// fromServer tells a mail server's own mail: nobody is told of what becomes of it (RFC 5321 section 4.5.5).
+// fromServer tells a mail server's own mail by who wrote it. Its null return path tells nothing: people's automatic answers have one as
+// well (RFC 3834 section 3.3).
 func fromServer(f fields) bool {
-	if path := f.all("Return-Path"); len(path) > 0 && strings.Trim(path[0], " \t") == "<>" {
-		return true
-	}
 	from := strings.ToLower(f.get("From"))
 	return strings.Contains(from, "mailer-daemon@") || strings.Contains(from, "postmaster@")
 }
@@ -54,8 +52,12 @@ func qmailReason(said string) (reason, original string) {
 	return "", ""
 }
 
-// eximReason is what stands below the first failed address, indented more than that, and the copy of our message at the end.
-func eximReason(said string) (reason, original string) {
+// eximReason is what stands below the first failed address, indented more than that, and the copy of our message at the end. Exim names the
+// addresses in a field, and begins with words of its own, which a postmaster's answer that quotes them doesn't.
+func eximReason(f fields, said string) (reason, original string) {
+	if f.get("X-Failed-Recipients") == "" && !strings.HasPrefix(strings.TrimLeft(said, "\n"), "This message was created automatically by mail delivery software") {
+		return "", ""
+	}
 	before, after, ok := strings.Cut(said, "The following address(es) failed:\n")
 	if !ok || !strings.Contains(before, "This is a permanent error") {
 		return "", ""
