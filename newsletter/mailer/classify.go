@@ -31,7 +31,7 @@ var (
 		`doesn't have an? \S+ account|no (mailbox|account) (here )?by that name|no mailbox here|` +
 		`no longer (valid|in use|exists|available|active)|not a (valid|known) (user|recipient|mailbox|account)|` +
 		`host or domain name not found|domain (name )?not found|null mx|does not accept mail`)
-	saysUnfound = regexp.MustCompile(`(host|domain)( or domain)?( name)? not found|no such (host|domain)|name or service not known|unable to route`)
+	saysUnfound = regexp.MustCompile(`(host|domain)( or domain)?( name)? not found|domain( name)?( \S+)? (does not|doesn't) exist|no such (host|domain)|name or service not known|unable to route`)
 	saysSender  = regexp.MustCompile(`\bsender|sending (domain|account|address|host)|mail from|\bfrom address|return[ -]?path|envelope[ -]?from|\b(helo|ehlo)\b|` +
 		`your (domain|host|server|ip|address|account)`)
 	saysDisabled = regexp.MustCompile(`disabled|inactive|deactivated|closed`)
@@ -125,9 +125,9 @@ func classifyEnhanced(enhanced, text string) Class {
 }
 
 // Unresolved says that a refusal of class dead rests on name servers alone, which break and are mended: the domain was not
-// found, or no way to it. An address is given up for it only on the second day.
+// found (Exchange Online says 5.4.310), or no way to it. An address is given up for it only on the second day.
 func Unresolved(r Reply) bool {
-	return strings.HasSuffix(r.Enhanced, ".4.4") || saysUnfound.MatchString(strings.ToLower(r.Text))
+	return strings.HasSuffix(r.Enhanced, ".4.4") || strings.HasSuffix(r.Enhanced, ".4.310") || saysUnfound.MatchString(strings.ToLower(r.Text))
 }
 
 // SlowDown says that a mailbox provider gets more than it wants at a time (STANDARDS section 8).

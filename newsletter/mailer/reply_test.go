@@ -147,6 +147,11 @@ func TestUnresolved(t *testing.T) {
 		want           bool
 	}{
 		{"5.4.4", "Unable to route: no mail hosts for domain", true},
+		{"5.4.310", "DNS domain reader.example does not exist [Message=InfoDomainNonexistent]", true},
+		{"5.4.310", "no words", true},
+		{"", "The domain reader.example doesn't exist", true},
+		{"5.1.2", "Domain does not exist", true},
+		{"5.1.1", "The account does not exist in this domain", false},
 		{"5.1.2", "Host or domain name not found. Name service error for name=gone.example type=MX: Host not found", true},
 		{"", "Domain not found", true},
 		{"5.1.1", "User unknown", false},

@@ -163,6 +163,7 @@ func TestWhatABounceMeans(t *testing.T) {
 		{"Failed", "550 5.1.10 RESOLVER.ADR.RecipientNotFound", outbox.HeardBounce, "bounce", 1},
 		{"failed", "550 5.2.1 mailbox disabled", outbox.HeardBounce, "bounce", 1},
 		{"failed", "550 5.4.4 Host or domain name not found", outbox.HeardBounce, "", 1},
+		{"failed", "550 5.4.310 DNS domain example.org does not exist", outbox.HeardBounce, "", 1},
 		{"failed", "552 5.2.2 over quota", outbox.HeardBounce, "", 1},
 		{"failed", "450 4.4.1 Connection timed out", outbox.HeardBounce, "", 1},
 		{"failed", "554 5.7.1 blocked using zen.spamhaus.org", outbox.HeardBounce, "", 1},
