@@ -88,7 +88,7 @@ func failure(to, id string) string {
 	return "Return-Path: <>\r\nFrom: MAILER-DAEMON@mx.example.net\r\nTo: <" + to + ">\r\nMessage-ID: <" + id + "@mx.example.net>\r\n" +
 		"Content-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\nIt failed.\r\n" +
 		"--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.example.net\r\n\r\n" +
-		"Final-Recipient: rfc822; x@example.net\r\nAction: failed\r\nStatus: 5.1.1\r\nDiagnostic-Code: smtp; 550 5.1.1 <secret-reader@example.net> unknown\r\n\r\n--b--\r\n"
+		"Action: failed\r\nStatus: 5.1.1\r\nDiagnostic-Code: smtp; 550 5.1.1 <secret-reader@example.net> unknown\r\n\r\n--b--\r\n"
 }
 
 func answer(to, header, id string) string {

@@ -39,7 +39,9 @@ type Report struct {
 	Paths    []string     // addresses that may be the return path of ours: where the message went first, then those quoted in it
 	ID       string       // one for each report: a hash of its Message-ID, or of all of it
 	Reply    mailer.Reply // of Failed, redacted: of several, one that isn't about a missing mailbox if there is such
-	Original Original
+	// Recipients are whom it names as those that failed: others than ours where mail was passed on. None where it doesn't say.
+	Recipients []string
+	Original   Original
 }
 
 // Original is what a report quotes of our message's header; all may be empty.

@@ -94,6 +94,20 @@ func TestOriginal(t *testing.T) {
 	}
 }
 
+// TestRecipients: whom a report names, of reports whose senders put it in each place of its own.
+func TestRecipients(t *testing.T) {
+	for _, name := range []string{"postfix", "exim", "exim-text", "qmail", "exchange"} {
+		if got := bounce.Parse(sample(t, name)).Recipients; fmt.Sprint(got) != "[ada@reader.example]" {
+			t.Errorf("%s: got %q", name, got)
+		}
+	}
+	for _, name := range []string{"postfix-delayed", "postfix-two", "vacation-quotes", "arf-abuse"} {
+		if got := bounce.Parse(sample(t, name)).Recipients; got != nil {
+			t.Errorf("%s: got %q", name, got)
+		}
+	}
+}
+
 // TestHostileSizes: whatever a stranger sends is read within bounds, or not at all. What is quadratic in them ends in the test's own time-out.
 func TestHostileSizes(t *testing.T) {
 	nested := ""

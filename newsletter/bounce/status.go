@@ -10,7 +10,7 @@ import (
 )
 
 // readStatus reads a delivery status: a block about the message, then one for each recipient (RFC 3464 section 2.1). It is a bounce
-// where each of them failed. Which recipient a block names is a hint only, and not looked at: mail is passed on.
+// where each of them failed.
 func (r *Report) readStatus(content []byte) {
 	failed, others := 0, 0
 	for range maxParts {
@@ -23,6 +23,8 @@ func (r *Report) readStatus(content []byte) {
 			if reply := replyOf(f.get("Status"), f.get("Diagnostic-Code")); failed == 0 || dead(r.Reply) && !dead(reply) {
 				r.Reply = reply
 			}
+			_, recipient, _ := strings.Cut(f.get("Final-Recipient"), ";")
+			r.addRecipient(recipient)
 			failed++
 		default:
 			others++
@@ -33,9 +35,15 @@ func (r *Report) readStatus(content []byte) {
 	}
 	switch {
 	case others > 0:
-		r.Kind, r.Reply = Passed, mailer.Reply{}
+		r.Kind, r.Reply, r.Recipients = Passed, mailer.Reply{}, nil
 	case failed > 0:
 		r.Kind = Failed
+	}
+}
+
+func (r *Report) addRecipient(address string) {
+	if address = strings.Trim(address, "<> \t"); strings.Contains(address, "@") {
+		r.Recipients = append(r.Recipients, address)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -212,6 +213,9 @@ func (r *Reports) hear(ctx context.Context, tx *store.Tx, d returned, kind strin
 	if err != nil {
 		return err
 	}
+	if e.class == string(mailer.ClassDead) && passedOn(person, report.Recipients) {
+		e.class = string(mailer.ClassMailbox)
+	}
 	if e.reply = saidOf(person, e.reply); !theirs {
 		e.reply.Text = "" // it may name the address that they had
 	}
@@ -242,6 +246,16 @@ func classOf(reply mailer.Reply) string {
 		return string(mailer.ClassBlocked)
 	}
 	return classExpired
+}
+
+// passedOn says that a report is of another address than somebody's (RFC 3464 section 2.3.2): their mail is passed on, perhaps to several,
+// and what is wrong there is no end of theirs.
+func passedOn(to person, recipients []string) bool {
+	theirs, err := subscribers.ParseAddress(to.email)
+	return err == nil && slices.ContainsFunc(recipients, func(recipient string) bool {
+		named, err := subscribers.ParseAddress(recipient)
+		return err == nil && named.Key != theirs.Key
+	})
 }
 
 // addressee is the person of a delivery; theirs is false where its message went to an address that is theirs no more.

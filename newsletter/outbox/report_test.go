@@ -61,14 +61,14 @@ func (s *site) hears(raw string) outbox.Heard {
 	return heard
 }
 
-// returned is a report to an address (RFC 3464); said is "550 5.1.1 text".
+// returned is a report to an address (RFC 3464) that names no recipient; said is "550 5.1.1 text".
 func returned(to, action, said, id string) string {
 	_, rest, _ := strings.Cut(said, " ")
 	status, _, _ := strings.Cut(rest, " ")
 	return fmt.Sprintf("Return-Path: <>\r\nFrom: MAILER-DAEMON@mx.example.net\r\nTo: <%s>\r\nMessage-ID: <%s@mx.example.net>\r\n"+
 		"Auto-Submitted: auto-replied\r\nContent-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n"+
 		"--b\r\nContent-Type: text/plain\r\n\r\nIt failed.\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.example.net\r\n\r\n"+
-		"Final-Recipient: rfc822; somebody-else@example.net\r\nAction: %s\r\nStatus: %s\r\nDiagnostic-Code: smtp; %s\r\n\r\n--b--\r\n",
+		"Action: %s\r\nStatus: %s\r\nDiagnostic-Code: smtp; %s\r\n\r\n--b--\r\n",
 		to, id, action, status, said)
 }
 
@@ -197,6 +197,37 @@ func TestWhatABounceMeans(t *testing.T) {
 				t.Errorf("%d messages left", len(sent))
 			}
 		})
+	}
+}
+
+// TestMailThatIsPassedOn: a mailbox that is gone behind the reader's is not theirs. It counts as one that is full does.
+func TestMailThatIsPassedOn(t *testing.T) {
+	for _, tt := range []struct{ recipients, want string }{
+		{"r1@example.org", "bounce"},
+		{"<R1@Example.ORG>", "bounce"},
+		{"unknown", "bounce"},
+		{"somebody-else@example.net", ""},
+		{"somebody-else@example.net, r1@example.org", ""},
+		{"r1@example.org, somebody-else@example.net", ""},
+	} {
+		s, srv := newSite(t), smtptest.New(t)
+		ids := s.readers(s.skin, 1)
+		s.issue(s.skin, "rest")
+		m := s.mail(srv)
+		var blocks []string
+		for recipient := range strings.SplitSeq(tt.recipients, ", ") {
+			blocks = append(blocks, "Original-Recipient: rfc822; r1@example.org\r\nFinal-Recipient: rfc822; "+recipient+
+				"\r\nAction: failed\r\nStatus: 5.1.1\r\nDiagnostic-Code: smtp; "+dead+"\r\n\r\n")
+		}
+		one, rest, _ := strings.Cut(returned(m.From, "failed", dead, "1"), "Action: ")
+		_, rest, _ = strings.Cut(rest, "\r\n\r\n")
+		s.hears(one + strings.Join(blocks, "") + rest)
+		if got, _ := s.suppressedBy(1); got != tt.want {
+			t.Errorf("%s: got %q, want %q", tt.recipients, got, tt.want)
+		}
+		if back := must(outbox.ReturnsOf(t.Context(), s.db, ids[0])); len(back) != 1 || strings.Contains(back[0].Said, "@") {
+			t.Errorf("%s: came back %+v", tt.recipients, back)
+		}
 	}
 }
 
