@@ -153,6 +153,31 @@ func (r *Registry) unsuppress(ctx context.Context, tx *store.Tx, t target, serie
 	return err
 }
 
+const (
+	selectComplaintLifted = `SELECT coalesce(max(at), 0) FROM consents WHERE subscriber_id = ?1 AND event = 'unsuppressed'`
+	selectBounceLifted    = `SELECT coalesce(max(at), 0) FROM consents WHERE subscriber_id = ?1 AND event IN ('unsuppressed', 'confirmed', 'undone')`
+)
+
+// ComplaintLifted is when an owner last lifted what stood against a person; zero: never. A complaint of mail that they got before is none
+// of what they get since.
+func ComplaintLifted(ctx context.Context, q store.Querier, subscriberID int64) (time.Time, error) {
+	return lifted(ctx, q, selectComplaintLifted, subscriberID)
+}
+
+// BounceLifted is ComplaintLifted for bounces, against which the person's own word stands too: they confirmed, or undid that they left,
+// by mail that had arrived.
+func BounceLifted(ctx context.Context, q store.Querier, subscriberID int64) (time.Time, error) {
+	return lifted(ctx, q, selectBounceLifted, subscriberID)
+}
+
+func lifted(ctx context.Context, q store.Querier, query string, subscriberID int64) (time.Time, error) {
+	var at int64
+	if err := q.QueryRow(ctx, query, subscriberID).Scan(&at); err != nil {
+		return time.Time{}, fmt.Errorf("subscriber %d: last lift: %w", subscriberID, err)
+	}
+	return instant(at), nil
+}
+
 func (r *Registry) whyNotLifted(ctx context.Context, tx *store.Tx, t target) error {
 	_, domain, _ := strings.Cut(t.key, "@")
 	for _, try := range []struct{ key, why string }{

@@ -82,6 +82,19 @@ func (f failure) hopeless(ctx context.Context, q store.Querier) (string, error) 
 	return fmt.Sprintf("%d failures since %s and no delivery between, the last: %s", n, since.Format("2 January 2006"), f.said), nil
 }
 
+// heldSince is since when failures are held against a person: since they have their address, or since a bounce was last lifted.
+func (f failure) heldSince(ctx context.Context, q store.Querier) (time.Time, error) {
+	since, err := subscribers.AddressSince(ctx, q, f.subscriber)
+	if err != nil {
+		return time.Time{}, err
+	}
+	lifted, err := subscribers.BounceLifted(ctx, q, f.subscriber)
+	if lifted.After(since) {
+		since = lifted
+	}
+	return since, err
+}
+
 // lastDelivered is what came before the last delivery that hasn't come back: that has disproved it.
 const lastDelivered = `(SELECT coalesce(max(s.updated), 0) FROM deliveries s
 		WHERE s.subscriber_id = ?1 AND s.state = 'sent' AND s.updated <= ?3
@@ -96,7 +109,7 @@ WHERE d.subscriber_id = ?1 AND d.updated >= ?2 AND d.id <> ?4 AND d.updated / 86
 
 // unresolvedOn is the other day on which the address's domain was not found; zero: none. Name servers break, and are mended.
 func (f failure) unresolvedOn(ctx context.Context, q store.Querier) (time.Time, error) {
-	since, err := subscribers.AddressSince(ctx, q, f.subscriber)
+	since, err := f.heldSince(ctx, q)
 	if err != nil {
 		return time.Time{}, err
 	}
@@ -121,7 +134,7 @@ WHERE d.subscriber_id = ?1 AND d.updated >= ?2
 
 // soft counts what failed for somebody since their last delivery, and says since when.
 func (f failure) soft(ctx context.Context, q store.Querier) (n int, since time.Time, err error) {
-	began, err := subscribers.AddressSince(ctx, q, f.subscriber)
+	began, err := f.heldSince(ctx, q)
 	if err != nil {
 		return 0, time.Time{}, err
 	}

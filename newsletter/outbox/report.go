@@ -225,7 +225,7 @@ func (r *Reports) hear(ctx context.Context, tx *store.Tx, d returned, kind strin
 		return nil // read before
 	}
 	if err == nil && kind == complained && theirs {
-		err = r.suppress(ctx, tx, d, e, person, e.said())
+		err = r.complain(ctx, tx, d, e, person)
 	}
 	if err == nil {
 		err = r.weigh(ctx, tx, d, e)
@@ -234,6 +234,15 @@ func (r *Reports) hear(ctx context.Context, tx *store.Tx, d returned, kind strin
 		return fmt.Errorf("delivery %d: %s: %w", d.id, kind, err)
 	}
 	return nil
+}
+
+// complain suppresses who complained, unless an owner has lifted that since their message left.
+func (r *Reports) complain(ctx context.Context, tx *store.Tx, d returned, e event, who person) error {
+	lifted, err := subscribers.ComplaintLifted(ctx, tx, d.subscriber)
+	if err != nil || lifted.UnixMilli() > d.dated {
+		return err
+	}
+	return r.suppress(ctx, tx, d, e, who, e.said())
 }
 
 // classOf is the class of a bounce. What a server on the way gave up is expired, unless it was our doing.
@@ -339,6 +348,10 @@ func (r *Reports) against(ctx context.Context, q store.Querier, d returned, e ev
 	}
 	to, theirs, err := r.addressee(ctx, q, d)
 	if err != nil || !theirs {
+		return person{}, "", err
+	}
+	lifted, err := subscribers.BounceLifted(ctx, q, d.subscriber)
+	if err != nil || lifted.UnixMilli() > d.dated {
 		return person{}, "", err
 	}
 	f := failure{

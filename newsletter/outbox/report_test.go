@@ -610,6 +610,85 @@ func TestReportsOfAFormerAddress(t *testing.T) {
 	}
 }
 
+// TestAfterALift: what was sent before a person's address was last taken for good isn't held against it, whether alone or as one of five;
+// what is sent since is.
+func TestAfterALift(t *testing.T) {
+	const full = "552 5.2.2 over quota"
+	lift := func(s *site, _ int64) {
+		s.tx(func(ctx context.Context, tx *store.Tx) error {
+			return s.people.Unsuppress(ctx, tx, address(1), 0, "she wrote")
+		})
+	}
+	confirm := func(s *site, id int64) {
+		s.advance(25 * time.Hour)
+		s.exec(`INSERT INTO consents (id, subscriber_id, series_id, event, at) VALUES (1000, ?1, ?2, 'requested', ?3)`, id, s.skin.ID, s.now().UnixMilli())
+		s.exec(`INSERT INTO consents (subscriber_id, series_id, event, request_id, at) VALUES (?1, ?2, 'confirmed', 1000, ?3)`, id, s.skin.ID, s.now().UnixMilli())
+		s.exec(`DELETE FROM suppressions WHERE reason = 'bounce'`)
+	}
+	undo := func(s *site, id int64) {
+		s.exec(`INSERT INTO consents (subscriber_id, series_id, event, at) VALUES (?1, ?2, 'undone', ?3)`, id, s.skin.ID, s.now().UnixMilli())
+		s.exec(`DELETE FROM suppressions WHERE reason = 'bounce'`)
+	}
+	for _, tt := range []struct {
+		name, first, second string // what comes back of letters sent before
+		letters             int
+		lift                func(*site, int64)
+		want                string
+	}{
+		{"bounces, an owner lifts", dead, dead, 2, lift, ""},
+		{"bounces, they confirm", dead, dead, 2, confirm, ""},
+		{"bounces, they undo", dead, dead, 2, undo, ""},
+		{"five soft ones", full, full, 6, lift, ""},
+		{"complaints, an owner lifts", "", "", 2, lift, ""},
+		{"a complaint, they undo", dead, "", 2, undo, "complaint"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s, srv := newSite(t), smtptest.New(t)
+			id := s.readers(s.skin, 1)[0]
+			back := func(m smtptest.Taken, said string, n int) {
+				if said == "" {
+					s.hears(strings.Replace(complaint("abuse", m.From, m), "abuse@", fmt.Sprint(n, "@"), 1))
+				} else {
+					s.hears(returned(m.From, "failed", said, fmt.Sprint(n)))
+				}
+			}
+			var late smtptest.Taken // the last letter, which comes back after the lift
+			for i := range tt.letters {
+				s.issue(s.skin, fmt.Sprint("rest", i))
+				before := late
+				if late = s.mail(srv); i > 0 {
+					back(before, tt.first, i)
+				}
+				s.advance(8 * 24 * time.Hour)
+			}
+			if got, _ := s.suppressedBy(1); got == "" {
+				t.Fatal("nothing to lift")
+			}
+			tt.lift(s, id)
+			back(late, tt.second, 100)
+			if got, because := s.suppressedBy(1); got != tt.want {
+				t.Fatalf("got %q because %q, want %q", got, because, tt.want)
+			}
+			if tt.want != "" {
+				return
+			}
+			s.advance(time.Minute)
+			s.exec(`UPDATE enrolments SET state = 'active', ended_by = '', ended_at = NULL`)
+			s.issue(s.skin, "after")
+			m := s.mail(srv)
+			back(m, full, 101)
+			if got, because := s.suppressedBy(1); got != "" {
+				t.Errorf("one that is soft: got %q because %q", got, because)
+			}
+			back(m, dead, 102)
+			if got, _ := s.suppressedBy(1); got != "bounce" {
+				t.Errorf("one that is dead: got %q", got)
+			}
+		})
+	}
+}
+
 // TestTooManyAtOnce: reports suppress a part of a series within a day; the rest waits, is counted, and goes on as the day goes by.
 func TestTooManyAtOnce(t *testing.T) {
 	s, srv := newSite(t), smtptest.New(t)
