@@ -35,10 +35,10 @@ const (
 
 // Report is what one message says.
 type Report struct {
-	Kind     Kind
-	Paths    []string     // addresses that may be the return path of ours: where the message went first, then those quoted in it
-	ID       string       // one for each report: a hash of its Message-ID, or of all of it
-	Reply    mailer.Reply // of Failed, redacted: of several, one that isn't about a missing mailbox if there is such
+	Kind  Kind
+	Paths []string     // addresses that may be the return path of ours: where the message went first, then those quoted in it
+	ID    string       // one for each report: a hash of its Message-ID, or of all of it
+	Reply mailer.Reply // of Failed, redacted: of several, one that isn't about a missing mailbox if there is such
 	// Recipients are whom it names as those that failed: others than ours where mail was passed on. None where it doesn't say.
 	Recipients []string
 	Original   Original
