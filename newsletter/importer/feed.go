@@ -89,8 +89,9 @@ func parseFeed(b []byte) (feed *gofeed.Feed, problem *Problem) {
 			feed, problem = nil, &Problem{What: fmt.Sprintf("the feed can't be parsed: %v", r), Mend: "bring its articles as single files", Fatal: true}
 		}
 	}()
-	text, err := io.ReadAll(utf8Of(bytes.NewReader(b)))
-	if len(text) != len(b) { // a mark was taken off: what the declaration says is no longer so
+	text, err := b, error(nil)
+	if isMarked(b) { // what the declaration says is no longer so without the mark
+		text, err = io.ReadAll(utf8Of(bytes.NewReader(b)))
 		text = declaration.ReplaceAll(text, nil)
 	}
 	if err == nil {
@@ -117,6 +118,11 @@ func (a atomTexts) Translate(feed any) (*gofeed.Feed, error) {
 		}
 	}
 	return a.DefaultAtomTranslator.Translate(feed)
+}
+
+// isMarked says that a text begins with a byte order mark.
+func isMarked(b []byte) bool {
+	return bytes.HasPrefix(b, []byte("\xef\xbb\xbf")) || bytes.HasPrefix(b, []byte("\xfe\xff")) || bytes.HasPrefix(b, []byte("\xff\xfe"))
 }
 
 // checkXML reads a file to its end and says what is wrong with it.

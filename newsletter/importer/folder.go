@@ -121,33 +121,8 @@ func (in *intake) folder(fsys fs.FS, dir, prefix string, depth int) error {
 
 // beside says what beside the own files of an export lies in its folder and is not read, though it may hold articles.
 func (in *intake) beside(fsys fs.FS, dir, prefix string, own []string) error {
-	var over []string
-	var look func(dir string, depth int) error
-	look = func(dir string, depth int) error {
-		entries, err := entriesOf(fsys, dir)
-		if err != nil {
-			in.fatal(filepath.Join(prefix, filepath.FromSlash(dir)), "the folder can't be listed: "+cause(err), "check its permissions")
-		}
-		for _, e := range entries {
-			if strings.HasPrefix(e.Name(), ".") || depth == 0 && slices.Contains(own, e.Name()) {
-				continue
-			}
-			if in.files++; in.files > maxFiles {
-				return fmt.Errorf("%w: %s holds more than %d files; import a part of it at a time", ErrFile, shown(prefix), maxFiles)
-			}
-			name := path.Join(dir, e.Name())
-			switch s := (source{fsys: fsys, name: name}); {
-			case e.IsDir() && depth < maxDepth:
-				if err := look(name, depth+1); err != nil {
-					return err
-				}
-			case e.IsDir(), s.mayHold():
-				over = append(over, shown(name))
-			}
-		}
-		return nil
-	}
-	if err := look(dir, 0); err != nil || len(over) == 0 {
+	over, err := in.textsBelow(fsys, dir, prefix, own, 0)
+	if err != nil || len(over) == 0 {
 		return err
 	}
 	said := strings.Join(over[:min(len(over), 3)], ", ")
@@ -157,6 +132,34 @@ func (in *intake) beside(fsys fs.FS, dir, prefix string, own []string) error {
 	in.passed(filepath.Join(prefix, filepath.FromSlash(path.Join(dir, own[0]))), "beside this export "+counted(len(over), "file is", "files are")+" passed over: "+said,
 		"put what is no part of the export into another folder")
 	return nil
+}
+
+// textsBelow are the files below a folder that may hold articles, and folders too deep to be looked into; but names what is passed over.
+func (in *intake) textsBelow(fsys fs.FS, dir, prefix string, but []string, depth int) (texts []string, err error) {
+	entries, err := entriesOf(fsys, dir)
+	if err != nil {
+		in.fatal(filepath.Join(prefix, filepath.FromSlash(dir)), "the folder can't be listed: "+cause(err), "check its permissions")
+	}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), ".") || slices.Contains(but, e.Name()) {
+			continue
+		}
+		if in.files++; in.files > maxFiles {
+			return nil, fmt.Errorf("%w: %s holds more than %d files; import a part of it at a time", ErrFile, shown(prefix), maxFiles)
+		}
+		name := path.Join(dir, e.Name())
+		switch s := (source{fsys: fsys, name: name}); {
+		case e.IsDir() && depth < maxDepth:
+			more, err := in.textsBelow(fsys, name, prefix, nil, depth+1)
+			if err != nil {
+				return nil, err
+			}
+			texts = append(texts, more...)
+		case e.IsDir(), s.mayHold():
+			texts = append(texts, shown(name))
+		}
+	}
+	return texts, nil
 }
 
 // mayHold says whether a file may hold articles, or is a link that may lead to some.

@@ -161,7 +161,10 @@ func (in *intake) keepWhole() (problems []Problem) {
 	var files []string
 	for i := range in.candidates {
 		c := &in.candidates[i]
-		at := slices.IndexFunc(in.Known, func(a series.Article) bool { return c.summary && a.Slug == c.Slug })
+		if !c.summary {
+			continue
+		}
+		at := slices.IndexFunc(in.Known, func(a series.Article) bool { return a.Slug == c.Slug })
 		if at < 0 {
 			continue
 		}
