@@ -181,7 +181,7 @@ WHERE id IN (
 	WHERE d.issue_id IS NULL AND d.lane = 0 AND d.state = 'pending' AND d.next_try <= +?3 AND (?5 = 1 OR n.kind IN ('test', 'login'))
 	ORDER BY d.next_try LIMIT +?4)
 RETURNING id, epoch, owner, state, coalesce(issue_id, 0), coalesce(notice_id, 0), coalesce(subscriber_id, 0), coalesce(series_id, 0),
-	cycle, tries, next_try, waited, coalesce(dated, 0), amb, lane`
+	cycle, tries, next_try, waited, coalesce(dated, 0), created, amb, lane`
 
 // The issue before its rows, so that the index on (issue_id, lane, next_try) gives them in order and nothing is sorted; "NOT
 // IN" says again what "sending" implies, since that is how the index of open issues is found. With each row comes to whom it
@@ -194,7 +194,7 @@ WHERE id IN (
 		AND NOT EXISTS (SELECT 1 FROM stops s WHERE s.issue_id = i.id AND s.lane = +?5)
 		AND d.issue_id = i.id AND d.lane = +?5 AND d.state = 'pending' AND d.next_try <= +?3
 	ORDER BY i.id, d.next_try LIMIT +?4)
-RETURNING id, epoch, issue_id, subscriber_id, series_id, cycle, tries, next_try, waited, coalesce(dated, 0), amb, lane,
+RETURNING id, epoch, issue_id, subscriber_id, series_id, cycle, tries, next_try, waited, coalesce(dated, 0), created, amb, lane,
 	(SELECT m.email || char(10) || m.name FROM mailable m
 	WHERE m.series_id = deliveries.series_id AND m.subscriber_id = deliveries.subscriber_id
 		AND (m.cycle = deliveries.cycle
@@ -215,7 +215,7 @@ func (w *Worker) claimed(rows *sql.Rows, err error) (all []row, _ error) {
 		r := row{owner: w.owner}
 		var to sql.RawBytes
 		if err := rows.Scan(&r.id, &r.epoch, &r.issue, &r.subscriber, &r.seriesID, &r.cycle, &r.tries, &r.nextTry, &r.waited,
-			&r.dated, &r.amb, &r.lane, &to); err != nil {
+			&r.dated, &r.created, &r.amb, &r.lane, &to); err != nil {
 			return nil, err
 		}
 		r.to.email, r.to.name, _ = strings.Cut(string(to), "\n")
@@ -239,7 +239,7 @@ func scanStates(rows *sql.Rows, err error) (all []row, states []state, _ error) 
 		var r row
 		var s state
 		if err := rows.Scan(&r.id, &r.epoch, &r.owner, &s, &r.issue, &r.notice, &r.subscriber, &r.seriesID,
-			&r.cycle, &r.tries, &r.nextTry, &r.waited, &r.dated, &r.amb, &r.lane); err != nil {
+			&r.cycle, &r.tries, &r.nextTry, &r.waited, &r.dated, &r.created, &r.amb, &r.lane); err != nil {
 			return nil, nil, err
 		}
 		all, states = append(all, r), append(states, s)
@@ -262,7 +262,7 @@ func (w *Worker) renew() error {
 }
 
 const selectDead = `SELECT id, epoch, owner, state, coalesce(issue_id, 0), coalesce(notice_id, 0), coalesce(subscriber_id, 0),
-	coalesce(series_id, 0), cycle, tries, next_try, waited, coalesce(dated, 0), amb, lane
+	coalesce(series_id, 0), cycle, tries, next_try, waited, coalesce(dated, 0), created, amb, lane
 FROM deliveries WHERE owner <> '' AND owner <> ?1 AND lease_until < ?2`
 
 // takeOver frees the rows of other owners whose lease ended before the given instant: claimed ones are pending again; of

@@ -36,6 +36,7 @@ type row struct {
 	owner                                string
 	issue, notice, subscriber, seriesID  int64 // 0: none
 	cycle, tries, nextTry, waited, dated int64 // dated 0: never marked
+	created                              int64
 	amb                                  bool
 	to                                   person // to whom its message is written; before that an issue's reader as claimed, empty: ask again
 	lane                                 pace.Lane

@@ -62,12 +62,12 @@ func (w *Worker) appendMessageID(dst []byte, delivery int64, domain string) []by
 
 // names are a delivery's Message-ID and, where we have return paths of our own, its envelope sender; else from is empty. They share
 // their memory, so that the second costs none.
-func (w *Worker) names(r row, domain string, dated int64) (messageID, from string) {
+func (w *Worker) names(r row, domain string) (messageID, from string) {
 	var room [256]byte
 	text := w.appendMessageID(room[:0], r.id, domain)
 	end := len(text)
 	if r.subscriber != 0 && !w.cfg.ReturnPath.off() {
-		text = w.cfg.ReturnPath.append(text, w.cfg.Key, r.id, dated)
+		text = w.cfg.ReturnPath.append(text, w.cfg.Key, r.id, r.created)
 	}
 	both := string(text)
 	return both[:end], both[end:]
@@ -112,7 +112,7 @@ func (w *Worker) splice(ctx context.Context, r row, to person, date time.Time, r
 	if err != nil {
 		return mailer.Message{}, err
 	}
-	id, from := w.names(r, issue.domain, date.UnixMilli())
+	id, from := w.names(r, issue.domain)
 	m, err := issue.Message(room[:0], mailer.Recipient{
 		MessageID: id, Date: date, To: mailer.Mailbox{Name: to.name, Email: to.email},
 		Name:  shownName(to.name),
@@ -130,7 +130,7 @@ func (w *Worker) compose(r row, n Notice, to person, date time.Time) (mailer.Mes
 	if err != nil {
 		return mailer.Message{}, err
 	}
-	id, from := w.names(r, domain, date.UnixMilli())
+	id, from := w.names(r, domain)
 	m, err := mailer.Compose(mailer.Draft{
 		MessageID: id, Date: date, From: mailer.Mailbox{Name: n.FromName, Email: n.FromEmail},
 		To: mailer.Mailbox{Name: to.name, Email: to.email}, ReplyTo: n.ReplyTo, Subject: n.Subject, HTML: n.HTML, Text: n.Text,

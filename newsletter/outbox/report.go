@@ -111,17 +111,17 @@ func (r *Reports) apply(ctx context.Context, tx *store.Tx, report bounce.Report)
 
 // returned is a delivery as a report needs it. Numbers that are 0 are none, instants are Unix milliseconds.
 type returned struct {
-	id, issue, subscriber, series, dated, updated int64
-	state                                         state
-	messageID                                     string
+	id, issue, subscriber, series, created, dated, updated int64
+	state                                                  state
+	messageID                                              string
 }
 
-const selectReturned = `SELECT id, coalesce(issue_id, 0), coalesce(subscriber_id, 0), coalesce(series_id, 0), coalesce(dated, 0), updated, state,
+const selectReturned = `SELECT id, coalesce(issue_id, 0), coalesce(subscriber_id, 0), coalesce(series_id, 0), created, coalesce(dated, 0), updated, state,
 	message_id
 FROM deliveries WHERE id = ?1`
 
 func returnedByID(ctx context.Context, q store.Querier, id int64) (d returned, err error) {
-	err = q.QueryRow(ctx, selectReturned, id).Scan(&d.id, &d.issue, &d.subscriber, &d.series, &d.dated, &d.updated, &d.state, &d.messageID)
+	err = q.QueryRow(ctx, selectReturned, id).Scan(&d.id, &d.issue, &d.subscriber, &d.series, &d.created, &d.dated, &d.updated, &d.state, &d.messageID)
 	return d, err
 }
 
@@ -143,7 +143,7 @@ func (r *Reports) find(ctx context.Context, q store.Querier, report bounce.Repor
 		case errors.Is(err, store.ErrNotFound):
 		case err != nil:
 			return d, "", err
-		case r.Path.proves(r.Key, address, d.id, d.dated):
+		case r.Path.proves(r.Key, address, d.id, d.created):
 			return d, r.worth(d, report.Kind), nil
 		default:
 			heard = HeardForged

@@ -56,16 +56,19 @@ func (p ReturnPath) Domain() string { return p.after[strings.LastIndexByte(p.aft
 
 func (p ReturnPath) off() bool { return p.after == "" }
 
-// append appends the return path of a delivery. Its MAC is bound to the number and to the instant of its first mark: the number alone
-// can come again in a database that was restored, and whoever stole the key doesn't know the instant. So a rotation changes nothing of it.
-func (p ReturnPath) append(dst []byte, key subscribers.Key, delivery, dated int64) []byte {
+// append appends the return path of a delivery, the same for all its tries: a relay that greylists knows a letter again by its sender
+// and recipient, and a new sender would be put off each time (RFC 6647 section 2.4). The MAC is bound to the number and to the instant
+// at which the row was made, both of which stand before the first try. The number alone can come again in a database that was restored:
+// what comes back of a delivery made after the backup proves nothing there, and of one that the backup has it proves what it did before.
+// A rotation of the key changes nothing of it.
+func (p ReturnPath) append(dst []byte, key subscribers.Key, delivery, created int64) []byte {
 	dst = append(dst, p.before...)
 	start := len(dst)
 	dst = strconv.AppendInt(dst, delivery, 36)
 	var number, instant [20]byte
 	var mac [sha256.Size]byte
 	id := append(number[:0], dst[start:]...)
-	key.AppendMAC(mac[:0], "return-path", string(id), string(strconv.AppendInt(instant[:0], dated, 10)))
+	key.AppendMAC(mac[:0], "return-path", string(id), string(strconv.AppendInt(instant[:0], created, 10)))
 	dst = append(dst, '.')
 	dst = lowerText.AppendEncode(dst, mac[:pathMAC])
 	return append(dst, p.after...)
@@ -89,6 +92,6 @@ func (p ReturnPath) delivery(address string) (id int64, ok bool) {
 }
 
 // proves says whether an address is the return path of a delivery. Comparison takes constant time.
-func (p ReturnPath) proves(key subscribers.Key, address string, delivery, dated int64) bool {
-	return hmac.Equal(p.append(nil, key, delivery, dated), []byte(strings.ToLower(address)))
+func (p ReturnPath) proves(key subscribers.Key, address string, delivery, created int64) bool {
+	return hmac.Equal(p.append(nil, key, delivery, created), []byte(strings.ToLower(address)))
 }

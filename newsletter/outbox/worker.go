@@ -461,7 +461,7 @@ func (w *Worker) live(ctx context.Context, tx *store.Tx) error {
 func (w *Worker) heartbeat() time.Time { return time.UnixMilli(w.alive.Load()) }
 
 const selectClaimed = `SELECT id, epoch, owner, state, coalesce(issue_id, 0), coalesce(notice_id, 0), coalesce(subscriber_id, 0),
-	coalesce(series_id, 0), cycle, tries, next_try, waited, coalesce(dated, 0), amb, lane
+	coalesce(series_id, 0), cycle, tries, next_try, waited, coalesce(dated, 0), created, amb, lane
 FROM deliveries WHERE owner <> '' AND owner = ?1 AND state = 'claimed'`
 
 // release gives back what was claimed and never tried, as the last thing a worker writes.

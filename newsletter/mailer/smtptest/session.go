@@ -235,11 +235,25 @@ func (c *session) rcpt(rest string) error {
 	case !ascii(addr) && !slices.Contains(strings.Fields(c.params), "SMTPUTF8"):
 		return c.send(c.reply("553", "5.6.7", "address needs SMTPUTF8"))
 	}
-	reply, err := c.answer("RCPT", addr, c.reply("250", "2.1.5", "recipient ok"))
+	ordinary := c.reply("250", "2.1.5", "recipient ok")
+	if c.server.putsOff(c.from, addr) {
+		ordinary = c.reply("451", "4.7.1", "greylisted, come again")
+	}
+	reply, err := c.answer("RCPT", addr, ordinary)
 	if positive(reply) {
 		c.to = addr
 	}
 	return err
+}
+
+// putsOff says whether a greylist puts a recipient off now.
+func (s *Server) putsOff(from, to string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	pair := from + " " + to
+	first := s.options.greylists && !s.greys[pair]
+	s.greys[pair] = true
+	return first
 }
 
 func (c *session) data() error {

@@ -29,6 +29,7 @@ type Server struct {
 	opened   int
 	cut      cut
 	rules    []*Rule
+	greys    map[string]bool // sender and recipient, as far as they came before
 	commands []string
 	taken    []Taken
 	failed   error // the first trouble with the log
@@ -40,6 +41,7 @@ type options struct {
 	certName       string
 	certExpires    time.Time
 	logPath        string
+	greylists      bool
 	extensions     []string
 	merged         bool
 	piece          int
@@ -89,6 +91,11 @@ func WithLog(path string) Option {
 	return func(o *options) { o.logPath = path }
 }
 
+// WithGreylist puts the first RCPT of each sender and recipient off (RFC 6647 section 2.4).
+func WithGreylist() Option {
+	return func(o *options) { o.greylists = true }
+}
+
 // New starts a server; it is closed when the test ends.
 func New(t testing.TB, settings ...Option) *Server {
 	t.Helper()
@@ -99,7 +106,7 @@ func New(t testing.TB, settings ...Option) *Server {
 	for _, set := range settings {
 		set(&o)
 	}
-	s := &Server{options: o, done: make(chan struct{}), conns: map[net.Conn]struct{}{}}
+	s := &Server{options: o, done: make(chan struct{}), conns: map[net.Conn]struct{}{}, greys: map[string]bool{}}
 	var err error
 	if s.cert, err = newCertificate(o.certName, o.certExpires); err != nil {
 		t.Fatalf("smtptest: certificate: %v", err)

@@ -311,3 +311,13 @@ func TestWrongPassword(t *testing.T) {
 		t.Errorf("got %v, want 535", err)
 	}
 }
+
+func TestGreylist(t *testing.T) {
+	srv := smtptest.New(t, smtptest.WithGreylist())
+	for i, want := range []int{451, 451, 0, 0} {
+		to := []string{"a@example.org", "b@example.org"}[i%2]
+		if err := deliver(t, srv.Addr(), to); code(err) != want {
+			t.Errorf("delivery %d, to %s: got %v, want %d", i, to, err, want)
+		}
+	}
+}
