@@ -377,6 +377,21 @@ func TestRule11AHoldComesBackWithItsDate(t *testing.T) {
 	}
 }
 
+// TestRule11AHoldComesBackWhereAPinLeaves: it went past a pinned slot, which sends now what is held.
+func TestRule11AHoldComesBackWhereAPinLeaves(t *testing.T) {
+	w := newWorld(t)
+	s := w.series("skin", series.Change{})
+	w.articles(s, "one", "two", "three", "four")
+	w.enrol(s, "ada")
+	w.run(monday)
+	w.pin(s, 2, "four")
+	w.check("hold", w.p.HoldIssue(w.ctx, "skin/"+wall(1), "figure 1"))
+	w.skip(s, 1)
+	w.pin(s, 4, "four")
+	w.clock.set(tuesday(2).Add(-time.Hour))
+	w.goesOn(2, []string{"held one figure 1", "sending two ", "sending four "})
+}
+
 // TestRule11AHoldOutlivesAPause: the held slot passes while the series is paused, and the slots after it are skipped dates.
 func TestRule11AHoldOutlivesAPause(t *testing.T) {
 	for _, mode := range []series.Mode{series.Live, series.Drip} {

@@ -181,25 +181,29 @@ func (s *Slot) settle() {
 }
 
 // pinFrom takes, where a slot has no pin, the first one of a kind that went on from before alone, and returns its place in line; below 0:
-// none. An editor's hold of what was pinned counts for it there too.
+// none. What was pinned to a slot on hold is held there too.
 func (s *Slot) pinFrom(line []Slot, kind func(Slot) bool) int {
 	from := slices.IndexFunc(line, func(x Slot) bool { return x.PinnedID != 0 && x.PinOf != "" && !x.pinnedByHold() && kind(x) })
 	if s.PinnedID != 0 || from < 0 {
 		return -1
 	}
-	if x := line[from]; x.Hold && x.HoldOf == "" {
-		s.Hold, s.Reason = true, x.Reason
+	if x := line[from]; x.Hold && x.HoldOf <= s.Wall {
+		s.Hold, s.Reason, s.HoldOf = true, x.Reason, x.HoldOf
+		line[from].Hold = x.HoldOf == "" // rather one too many than one too few
 	}
 	s.takePin(line[from])
 	line[from].PinnedID, line[from].PinOf = 0, ""
+	if !line[from].Hold {
+		line[from].Reason, line[from].HoldOf = "", ""
+	}
 	return from
 }
 
 // holdFrom takes the hold of a slot after it, with the pin that came along. Slots that were held beside, for readers who don't get what is
 // pinned to them, are so no more.
 func (s *Slot) holdFrom(line []Slot, from int) {
-	if line[from].pinnedByHold() {
-		s.takePin(line[from])
+	if x := line[from]; x.PinOf != "" && x.PinOf <= s.Wall {
+		s.takePin(x)
 		line[from].PinnedID, line[from].PinOf = 0, ""
 	}
 	of := line[from].HoldOf
@@ -228,9 +232,8 @@ func (s Slot) moved() bool { return s.State == SlotPlanned && (s.HoldOf != "" ||
 
 const movedSlots = slotRows + ` WHERE s.series_id = ?1 AND s.fires >= ?2 AND (hold_of <> '' OR pin_of <> '') ORDER BY s.fires, s.wall`
 
-// takeBack writes what moveUp says once a slot is planned again.
+// takeBack writes what moveUp says once a slot is free again.
 func takeBack(ctx context.Context, tx *store.Tx, again Slot, now time.Time) error {
-	again = Slot{ID: again.ID, SeriesID: again.SeriesID, Wall: again.Wall, At: again.At, State: SlotPlanned}
 	rows, err := collect(ctx, tx, (*Slot).scan, movedSlots, again.SeriesID, millis(again.At))
 	if err != nil {
 		return err

@@ -336,12 +336,15 @@ func (s Series) unpin(ctx context.Context, tx *store.Tx, to Slot, now time.Time)
 	return nil
 }
 
-// takeOff takes the article off one slot. What the slot holds stays on hold, here or after it.
+// takeOff takes the article off one slot. What the slot holds stays on hold, here or after it, and what went past the pin comes back.
 func (s Series) takeOff(ctx context.Context, tx *store.Tx, c calendar, pin Pin, why string, now time.Time) error {
-	if _, err := tx.Exec(ctx, unpinSlot, s.ID, pin.Wall, millis(now)); err != nil || c.has(pin.Wall) {
+	if _, err := tx.Exec(ctx, unpinSlot, s.ID, pin.Wall, millis(now)); err != nil {
 		return err
 	}
 	slot, err := SlotByWall(ctx, tx, s.ID, pin.Wall)
+	if err == nil && c.has(pin.Wall) {
+		return takeBack(ctx, tx, slot, now)
+	}
 	if err == nil {
 		_, err = tx.Exec(ctx, skipSlot, s.ID, pin.Wall, millis(pin.At), why, millis(now))
 	}

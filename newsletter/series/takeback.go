@@ -66,7 +66,7 @@ func unskip(ctx context.Context, tx *store.Tx, was Slot, now time.Time) error {
 	if _, err := tx.Exec(ctx, unskipSlot, was.ID, millis(now)); err != nil {
 		return err
 	}
-	return takeBack(ctx, tx, was, now)
+	return takeBack(ctx, tx, Slot{ID: was.ID, SeriesID: was.SeriesID, Wall: was.Wall, At: was.At, State: SlotPlanned}, now)
 }
 
 // UnpinDate takes the pins of a local date off: their articles take their own turn in the order again. It returns them;
