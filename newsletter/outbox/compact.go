@@ -14,8 +14,8 @@ import (
 const mostCompacted = 2 * time.Second
 
 // Compact moves the rows that ended before the given instant, of issues that are over (and of welcomes, which never are), out
-// of deliveries: who had what stays in kept, how many rows there were in kept_counts, and the evidence goes. What is
-// uncertain stays. It works for some two seconds in transactions of at most 50 ms; a crash loses or doubles nothing, since
+// of deliveries: who had what stays in kept, how many rows there were in kept_counts, and the evidence goes, with what servers
+// said of them later. What is uncertain stays. It works for some two seconds in transactions of at most 50 ms; a crash loses or doubles nothing, since
 // a row leaves one table in the transaction that brings it into the other. It returns how many rows it moved, and whether
 // there are more.
 func Compact(ctx context.Context, db *store.DB, before time.Time) (moved int64, more bool, err error) {
@@ -39,10 +39,29 @@ func Compact(ctx context.Context, db *store.DB, before time.Time) (moved int64, 
 		}
 		c.after = 0
 	}
-	if err != nil {
-		return 0, false, fmt.Errorf("compact deliveries: %w", err)
+	if err == nil {
+		more, err = forgetOfNotices(ctx, db, before)
 	}
-	return c.moved, false, nil
+	if err != nil {
+		return c.moved, false, fmt.Errorf("compact deliveries: %w", err)
+	}
+	return c.moved, more, nil
+}
+
+const (
+	mostForgotten = 1000
+	forgetNotices = `UPDATE bounces SET said = ''
+WHERE id IN (SELECT id FROM bounces WHERE issue_id IS NULL AND said <> '' AND heard < ?1 LIMIT ?2)`
+)
+
+// forgetOfNotices takes what was said of notices before an instant, whose rows stay; more says that there may be more of it.
+func forgetOfNotices(ctx context.Context, db *store.DB, before time.Time) (more bool, err error) {
+	err = db.InTx(ctx, func(tx *store.Tx) error {
+		n, err := tx.Exec(ctx, forgetNotices, before.UnixMilli(), mostForgotten)
+		more = n == mostForgotten
+		return err
+	})
+	return more, err
 }
 
 // Every issue that is over, as far as it has rows left: of one that was compacted the index says so at once.
@@ -78,8 +97,8 @@ WHERE issue_id = ?1 AND subscriber_id > ?2 AND subscriber_id <= ?3 AND updated <
 GROUP BY issue_id
 ON CONFLICT (issue_id) DO UPDATE SET sent = kept_counts.sent + excluded.sent, failed = kept_counts.failed + excluded.failed,
 	skipped = kept_counts.skipped + excluded.skipped`
-	forgetSaid = `UPDATE bounces SET said = ''
-WHERE issue_id = ?1 AND subscriber_id > ?2 AND subscriber_id <= ?3 AND heard < ?4 AND said <> ''`
+	forgetSaid = `UPDATE bounces SET said = '' WHERE said <> '' AND delivery_id IN (SELECT id FROM deliveries
+	WHERE issue_id = ?1 AND subscriber_id > ?2 AND subscriber_id <= ?3 AND updated < ?4 AND state IN ('sent', 'failed', 'skipped'))`
 	deleteKept = `DELETE FROM deliveries
 WHERE issue_id = ?1 AND subscriber_id > ?2 AND subscriber_id <= ?3 AND updated < ?4 AND state IN ('sent', 'failed', 'skipped')`
 )

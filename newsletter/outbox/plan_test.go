@@ -58,6 +58,11 @@ func TestPlans(t *testing.T) {
 		{"lanes due", selectDueLanes, "deliveries_due (issue_id=? AND lane=? AND next_try<?)"},
 		{"soft failures", selectSoft, "deliveries_by_subscriber (subscriber_id=?)"},
 		{"unresolved", selectUnresolved, "deliveries_by_subscriber (subscriber_id=?)"},
+		{"suppressed of late", countSuppressed, "sqlite_autoindex_suppressed_counts_1 (series_id=? AND hour>?)"},
+		{"suppressed already", isCounted, "bounces_by_subscriber (subscriber_id=?)"},
+		{"blocked of late", selectBlocked, "bounces_alarming (heard>?)"},
+		{"said of deliveries", forgetSaid, "(delivery_id=?)"},
+		{"said of notices", forgetNotices, "bounces_of_notices (heard<?)"},
 		{"unsummed", selectUnsummed, "SEARCH i USING INDEX issues_by_sending (sending_since>?)"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -305,8 +305,8 @@ func (r *Reports) weigh(ctx context.Context, tx *store.Tx, d returned, e event) 
 		_, err := tx.Exec(ctx, applyEvent, e.id, r.Now().UnixMilli(), 0)
 		return err
 	}
-	full, err := r.full(ctx, tx, d.series)
-	if err == nil && full {
+	room, err := r.hasRoom(ctx, tx, d)
+	if err == nil && !room {
 		_, err = tx.Exec(ctx, holdEvent, e.id)
 		return err
 	}
@@ -382,13 +382,36 @@ func (r *Reports) learnMost(ctx context.Context) error {
 	return nil
 }
 
-const countSuppressed = `SELECT count(DISTINCT subscriber_id) FROM bounces WHERE suppressed = 1 AND series_id = ?1 AND applied > ?2`
+const (
+	countSuppressed = `SELECT coalesce(sum(n), 0) FROM suppressed_counts WHERE series_id = ?1 AND hour >= ?2`
+	addSuppressed   = `INSERT INTO suppressed_counts (series_id, hour, n) VALUES (?1, ?2, 1)
+ON CONFLICT (series_id, hour) DO UPDATE SET n = suppressed_counts.n + 1`
+)
 
-// full says that reports have suppressed as many of a series as they may.
+// hourOf is an instant's hour since 1970.
+func hourOf(t time.Time) int64 { return t.UnixMilli() / time.Hour.Milliseconds() }
+
+// full says that reports have suppressed as many of a series as they may. Hours count as a whole.
 func (r *Reports) full(ctx context.Context, q store.Querier, seriesID int64) (bool, error) {
 	var n int64
-	err := q.QueryRow(ctx, countSuppressed, seriesID, r.Now().Add(-capSpan).UnixMilli()).Scan(&n)
+	err := q.QueryRow(ctx, countSuppressed, seriesID, hourOf(r.Now().Add(-capSpan))).Scan(&n)
 	return n >= max(capFloor, r.most[seriesID]), err
+}
+
+const isCounted = `SELECT EXISTS (SELECT 1 FROM bounces WHERE subscriber_id = ?1 AND series_id = ?2 AND suppressed = 1 AND applied > ?3)`
+
+// hasRoom says whether a bounce may suppress somebody: those whom another one did already take no more room.
+func (r *Reports) hasRoom(ctx context.Context, tx *store.Tx, d returned) (bool, error) {
+	var counted bool
+	err := tx.QueryRow(ctx, isCounted, d.subscriber, d.series, r.Now().Add(-capSpan).UnixMilli()).Scan(&counted)
+	if err != nil || counted {
+		return counted, err
+	}
+	if full, err := r.full(ctx, tx, d.series); err != nil || full {
+		return false, err
+	}
+	_, err = tx.Exec(ctx, addSuppressed, d.series, hourOf(r.Now()))
+	return err == nil, err
 }
 
 const selectWaiting = `SELECT b.id, b.delivery_id, b.series_id, b.kind, b.class, b.code, b.enhanced, b.said, b.held

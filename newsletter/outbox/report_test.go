@@ -637,6 +637,26 @@ func TestReportsOfAFormerAddress(t *testing.T) {
 	}
 }
 
+// TestBouncesOfOnePerson take one place of the cap, however many of their letters come back.
+func TestBouncesOfOnePerson(t *testing.T) {
+	s, srv := newSite(t), smtptest.New(t)
+	s.readers(s.skin, 25)
+	s.issue(s.skin, "rest")
+	s.mail(srv)
+	for i, m := range srv.Messages()[:20] {
+		for j := range 3 {
+			s.hears(returned(m.From, "failed", dead, fmt.Sprint(i, j)))
+		}
+	}
+	if held := must(s.reports().Again(t.Context())); len(held) > 0 || s.countOf(`SELECT sum(n) FROM suppressed_counts`) != 20 {
+		t.Errorf("held are %v", held)
+	}
+	s.hears(returned(srv.Messages()[20].From, "failed", dead, "21"))
+	if held := must(s.reports().Again(t.Context())); held[s.skin.ID] != 1 {
+		t.Errorf("held are %v", held)
+	}
+}
+
 // TestAfterALift: what was sent before a person's address was last taken for good isn't held against it, whether alone or as one of five;
 // what is sent since is.
 func TestAfterALift(t *testing.T) {
@@ -798,25 +818,49 @@ func TestErasureForgetsReports(t *testing.T) {
 	}
 }
 
-// TestCompactedCounts: counts and that it came back stay when the deliveries' rows go, the words of servers don't.
+// TestCompactedCounts: counts and that it came back stay when the deliveries' rows go. The words of servers go with them, though they came
+// later, and those about mail whose row stays once they are as old.
 func TestCompactedCounts(t *testing.T) {
 	s, srv := newSite(t), smtptest.New(t)
 	ids := s.readers(s.skin, 1)
 	issue := s.issue(s.skin, "rest")
 	m := s.mail(srv)
-	s.hears(returned(m.From, "failed", dead, "1"))
+	n := s.notice("test", "to a subscriber")
+	n.ToEmail, n.ToName, n.SubscriberID = "", "", ids[0]
+	s.enqueue(n)
+	notice := s.mail(srv)
 	s.finish()
 	s.advance(24 * time.Hour)
-	if n, _, err := outbox.Compact(t.Context(), s.db, s.now()); n != 1 || err != nil {
-		t.Fatal(n, err)
+	before := s.now()
+	s.advance(24 * time.Hour)
+	s.hears(returned(m.From, "failed", "552 5.2.2 over quota", "1"))
+	s.hears(returned(notice.From, "failed", "552 5.2.2 over quota", "2"))
+	said := func() (all []string) {
+		for _, r := range must(outbox.ReturnsOf(t.Context(), s.db, ids[0])) {
+			all = append(all, r.Said)
+		}
+		return all
+	}
+	for _, step := range []struct {
+		before time.Time
+		moved  int64
+		want   []string
+	}{
+		{before, 1, []string{"552 5.2.2", "552 5.2.2 over quota"}},
+		{s.now(), 0, []string{"552 5.2.2", "552 5.2.2 over quota"}},
+		{s.now().Add(time.Hour), 0, []string{"552 5.2.2", "552 5.2.2"}},
+	} {
+		if got := s.compact(step.before); got != step.moved {
+			t.Errorf("got %d rows compacted, want %d", got, step.moved)
+		}
+		if got := said(); !slices.Equal(got, step.want) {
+			t.Errorf("got %q, want %q", got, step.want)
+		}
 	}
 	if c := s.allCounts(issue.ID); c.Sent != 1 || c.Bounced != 1 || s.state(issue.ID).State != series.IssueDone {
 		t.Errorf("got %+v", c)
 	}
-	if all := must(outbox.ReturnsOf(t.Context(), s.db, ids[0])); len(all) != 1 || all[0].Said != "550 5.1.1" {
-		t.Errorf("got %+v, want no words any more", all)
-	}
-	if got := s.hears(returned(m.From, "failed", dead, "2")); got != outbox.HeardUnknown {
+	if got := s.hears(returned(m.From, "failed", dead, "3")); got != outbox.HeardUnknown {
 		t.Errorf("got %s", got)
 	}
 }
