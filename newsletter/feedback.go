@@ -76,6 +76,9 @@ func (p *Publisher) Hear(ctx context.Context) (heard map[outbox.Heard]int, err e
 	if failed == nil {
 		failed = p.tellReports(ctx, held)
 	}
+	if failed == nil {
+		failed = p.tellAlarms(ctx)
+	}
 	return e.heard, errors.Join(err, failed)
 }
 

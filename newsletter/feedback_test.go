@@ -249,6 +249,86 @@ func TestAFloodOfReports(t *testing.T) {
 	}
 }
 
+// blockedReport says that mail was refused because of us.
+func blockedReport(to, id string) string {
+	return strings.NewReplacer("5.1.1", "5.7.26", "<secret-reader@example.net> unknown", "unauthenticated").Replace(failure(to, id))
+}
+
+func abuse(from, id string) string {
+	return "From: fbl@provider.example\r\nTo: <fbl@example.org>\r\nMessage-ID: <" + id + "@provider.example>\r\n" +
+		"Content-Type: multipart/report; report-type=feedback-report; boundary=b\r\n\r\n--b\r\nContent-Type: message/feedback-report\r\n\r\n" +
+		"Feedback-Type: abuse\r\nUser-Agent: x/1\r\nVersion: 1\r\nOriginal-Mail-From: <" + from + ">\r\n\r\n--b--\r\n"
+}
+
+// subjects counts words to the editors that begin so.
+func (h *heardWorld) subjects(begin string) (n int) {
+	h.t.Helper()
+	for _, subject := range h.notices("editors") {
+		if strings.HasPrefix(subject, begin) {
+			n++
+		}
+	}
+	return n
+}
+
+// TestBlocksAreTold: mail that comes back because of us is told to the editors once a day, with the last words.
+func TestBlocksAreTold(t *testing.T) {
+	h := newHeardWorld(t, 3)
+	const subject = "Mailbox providers refuse our mail"
+	h.imap.Put(failure(h.sentTo("r0").From, "0"))
+	if h.hear(); h.subjects(subject) != 0 {
+		t.Error("told of a dead address")
+	}
+	for i, want := range []int{1, 1, 2} {
+		h.imap.Put(blockedReport(h.sentTo("r1").From, fmt.Sprint("a", i)), blockedReport(h.sentTo("r2").From, fmt.Sprint("b", i)))
+		h.hear()
+		if got := h.subjects(subject); got != want {
+			t.Errorf("look %d: told %d times, want %d", i+1, got, want)
+		}
+		if h.hear(); h.subjects(subject) != want {
+			t.Errorf("look %d: told again with nothing new", i+1)
+		}
+		h.clock.set(h.clock.now().Truncate(24 * time.Hour).Add(time.Duration(9+i*24) * time.Hour))
+	}
+	if said := h.noticeText("editors"); !strings.Contains(said, "2 letters came back") || !strings.Contains(said, "550 5.7.26 unauthenticated") {
+		t.Errorf("said %q", said)
+	}
+}
+
+// TestComplaintsAreTold: an issue's complaints are told once a day from one in a thousand on. Five and three in a thousand pause what is left
+// of it, once.
+func TestComplaintsAreTold(t *testing.T) {
+	h := newHeardWorld(t, 12)
+	const told, paused = "Complaints about", "Paused for complaints"
+	var id int64
+	h.check("issue", h.db.QueryRow(h.ctx, `SELECT id FROM issues`).Scan(&id))
+	h.tx("two thousand have it, and it goes on", func(tx *store.Tx) error {
+		_, err := tx.Exec(h.ctx, `INSERT INTO kept_counts (issue_id, sent, failed, skipped) VALUES (?1, 1988, 0, 0)`, id)
+		if err == nil {
+			_, err = tx.Exec(h.ctx, `UPDATE issues SET state = 'sending', done_at = NULL`)
+		}
+		return err
+	})
+	for i, step := range []struct{ told, paused int }{{0, 0}, {1, 0}, {1, 0}, {1, 0}, {1, 0}, {1, 1}, {1, 1}} {
+		h.imap.Put(abuse(h.sentTo(fmt.Sprint("r", i)).From, fmt.Sprint(i)))
+		h.hear()
+		if got := (struct{ told, paused int }{h.subjects(told), h.subjects(paused)}); got != step {
+			t.Errorf("complaint %d: got %+v, want %+v", i+1, got, step)
+		}
+		issue, err := series.IssueByID(h.ctx, h.db, id)
+		h.check("issue", err)
+		if want := i == 5; (issue.State == series.IssuePaused) != want {
+			t.Errorf("complaint %d: the issue is %s", i+1, issue.State)
+		}
+		if issue.State == series.IssuePaused {
+			if !strings.Contains(issue.Reason, "6 of 2000 who got it") {
+				t.Errorf("paused because %q", issue.Reason)
+			}
+			h.check("resume", h.p.ResumeIssue(h.ctx, issue.Name))
+		}
+	}
+}
+
 // TestNoMailbox: without one nothing is heard; nor is it in a copy of a database, which would take another's reports for its own.
 func TestNoMailbox(t *testing.T) {
 	w := newWorld(t)
