@@ -188,7 +188,7 @@ func (h *history) step(n int) {
 	kinds := []string{
 		"week", "week", "slot", "slot", "weeks", "break", "insert", "move", "withdraw", "ready", "pause", "resume", "join", "return", "leave",
 		"undo", "restart", "send", "hold", "hold and weeks", "hold and spoiled week", "release", "cancel", "pin", "pin", "compact", "announce", "announce",
-		"again", "again", "again",
+		"again", "again", "again", "put off and again", "put off and again",
 	}
 	kind := rapid.SampledFrom(kinds).Draw(h.rt, fmt.Sprintf("step %d", n))
 	planned := h.planned(kind, s)
@@ -357,6 +357,13 @@ func (h *history) do(kind string, s series.Series) {
 		h.change(kind, s)
 	case "compact":
 		h.compactAll(h.people, h.series)
+	case "put off and again": // the letter comes with the next step that lets time go on, in the cycle that begins here
+		h.relay.setBusy(true)
+		h.announce(rapid.SampledFrom(h.slugs[h.series[1].ID]).Draw(h.rt, "article of drip"))
+		h.deliver()
+		for _, name := range h.people {
+			h.startAgain(h.series[1], name)
+		}
 	case "announce":
 		h.relay.setBusy(rapid.Bool().Draw(h.rt, "put off"))
 		h.announce(pick())

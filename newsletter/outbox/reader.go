@@ -152,7 +152,11 @@ func addHad(ctx context.Context, q store.Querier, seriesID, first, last int64, r
 		present := !ended.Valid || !instant(ended).Before(r.since)
 		if cycle == r.Cycle || cycle == 0 && present {
 			r.Had[article] = when
-			r.Begun = r.Begun || dated.Valid && (cycle != 0 || ended.Valid || !instant(dated).Before(r.since))
+			last := dated
+			if ended.Valid {
+				last = ended
+			}
+			r.Begun = r.Begun || dated.Valid && (cycle != 0 || instant(last).After(r.since)) // of the very instant is not since then
 			r.Waiting = r.Waiting || sending && !ended.Valid && cycle != 0
 			if kind == "announcement" {
 				r.announced(article)
