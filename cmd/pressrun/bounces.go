@@ -53,8 +53,8 @@ func (l *loader) aboutBounces(c Config) {
 		}
 		return
 	}
-	if kind := c.Relay.Kind; kind.OwnReturn() {
-		wrong("address", fmt.Sprintf("%s sends with a return path of its own, so bounces go to it and never here: take [bounces] out", kind.Name))
+	if kind := c.Relay.Kind; kind.KeepsBounces {
+		wrong("address", fmt.Sprintf("%s keeps what comes back and mails it to nobody, so nothing would come here: take [bounces] out", kind.Name))
 	}
 	switch {
 	case b.Host == "":
@@ -185,11 +185,19 @@ func (s *site) checkBounces(ctx context.Context) ([]finding, error) {
 	if said := saidHeard(heard); said != "" {
 		f.Said += "; in the last 30 days: " + said
 	}
-	if s.cfg.Relay.Kind.Name != "smtp" {
-		f.Warning, f.Mend = true, fmt.Sprintf("Whether %s keeps the return path that we give can't be seen from here. Send to an address that doesn't exist, "+
-			"and see after a while that `pressrun subscriber show` says bounced.", s.cfg.Relay.Kind.Name)
+	if kind := s.cfg.Relay.Kind; kind.Name != "smtp" {
+		f.Warning, f.Mend = true, fmt.Sprintf("Whether %s %s can't be seen from here. Send to an address that doesn't exist, "+
+			"and see after a while that `pressrun subscriber show` says bounced.", kind.Name, whatReturns(kind))
 	}
 	return []finding{f}, nil
+}
+
+// whatReturns says what a relay of a kind must do for bounces to come here.
+func whatReturns(kind mailer.Kind) string {
+	if kind.OwnReturn {
+		return "mails on what comes back to it (email feedback forwarding is on unless somebody turned it off)"
+	}
+	return "keeps the return path that we give"
 }
 
 // saidHeard says in words what messages in the mailbox were.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 
@@ -112,6 +113,25 @@ func TestServeHears(t *testing.T) {
 	s.serveUntil("mailbox of bounces read")()
 	if said := s.run("subscriber", "show", "ada@example.org"); !strings.Contains(said, "suppressed") {
 		t.Errorf("got:\n%s", said)
+	}
+}
+
+// TestBouncesByKind: what is said of the mailbox depends on what the relay does with bounces. Amazon SES mails them on
+// (https://docs.aws.amazon.com/ses/latest/dg/monitor-sending-activity-using-notifications-email.html); Postmark takes all
+// (https://postmarkapp.com/support/article/1074-how-do-i-automatically-alert-senders-when-an-email-bounces).
+func TestBouncesByKind(t *testing.T) {
+	for kind, want := range map[string]string{
+		"smtp": "login accepted", "ses": "email feedback forwarding is on", "gmail": "keeps the return path that we give", "mailgun": "keeps the return path that we give",
+		"postmark": "mails it to nobody", "sendgrid": "mails it to nobody", "brevo": "mails it to nobody",
+	} {
+		s := newTrial(t)
+		s.hears(t)
+		t.Setenv("PRESSRUN_RELAY_KIND", kind)
+		var out strings.Builder
+		err := run(t.Context(), []string{"check", "--json"}, strings.NewReader(""), &out, io.Discard)
+		if said := fmt.Sprint(out.String(), err); !strings.Contains(said, want) {
+			t.Errorf("%s: lacks %q:\n%s", kind, want, said)
+		}
 	}
 }
 

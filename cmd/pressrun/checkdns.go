@@ -92,7 +92,7 @@ var outside = net.ParseIP("192.0.2.1")
 // checkSPF looks at the record of an envelope's domain (RFC 7208): the sender's, or where there is one that of bounces.
 func (s *site) checkSPF(ctx context.Context, domain string) finding {
 	kind, f := s.cfg.Relay.Kind, finding{What: domain + ": SPF"}
-	if kind.OwnReturn() {
+	if kind.OwnReturn {
 		f.OK, f.Said = true, kind.Name+" sends with a return path of its own, so its SPF record counts"
 		return f
 	}

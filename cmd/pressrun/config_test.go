@@ -59,7 +59,7 @@ func TestConfigFaults(t *testing.T) {
 		{"bounces to many", "[bounces]\naddress = \"a@example.org, b@example.org\"\nport = 0", nil, []string{"line 2: bounces.address:", "line 3: bounces.port: must be 1 to 65535"}},
 		{
 			"bounces that go to the relay", "[relay]\nkind = \"postmark\"\n[bounces]\naddress = \"bounces@news.example.org\"", nil,
-			[]string{"line 4: bounces.address: postmark sends with a return path of its own"},
+			[]string{"line 4: bounces.address: postmark keeps what comes back and mails it to nobody"},
 		},
 		{"password of the mailbox", "", []string{"PRESSRUN_BOUNCES_PASSWORD_FILE=gone"}, []string{"PRESSRUN_BOUNCES_PASSWORD_FILE: bounces.password_file: must be the path of a file"}},
 		{"second relay", "[relay.slow]\nhost = \"127.0.0.1\"", nil, []string{"line 2: relay.slow.host: this version knows one relay"}},

@@ -13,9 +13,13 @@ type Kind struct {
 	// our domain itself, once that is set up with it.
 	Rebuilds bool
 	Rewrites []string // headers that it replaces and that are therefore never signed
-	SPF      string   // what it has us include in the SPF record; empty: nothing, or it sends with a return path of its own
-	Daily    int      // messages that it takes a day; 0: as many as the contract says
-	AtOnce   int      // connections that it takes; 0: no such limit
+	// OwnReturn: messages leave it with a return path of its own, whatever envelope sender they came with. Its SPF record counts then.
+	OwnReturn bool
+	// KeepsBounces: what comes back it shows and posts, but mails it to no envelope sender of ours.
+	KeepsBounces bool
+	SPF          string // what it has us include in the SPF record; empty: nothing
+	Daily        int    // messages that it takes a day; 0: as many as the contract says
+	AtOnce       int    // connections that it takes; 0: no such limit
 
 	issue, notice []field // headers for it: the stream of the message, no tracking of opens and clicks
 }
@@ -30,22 +34,22 @@ const sendgridOff = `{"filters": {"clicktrack": {"settings": {"enable": 0}},` + 
 
 var kinds = map[string]Kind{
 	"smtp": {},
-	"ses":  {Rewrites: []string{"Date", "Message-ID"}},
+	"ses":  {Rewrites: []string{"Date", "Message-ID"}, OwnReturn: true}, // it mails on what came back ("email feedback forwarding")
 	"postmark": {
-		Rebuilds: true,
-		issue:    []field{{streamHeader, "broadcast"}, {"X-PM-KeepID", "true"}, {"X-PM-TrackLinks", "None"}},
-		notice:   []field{{streamHeader, "outbound"}, {"X-PM-KeepID", "true"}, {"X-PM-TrackLinks", "None"}},
+		Rebuilds: true, OwnReturn: true, KeepsBounces: true,
+		issue:  []field{{streamHeader, "broadcast"}, {"X-PM-KeepID", "true"}, {"X-PM-TrackLinks", "None"}},
+		notice: []field{{streamHeader, "outbound"}, {"X-PM-KeepID", "true"}, {"X-PM-TrackLinks", "None"}},
 	},
 	"mailgun": {
 		SPF:    "mailgun.org",
 		issue:  []field{{"X-Mailgun-Track", "no"}},
 		notice: []field{{"X-Mailgun-Track", "no"}},
 	},
-	"brevo": {Rebuilds: true, Rewrites: []string{"Message-ID"}},
+	"brevo": {Rebuilds: true, OwnReturn: true, KeepsBounces: true, Rewrites: []string{"Message-ID"}},
 	"sendgrid": {
-		Rebuilds: true,
-		issue:    []field{{"X-SMTPAPI", sendgridOff}},
-		notice:   []field{{"X-SMTPAPI", sendgridOff}},
+		Rebuilds: true, OwnReturn: true, KeepsBounces: true,
+		issue:  []field{{"X-SMTPAPI", sendgridOff}},
+		notice: []field{{"X-SMTPAPI", sendgridOff}},
 	},
 	"m365":  {Rebuilds: true, SPF: "spf.protection.outlook.com", Daily: 10_000, AtOnce: 3},
 	"gmail": {Rewrites: []string{"Message-ID"}, SPF: "_spf.google.com", Daily: 2_000},
@@ -60,9 +64,6 @@ func KindOf(name string) (kind Kind, ok bool) {
 
 // Kinds are the names of all kinds, sorted.
 func Kinds() []string { return slices.Sorted(maps.Keys(kinds)) }
-
-// OwnReturn says that messages leave it with a return path of its own, whatever envelope sender they came with: bounces go to it.
-func (k Kind) OwnReturn() bool { return k.Name != "smtp" && k.SPF == "" }
 
 // headers are the lines that the kind wants at the top of a message; stream is the one of issues, where it isn't the usual.
 func (k Kind) headers(m Message, stream string) []byte {
