@@ -54,19 +54,20 @@ func (p *Publisher) tellComplaints(ctx context.Context, issueID int64, day time.
 	if err == nil {
 		err = c.CountReturned(ctx, p.db, issueID)
 	}
-	if err != nil || 1000*c.Complained < alarmShare*c.Sent {
+	got := max(c.Sent, c.Complained) // who complained of what isn't known to have arrived has it
+	if err != nil || 1000*c.Complained < alarmShare*got {
 		return err
 	}
-	args := []any{"subject", outbox.ForNobody(issue).Subject, "issue", issue.Name, "n", c.Complained, "total", c.Sent}
+	args := []any{"subject", outbox.ForNobody(issue).Subject, "issue", issue.Name, "n", c.Complained, "total", got}
 	w := p.word("complaints "+issue.Name+" "+day.Format(time.DateOnly), "complaints", args...)
 	if err := p.Tell(ctx, w.dedupe, w.subject, w.paragraphs); err != nil {
 		return err
 	}
-	if c.Complained < stopComplaints || 1000*c.Complained < stopShare*c.Sent || issue.State != series.IssueSending {
+	if c.Complained < stopComplaints || 1000*c.Complained < stopShare*got || issue.State != series.IssueSending {
 		return nil
 	}
 	reason := fmt.Sprintf("%d of %d who got it called it spam, so the rest waits. See that all who get it asked for it; then resume or cancel the issue.",
-		c.Complained, c.Sent)
+		c.Complained, got)
 	notices := p.notices(ctx, p.word("complained "+issue.Name, "complained", args...))
 	var stopped bool
 	err = p.db.InTx(ctx, func(tx *store.Tx) (err error) {
@@ -77,7 +78,7 @@ func (p *Publisher) tellComplaints(ctx context.Context, issueID int64, day time.
 		return err
 	})
 	if err == nil && stopped {
-		p.log.WarnContext(ctx, "issue paused for complaints", "issue", issueID, "complaints", c.Complained, "sent", c.Sent)
+		p.log.WarnContext(ctx, "issue paused for complaints", "issue", issueID, "complaints", c.Complained, "sent", got)
 		p.wake()
 	}
 	return err

@@ -213,7 +213,7 @@ func (r *Reports) hear(ctx context.Context, tx *store.Tx, d returned, kind strin
 	if err != nil {
 		return err
 	}
-	if e.class == string(mailer.ClassDead) && passedOn(person, report.Recipients) {
+	if e.class == string(mailer.ClassDead) && theirs && passedOn(person, report.Recipients) {
 		e.class = string(mailer.ClassMailbox)
 	}
 	if e.reply = saidOf(person, e.reply); !theirs {
@@ -236,10 +236,10 @@ func (r *Reports) hear(ctx context.Context, tx *store.Tx, d returned, kind strin
 	return nil
 }
 
-// complain suppresses who complained, unless an owner has lifted that since their message left.
+// complain suppresses who complained, unless an owner has lifted that since their message last left.
 func (r *Reports) complain(ctx context.Context, tx *store.Tx, d returned, e event, who person) error {
 	lifted, err := subscribers.ComplaintLifted(ctx, tx, d.subscriber)
-	if err != nil || lifted.UnixMilli() > d.dated {
+	if err != nil || lifted.UnixMilli() > d.updated {
 		return err
 	}
 	return r.suppress(ctx, tx, d, e, who, e.said())
@@ -351,7 +351,7 @@ func (r *Reports) against(ctx context.Context, q store.Querier, d returned, e ev
 		return person{}, "", err
 	}
 	lifted, err := subscribers.BounceLifted(ctx, q, d.subscriber)
-	if err != nil || lifted.UnixMilli() > d.dated {
+	if err != nil || lifted.UnixMilli() > d.updated {
 		return person{}, "", err
 	}
 	f := failure{

@@ -736,6 +736,32 @@ func TestAfterALift(t *testing.T) {
 	}
 }
 
+// TestALiftBetweenTwoTries: what leaves after a lift counts, though its first try was before.
+func TestALiftBetweenTwoTries(t *testing.T) {
+	for _, tt := range []struct{ reason, back string }{{"complaint", ""}, {"bounce", dead}} {
+		s, srv := newSite(t), smtptest.New(t)
+		s.readers(s.skin, 1)
+		s.issue(s.skin, "rest")
+		srv.At("content").Reply("451 4.3.0 later").Times(1)
+		s.mail(srv)
+		s.suppress(address(1), "manual")
+		s.advance(time.Minute)
+		s.tx(func(ctx context.Context, tx *store.Tx) error {
+			return s.people.Unsuppress(ctx, tx, address(1), 0, "she wrote")
+		})
+		s.advance(time.Hour)
+		m := s.mail(srv)
+		if tt.back == "" {
+			s.hears(complaint("abuse", m.From, m))
+		} else {
+			s.hears(returned(m.From, "failed", tt.back, "1"))
+		}
+		if got, _ := s.suppressedBy(1); got != tt.reason {
+			t.Errorf("got %q, want %q", got, tt.reason)
+		}
+	}
+}
+
 // TestTooManyAtOnce: reports suppress a part of a series within a day; the rest waits, is counted, and goes on as the day goes by.
 func TestTooManyAtOnce(t *testing.T) {
 	s, srv := newSite(t), smtptest.New(t)
