@@ -25,8 +25,8 @@ const (
 	// hearEvery is how often the mailbox is looked into, and hearFor how long one look may take; the next goes on where it ended.
 	hearEvery = 5 * time.Minute
 	hearFor   = 4 * time.Minute
-	// hearBack is how old a message may be to be read at all. Reports of deliveries older than 30 days are not believed.
-	hearBack = 35 * 24 * time.Hour
+	// HearBack is how old a message may be to be read at all. Reports of deliveries older than 30 days are not believed.
+	HearBack = 35 * 24 * time.Hour
 	// deafFor is how long the mailbox may be away before the editors are told.
 	deafFor = time.Hour
 )
@@ -62,7 +62,7 @@ func (p *Publisher) Hear(ctx context.Context) (heard map[outbox.Heard]int, err e
 	e := &ear{p: p, heard: map[outbox.Heard]int{}, reports: outbox.Reports{DB: p.db, Key: p.key, Path: p.returnPath, Now: p.now, Log: p.log}}
 	look, cancel := context.WithTimeout(ctx, hearFor)
 	defer cancel()
-	err = p.mailbox.Each(look, time.Now().Add(-hearBack), e) // by the machine's own clock, as messages are dated when they come
+	err = p.mailbox.Each(look, time.Now().Add(-HearBack), e) // by the machine's own clock, as messages are dated when they come
 	if look.Err() != nil && ctx.Err() == nil && len(e.heard) > 0 {
 		err, e.failed = nil, nil // there is more, for the next look
 	}
@@ -117,6 +117,13 @@ func (e *ear) Passed(ctx context.Context, to mailbox.Position) error {
 		e.heard[e.last]++
 	}
 	return e.failed
+}
+
+// Missed is mailbox.Reader's.
+func (e *ear) Missed(ctx context.Context, to mailbox.Position, why error) error {
+	e.p.log.ErrorContext(ctx, "the server doesn't give out a message in the mailbox of bounces, which is left for a person", "error", why)
+	e.last = outbox.HeardMissed
+	return e.Passed(ctx, to)
 }
 
 // noteMailbox notes whether the mailbox could be read, and tells the editors of one that can't for an hour.

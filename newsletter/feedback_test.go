@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/emersion/go-imap/v2"
 
 	"pressrun/newsletter"
 	"pressrun/newsletter/mailbox"
@@ -129,6 +132,21 @@ func TestHear(t *testing.T) {
 	h.check("heard", err)
 	if got := fmt.Sprint(heard); got != "map[answer:1 auto:1 bounce:2 forged:1 unknown:1]" {
 		t.Errorf("counted %s", got)
+	}
+}
+
+// TestHearWhatIsLost: a message that the server doesn't give out is counted, and left; nobody is told that the mailbox is away.
+func TestHearWhatIsLost(t *testing.T) {
+	h := newHeardWorld(t, 1)
+	h.imap.Put("Subject: lost\r\n\r\nlost\r\n", failure(h.sentTo("r0").From, "1"))
+	h.imap.Lose(1, true)
+	if got := h.hear(); got != "map[bounce:1 missed:1]" || !slices.Equal(h.imap.Unread(), []imap.UID{1}) {
+		t.Errorf("got %s, unread %v", got, h.imap.Unread())
+	}
+	m, err := outbox.Mailbox(h.ctx, h.db, h.imap.Name())
+	h.check("mailbox", err)
+	if m.Next != 3 || !m.Failing.IsZero() || !strings.Contains(h.log.String(), "message 1: ") {
+		t.Errorf("got %+v, logged:\n%s", m, h.log)
 	}
 }
 

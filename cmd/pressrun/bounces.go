@@ -163,16 +163,20 @@ func (b BouncesConfig) mailbox() newsletter.Mailbox {
 	return b.imap()
 }
 
-// checkBounces signs in to the mailbox, and says what it has heard of late.
+// checkBounces does to the mailbox what the reader of bounces would do next, and says what it has heard of late.
 func (s *site) checkBounces(ctx context.Context) ([]finding, error) {
 	b := s.cfg.Bounces
 	if b.Address == "" {
 		return nil, nil
 	}
-	f := finding{What: "bounces", Mend: "Mend [bounces] in the configuration. What comes meanwhile waits in the mailbox."}
+	f := finding{What: "bounces", Mend: "Mend [bounces] in the configuration, or the mailbox. What comes meanwhile waits in it."}
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	messages, err := b.imap().Try(ctx)
+	state, err := outbox.Mailbox(ctx, s.db, b.imap().Name())
+	if err != nil {
+		return nil, err
+	}
+	messages, err := b.imap().Try(ctx, mailbox.Position{Validity: state.Validity, Next: state.Next}, time.Now().Add(-newsletter.HearBack))
 	if err != nil {
 		f.Said = err.Error()
 		return []finding{f}, nil
@@ -188,6 +192,10 @@ func (s *site) checkBounces(ctx context.Context) ([]finding, error) {
 	if kind := s.cfg.Relay.Kind; kind.Name != "smtp" {
 		f.Warning, f.Mend = true, fmt.Sprintf("Whether %s %s can't be seen from here. Send to an address that doesn't exist, "+
 			"and see after a while that `pressrun subscriber show` says bounced.", kind.Name, whatReturns(kind))
+	}
+	if !state.Failing.IsZero() {
+		f.Warning, f.Said = true, f.Said+"; but since "+state.Failing.UTC().Format(time.RFC3339)+" it could not be read"
+		f.Mend = "Nothing, if it was mended in the last five minutes: it is looked into again. Else see the log of `pressrun serve`."
 	}
 	return []finding{f}, nil
 }
@@ -216,6 +224,7 @@ func saidHeard[N int | int64](heard map[outbox.Heard]N) string {
 		{outbox.HeardOld, "report of an old delivery", "reports of old deliveries"},
 		{outbox.HeardUnknown, "report of no delivery of ours", "reports of no delivery of ours"},
 		{outbox.HeardForged, "forged report", "forged reports"},
+		{outbox.HeardMissed, "message that the server does not give out", "messages that the server does not give out"},
 	} {
 		if n := int64(heard[x.of]); n > 0 {
 			parts = append(parts, countOf(n, x.one, x.many))

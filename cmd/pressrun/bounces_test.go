@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"strings"
@@ -144,6 +145,30 @@ func TestCheckBounces(t *testing.T) {
 	if err == nil || strings.Contains(err.Error(), "seeded-secret") {
 		t.Errorf("got %v", err)
 	}
+}
+
+// TestCheckReadsAsTheReader: what keeps bounces from being read, or from being marked as read, is OPEN.
+func TestCheckReadsAsTheReader(t *testing.T) {
+	s := newTrial(t)
+	imap := s.hears(t)
+	imap.Put("Subject: hello\r\n\r\nhello\r\n")
+	said := func(want string) {
+		t.Helper()
+		var out bytes.Buffer
+		err := run(t.Context(), []string{"check"}, strings.NewReader(""), &out, io.Discard)
+		if got := out.String() + fmt.Sprint(err); !strings.Contains(got, want) {
+			t.Errorf("lacks %q:\n%s", want, got)
+		}
+	}
+	said("1 message in INBOX")
+	imap.Lose(1, true)
+	_ = s.try("run-due") // it says that the mailbox can't be read
+	said("message 1: ")
+	imap.Find(1)
+	said("it could not be read")
+	s.run("run-due")
+	imap.Freeze(false)
+	said("message 1: mark as read: ")
 }
 
 // TestCheckBounceDomain asks a real DNS server on loopback.

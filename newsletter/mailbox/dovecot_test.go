@@ -46,13 +46,38 @@ func TestDovecot(t *testing.T) {
 			t.Fatalf("read %q, %v, want %q", r.read, err, want)
 		}
 	}
+	lose(t, dir, m, r)
 	seen, err := filepath.Glob(filepath.Join(dir, "mail", "cur", "*:2,S"))
-	if err != nil || len(seen) != 2 {
-		t.Errorf("marked as read are %v, %v, want the two reports", seen, err)
+	if err != nil || len(seen) != 3 {
+		t.Errorf("marked as read are %v, %v, want the three reports", seen, err)
 	}
 	m.Password = "other"
-	if _, err := m.Try(t.Context()); err == nil {
+	if _, err := m.Try(t.Context(), mailbox.Position{}, time.Time{}); err == nil {
 		t.Error("another password was taken")
+	}
+}
+
+// lose puts a message there that only root may open, and one after it: the server ends the connection over the first.
+func lose(t *testing.T, dir string, m mailbox.IMAP, r *reader) {
+	t.Helper()
+	r.read = nil
+	for i, body := range []string{"report 3", "report 4"} {
+		file := filepath.Join(dir, "mail", "new", fmt.Sprintf("%d.M1P1.here", 1_800_000_000+i))
+		if err := os.WriteFile(file, []byte(strings.ReplaceAll(message(body), "\r\n", "\n")), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(file, []os.FileMode{0, 0o666}[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := m.Try(t.Context(), r.at, time.Time{}); err == nil {
+		t.Error("a try finds nothing wrong")
+	}
+	if err := m.Each(t.Context(), time.Time{}, r); err != nil || !slices.Equal(r.read, []string{"report 4"}) || len(r.missed) != 1 {
+		t.Errorf("read %q, missed %v, %v", r.read, r.missed, err)
+	}
+	if _, err := m.Try(t.Context(), r.at, time.Time{}); err != nil {
+		t.Errorf("try: %v", err)
 	}
 }
 

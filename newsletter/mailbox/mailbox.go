@@ -6,12 +6,14 @@
 package mailbox
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"slices"
 	"strconv"
@@ -50,53 +52,21 @@ type Reader interface {
 	Position(ctx context.Context) (Position, error)
 	// Read takes a message, nil if it is too long, and says whether it was understood: then it is marked as read.
 	Read(ctx context.Context, raw []byte) (understood bool, err error)
-	// Passed is called once a message is read and marked.
+	// Passed is called once a message is read, and marked if it may be.
 	Passed(ctx context.Context, p Position) error
+	// Missed is called, in place of Read and Passed, for a message that the server doesn't give out though it does a later one.
+	Missed(ctx context.Context, p Position, why error) error
 }
 
 var errPlain = errors.New("a mailbox without TLS must be on this machine")
 
-// Each has r read all messages that came after its position, and since the given day. When ctx ends, Each ends.
-func (m IMAP) Each(ctx context.Context, since time.Time, r Reader) error {
-	return m.with(ctx, func(client *imapclient.Client) error {
-		folder, err := client.Select(m.Folder, nil).Wait()
-		if err != nil {
-			return fmt.Errorf("folder %s: %w", m.Folder, err)
-		}
-		from, err := r.Position(ctx)
-		if err != nil {
-			return err
-		}
-		if from.Validity != folder.UIDValidity {
-			from = Position{Validity: folder.UIDValidity, Next: 1}
-		}
-		uids, err := after(client, from.Next, since)
-		if err != nil {
-			return err
-		}
-		for _, uid := range uids {
-			if err := m.pass(ctx, client, uid, r); err != nil {
-				return err
-			}
-			if err := r.Passed(ctx, Position{Validity: from.Validity, Next: uint32(uid) + 1}); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
-// Try signs in and looks at the folder; it changes nothing. It returns how many messages the folder has.
-func (m IMAP) Try(ctx context.Context) (messages uint32, err error) {
-	err = m.with(ctx, func(client *imapclient.Client) error {
-		folder, err := client.Select(m.Folder, &imap.SelectOptions{ReadOnly: true}).Wait()
-		if err != nil {
-			return fmt.Errorf("folder %s: %w", m.Folder, err)
-		}
-		messages = folder.NumMessages
-		return nil
-	})
-	return messages, err
+// open selects the folder, to read it and to mark what was understood.
+func (m IMAP) open(client *imapclient.Client) (*imap.SelectData, error) {
+	folder, err := client.Select(m.Folder, nil).Wait()
+	if err != nil {
+		return nil, fmt.Errorf("folder %s: %w", m.Folder, err)
+	}
+	return folder, nil
 }
 
 // with runs f on a connection that is signed in.
@@ -154,38 +124,37 @@ func (m IMAP) connect(ctx context.Context) (*imapclient.Client, error) {
 	return client, nil
 }
 
-// after lists messages from a UID on. A range to the end always has the last message in it, whatever its UID.
-func after(client *imapclient.Client, next uint32, since time.Time) (uids []imap.UID, err error) {
+// search lists messages from a UID on, and since a day. A range to the end always has the last message in it, whatever its UID.
+func search(client *imapclient.Client, next uint32, since time.Time) (imap.UIDSet, error) {
 	found, err := client.UIDSearch(&imap.SearchCriteria{
 		UID: []imap.UIDSet{{imap.UIDRange{Start: imap.UID(max(next, 1)), Stop: 0}}}, Since: since,
 	}, nil).Wait()
 	if err != nil {
 		return nil, fmt.Errorf("search: %w", err)
 	}
-	for _, uid := range found.AllUIDs() {
-		if uint32(uid) >= next {
-			uids = append(uids, uid)
-		}
-	}
-	slices.Sort(uids)
-	return uids, nil
+	set, _ := found.All.(imap.UIDSet)
+	slices.SortFunc(set, func(a, b imap.UIDRange) int { return cmp.Compare(a.Start, b.Start) })
+	return set, nil
 }
 
-// pass has one message read, and marked if it was understood.
-func (m IMAP) pass(ctx context.Context, client *imapclient.Client, uid imap.UID, r Reader) error {
-	raw, err := m.fetch(client, uid)
-	if err != nil {
-		return fmt.Errorf("message %d: %w", uid, err)
+// after lists the first messages from a UID on. It goes by the ranges, since those of a broken server may be of any length.
+func after(client *imapclient.Client, next uint32, since time.Time) (uids []imap.UID, err error) {
+	set, err := search(client, next, since)
+	for _, r := range set {
+		for uid := uint64(max(r.Start, imap.UID(next))); uid <= uint64(r.Stop) && len(uids) < mostMessages; uid++ {
+			uids = append(uids, imap.UID(uid))
+		}
 	}
-	understood, err := r.Read(ctx, raw)
-	if err != nil || !understood {
-		return err
+	return uids, err
+}
+
+// last is the last message of all; none in an empty folder.
+func last(client *imapclient.Client) ([]imap.UID, error) {
+	set, err := search(client, math.MaxUint32, time.Time{})
+	if err != nil || len(set) == 0 {
+		return nil, err
 	}
-	seen := &imap.StoreFlags{Op: imap.StoreFlagsAdd, Silent: true, Flags: []imap.Flag{imap.FlagSeen}}
-	if err := client.Store(imap.UIDSetNum(uid), seen, nil).Close(); err != nil {
-		return fmt.Errorf("message %d: mark as read: %w", uid, err)
-	}
-	return nil
+	return []imap.UID{set[len(set)-1].Stop}, nil
 }
 
 // fetch reads a message without marking it. One that is gone, or too long, is nil.

@@ -1,9 +1,12 @@
 package mailbox_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"net"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -20,6 +23,7 @@ import (
 type reader struct {
 	at        mailbox.Position
 	read      []string
+	missed    []uint32 // the UIDs after them
 	failsAt   string
 	forgetful bool // its position isn't kept, as after a crash
 }
@@ -45,6 +49,14 @@ func (r *reader) Passed(_ context.Context, p mailbox.Position) error {
 		r.at = p
 	}
 	return nil
+}
+
+func (r *reader) Missed(ctx context.Context, p mailbox.Position, why error) error {
+	if why == nil {
+		return errTest
+	}
+	r.missed = append(r.missed, p.Next)
+	return r.Passed(ctx, p)
 }
 
 func message(body string) string {
@@ -75,7 +87,7 @@ func TestEach(t *testing.T) {
 			if got := s.Unread(); !slices.Equal(got, []imap.UID{2}) {
 				t.Errorf("unread are %v, want the one that was not understood", got)
 			}
-			if n, err := s.Try(t.Context()); n != 4 || err != nil {
+			if n, err := s.Try(t.Context(), r.at, time.Time{}); n != 4 || err != nil {
 				t.Errorf("try: got %d, %v", n, err)
 			}
 		})
@@ -125,6 +137,105 @@ func TestLong(t *testing.T) {
 	}
 }
 
+// TestMissed: what the server doesn't give out is stepped over once a later message is there, and waits till then. Where it gives out
+// nothing at all, nothing is passed.
+func TestMissed(t *testing.T) {
+	for _, hangUp := range []bool{false, true} {
+		s, r := mailboxtest.New(t, mailer.NoTLS), &reader{}
+		look := func(fails bool, read []string, missed []uint32) {
+			t.Helper()
+			r.read, r.missed = nil, nil
+			err := s.Each(t.Context(), time.Time{}, r)
+			if (err != nil) != fails || !slices.Equal(r.read, read) || !slices.Equal(r.missed, missed) {
+				t.Errorf("hangs up %v: got %v, read %q, missed %v; want %v, %q, %v", hangUp, err, r.read, r.missed, fails, read, missed)
+			}
+			if _, tried := s.Try(t.Context(), r.at, time.Time{}); (tried != nil) != fails {
+				t.Errorf("hangs up %v: a try got %v", hangUp, tried)
+			}
+		}
+		s.Put(message("report 1"), message("report 2"), message("report 3"), message("hello"), message("report 5"))
+		for _, uid := range []imap.UID{2, 3, 5} {
+			s.Lose(uid, hangUp)
+		}
+		look(true, []string{"report 1", "hello"}, []uint32{3, 4})
+		look(true, nil, nil)
+		s.Put(message("report 6"))
+		look(false, []string{"report 6"}, []uint32{6})
+		for uid := imap.UID(7); uid < 16; uid++ {
+			s.Put(message("report"))
+			s.Lose(uid, hangUp)
+		}
+		s.Put(message("report 16"))
+		look(true, nil, nil)
+		s.Find(15)
+		look(false, []string{"report", "report 16"}, []uint32{8, 9, 10, 11, 12, 13, 14, 15})
+		if got := s.Unread(); !slices.Equal(got, []imap.UID{2, 3, 4, 5, 7, 8, 9, 10, 11, 12, 13, 14}) {
+			t.Errorf("unread are %v, want what was missed and what was not understood", got)
+		}
+	}
+}
+
+// TestMarksThatCannotBeSet keep nothing from being read, and a try says so.
+func TestMarksThatCannotBeSet(t *testing.T) {
+	for _, hangUp := range []bool{false, true} {
+		s, r := mailboxtest.New(t, mailer.NoTLS), &reader{}
+		s.Put(message("report 1"), message("report 2"), message("hello"), message("report 4"))
+		if _, err := s.Try(t.Context(), r.at, time.Time{}); err != nil || len(s.Unread()) != 4 {
+			t.Errorf("try: got %v, unread %v", err, s.Unread())
+		}
+		s.Freeze(hangUp)
+		if err := s.Each(t.Context(), time.Time{}, r); err != nil || len(r.read) != 4 || len(r.missed) > 0 {
+			t.Errorf("got %v, read %q, missed %v", err, r.read, r.missed)
+		}
+		if _, err := s.Try(t.Context(), r.at, time.Time{}); err == nil {
+			t.Error("a try finds nothing wrong")
+		}
+	}
+}
+
+// TestARangeWithoutEnd: a server that names more messages than there can be costs no memory for them.
+func TestARangeWithoutEnd(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() { defer close(ended); nameAll(listener) }()
+	m := mailbox.IMAP{Host: "127.0.0.1", Port: listener.Addr().(*net.TCPAddr).Port, TLS: mailer.NoTLS, Username: "u", Password: "p", Folder: "INBOX"}
+	var before, then runtime.MemStats
+	runtime.ReadMemStats(&before)
+	err = m.Each(t.Context(), time.Time{}, &reader{})
+	if runtime.ReadMemStats(&then); then.TotalAlloc-before.TotalAlloc > 64<<20 || err == nil {
+		t.Errorf("got %v, with %d MB", err, (then.TotalAlloc-before.TotalAlloc)>>20)
+	}
+	listener.Close()
+	<-ended
+}
+
+// nameAll serves connections until the listener is closed, as an IMAP server that finds all messages and hangs up where one is fetched.
+func nameAll(listener net.Listener) {
+	for {
+		conn, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		fmt.Fprint(conn, "* OK [CAPABILITY IMAP4rev1 ESEARCH] ready\r\n")
+		for lines := bufio.NewScanner(conn); lines.Scan(); {
+			tag, command, _ := strings.Cut(lines.Text(), " ")
+			switch {
+			case strings.HasPrefix(command, "SELECT"):
+				fmt.Fprint(conn, "* 3 EXISTS\r\n* OK [UIDVALIDITY 1] valid\r\n")
+			case strings.HasPrefix(command, "UID SEARCH"):
+				fmt.Fprintf(conn, "* ESEARCH (TAG %q) UID ALL 1:4294967295\r\n", tag)
+			case strings.HasPrefix(command, "UID FETCH"):
+				conn.Close()
+			}
+			fmt.Fprintf(conn, "%s OK done\r\n", tag)
+		}
+		conn.Close()
+	}
+}
+
 // TestRefusals: nothing is said in the clear to another machine, nor to a server whose certificate is another's, and no error holds the
 // password.
 func TestRefusals(t *testing.T) {
@@ -138,14 +249,14 @@ func TestRefusals(t *testing.T) {
 	} {
 		m := s.IMAP
 		change(&m)
-		_, err := m.Try(t.Context())
+		_, err := m.Try(t.Context(), mailbox.Position{}, time.Time{})
 		if err == nil || strings.Contains(err.Error(), "seeded-secret") {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}
 	secure := mailboxtest.New(t, mailer.Implicit)
 	secure.Roots = nil
-	if _, err := secure.Try(t.Context()); err == nil {
+	if _, err := secure.Try(t.Context(), mailbox.Position{}, time.Time{}); err == nil {
 		t.Error("a certificate of nobody's was taken")
 	}
 }
@@ -166,7 +277,7 @@ func TestSilence(t *testing.T) {
 			cancel(errTest)
 		}()
 		m := mailbox.IMAP{Host: "127.0.0.1", Port: listener.Addr().(*net.TCPAddr).Port, TLS: security, Username: "u", Password: "p", Folder: "INBOX"}
-		if _, err := m.Try(ctx); !errors.Is(err, errTest) {
+		if _, err := m.Try(ctx, mailbox.Position{}, time.Time{}); !errors.Is(err, errTest) {
 			t.Errorf("%s: got %v", security, err)
 		}
 		if conn := <-accepted; conn != nil {

@@ -48,6 +48,7 @@ const (
 	HeardAnswer    Heard = "answer"
 	HeardForged    Heard = "forged"  // its return path is none that we made
 	HeardUnknown   Heard = "unknown" // a report without a return path, or of a delivery that isn't there, or that never left
+	HeardMissed    Heard = "missed"  // the mail server does not give it out
 	HeardOld       Heard = "old"     // of a delivery of more than 30 days ago
 )
 

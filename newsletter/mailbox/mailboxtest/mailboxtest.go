@@ -8,6 +8,7 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/emersion/go-imap/v2"
@@ -25,6 +26,11 @@ type Server struct {
 	mailbox.IMAP
 	t    testing.TB
 	user *imapmemserver.User
+
+	mu         sync.Mutex
+	unreadable map[imap.UID]bool // true: the connection ends over it
+	frozen     bool
+	hangsUp    bool // over a flag
 }
 
 // New starts a server that ends with the test.
@@ -42,9 +48,12 @@ func New(t testing.TB, security mailer.TLS) *Server {
 		t.Fatal(err)
 	}
 	memory.AddUser(user)
+	s := &Server{t: t, user: user, unreadable: map[imap.UID]bool{}, IMAP: mailbox.IMAP{
+		Host: "127.0.0.1", Port: port, TLS: security, Username: "bounces", Password: "hush", Folder: "INBOX", Roots: roots, MaxSize: 1 << 20,
+	}}
 	options := &imapserver.Options{
-		NewSession: func(*imapserver.Conn) (imapserver.Session, *imapserver.GreetingData, error) {
-			return memory.NewSession(), nil, nil
+		NewSession: func(c *imapserver.Conn) (imapserver.Session, *imapserver.GreetingData, error) {
+			return session{memory.NewSession(), s, c}, nil, nil
 		},
 		InsecureAuth: security == mailer.NoTLS, Logger: log.New(io.Discard, "", 0),
 	}
@@ -60,9 +69,65 @@ func New(t testing.TB, security mailer.TLS) *Server {
 		_ = running.Serve(listener) // it says that it was closed
 	}()
 	t.Cleanup(func() { _ = running.Close(); <-ended })
-	return &Server{t: t, user: user, IMAP: mailbox.IMAP{
-		Host: "127.0.0.1", Port: port, TLS: security, Username: "bounces", Password: "hush", Folder: "INBOX", Roots: roots, MaxSize: 1 << 20,
-	}}
+	return s
+}
+
+// Lose makes a message one that the server doesn't give out: it says so, or with hangUp set ends the connection.
+func (s *Server) Lose(uid imap.UID, hangUp bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.unreadable[uid] = hangUp
+}
+
+// Find takes Lose back.
+func (s *Server) Find(uid imap.UID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.unreadable, uid)
+}
+
+// Freeze lets nobody set a flag: the server says so, or with hangUp set ends the connection.
+func (s *Server) Freeze(hangUp bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.frozen, s.hangsUp = true, hangUp
+}
+
+// session is one that may refuse.
+type session struct {
+	imapserver.Session
+	server *Server
+	conn   *imapserver.Conn
+}
+
+func refuse(c *imapserver.Conn, hangUp bool, text string) error {
+	if hangUp {
+		return c.NetConn().Close()
+	}
+	return &imap.Error{Type: imap.StatusResponseTypeNo, Text: text}
+}
+
+func (c session) Fetch(w *imapserver.FetchWriter, of imap.NumSet, options *imap.FetchOptions) error {
+	if uids, ok := of.(imap.UIDSet); ok && len(options.BodySection) > 0 {
+		c.server.mu.Lock()
+		defer c.server.mu.Unlock()
+		for uid, hangUp := range c.server.unreadable {
+			if uids.Contains(uid) {
+				return refuse(c.conn, hangUp, "the message can't be read")
+			}
+		}
+	}
+	return c.Session.Fetch(w, of, options)
+}
+
+func (c session) Store(w *imapserver.FetchWriter, of imap.NumSet, flags *imap.StoreFlags, options *imap.StoreOptions) error {
+	c.server.mu.Lock()
+	frozen, hangsUp := c.server.frozen, c.server.hangsUp
+	c.server.mu.Unlock()
+	if frozen {
+		return refuse(c.conn, hangsUp, "the folder is read-only")
+	}
+	return c.Session.Store(w, of, flags, options)
 }
 
 type literal struct{ *strings.Reader }
