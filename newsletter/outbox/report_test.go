@@ -873,7 +873,7 @@ func TestCompactedCounts(t *testing.T) {
 		want   []string
 	}{
 		{before, 1, []string{"552 5.2.2", "552 5.2.2 over quota"}},
-		{s.now(), 0, []string{"552 5.2.2", "552 5.2.2 over quota"}},
+		{before, 0, []string{"552 5.2.2", "552 5.2.2 over quota"}},
 		{s.now().Add(time.Hour), 0, []string{"552 5.2.2", "552 5.2.2"}},
 	} {
 		if got := s.compact(step.before); got != step.moved {
