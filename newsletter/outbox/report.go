@@ -106,8 +106,7 @@ func (r *Reports) apply(ctx context.Context, tx *store.Tx, report bounce.Report)
 	default:
 		heard = HeardFeedback
 	}
-	_, err = Evidence(ctx, tx, d.id, "a report came by mail: it had arrived", r.Now())
-	return heard, err
+	return heard, r.arrived(ctx, tx, d)
 }
 
 // returned is a delivery as a report needs it. Numbers that are 0 are none, instants are Unix milliseconds.
@@ -424,6 +423,9 @@ func (r *Reports) Again(ctx context.Context) (held map[int64]int64, err error) {
 	var e event
 	err = eachRow(ctx, r.DB, selectWaiting, []any{&e.id, &e.delivery, &e.series, &e.kind, &e.class, &e.reply.Code, &e.reply.Enhanced, &e.reply.Text, &e.held},
 		func() { all = append(all, e) })
+	if err == nil {
+		err = r.settleArrived(ctx)
+	}
 	if err == nil && len(all) > 0 {
 		err = r.learnMost(ctx)
 	}

@@ -386,6 +386,32 @@ func TestEvidenceComesFirst(t *testing.T) {
 	}
 }
 
+// TestAReceiptComesFirst: what a report proves of a message in flight is kept, and settles it where its sender dies before it notes the
+// relay's answer; and so where it was to be sent once more, and nobody knows again what became of that.
+func TestAReceiptComesFirst(t *testing.T) {
+	for _, state := range []string{"inflight", "pending"} {
+		s, srv := newSite(t), smtptest.New(t)
+		s.readers(s.skin, 2)
+		issue := s.issue(s.skin, "rest")
+		srv.At("content").Drop(false)
+		m := s.mail(srv)
+		s.wants(issue.ID, "2 uncertain")
+		s.exec(`UPDATE deliveries SET state = ?1, owner = CASE ?1 WHEN 'inflight' THEN 'dead' ELSE '' END, amb = 1, lease_until = 1, next_try = 0
+			WHERE state = 'uncertain'`, state)
+		if got := s.hears(returned(m.From, "delayed", "450 4.4.1 timed out", "1")); got != outbox.HeardPassed {
+			t.Errorf("%s: got %s", state, got)
+		}
+		must(s.reports().Again(t.Context()))
+		s.wants(issue.ID, "2 "+state)
+		s.mail(srv) // a worker takes over what the dead one left, or sends what waits
+		s.wants(issue.ID, "2 uncertain")
+		for range 2 {
+			must(s.reports().Again(t.Context()))
+			s.wants(issue.ID, "1 sent, 1 uncertain")
+		}
+	}
+}
+
 // TestAMailboxThatSendsBackForAMonth: five reports of a full mailbox over thirty days and nothing delivered between are the end. What was
 // sent in the last days proves nothing, since it may come back yet; and one that did not come back in a week does.
 func TestAMailboxThatSendsBackForAMonth(t *testing.T) {

@@ -51,16 +51,3 @@ func CountOver(ctx context.Context, q store.Querier, issueID int64) (n int64, er
 	}
 	return n, nil
 }
-
-const settleByEvidence = `UPDATE deliveries SET state = 'sent', reply = ?2, updated = ?3 WHERE id = ?1 AND state = 'uncertain'`
-
-// Evidence makes sent of an uncertain delivery that turns out to have arrived: a bounce, a late line of the relay's log. was
-// is false where the delivery is not uncertain; then nothing is changed. reply, without addresses, is kept as the relay's
-// last words.
-func Evidence(ctx context.Context, tx *store.Tx, deliveryID int64, reply string, now time.Time) (was bool, err error) {
-	n, err := tx.Exec(ctx, settleByEvidence, deliveryID, reply, now.UnixMilli())
-	if err != nil {
-		return false, fmt.Errorf("delivery %d: evidence: %w", deliveryID, err)
-	}
-	return n == 1, nil
-}
