@@ -208,7 +208,7 @@ func TestAnnouncedInTwoCycles(t *testing.T) {
 			isHad("sent", true)
 			s.finish()
 			s.advance(time.Hour)
-			if s.compact(s.now()) != 1 {
+			if s.compactAll(s.now()) != 1 {
 				t.Error("not compacted")
 			}
 			isHad("compacted", true)
@@ -310,7 +310,7 @@ func TestReaderOfALaterCycle(t *testing.T) {
 		s.read(s.skin, []int64{id}, 4711)
 		s.finish()
 		s.advance(time.Hour)
-		if compacted && s.compact(s.now()) != 2 {
+		if compacted && s.compactAll(s.now()) != 2 {
 			t.Error("not compacted")
 		}
 		waits := told("stress")
@@ -360,7 +360,7 @@ func TestNoCorrectionOfWhatWasHadAnew(t *testing.T) {
 		}
 		s.send(srv)
 		s.finish()
-		if compacted && s.compact(s.now().Add(time.Hour)) != 3 {
+		if compacted && s.compactAll(s.now().Add(time.Hour)) != 3 {
 			t.Error("not compacted")
 		}
 		if n, err := outbox.CountCorrection(t.Context(), s.db, article.ID, article.Revision); n != 1 || err != nil {
@@ -459,7 +459,7 @@ func TestRetryKnowsCycles(t *testing.T) {
 		s.send(srv)
 		s.finish()
 		s.advance(time.Hour)
-		if compacted && s.compact(s.now()) != 1 {
+		if compacted && s.compactAll(s.now()) != 1 {
 			t.Error("not compacted")
 		}
 		s.startAgain(s.skin, ids[0])

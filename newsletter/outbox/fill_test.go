@@ -322,7 +322,7 @@ func TestAnnouncedToAnotherSeries(t *testing.T) {
 		if compacted {
 			s.finish()
 			s.advance(time.Hour)
-			if moved := s.compact(s.now()); moved != 2 {
+			if moved := s.compactAll(s.now()); moved != 2 {
 				t.Fatalf("got %d rows compacted, want 2", moved)
 			}
 		}
@@ -422,7 +422,7 @@ func TestCorrectionOfAnotherCycle(t *testing.T) {
 			s.send(srv)
 			s.finish()
 			if compacted {
-				if n := s.compact(s.now().Add(time.Hour)); n != 5 {
+				if n := s.compactAll(s.now().Add(time.Hour)); n != 5 {
 					t.Fatalf("got %d compacted, want 5", n)
 				}
 			}
@@ -563,7 +563,7 @@ func TestRetrySkipsWhoHadItSince(t *testing.T) {
 				s.tx(func(ctx context.Context, tx *store.Tx) error { return outbox.Pause(ctx, tx, one.ID, "", s.now()) })
 				s.send(srv)
 				s.finish()
-				if s.compact(s.now().Add(time.Hour)) != 1 {
+				if s.compactAll(s.now().Add(time.Hour)) != 1 {
 					t.Error("what the other issue sent was not compacted")
 				}
 			}
