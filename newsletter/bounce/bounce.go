@@ -18,7 +18,8 @@ const MaxSize = 10 << 20
 const (
 	maxDepth = 10
 	maxParts = 100
-	maxPaths = 20 // addresses of one message that are looked at
+	maxPart  = 1 << 20 // octets of a part that are looked at
+	maxPaths = 20      // addresses of one message that are looked at
 )
 
 // Kind is what a message in the mailbox of bounces is.

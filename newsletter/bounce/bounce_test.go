@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -162,4 +163,25 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("got text %q", got.Reply.Text)
 		}
 	})
+}
+
+// TestNestedMessages: ten multiparts in each other, as long as a message may be, take no more memory than what is looked at.
+func TestNestedMessages(t *testing.T) {
+	var b strings.Builder
+	for i := range 10 {
+		fmt.Fprintf(&b, "Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n", i, i)
+	}
+	b.WriteString("Content-Type: text/plain\r\n\r\n")
+	b.WriteString(strings.Repeat("There is nothing in these lines that says anything to anybody.\r\n", bounce.MaxSize/65))
+	raw := []byte(b.String())
+	if len(raw) > bounce.MaxSize {
+		raw = raw[:bounce.MaxSize]
+	}
+	var before, then runtime.MemStats
+	runtime.ReadMemStats(&before)
+	r := bounce.Parse(raw)
+	runtime.ReadMemStats(&then)
+	if took := (then.TotalAlloc - before.TotalAlloc) >> 20; took > 16 || r.Kind != bounce.Answer {
+		t.Errorf("took %d MB, and is %s", took, r.Kind)
+	}
 }

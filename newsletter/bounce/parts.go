@@ -22,11 +22,11 @@ type parts struct {
 // walk finds the parts of a message. Those of a report count inside of a multipart/report alone, which need not be outermost (RFC
 // 6522 section 3), and never inside of a message that is attached: a bounce that somebody passes on is none of theirs.
 func walk(header fields, body []byte) (p parts) {
-	p.walk(header, body, 0, false)
+	p.walk(header, bytes.NewReader(body), 0, false)
 	return p
 }
 
-func (p *parts) walk(header fields, body []byte, depth int, inReport bool) {
+func (p *parts) walk(header fields, body io.Reader, depth int, inReport bool) {
 	kind, parameters, err := mime.ParseMediaType(header.get("Content-Type"))
 	if err != nil && kind == "" {
 		kind = "text/plain"
@@ -52,41 +52,35 @@ func (p *parts) walk(header fields, body []byte, depth int, inReport bool) {
 	*slot = decoded(header.get("Content-Transfer-Encoding"), body)
 }
 
-// each walks the parts of a multipart. The last one may be cut off: the reports of some servers are.
-func (p *parts) each(body []byte, boundary string, depth int, inReport bool) {
+// each walks the parts of a multipart, however deep, as they stream by: none is copied but what says something. The last one may be cut
+// off: the reports of some servers are.
+func (p *parts) each(body io.Reader, boundary string, depth int, inReport bool) {
 	if depth == maxDepth || boundary == "" {
 		return
 	}
-	r := multipart.NewReader(bytes.NewReader(body), boundary)
+	r := multipart.NewReader(body, boundary)
 	for p.seen < maxParts {
 		part, err := r.NextRawPart()
 		if err != nil {
 			return
 		}
 		p.seen++
-		content, err := io.ReadAll(part)
 		var header fields
 		for name, values := range part.Header {
 			header = append(header, field{name, values[0]})
 		}
-		p.walk(header, content, depth+1, inReport)
-		if err != nil {
-			return
-		}
+		p.walk(header, part, depth+1, inReport)
 	}
 }
 
-// decoded takes a transfer encoding off; what breaks off is kept up to there.
-func decoded(encoding string, body []byte) []byte {
-	var r io.Reader = bytes.NewReader(body)
+// decoded takes a transfer encoding off the first maxPart octets; what breaks off is kept up to there.
+func decoded(encoding string, r io.Reader) []byte {
 	switch strings.ToLower(word(encoding)) {
 	case "base64":
 		r = base64.NewDecoder(base64.StdEncoding, r)
 	case "quoted-printable":
 		r = quotedprintable.NewReader(r)
-	default:
-		return body
 	}
-	content, _ := io.ReadAll(r)
+	content, _ := io.ReadAll(io.LimitReader(r, maxPart))
 	return content
 }
