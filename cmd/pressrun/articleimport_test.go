@@ -21,8 +21,8 @@ func TestImportFromAnAddress(t *testing.T) {
 		case "/":
 			http.Redirect(w, r, "/feed", http.StatusFound)
 		case "/feed":
-			_, _ = io.WriteString(w, `<rss version="2.0"><channel><item><guid>1</guid><link>https://harbour.example/winter/</link><title>`+title+
-				`</title><pubDate>Mon, 04 Dec 2023 09:00:00 GMT</pubDate><description>&lt;p&gt;Ropes.&lt;/p&gt;</description></item></channel></rss>`)
+			_, _ = io.WriteString(w, `<rss version="2.0" xmlns:content="http://purl.org/rss/1.0/modules/content/"><channel><item><guid>1</guid><link>https://harbour.example/winter/</link><title>`+title+
+				`</title><pubDate>Mon, 04 Dec 2023 09:00:00 GMT</pubDate><content:encoded>&lt;p&gt;Ropes.&lt;/p&gt;</content:encoded></item></channel></rss>`)
 		default:
 			http.NotFound(w, r)
 		}
