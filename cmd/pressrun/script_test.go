@@ -57,6 +57,7 @@ func scriptSetup(env *testscript.Env) error {
 	env.Setenv("RELAY_PORT", strconv.Itoa(port))
 	env.Setenv("PRESSRUN_RELAY_PORT", strconv.Itoa(port))
 	env.Setenv("TZ", "UTC")
+	env.Setenv("GORACE", "atexit_sleep_ms=50") // the race detector has every command wait for a second before it ends, else
 	return nil
 }
 
