@@ -29,9 +29,9 @@ type Happened struct {
 }
 
 // RunDue does what is due at Now, once: plans slots, publishes or records each due slot, wakes paused enrolments, continues
-// interrupted fills, shows the editors what goes tomorrow, and tells them what became of what went yesterday. Sending is the outbox worker's part; RunDue wakes it. What fails for one series doesn't stop the
-// others; the error joins all that failed. While MayLeave errs, due slots stay as they are, and its error is among them; so do those of
-// a series with an unfinished import, with ErrImport.
+// interrupted fills, shows the editors what goes tomorrow, and tells them what became of what went yesterday. Sending is the outbox
+// worker's part; RunDue wakes it. What fails for one series doesn't stop the others; the error joins all that failed. While MayLeave errs,
+// due slots stay as they are, and its error is among them; so do those of a series with an unfinished import, with ErrImport.
 func (p *Publisher) RunDue(ctx context.Context) ([]Happened, error) {
 	all, waits, err := p.runDue(ctx)
 	return all, errors.Join(err, waits)

@@ -24,8 +24,8 @@ const (
 type person struct{ name, email string }
 
 // The view mailable decides about the person, as it stands at this moment. A cycle is of a series and its own articles: a correction, an
-// announcement without an article or with one of another series, goes in the next one too. The empty texts keep SQLite from looking at what name and address are to be, and with that from
-// planning the statement anew for each: that took five times as long as the mark.
+// announcement without an article or with one of another series, goes in the next one too. The empty texts keep SQLite from looking at
+// what name and address are to be, and with that from planning the statement anew for each: that took five times as long as the mark.
 const markIssues = `UPDATE deliveries SET state = 'inflight', tries = tries + 1, dated = coalesce(dated, v.column3), hash = v.column4,
 	message_id = v.column5, updated = ?1, room = ''
 FROM (VALUES %s) AS v
